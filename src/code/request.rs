@@ -1,0 +1,71 @@
+//! UA-02xx to UA-05xx: answers that the proxy makes itself.
+
+use super::Code;
+
+macro_rules! codes {
+    ($($name:ident $id:literal $title:literal $explain:literal)*) => {
+        /// Every code of this file, in order.
+        pub(super) const REQUEST: &[&Code] = &[$(&$name),*];
+        $(
+            #[doc = $title]
+            pub const $name: Code = Code { id: $id, title: $title, explain: $explain };
+        )*
+    };
+}
+
+codes! {
+    MALFORMED "UA-0201" "the request is malformed"
+        "The request is ambiguous or breaks HTTP: several Host fields, a Connection field that names Host or framing \
+         fields, a target that is not a path, or user information in the host. Mend the client; nothing was sent upstream."
+    WRONG_HOST "UA-0202" "the Host of the request is not one this proxy answers to"
+        "A web page could drive this proxy through a name of its own that resolves to it (DNS rebinding), so only known \
+         host names are served: loopback names and addresses, *.localhost and the listeners' own names. To serve another name, \
+         add it to [access] hosts."
+    CROSS_SITE "UA-0203" "a web page of another origin may not use this proxy"
+        "The request comes from a browser page of another origin (Origin or Sec-Fetch-Site says so). Pages are refused because \
+         any page could otherwise act with the upstream's credential. To allow one, add its origin to [access] origins."
+    NO_ROUTE "UA-0204" "no upstream answers at this path"
+        "The path does not begin with the name of an upstream, and there is neither a single upstream nor a [server] default. \
+         Paths are /NAME/...; `upauth env NAME` prints the address of an upstream."
+    METHOD_DENIED "UA-0205" "this method is not allowed here"
+        "The upstream or route is limited to certain methods (methods, read_only), or the method is never forwarded (TRACE, CONNECT)."
+    PATH_DENIED "UA-0206" "this path is not allowed here"
+        "A deny rule of the upstream or route matches a reading of the path (raw, decoded, dot segments removed), or allow is given and does not cover it."
+    LOGIN_CALL "UA-0207" "login, logout and session calls are not forwarded"
+        "The provider's login, logout, revoke, introspect and session-minting calls would hand out or end the proxy's own session. \
+         They are refused. Drop the login from the client, or list the call in allow if you mean it."
+    NOT_BUILT "UA-0208" "this version does not serve this kind of request"
+        "The request needs something this version does not have yet: SOAP (whose session travels in the body), WebSocket or CONNECT. It is refused, \
+         because forwarding it would not work or would not be safe."
+    READ_ONLY "UA-0209" "this upstream is read-only"
+        "read_only = true lets GET, HEAD and OPTIONS pass, without a method override."
+    TOKEN_REFUSED "UA-0301" "the token endpoint refused the credentials of this upstream"
+        "The provider said that the client, user, password or policy is wrong. upauth does not try again at once, because every try counts \
+         towards a lock-out. Mend the credentials in proxy.toml; `upauth check --live NAME` shows what the provider said; \
+         `upauth token renew NAME` tries again."
+    TOKEN_UNAVAILABLE "UA-0302" "no token could be had from the token endpoint in time"
+        "The token endpoint is unreachable, slow, overloaded or answers nonsense. upauth goes on trying with back-off; the request can be sent again later."
+    TOKEN_SOURCE "UA-0303" "a secret of this upstream could not be read"
+        "A file or program that a secret refers to is missing or failed. upauth tries again at intervals. The log names the place."
+    TARGET_REFUSED "UA-0304" "the token answer names a host that is not allowed"
+        "The host in the token endpoint's answer (instance_url) is not on the upstream's allow-list, so the token was thrown away. \
+         If the host is right, write it into instance_hosts."
+    CANNOT_CONNECT "UA-0401" "the upstream cannot be reached"
+        "No connection could be made: name resolution, TCP or TLS failed. The log says which."
+    UPSTREAM_TIMEOUT "UA-0402" "the upstream did not answer in time"
+        "No answer began within response_timeout. The upstream may have acted on the request."
+    UPSTREAM_BROKE "UA-0403" "the upstream ended the connection or answered nonsense"
+        "The connection broke before an answer began, or the answer was not HTTP. Unless the log says otherwise the upstream may have acted on the request."
+    ADDRESS_REFUSED "UA-0404" "the upstream's name resolves to an address that is not allowed"
+        "A host that only a wildcard allowed must resolve to public addresses. To reach a private one, write the host exactly into instance_hosts."
+    LOOP "UA-0501" "the request has already passed this proxy"
+        "The upstream's address leads back to this proxy (its own mark stands in Via)."
+    OVERLOAD "UA-0502" "the proxy is at its limit of requests"
+        "[server.limits] requests_in_flight or buffer_bytes is used up. The request can be sent again later."
+    INTERNAL "UA-0503" "the proxy failed"
+        "A defect of upauth. The log has the request id; please report it."
+    CALLER_TOO_SLOW "UA-0504" "the request's body did not arrive in time"
+        "The caller began a request and did not finish it within the limits."
+    DRAINING "UA-0505" "the proxy is shutting down"
+        "Send the request again; another instance will answer."
+}

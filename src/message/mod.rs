@@ -1,0 +1,11 @@
+//! The rules of message forwarding (RFC 9110 section 7): pure, synchronous, table-tested.
+//!
+//! Nothing here waits, reads a clock or opens a socket; the only failure is a [`Rejection`].
+
+pub mod origin;
+pub mod path;
+pub mod rejection;
+
+pub use self::origin::{Allowed, HostRule, HostRules, Origin};
+pub use self::path::{PathRule, Readings};
+pub use self::rejection::Rejection;

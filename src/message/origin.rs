@@ -1,0 +1,410 @@
+//! [`Origin`]: scheme, host and port of a server, and [`HostRules`]: which hosts are allowed.
+//!
+//! An origin is parsed, never pieced together: no user information, path, query or fragment fits in.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use http::HeaderValue;
+use http::uri::{Authority, Scheme as UriScheme};
+
+/// `http` or `https`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// Plain text.
+    Http,
+    /// TLS.
+    Https,
+}
+
+impl Scheme {
+    /// The scheme's name as it stands in a URL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// 80 or 443.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+/// Scheme, host and port (RFC 6454). The host is lower case, without a trailing dot.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Origin {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+    authority: Authority,
+}
+
+/// Why a text is not an origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OriginError {
+    /// Neither `http://` nor `https://`.
+    #[error("must start with https:// or http://")]
+    Scheme,
+    /// User information before the host.
+    #[error("must not contain a user name or password")]
+    UserInfo,
+    /// Something after the host and port.
+    #[error("must be scheme, host and port only, without a path or query")]
+    Path,
+    /// No host, or one that cannot be a host.
+    #[error("has no valid host")]
+    Host,
+    /// A port that is not a number from 1 to 65535.
+    #[error("has no valid port")]
+    Port,
+}
+
+impl Origin {
+    /// `http` or `https`.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The host in lower case; an IPv6 address stands in brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The host as a TLS server name: an IPv6 address without its brackets.
+    pub fn server_name(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// The port, given or implied by the scheme.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Host and port as they stand in a `Host` header: without the port that the scheme implies.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// [`Origin::authority`] as a header value.
+    pub fn host_value(&self) -> HeaderValue {
+        // An authority is visible ASCII, so this cannot fail.
+        HeaderValue::from_str(self.authority.as_str()).unwrap_or(HeaderValue::from_static(""))
+    }
+
+    /// The scheme as a part for building a URI.
+    pub fn uri_scheme(&self) -> UriScheme {
+        match self.scheme {
+            Scheme::Http => UriScheme::HTTP,
+            Scheme::Https => UriScheme::HTTPS,
+        }
+    }
+
+    /// The address, when the host is one.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.server_name().parse().ok()
+    }
+
+    /// Whether the host is a loopback address, `localhost` or under `.localhost` (RFC 6761).
+    pub fn is_loopback(&self) -> bool {
+        self.host == "localhost"
+            || self.host.ends_with(".localhost")
+            || self.ip().is_some_and(|ip| ip.to_canonical().is_loopback())
+    }
+
+    /// Takes the origin off an absolute URL and gives the rest (`/path?query`), for links that are
+    /// turned back to the proxy.
+    pub fn split_url(url: &str) -> Option<(Self, &str)> {
+        let after_scheme = url.find("://")? + 3;
+        let rest = url.get(after_scheme..)?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let origin = url.get(..after_scheme + end)?.parse().ok()?;
+        Some((origin, rest.get(end..)?))
+    }
+}
+
+impl FromStr for Origin {
+    type Err = OriginError;
+
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        let (scheme, rest) = split_scheme(text).ok_or(OriginError::Scheme)?;
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.contains(['/', '?', '#', '\\']) {
+            return Err(OriginError::Path);
+        }
+        if rest.contains('@') {
+            return Err(OriginError::UserInfo);
+        }
+        let (host, port) = split_port(rest)?;
+        let host = host.to_ascii_lowercase();
+        let host = host.strip_suffix('.').unwrap_or(&host).to_owned();
+        if !is_host(&host) {
+            return Err(OriginError::Host);
+        }
+        let port = port.unwrap_or(scheme.default_port());
+        let authority = if port == scheme.default_port() {
+            host.clone()
+        } else {
+            format!("{host}:{port}")
+        };
+        let authority = authority.parse().map_err(|_| OriginError::Host)?;
+        Ok(Self {
+            scheme,
+            host,
+            port,
+            authority,
+        })
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme.as_str(), self.authority)
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn split_scheme(text: &str) -> Option<(Scheme, &str)> {
+    let (scheme, rest) = text.split_once("://")?;
+    if scheme.eq_ignore_ascii_case("https") {
+        Some((Scheme::Https, rest))
+    } else if scheme.eq_ignore_ascii_case("http") {
+        Some((Scheme::Http, rest))
+    } else {
+        None
+    }
+}
+
+/// Splits `host[:port]`; an IPv6 host keeps its brackets.
+pub fn split_port(authority: &str) -> Result<(&str, Option<u16>), OriginError> {
+    let (host, port) = match authority.rfind(']') {
+        Some(end) => authority
+            .split_at_checked(end + 1)
+            .ok_or(OriginError::Host)?,
+        None if authority.starts_with('[') => return Err(OriginError::Host),
+        None => authority
+            .find(':')
+            .and_then(|colon| authority.split_at_checked(colon))
+            .unwrap_or((authority, "")),
+    };
+    if port.is_empty() {
+        return Ok((host, None));
+    }
+    let digits = port.strip_prefix(':').ok_or(OriginError::Host)?;
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(OriginError::Port);
+    }
+    match digits.parse() {
+        Ok(0) | Err(_) => Err(OriginError::Port),
+        Ok(port) => Ok((host, Some(port))),
+    }
+}
+
+/// Whether `host` (lower case) is a DNS name of plausible labels or an IP address.
+pub fn is_host(host: &str) -> bool {
+    if let Some(inner) = host.strip_prefix('[') {
+        return inner
+            .strip_suffix(']')
+            .is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok());
+    }
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
+    };
+    let last_is_number = host
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    !host.is_empty()
+        && host.len() <= 253
+        && host.split('.').all(label)
+        // `127.1` and `0x7f.1` are addresses to some resolvers and names to others.
+        && (!last_is_number || host.parse::<std::net::Ipv4Addr>().is_ok())
+}
+
+/// One allowed host: `host`, `host:port` or `*.suffix` (one or more labels in front).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostRule {
+    host: String,
+    port: Option<u16>,
+    wildcard: bool,
+}
+
+impl HostRule {
+    fn matches(&self, origin: &Origin) -> bool {
+        let port = self.port.unwrap_or(origin.scheme().default_port());
+        let host = if self.wildcard {
+            origin
+                .host()
+                .strip_suffix(&self.host)
+                .and_then(|front| front.strip_suffix('.'))
+                .is_some_and(|front| !front.is_empty())
+        } else {
+            origin.host() == self.host
+        };
+        host && port == origin.port()
+    }
+}
+
+impl FromStr for HostRule {
+    type Err = OriginError;
+
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        let (host, port) = split_port(text)?;
+        let host = host.to_ascii_lowercase();
+        let (wildcard, host) = match host.strip_prefix("*.") {
+            Some(suffix) => (true, suffix.to_owned()),
+            None => (false, host),
+        };
+        // `*.com` would allow everybody's hosts.
+        if !is_host(&host) || (wildcard && !host.contains('.')) {
+            return Err(OriginError::Host);
+        }
+        Ok(Self {
+            host,
+            port,
+            wildcard,
+        })
+    }
+}
+
+/// How a host was allowed; a host that only a wildcard allowed must resolve to public addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// The operator wrote this very host.
+    Exactly,
+    /// A `*.suffix` rule covers it.
+    ByWildcard,
+}
+
+/// Which hosts a credential may be sent to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct HostRules {
+    allow: Vec<HostRule>,
+    never: Vec<HostRule>,
+}
+
+impl HostRules {
+    /// Rules that allow `allow`, but nothing that `never` matches.
+    pub fn new(allow: Vec<HostRule>, never: Vec<HostRule>) -> Self {
+        Self { allow, never }
+    }
+
+    /// Adds the very origin the operator configured.
+    pub fn push_origin(&mut self, origin: &Origin) {
+        self.allow.push(HostRule {
+            host: origin.host().to_owned(),
+            port: Some(origin.port()),
+            wildcard: false,
+        });
+    }
+
+    /// Whether and how `origin`'s host is allowed.
+    pub fn allow(&self, origin: &Origin) -> Option<Allowed> {
+        if self.never.iter().any(|rule| rule.matches(origin)) {
+            return None;
+        }
+        let mut matching = self.allow.iter().filter(|rule| rule.matches(origin));
+        let first = matching.next()?;
+        if !first.wildcard || matching.any(|rule| !rule.wildcard) {
+            Some(Allowed::Exactly)
+        } else {
+            Some(Allowed::ByWildcard)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_parsed_or_refused_with_a_reason() {
+        let rows = [
+            (
+                "https://ACME.my.salesforce.com",
+                Ok("https://acme.my.salesforce.com"),
+            ),
+            ("https://acme.example/", Ok("https://acme.example")),
+            ("https://acme.example.:443", Ok("https://acme.example")),
+            ("http://127.0.0.1:7720", Ok("http://127.0.0.1:7720")),
+            ("HTTP://[::1]:80", Ok("http://[::1]")),
+            ("acme.example", Err(OriginError::Scheme)),
+            ("ftp://acme.example", Err(OriginError::Scheme)),
+            ("https://u:p@acme.example", Err(OriginError::UserInfo)),
+            ("https://acme.example/services", Err(OriginError::Path)),
+            ("https://acme.example?x", Err(OriginError::Path)),
+            ("https://acme.example#x", Err(OriginError::Path)),
+            ("https://acme.example\\@evil", Err(OriginError::Path)),
+            ("https://", Err(OriginError::Host)),
+            ("https://a b", Err(OriginError::Host)),
+            ("https://127.1", Err(OriginError::Host)),
+            ("https://a..b", Err(OriginError::Host)),
+            ("https://[::1", Err(OriginError::Host)),
+            ("https://acme.example:", Err(OriginError::Port)),
+            ("https://acme.example:0", Err(OriginError::Port)),
+            ("https://acme.example:65536", Err(OriginError::Port)),
+            ("https://acme.example:+1", Err(OriginError::Port)),
+        ];
+        for (text, expected) in rows {
+            let got = text.parse::<Origin>().map(|origin| origin.to_string());
+            assert_eq!(got.as_deref().map_err(|e| *e), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn host_rules_match_on_label_boundaries_and_ports() {
+        let rule = |text: &str| text.parse::<HostRule>().unwrap();
+        let rules = HostRules::new(
+            vec![
+                rule("*.salesforce.com"),
+                rule("exact.example:8443"),
+                rule("a.salesforce.com"),
+            ],
+            vec![rule("*.lightning.force.com")],
+        );
+        let rows = [
+            ("https://acme.my.salesforce.com", Some(Allowed::ByWildcard)),
+            ("https://a.salesforce.com", Some(Allowed::Exactly)),
+            ("https://salesforce.com", None),
+            ("https://evilsalesforce.com", None),
+            ("https://acme.salesforce.com.evil", None),
+            ("https://acme.my.salesforce.com:8443", None),
+            ("https://exact.example:8443", Some(Allowed::Exactly)),
+            ("https://exact.example", None),
+            ("https://x.lightning.force.com", None),
+        ];
+        for (origin, expected) in rows {
+            assert_eq!(rules.allow(&origin.parse().unwrap()), expected, "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_over_a_whole_top_level_domain_is_refused() {
+        assert_eq!("*.com".parse::<HostRule>(), Err(OriginError::Host));
+        assert!("*.example.com".parse::<HostRule>().is_ok());
+    }
+
+    #[test]
+    fn the_origin_of_a_url_is_split_off() {
+        let (origin, rest) = Origin::split_url("https://a.example:8443/x?y#z").unwrap();
+        assert_eq!(
+            (origin.to_string().as_str(), rest),
+            ("https://a.example:8443", "/x?y#z")
+        );
+        assert!(Origin::split_url("/relative").is_none());
+    }
+}

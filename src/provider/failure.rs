@@ -1,0 +1,47 @@
+//! [`LoginFailure`]: why a login brought no credential, and what may be done about it.
+
+use std::time::Duration;
+
+/// What a token endpoint refused; it decides when another try is harmless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// User, password, or a lock that may end by itself: tried again after 30 min, then hourly.
+    Password,
+    /// The client or its secret: not tried again until it changes or an operator asks.
+    Client,
+    /// Policy or configuration at the provider: as `Client`.
+    Policy,
+}
+
+/// Why a login brought no credential. Texts are the provider's, made printable and short; never a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoginFailure {
+    /// The provider said no.
+    #[error("refused: {text}")]
+    Refused {
+        /// What was refused.
+        what: Refused,
+        /// `error: error_description` as the provider said it.
+        text: String,
+    },
+    /// Another try may help: overload, an unreachable or babbling endpoint.
+    #[error("unavailable: {text}")]
+    Transient {
+        /// What happened.
+        text: String,
+        /// When the provider wants to be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// The answer names a host that the allow-list does not cover; the token was thrown away.
+    #[error("the token answer names `{host}`, which is not allowed")]
+    TargetRefused {
+        /// The host or, when it is not an origin at all, its beginning.
+        host: String,
+    },
+    /// A secret could not be read; nothing was sent.
+    #[error("{text}")]
+    Secret {
+        /// Which, and why.
+        text: String,
+    },
+}

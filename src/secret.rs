@@ -1,0 +1,263 @@
+//! Secrets: values that are used but never shown, and where they come from.
+//!
+//! A [`Secret`] has no `Display` and prints `[secret]` in `Debug`. A [`Source`] says where a value
+//! comes from; it is read again at each login, so a rotated file takes effect without a restart.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_lc_rs::{digest, hmac, rand};
+use secrecy::{ExposeSecret, SecretString};
+
+/// A value that must never be shown: its `Debug` prints `[secret]`.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Wraps `value`.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(SecretString::from(value.into()))
+    }
+
+    /// The value itself. Each call is a place to look at in a review.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Where a value of an upstream comes from (`"text"`, `{ env }`, `{ file }`, `{ command }`).
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Written in the file, or taken from the environment when the configuration was read.
+    Value(Secret),
+    /// A file, read at each login; one trailing newline is trimmed.
+    File(PathBuf),
+    /// A program (no shell) whose standard output is the value; at most 10 s, one trailing newline
+    /// trimmed.
+    Command(Vec<String>),
+}
+
+/// Why a value could not be read. Never holds the value.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file could not be read.
+    #[error("cannot read {path}: {source}")]
+    File {
+        /// The file as configured.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The program could not be started, failed, or took too long. Its output is not shown.
+    #[error("the command `{program}` {why}")]
+    Command {
+        /// The program's name, without its arguments (they may be secret).
+        program: String,
+        /// What went wrong.
+        why: String,
+    },
+    /// The value is empty or not UTF-8.
+    #[error("the value from {from} is {what}")]
+    Unusable {
+        /// Where it came from.
+        from: String,
+        /// "empty" or "not UTF-8".
+        what: &'static str,
+    },
+}
+
+impl Source {
+    /// Reads the value. Runs on the control runtime; ends within [`COMMAND_TIMEOUT`].
+    pub async fn read(&self) -> Result<Secret, ReadError> {
+        match self {
+            Self::Value(value) => Ok(value.clone()),
+            Self::File(path) => {
+                let bytes = tokio::fs::read(path)
+                    .await
+                    .map_err(|source| ReadError::File {
+                        path: path.clone(),
+                        source,
+                    })?;
+                usable(bytes, || path.display().to_string())
+            }
+            Self::Command(argv) => run(argv).await,
+        }
+    }
+
+    /// What decides whether two sources are the same account: the place, or a digest of the value.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Value(value) => format!("value:{}", hex(&sha256(value.expose().as_bytes()))),
+            Self::File(path) => format!("file:{}", path.display()),
+            Self::Command(argv) => format!("command:{argv:?}"),
+        }
+    }
+}
+
+async fn run(argv: &[String]) -> Result<Secret, ReadError> {
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err(ReadError::Command {
+            program: String::new(),
+            why: "is empty".to_owned(),
+        });
+    };
+    let failed = |why: String| ReadError::Command {
+        program: program.clone(),
+        why,
+    };
+    let output = tokio::process::Command::new(program)
+        .args(arguments)
+        .stdin(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(COMMAND_TIMEOUT, output)
+        .await
+        .map_err(|_| failed(format!("took longer than {} s", COMMAND_TIMEOUT.as_secs())))?
+        .map_err(|error| failed(format!("could not be run: {error}")))?;
+    if !output.status.success() {
+        return Err(failed(format!("failed: {}", output.status)));
+    }
+    usable(output.stdout, || format!("the command `{program}`"))
+}
+
+fn usable(bytes: Vec<u8>, from: impl Fn() -> String) -> Result<Secret, ReadError> {
+    let mut text = String::from_utf8(bytes).map_err(|_| ReadError::Unusable {
+        from: from(),
+        what: "not UTF-8",
+    })?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    if text.is_empty() {
+        return Err(ReadError::Unusable {
+            from: from(),
+            what: "empty",
+        });
+    }
+    Ok(Secret::new(text))
+}
+
+/// A digest of secrets under a key of this process: equal inputs can be recognised, nothing can be
+/// looked up from it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(self.0.get(..4).unwrap_or_default()))
+    }
+}
+
+/// Makes [`Fingerprint`]s under one random key.
+#[derive(Clone)]
+pub struct Fingerprinter(hmac::Key);
+
+impl Fingerprinter {
+    /// A fingerprinter with a fresh random key.
+    pub fn new() -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, &random::<32>()))
+    }
+
+    /// The fingerprint of `parts`, each with its length, so that no two lists run together.
+    pub fn of<'a>(&self, parts: impl IntoIterator<Item = &'a [u8]>) -> Fingerprint {
+        let mut context = hmac::Context::with_key(&self.0);
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let mut bytes = [0; 32];
+        for (to, from) in bytes.iter_mut().zip(context.sign().as_ref()) {
+            *to = *from;
+        }
+        Fingerprint(bytes)
+    }
+}
+
+impl Default for Fingerprinter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Fingerprinter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprinter")
+    }
+}
+
+/// `N` random bytes from the operating system's generator.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // The generator of aws-lc seeds itself from the system and reports no failure after start.
+    let _ = rand::fill(&mut bytes);
+    bytes
+}
+
+/// The SHA-256 digest of `bytes`.
+pub fn sha256(bytes: &[u8]) -> Vec<u8> {
+    digest::digest(&digest::SHA256, bytes).as_ref().to_vec()
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use fmt::Write;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+/// How long a secret's program may run.
+pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_shown_by_debug() {
+        assert_eq!(
+            format!("{:?}", Source::Value(Secret::new("hunter2"))),
+            "Value([secret])"
+        );
+    }
+
+    #[tokio::test]
+    async fn one_trailing_newline_of_a_command_is_trimmed() {
+        let source = Source::Command(vec!["printf".into(), "a b\n\n".into()]);
+        assert_eq!(source.read().await.unwrap().expose(), "a b\n");
+    }
+
+    #[tokio::test]
+    async fn a_failing_command_is_named_without_its_arguments() {
+        let source = Source::Command(vec!["false".into(), "hunter2".into()]);
+        let error = source.read().await.unwrap_err().to_string();
+        assert!(
+            error.contains("`false`") && !error.contains("hunter2"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn fingerprints_do_not_run_parts_together() {
+        let of = Fingerprinter::new();
+        assert_ne!(
+            of.of([b"ab".as_slice(), b"c"]),
+            of.of([b"a".as_slice(), b"bc"])
+        );
+        assert_eq!(of.of([b"ab".as_slice()]), of.of([b"ab".as_slice()]));
+    }
+}
