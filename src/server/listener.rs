@@ -1,0 +1,208 @@
+//! Binding, and accepting: a taken port is an error, a full table of files is waited out.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{Arrival, Door, Floor};
+use crate::config::server::Listen;
+
+/// The sockets of one `listen` entry.
+pub struct Bound {
+    /// The addresses that are really bound; all have the same port.
+    pub addrs: Vec<SocketAddr>,
+    /// For each worker its own sockets, one per address.
+    pub sockets: Vec<Vec<StdListener>>,
+}
+
+/// Binds `listen` for `workers` workers.
+///
+/// A plain bind comes first, so that a port somebody else listens on is an error; with `SO_REUSEPORT` alone both
+/// programs would get a share of the connections. Port 0 takes a free port, the same for all addresses.
+pub fn bind(listen: &Listen, workers: usize) -> io::Result<Bound> {
+    let mut bound = Bound {
+        addrs: Vec::new(),
+        sockets: (0..workers).map(|_| Vec::new()).collect(),
+    };
+    let mut port = None;
+    for addr in &listen.addrs {
+        let mut addr = *addr;
+        if let Some(port) = port {
+            addr.set_port(port);
+        }
+        match bind_address(addr, workers) {
+            Ok((addr, sockets)) => {
+                port = Some(addr.port());
+                bound.addrs.push(addr);
+                for (worker, socket) in bound.sockets.iter_mut().zip(sockets) {
+                    worker.push(socket);
+                }
+            }
+            // `localhost` is both families; a machine without IPv6 has the other one.
+            Err(error) if absent_family(&error) && !bound.addrs.is_empty() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bound)
+}
+
+fn bind_address(addr: SocketAddr, workers: usize) -> io::Result<(SocketAddr, Vec<StdListener>)> {
+    let probe = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    probe.set_reuse_address(true)?;
+    if addr.is_ipv6() {
+        probe.set_only_v6(true)?;
+    }
+    probe.bind(&addr.into())?;
+    let addr = probe
+        .local_addr()?
+        .as_socket()
+        .ok_or_else(|| io::Error::other("not an IP socket"))?;
+    drop(probe);
+    let sockets = (0..workers.max(1))
+        .map(|_| listening(addr))
+        .collect::<io::Result<_>>()?;
+    Ok((addr, sockets))
+}
+
+fn listening(addr: SocketAddr) -> io::Result<StdListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    #[cfg(unix)]
+    socket.set_reuse_port(true)?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn absent_family(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported
+    )
+}
+
+/// Accepts until the floor drains, and then until the queue is empty: a connection that the kernel has already
+/// completed is not lost.
+pub(super) async fn accept(
+    door: &Door,
+    floor: &Floor,
+    mut take: impl FnMut(TcpStream, Arrival, OwnedSemaphorePermit),
+) {
+    let listener = match door.socket.try_clone().and_then(TcpListener::from_std) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "a listener cannot be used");
+            return;
+        }
+    };
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let permit = tokio::select! {
+            biased;
+            permit = floor.connections.clone().acquire_owned() => permit,
+            () = floor.drain.cancelled() => break,
+        };
+        let Ok(permit) = permit else { break };
+        let accepted = tokio::select! {
+            biased;
+            accepted = listener.accept() => accepted,
+            () = floor.drain.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                pause = FIRST_PAUSE;
+                let arrival = Arrival {
+                    listener: door.listener,
+                    peer,
+                    tls: door.tls.is_some(),
+                };
+                let _ = stream.set_nodelay(true);
+                take(stream, arrival, permit);
+            }
+            Err(error) if of_one_connection(&error) => {}
+            Err(error) => {
+                // Out of files or memory: connections that end will help, spinning will not.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LAST_PAUSE);
+            }
+        }
+    }
+    drain_queue(&listener, door, floor, take);
+}
+
+fn drain_queue(
+    listener: &TcpListener,
+    door: &Door,
+    floor: &Floor,
+    mut take: impl FnMut(TcpStream, Arrival, OwnedSemaphorePermit),
+) {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    while let std::task::Poll::Ready(Ok((stream, peer))) = listener.poll_accept(&mut context) {
+        let Ok(permit) = floor.connections.clone().try_acquire_owned() else {
+            break;
+        };
+        let arrival = Arrival {
+            listener: door.listener,
+            peer,
+            tls: door.tls.is_some(),
+        };
+        take(stream, arrival, permit);
+    }
+}
+
+fn of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    )
+}
+
+const BACKLOG: i32 = 1024;
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listen(addrs: &[&str]) -> Listen {
+        Listen {
+            host: "localhost".to_owned(),
+            addrs: addrs.iter().map(|addr| addr.parse().unwrap()).collect(),
+        }
+    }
+
+    #[test]
+    fn port_0_is_one_free_port_for_all_workers_and_families() {
+        let bound = bind(&listen(&["127.0.0.1:0", "[::1]:0"]), 3).unwrap();
+        let port = bound.addrs[0].port();
+        assert_ne!(port, 0);
+        assert!(bound.addrs.iter().all(|addr| addr.port() == port));
+        assert_eq!(bound.sockets.len(), 3);
+        assert!(
+            bound
+                .sockets
+                .iter()
+                .all(|sockets| sockets.len() == bound.addrs.len())
+        );
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_an_error() {
+        let first = bind(&listen(&["127.0.0.1:0"]), 2).unwrap();
+        let taken = first.addrs[0].to_string();
+        let error = bind(&listen(&[&taken]), 2).err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+}

@@ -1,0 +1,157 @@
+//! The bytes of a connection: the first ones looked at, the rest watched.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+
+use super::watch::Entry;
+
+/// What a connection speaks, as its first bytes tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// A stream whose first bytes were read already, and whose reads are seen by the watch.
+pub(super) struct Watched<S> {
+    stream: S,
+    first: BytesMut,
+    entry: Entry,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
+    pub(super) fn new(stream: S, entry: Entry) -> Self {
+        Self {
+            stream,
+            first: BytesMut::new(),
+            entry,
+        }
+    }
+
+    /// Reads until it is clear whether the caller speaks HTTP/2 by prior knowledge (RFC 9113 section 3.3). The bytes
+    /// are not lost. `None`: the caller said nothing and left.
+    pub(super) async fn protocol(&mut self) -> io::Result<Option<Protocol>> {
+        loop {
+            let known = self.first.len().min(PREFACE.len());
+            if self.first.get(..known) != PREFACE.get(..known) {
+                return Ok(Some(Protocol::Http1));
+            }
+            if known == PREFACE.len() {
+                return Ok(Some(Protocol::Http2));
+            }
+            if self.stream.read_buf(&mut self.first).await? == 0 {
+                return Ok((known > 0).then_some(Protocol::Http1));
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.first.is_empty() {
+            let before = buf.filled().len();
+            let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+            if buf.filled().len() > before {
+                self.entry.bytes_came();
+            }
+            return read;
+        }
+        self.entry.bytes_came();
+        let count = self.first.len().min(buf.remaining());
+        if let Some(bytes) = self.first.get(..count) {
+            buf.put_slice(bytes);
+        }
+        self.first.advance(count);
+        if self.first.is_empty() {
+            self.first = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::super::watch::Watch;
+    use super::*;
+
+    async fn told(parts: &[&[u8]]) -> (Option<Protocol>, Vec<u8>) {
+        let (mut caller, ours) = tokio::io::duplex(64);
+        let watch = Watch::with(Duration::from_secs(9), Duration::from_secs(9));
+        let mut stream = Watched::new(ours, watch.enter());
+        let write = async {
+            for part in parts {
+                caller.write_all(part).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            drop(caller);
+        };
+        let (protocol, ()) = tokio::join!(async { stream.protocol().await.unwrap() }, write);
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).await.unwrap();
+        (protocol, all)
+    }
+
+    #[tokio::test]
+    async fn the_first_bytes_tell_the_protocol_and_are_kept() {
+        let rows: &[(&[&[u8]], Option<Protocol>)] = &[
+            (&[b"GET / HTTP/1.1\r\n"], Some(Protocol::Http1)),
+            (&[b"P", b"OST / HTTP/1.1\r\n"], Some(Protocol::Http1)),
+            (
+                &[b"PRI * HTTP/2.0\r\n", b"\r\nSM\r\n\r\nxyz"],
+                Some(Protocol::Http2),
+            ),
+            (&[b"PRI * HTTP/1.1\r\n\r\n"], Some(Protocol::Http1)),
+            (&[b"PRI"], Some(Protocol::Http1)),
+            (&[], None),
+        ];
+        for (parts, expected) in rows {
+            let (protocol, bytes) = told(parts).await;
+            assert_eq!(protocol, *expected, "{parts:?}");
+            assert_eq!(bytes, parts.concat());
+        }
+    }
+}
