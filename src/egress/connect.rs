@@ -1,0 +1,175 @@
+//! Making a connection: names, happy eyeballs, the check of the address, TLS.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
+use tower::{Service, ServiceExt};
+
+use super::failure::{Failure, Phase, chain};
+use super::{Destination, Profile};
+use crate::message::Origin;
+use crate::message::origin::Scheme;
+use crate::tls::ServerName;
+
+/// A connected stream, plain or TLS.
+pub(super) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
+
+/// Connects within the profile's time.
+pub(super) async fn connect<B>(to: Destination<'_>) -> Result<Stream, Failure<B>> {
+    let limit = to.profile.connect_timeout;
+    match tokio::time::timeout(limit, connect_unbounded(to)).await {
+        Ok(connected) => connected,
+        Err(_) => Err(Failure::new(Phase::Connect, "no connection in time").timed_out()),
+    }
+}
+
+async fn connect_unbounded<B>(to: Destination<'_>) -> Result<Stream, Failure<B>> {
+    let tcp = tcp(to).await?;
+    match to.origin.scheme() {
+        Scheme::Http => Ok(Either::Left(tcp)),
+        Scheme::Https => Ok(Either::Right(tls(tcp, to.origin, to.profile).await?)),
+    }
+}
+
+async fn tcp<B>(to: Destination<'_>) -> Result<TcpStream, Failure<B>> {
+    if to.public_only && to.origin.ip().is_some_and(|ip| !is_public(ip)) {
+        return Err(Failure::new(Phase::Address, NOT_PUBLIC));
+    }
+    let uri = http::Uri::builder()
+        .scheme("http")
+        .authority(format!("{}:{}", to.origin.host(), to.origin.port()))
+        .path_and_query("/")
+        .build()
+        .map_err(|error| Failure::new(Phase::Connect, error))?;
+    let mut connector = HttpConnector::new_with_resolver(Resolver {
+        public_only: to.public_only,
+    });
+    connector.set_nodelay(true);
+    connector.set_keepalive(Some(KEEPALIVE));
+    let stream: TokioIo<TcpStream> = connector.oneshot(uri).await.map_err(|error| {
+        let text = chain(&error);
+        let phase = if text.contains(NOT_PUBLIC) {
+            Phase::Address
+        } else {
+            Phase::Connect
+        };
+        Failure::new(phase, text)
+    })?;
+    Ok(stream.into_inner())
+}
+
+async fn tls<B>(
+    tcp: TcpStream,
+    origin: &Origin,
+    profile: &Profile,
+) -> Result<TlsStream<TcpStream>, Failure<B>> {
+    let name = ServerName::try_from(origin.server_name().to_owned())
+        .map_err(|error| Failure::new(Phase::Tls, error))?;
+    TlsConnector::from(profile.tls.clone())
+        .connect(name, tcp)
+        .await
+        .map_err(|error| Failure::new(Phase::Tls, chain(&error)))
+}
+
+/// The system's resolver, which leaves out addresses that are not allowed; what it gives is what is connected to.
+#[derive(Clone)]
+struct Resolver {
+    public_only: bool,
+}
+
+impl Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let public_only = self.public_only;
+        Box::pin(async move {
+            let addrs = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let (allowed, refused): (Vec<_>, Vec<_>) =
+                addrs.partition(|addr| !public_only || is_public(addr.ip()));
+            if allowed.is_empty() && !refused.is_empty() {
+                return Err(io::Error::other(NOT_PUBLIC));
+            }
+            Ok(allowed.into_iter())
+        })
+    }
+}
+
+/// Whether `ip` is an address of the public internet: not private, loopback, link-local, shared, documentation,
+/// benchmarking, multicast or unspecified (IANA special-purpose registries, RFC 6890).
+pub(super) fn is_public(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            !(ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_multicast()
+                || ip.is_broadcast()
+                || ip.is_documentation()
+                || a == 0
+                || a >= 240
+                || (a == 100 && (64..128).contains(&b))
+                || (a == 192 && b == 0 && c == 0)
+                || (a == 198 && (b == 18 || b == 19)))
+        }
+        IpAddr::V6(ip) => {
+            let [a, b, ..] = ip.segments();
+            // Only global unicast 2000::/3; within it no Teredo, documentation or 6to4 detours.
+            (a & 0xe000) == 0x2000 && !(a == 0x2001 && (b < 0x200 || b == 0xdb8)) && a != 0x2002
+        }
+    }
+}
+
+const NOT_PUBLIC: &str = "the name resolves to an address that is not public";
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_the_public_internet_are_public() {
+        let rows = [
+            ("8.8.8.8", true),
+            ("101.53.164.1", true),
+            ("127.0.0.1", false),
+            ("10.0.0.1", false),
+            ("172.16.3.4", false),
+            ("192.168.1.1", false),
+            ("169.254.169.254", false),
+            ("100.64.0.1", false),
+            ("0.0.0.0", false),
+            ("198.18.0.1", false),
+            ("224.0.0.1", false),
+            ("255.255.255.255", false),
+            ("2600:1f18::1", true),
+            ("::1", false),
+            ("::ffff:10.0.0.1", false),
+            ("fe80::1", false),
+            ("fc00::1", false),
+            ("ff02::1", false),
+            ("2001:db8::1", false),
+            ("2002:7f00:1::1", false),
+            ("64:ff9b::a00:1", false),
+        ];
+        for (ip, expected) in rows {
+            assert_eq!(is_public(ip.parse().unwrap()), expected, "{ip}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The API: sends one request to one origin and gives the answer back as it comes.
+//!
+//! [`Client::send`] is the whole seam. A client belongs to one worker; its connections live in the futures and
+//! bodies that use them, never in a task of their own, so dropping a request closes its connection and the caller's
+//! disconnect reaches the upstream.
+
+mod answer;
+mod connect;
+mod failure;
+mod pool;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body::Body;
+use tokio::time::Instant;
+
+pub use self::answer::{AnswerBody, Broken};
+pub use self::failure::{Failure, Phase};
+use self::pool::{Checkout, Pool};
+use crate::message::Origin;
+use crate::tls::ClientConfig;
+
+/// How one upstream's API is reached.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Connections are shared within a profile, never between two.
+    pub id: usize,
+    /// TLS for https targets.
+    pub tls: Arc<ClientConfig>,
+    /// Name resolution, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// Most requests at once to one origin, per worker.
+    pub connections: usize,
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Destination<'a> {
+    /// How.
+    pub profile: &'a Profile,
+    /// To whom.
+    pub origin: &'a Origin,
+    /// Only to public addresses, checked on the address that is connected to.
+    pub public_only: bool,
+    /// Not on a connection that has served before.
+    pub fresh: bool,
+}
+
+/// One worker's connections to the upstreams.
+pub struct Client<B: Body + 'static> {
+    pool: Arc<Pool<B>>,
+}
+
+impl<B: Body + 'static> Clone for Client<B> {
+    fn clone(&self) -> Self {
+        Self {
+            pool: self.pool.clone(),
+        }
+    }
+}
+
+impl<B> Default for Client<B>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    fn default() -> Self {
+        Self {
+            pool: Arc::default(),
+        }
+    }
+}
+
+impl<B> Client<B>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    /// Sends `request` (origin-form target, `Host` set) and waits for the head of the answer. `silence` bounds the
+    /// wait for the head and then every wait for more of the body; zero means no bound.
+    ///
+    /// Cancel-safe: dropping the future closes the connection.
+    pub async fn send(
+        &self,
+        to: Destination<'_>,
+        request: Request<B>,
+        silence: Duration,
+    ) -> Result<Response<AnswerBody<B>>, Failure<B>> {
+        let head_by = (!silence.is_zero()).then(|| Instant::now() + silence);
+        let mut connection = match self.pool.checkout(to, head_by).await {
+            Ok(Checkout::Idle(connection)) => connection,
+            Ok(Checkout::Place(permit)) => match self.pool.connect(to, permit).await {
+                Ok(connection) => connection,
+                Err(failure) => return Err(failure.not_sent(request)),
+            },
+            Err(failure) => return Err(failure.not_sent(request)),
+        };
+        let sent = connection.send(request);
+        let answer = match head_by {
+            None => sent.await,
+            Some(by) => match tokio::time::timeout_at(by, sent).await {
+                Ok(answer) => answer,
+                Err(_) => return Err(Failure::new(Phase::Head, "no answer in time").timed_out()),
+            },
+        };
+        let answer = answer.map_err(|failure| failure.on(connection.is_reused()))?;
+        acceptable(&answer)?;
+        let (parts, body) = answer.into_parts();
+        let body = AnswerBody::new(body, connection, self.pool.clone(), silence);
+        Ok(Response::from_parts(parts, body))
+    }
+
+    /// Closes connections that have been idle too long; called now and then by the worker.
+    pub fn sweep(&self) {
+        self.pool.sweep();
+    }
+
+    /// Open idle connections, for tests and metrics.
+    pub fn idle(&self) -> usize {
+        self.pool.idle()
+    }
+}
+
+/// Refuses answers that cannot be passed on truthfully.
+fn acceptable<B: Body + 'static, T>(answer: &Response<T>) -> Result<(), Failure<B>> {
+    let status = answer.status();
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Failure::new(Phase::Head, "it switched protocols unasked"));
+    }
+    if status.as_u16() > 599 {
+        return Err(Failure::new(Phase::Head, "its status is not one of HTTP's"));
+    }
+    // A transfer coding that is not undone here would be lost with the header (RFC 9112 section 6.1).
+    let mut codings = answer.headers().get_all(header::TRANSFER_ENCODING).iter();
+    let plain = match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(one), None) => one.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    };
+    if plain {
+        Ok(())
+    } else {
+        Err(Failure::new(Phase::Head, "its transfer coding is unknown"))
+    }
+}

@@ -1,0 +1,243 @@
+//! One worker's idle connections, newest first, and the cap on requests per origin.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use super::Destination;
+use super::connect::{self, Stream};
+use super::failure::{Failure, Phase};
+use crate::message::Origin;
+
+/// Idle connections and permits, by profile and origin.
+pub(super) struct Pool<B: Body + 'static> {
+    places: Mutex<HashMap<Key, Place<B>>>,
+}
+
+/// Connections are never shared between upstreams or origins.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    profile: usize,
+    origin: Origin,
+    public_only: bool,
+}
+
+struct Place<B: Body + 'static> {
+    idle: Vec<Connection<B>>,
+    permits: Arc<Semaphore>,
+}
+
+/// What [`Pool::checkout`] gives.
+pub(super) enum Checkout<B: Body + 'static> {
+    /// A live connection.
+    Idle(Connection<B>),
+    /// The right to make one.
+    Place(OwnedSemaphorePermit),
+}
+
+/// A connection that no task drives: whoever holds it polls it.
+pub(super) struct Connection<B: Body + 'static> {
+    sender: http1::SendRequest<B>,
+    driver: Pin<Box<http1::Connection<TokioIo<Stream>, B>>>,
+    key: Key,
+    since: Instant,
+    reused: bool,
+    ended: bool,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl<B: Body + 'static> Default for Pool<B> {
+    fn default() -> Self {
+        Self {
+            places: Mutex::default(),
+        }
+    }
+}
+
+impl<B> Pool<B>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    /// A place among the requests to this origin, waiting for one until `by`; then an idle connection if there
+    /// is a live one.
+    pub(super) async fn checkout(
+        &self,
+        to: Destination<'_>,
+        by: Option<Instant>,
+    ) -> Result<Checkout<B>, Failure<()>> {
+        let key = Key::of(to);
+        let permits = self.permits(&key, to.profile.connections);
+        let permit = match permits.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => {
+                let by = by.unwrap_or_else(|| Instant::now() + LONGEST_QUEUE);
+                match tokio::time::timeout_at(by, permits.acquire_owned()).await {
+                    Ok(Ok(permit)) => permit,
+                    Ok(Err(_)) | Err(_) => {
+                        return Err(Failure::new(
+                            Phase::Queue,
+                            "too many requests to this upstream",
+                        )
+                        .timed_out());
+                    }
+                }
+            }
+        };
+        let now = Instant::now();
+        while let Some(mut connection) = self.take(&key) {
+            if !to.fresh
+                && now.duration_since(connection.since) < LONGEST_IDLE
+                && connection.is_live()
+            {
+                connection.permit = Some(permit);
+                connection.reused = true;
+                return Ok(Checkout::Idle(connection));
+            }
+        }
+        Ok(Checkout::Place(permit))
+    }
+
+    /// A new connection.
+    pub(super) async fn connect(
+        &self,
+        to: Destination<'_>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Connection<B>, Failure<B>> {
+        let stream = connect::connect(to).await?;
+        let (sender, driver) = http1::Builder::new()
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| Failure::of(&error, None))?;
+        Ok(Connection {
+            sender,
+            driver: Box::pin(driver),
+            key: Key::of(to),
+            since: Instant::now(),
+            reused: false,
+            ended: false,
+            permit: Some(permit),
+        })
+    }
+
+    /// Takes a connection back whose answer has ended, if it can serve another request.
+    pub(super) fn give_back(&self, mut connection: Connection<B>) {
+        connection.permit = None;
+        if !connection.is_live() {
+            return;
+        }
+        connection.since = Instant::now();
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = places.get_mut(&connection.key)
+            && place.idle.len() < MOST_IDLE
+        {
+            place.idle.push(connection);
+        }
+    }
+
+    /// Closes connections that are idle too long, or that the upstream has closed.
+    pub(super) fn sweep(&self) {
+        let now = Instant::now();
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.retain(|_, place| {
+            place
+                .idle
+                .retain_mut(|idle| now.duration_since(idle.since) < LONGEST_IDLE && idle.is_live());
+            // Nobody waits for or holds a permit of a place that only the map knows.
+            !(place.idle.is_empty() && Arc::strong_count(&place.permits) == 1)
+        });
+    }
+
+    pub(super) fn idle(&self) -> usize {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.values().map(|place| place.idle.len()).sum()
+    }
+
+    fn take(&self, key: &Key) -> Option<Connection<B>> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.get_mut(key)?.idle.pop()
+    }
+
+    fn permits(&self, key: &Key, connections: usize) -> Arc<Semaphore> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = places.get(key) {
+            return place.permits.clone();
+        }
+        let permits = Arc::new(Semaphore::new(connections));
+        let place = Place {
+            idle: Vec::new(),
+            permits: permits.clone(),
+        };
+        places.insert(key.clone(), place);
+        permits
+    }
+}
+
+impl Key {
+    fn of(to: Destination<'_>) -> Self {
+        Self {
+            profile: to.profile.id,
+            origin: to.origin.clone(),
+            public_only: to.public_only,
+        }
+    }
+}
+
+impl<B> Connection<B>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    pub(super) fn is_reused(&self) -> bool {
+        self.reused
+    }
+
+    /// Sends a request and drives the connection until the head of the answer.
+    pub(super) async fn send(
+        &mut self,
+        request: Request<B>,
+    ) -> Result<Response<Incoming>, Failure<B>> {
+        let mut sent = std::pin::pin!(self.sender.try_send_request(request));
+        let (driver, ended) = (&mut self.driver, &mut self.ended);
+        std::future::poll_fn(move |cx| {
+            // Its end wakes the other side, which then has an answer or an error.
+            *ended = *ended || driver.as_mut().poll(cx).is_ready();
+            sent.as_mut().poll(cx)
+        })
+        .await
+        .map_err(|mut error| {
+            let not_sent = error.take_message();
+            Failure::of(error.error(), not_sent)
+        })
+    }
+
+    /// Drives the connection while an answer's body is read. `Ready`: it has ended.
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.ended = self.ended || self.driver.as_mut().poll(cx).is_ready();
+        if self.ended {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Whether it can take a request now. Polls it once, which notices a close by the upstream.
+    fn is_live(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        self.drive(&mut context).is_pending() && self.sender.is_ready()
+    }
+}
+
+const MOST_IDLE: usize = 64;
+/// Below the keep-alive time of common front ends (60 s), so that they rarely close first.
+const LONGEST_IDLE: Duration = Duration::from_secs(30);
+const LONGEST_QUEUE: Duration = Duration::from_secs(60);
