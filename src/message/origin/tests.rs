@@ -1,0 +1,80 @@
+//! Tables for origins and host rules.
+
+use super::*;
+
+#[test]
+fn an_origin_is_parsed_or_refused_with_a_reason() {
+    let rows = [
+        (
+            "https://ACME.my.salesforce.com",
+            Ok("https://acme.my.salesforce.com"),
+        ),
+        ("https://acme.example/", Ok("https://acme.example")),
+        ("https://acme.example.:443", Ok("https://acme.example")),
+        ("http://127.0.0.1:7720", Ok("http://127.0.0.1:7720")),
+        ("HTTP://[::1]:80", Ok("http://[::1]")),
+        ("acme.example", Err(OriginError::Scheme)),
+        ("ftp://acme.example", Err(OriginError::Scheme)),
+        ("https://u:p@acme.example", Err(OriginError::UserInfo)),
+        ("https://acme.example/services", Err(OriginError::Path)),
+        ("https://acme.example?x", Err(OriginError::Path)),
+        ("https://acme.example#x", Err(OriginError::Path)),
+        ("https://acme.example\\@evil", Err(OriginError::Path)),
+        ("https://", Err(OriginError::Host)),
+        ("https://a b", Err(OriginError::Host)),
+        ("https://127.1", Err(OriginError::Host)),
+        ("https://a..b", Err(OriginError::Host)),
+        ("https://[::1", Err(OriginError::Host)),
+        ("https://acme.example:", Err(OriginError::Port)),
+        ("https://acme.example:0", Err(OriginError::Port)),
+        ("https://acme.example:65536", Err(OriginError::Port)),
+        ("https://acme.example:+1", Err(OriginError::Port)),
+    ];
+    for (text, expected) in rows {
+        let got = text.parse::<Origin>().map(|origin| origin.to_string());
+        assert_eq!(got.as_deref().map_err(|e| *e), expected, "{text}");
+    }
+}
+
+#[test]
+fn host_rules_match_on_label_boundaries_and_ports() {
+    let rule = |text: &str| text.parse::<HostRule>().unwrap();
+    let rules = HostRules::new(
+        vec![
+            rule("*.salesforce.com"),
+            rule("exact.example:8443"),
+            rule("a.salesforce.com"),
+        ],
+        vec![rule("*.lightning.force.com")],
+    );
+    let rows = [
+        ("https://acme.my.salesforce.com", Some(Allowed::ByWildcard)),
+        ("https://a.salesforce.com", Some(Allowed::Exactly)),
+        ("https://salesforce.com", None),
+        ("https://evilsalesforce.com", None),
+        ("https://acme.salesforce.com.evil", None),
+        ("https://acme.my.salesforce.com:8443", None),
+        ("https://exact.example:8443", Some(Allowed::Exactly)),
+        ("https://exact.example", None),
+        ("https://x.lightning.force.com", None),
+    ];
+    for (origin, expected) in rows {
+        assert_eq!(rules.allow(&origin.parse().unwrap()), expected, "{origin}");
+    }
+}
+
+#[test]
+fn a_wildcard_over_a_whole_top_level_domain_is_refused() {
+    assert_eq!("*.com".parse::<HostRule>(), Err(OriginError::Host));
+    assert!("*.example.com".parse::<HostRule>().is_ok());
+}
+
+#[test]
+fn the_origin_of_a_url_is_split_off() {
+    let (origin, rest) = Origin::split_url("https://a.example:8443/x?y#z").unwrap();
+    assert_eq!(
+        (origin.to_string().as_str(), rest),
+        ("https://a.example:8443", "/x?y#z")
+    );
+    assert!(Origin::split_url("/relative").is_none());
+}
