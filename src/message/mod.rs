@@ -5,7 +5,9 @@
 pub mod origin;
 pub mod path;
 pub mod rejection;
+pub mod target;
 
 pub use self::origin::{Allowed, HostRule, HostRules, Origin};
 pub use self::path::{PathRule, Readings};
 pub use self::rejection::Rejection;
+pub use self::target::Target;
