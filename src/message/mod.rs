@@ -2,12 +2,19 @@
 //!
 //! Nothing here waits, reads a clock or opens a socket; the only failure is a [`Rejection`].
 
+pub mod credentials;
+pub mod forwarding;
+pub mod hop_by_hop;
 pub mod origin;
 pub mod path;
+pub mod redacted;
 pub mod rejection;
 pub mod target;
 
+mod twins;
+
 pub use self::origin::{Allowed, HostRule, HostRules, Origin};
 pub use self::path::{PathRule, Readings};
+pub use self::redacted::Redacted;
 pub use self::rejection::Rejection;
 pub use self::target::Target;

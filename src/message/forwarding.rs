@@ -1,0 +1,228 @@
+//! Who the caller says it is and where it says it comes from: taken off; and `Via`, by which a loop is noticed.
+//!
+//! None of these fields is an input to any decision of the proxy except `Via`. Nothing is added for the
+//! upstream to learn about the caller.
+
+use http::header::{HeaderMap, MAX_FORWARDS, VIA};
+use http::{HeaderValue, Method};
+use percent_encoding::percent_decode_str;
+
+use super::target::{Target, is_named};
+use super::twins::{alike, begins_alike, remove_where};
+
+/// Takes off the caller's forwarding fields (RFC 7239 and its forerunners), what a browser adds, `Via`, and every name
+/// that some server takes for one of these; counts `Max-Forwards` down (RFC 9110 section 7.6.2).
+pub fn strip(headers: &mut HeaderMap) {
+    remove_where(headers, |name| {
+        FORWARDING.iter().any(|field| alike(name, field))
+            || PREFIXES.iter().any(|prefix| begins_alike(name, prefix))
+    });
+    if let Some(hops) = headers.remove(MAX_FORWARDS) {
+        let hops = hops.to_str().ok().and_then(|hops| hops.parse::<u32>().ok());
+        if let Some(fewer) = hops.and_then(|hops| hops.checked_sub(1)) {
+            headers.insert(MAX_FORWARDS, HeaderValue::from(fewer));
+        }
+    }
+}
+
+/// Whether the request has already passed this `instance` (RFC 9110 section 7.6.3). Asked before [`strip`].
+pub fn passed_before(headers: &HeaderMap, instance: &str) -> bool {
+    headers
+        .get_all(VIA)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|hop| {
+            // received-protocol RWS received-by
+            let mut words = hop
+                .split(u8::is_ascii_whitespace)
+                .filter(|word| !word.is_empty());
+            words.nth(1)
+        })
+        .filter_map(|by| by.strip_prefix(PSEUDONYM.as_bytes()))
+        .any(|id| id == instance.as_bytes())
+}
+
+/// What the proxy adds: `1.1 upauth-INSTANCE`. The instance (letters, digits, `-`) is part of the pseudonym, because
+/// anyone on the way may drop a comment.
+pub fn via(instance: &str) -> HeaderValue {
+    HeaderValue::try_from(format!("1.1 {PSEUDONYM}{instance}"))
+        .unwrap_or(HeaderValue::from_static("1.1 upauth"))
+}
+
+/// Whether the request asks to be taken for one of another method than `method`: by a header, or by a parameter as
+/// Salesforce documents it. For upstreams that limit methods.
+pub fn method_override(method: &Method, target: &Target, headers: &HeaderMap) -> bool {
+    let other = |value: &[u8]| {
+        !value
+            .trim_ascii()
+            .eq_ignore_ascii_case(method.as_str().as_bytes())
+    };
+    let by_header = headers.iter().any(|(name, value)| {
+        OVERRIDE_FIELDS
+            .iter()
+            .any(|field| alike(name.as_str(), field))
+            && other(value.as_bytes())
+    });
+    // Some servers take `;` for `&`.
+    let mut parameters = target.query().unwrap_or_default().split(['&', ';']);
+    by_header
+        || parameters.any(|parameter| {
+            let names = OVERRIDE_PARAMETERS.iter().chain(&OVERRIDE_FIELDS);
+            let value = parameter.split_once('=').map_or("", |(_, value)| value);
+            names.into_iter().any(|name| is_named(parameter, name))
+                && other(&percent_decode_str(value).collect::<Vec<u8>>())
+        })
+}
+
+const PSEUDONYM: &str = "upauth-";
+
+const FORWARDING: [&str; 8] = [
+    "forwarded",
+    "x-real-ip",
+    "referer",
+    "origin",
+    "via",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-original-host",
+];
+
+const PREFIXES: [&str; 2] = ["x-forwarded-", "sec-fetch-"];
+
+const OVERRIDE_FIELDS: [&str; 3] = [
+    "x-http-method-override",
+    "x-method-override",
+    "x-http-method",
+];
+
+const OVERRIDE_PARAMETERS: [&str; 2] = ["_httpmethod", "_method"];
+
+#[cfg(test)]
+mod tests {
+    use http::header::HeaderName;
+
+    use super::*;
+
+    fn headers(fields: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            headers.append(name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn forwarding_fields_and_their_twins_go() {
+        let rows = [
+            ("Forwarded", false),
+            ("X-Forwarded-For", false),
+            ("X-Forwarded-Host", false),
+            ("X-Forwarded-Uri", false),
+            ("X_Forwarded_For", false),
+            ("X-Forwarded_Proto", false),
+            ("X-Forwarded", false),
+            ("X-Real-IP", false),
+            ("X_Real_IP", false),
+            ("Referer", false),
+            ("Origin", false),
+            ("Via", false),
+            ("X-Original-URL", false),
+            ("X_Original_URL", false),
+            ("X-Rewrite-Url", false),
+            ("Sec-Fetch-Site", false),
+            ("Sec_Fetch_Mode", false),
+            ("X-HTTP-Method-Override", true),
+            ("X-Request-Id", true),
+            ("Original", true),
+            ("User-Agent", true),
+        ];
+        for (name, stays) in rows {
+            let mut headers = headers(&[(name, "a"), (name, "b")]);
+            strip(&mut headers);
+            assert_eq!(!headers.is_empty(), stays, "{name}");
+        }
+    }
+
+    #[test]
+    fn max_forwards_is_counted_down() {
+        for (given, expected) in [
+            ("10", Some("9")),
+            ("1", Some("0")),
+            ("0", None),
+            ("x", None),
+            ("-1", None),
+        ] {
+            let mut headers = headers(&[("max-forwards", given)]);
+            strip(&mut headers);
+            let left = headers.get(MAX_FORWARDS).map(|hops| hops.to_str().unwrap());
+            assert_eq!(left, expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_passed_before_is_recognised() {
+        let rows: [(&[&str], bool); 9] = [
+            (&[], false),
+            (&["1.1 upauth-7f3a"], true),
+            (&["1.1 varnish, 2 upauth-7f3a (x), 1.1 nginx"], true),
+            (&["1.1 varnish", "1.1\tupauth-7f3a"], true),
+            (&["1.1 upauth-7f3b"], false),
+            (&["1.1 upauth-7f3a4"], false),
+            (&["1.1 upauth"], false),
+            (&["upauth-7f3a"], false),
+            (&["1.1 nginx (upauth-7f3a)"], false),
+        ];
+        for (lines, expected) in rows {
+            let fields: Vec<_> = lines.iter().map(|line| ("via", *line)).collect();
+            assert_eq!(
+                passed_before(&headers(&fields), "7f3a"),
+                expected,
+                "{lines:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn our_own_via_is_recognised() {
+        let mut headers = HeaderMap::new();
+        headers.insert(VIA, via("7f3a"));
+        assert_eq!(headers["via"], "1.1 upauth-7f3a");
+        assert!(passed_before(&headers, "7f3a"));
+        assert_eq!(via("a\nb"), "1.1 upauth");
+    }
+
+    #[test]
+    fn a_method_override_is_noticed_wherever_it_stands() {
+        type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], bool);
+        let rows: [Row<'_>; 16] = [
+            ("GET", "/x", &[], false),
+            ("GET", "/x?method=PATCH&q=_HttpMethod", &[], false),
+            ("POST", "/x?_HttpMethod=PATCH", &[], true),
+            ("POST", "/x?a=b&_httpmethod=PATCH", &[], true),
+            ("POST", "/x?%5FHttpMethod=PATCH", &[], true),
+            ("POST", "/x?_%48ttpMethod=%50ATCH", &[], true),
+            ("POST", "/x?a;_method=DELETE", &[], true),
+            ("GET", "/x?_method", &[], true),
+            ("GET", "/x?_method=get", &[], false),
+            ("GET", "/x?_method=get&_method=delete", &[], true),
+            ("GET", "/x?X-HTTP-Method-Override=PUT", &[], true),
+            ("GET", "/x", &[("x-http-method-override", "DELETE")], true),
+            ("GET", "/x", &[("x_http_method_override", "DELETE")], true),
+            ("GET", "/x", &[("x-method-override", "DELETE")], true),
+            (
+                "GET",
+                "/x",
+                &[("x-http-method", "GET"), ("x-http-method", "PUT")],
+                true,
+            ),
+            ("GET", "/x", &[("x-http-method", "Get")], false),
+        ];
+        for (method, target, fields, expected) in rows {
+            let method = method.parse().unwrap();
+            let parsed = Target::of(&target.parse().unwrap()).unwrap();
+            let got = method_override(&method, &parsed, &headers(fields));
+            assert_eq!(got, expected, "{method} {target} {fields:?}");
+        }
+    }
+}
