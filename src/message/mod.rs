@@ -2,8 +2,10 @@
 //!
 //! Nothing here waits, reads a clock or opens a socket; the only failure is a [`Rejection`].
 
+pub mod check;
 pub mod credentials;
 pub mod forwarding;
+pub mod guard;
 pub mod hop_by_hop;
 pub mod origin;
 pub mod path;
@@ -13,6 +15,7 @@ pub mod target;
 
 mod twins;
 
+pub use self::guard::Guard;
 pub use self::origin::{Allowed, HostRule, HostRules, Origin};
 pub use self::path::{PathRule, Readings};
 pub use self::redacted::Redacted;

@@ -1,0 +1,200 @@
+//! What is malformed, ambiguous or never forwarded, told from the head of a request alone.
+//!
+//! hyper has parsed the head already and refuses bad framing, control characters and folded lines; it does not look at
+//! `Host`, keeps unknown transfer codings and expectations, and drops a fragment unseen. This looks at the rest. Which hosts are
+//! served is the [`guard`](super::guard)'s business.
+
+use std::borrow::Cow;
+
+use http::header::{
+    CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, MAX_FORWARDS, TRANSFER_ENCODING, UPGRADE,
+};
+use http::request::Parts;
+use http::{HeaderValue, Method, Version};
+
+use super::origin::split_port;
+use super::rejection::Rejection;
+use super::target::Target;
+
+/// Refuses what cannot be forwarded safely. `OPTIONS *` passes: it [asks about the proxy](asks_about_proxy).
+pub fn check(parts: &Parts) -> Result<(), Rejection> {
+    method(&parts.method)?;
+    if !(parts.method == Method::OPTIONS && parts.uri.path() == "*") {
+        Target::of(&parts.uri)?;
+    }
+    authority(parts)?;
+    framing(parts)?;
+    expectation(&parts.headers)?;
+    upgrade(&parts.headers)
+}
+
+/// The host that is asked for, `host[:port]` as it came: that of absolute-form or `:authority`, else `Host`
+/// (RFC 9112 section 3.2.2, RFC 9113 section 8.3.1). `None`: HTTP/1.0 without `Host`.
+pub fn host(parts: &Parts) -> Result<Option<String>, Rejection> {
+    Ok(authority(parts)?.map(str::to_owned))
+}
+
+/// [`host`], borrowed.
+pub fn authority(parts: &Parts) -> Result<Option<&str>, Rejection> {
+    let header = single(&parts.headers, &HOST, "several Host fields")?
+        .map(|value| value.to_str().ok().filter(|host| is_authority(host)))
+        .map(|host| host.ok_or(Rejection::Malformed("the Host is not a host")))
+        .transpose()?;
+    let target = parts.uri.authority().map(http::uri::Authority::as_str);
+    if let Some(scheme) = parts.uri.scheme_str()
+        && !matches!(scheme, "http" | "https")
+    {
+        return Err(Rejection::Malformed("the target's scheme is not http"));
+    }
+    if let Some(target) = target {
+        if !is_authority(target) {
+            return Err(Rejection::Malformed("the target's host is not a host"));
+        }
+        if parts.version >= Version::HTTP_2
+            && header.is_some_and(|header| !header.eq_ignore_ascii_case(target))
+        {
+            return Err(Rejection::Malformed("Host and :authority differ"));
+        }
+    }
+    // RFC 9112 section 3.2: a 1.1 request without Host is answered with 400, even in absolute-form.
+    let host_is_optional =
+        parts.version < Version::HTTP_11 || (parts.version >= Version::HTTP_2 && target.is_some());
+    if header.is_none() && !host_is_optional {
+        return Err(Rejection::Malformed("no Host field"));
+    }
+    Ok(target.or(header))
+}
+
+/// The name in `host[:port]`: lower case, without port and trailing dot; an IPv6 address keeps its brackets.
+pub fn name(host: &str) -> Cow<'_, str> {
+    let name = split_port(host).map_or(host, |(name, _)| name);
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
+/// Whether the proxy itself is asked for its options: `OPTIONS *`, or OPTIONS that may go no further
+/// (RFC 9110 sections 7.6.2 and 9.3.7).
+pub fn asks_about_proxy(parts: &Parts) -> bool {
+    parts.method == Method::OPTIONS
+        && (parts.uri.path() == "*"
+            || parts
+                .headers
+                .get(MAX_FORWARDS)
+                .is_some_and(|hops| hops == "0"))
+}
+
+fn method(method: &Method) -> Result<(), Rejection> {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE
+        | Method::OPTIONS => Ok(()),
+        Method::CONNECT => Err(Rejection::NotBuilt),
+        // TRACE would echo the credential (RFC 9110 section 9.3.8). Methods are case-sensitive; no upstream here has others.
+        _ => Err(Rejection::Method),
+    }
+}
+
+/// RFC 9112 section 6.3. The one coding that hyper takes off is `chunked`; any other would stay on the body unnamed.
+fn framing(parts: &Parts) -> Result<(), Rejection> {
+    let several = "several Content-Length fields";
+    let length = single(&parts.headers, &CONTENT_LENGTH, several)?;
+    if length.is_some_and(|length| !is_number(length)) {
+        return Err(Rejection::Malformed("Content-Length is not a number"));
+    }
+    let several = "several Transfer-Encoding fields";
+    let Some(coding) = single(&parts.headers, &TRANSFER_ENCODING, several)? else {
+        return Ok(());
+    };
+    if parts.version != Version::HTTP_11 {
+        return Err(Rejection::Malformed(
+            "Transfer-Encoding in a version without it",
+        ));
+    }
+    if !coding
+        .as_bytes()
+        .trim_ascii()
+        .eq_ignore_ascii_case(b"chunked")
+    {
+        return Err(Rejection::Malformed("Transfer-Encoding other than chunked"));
+    }
+    if length.is_some() {
+        return Err(Rejection::Malformed(
+            "Content-Length beside Transfer-Encoding",
+        ));
+    }
+    Ok(())
+}
+
+/// RFC 9110 section 10.1.1: there is one expectation.
+fn expectation(headers: &HeaderMap) -> Result<(), Rejection> {
+    match single(headers, &EXPECT, "several Expect fields")? {
+        Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
+            Err(Rejection::Malformed("Expect other than 100-continue"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// WebSocket is refused; any other upgrade is an offer that may be ignored (RFC 9110 section 7.8), h2c above all.
+fn upgrade(headers: &HeaderMap) -> Result<(), Rejection> {
+    let websocket = |protocol: &[u8]| {
+        let name = protocol
+            .split(|byte| *byte == b'/')
+            .next()
+            .unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(b"websocket")
+    };
+    let offered = headers
+        .get_all(UPGRADE)
+        .iter()
+        .any(|line| line.as_bytes().split(|byte| *byte == b',').any(websocket));
+    if offered {
+        Err(Rejection::NotBuilt)
+    } else {
+        Ok(())
+    }
+}
+
+fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+    several: &'static str,
+) -> Result<Option<&'a HeaderValue>, Rejection> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    match values.next() {
+        None => Ok(first),
+        Some(_) => Err(Rejection::Malformed(several)),
+    }
+}
+
+fn is_number(value: &HeaderValue) -> bool {
+    let digits = value.as_bytes();
+    !digits.is_empty() && digits.len() <= 19 && digits.iter().all(u8::is_ascii_digit)
+}
+
+/// `host[:port]` of RFC 3986 section 3.2 without user information and percent-encoding: what names hosts in practice.
+fn is_authority(text: &str) -> bool {
+    let Ok((host, _)) = split_port(text) else {
+        return false;
+    };
+    let byte_is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    match host
+        .strip_prefix('[')
+        .and_then(|inner| inner.strip_suffix(']'))
+    {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(byte_is_fine),
+    }
+}
+
+#[cfg(test)]
+mod tests;

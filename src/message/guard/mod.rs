@@ -1,0 +1,141 @@
+//! [`Guard`]: which Hosts are served, and which browser pages may call.
+//!
+//! The Host comes first: a page that had its own name resolve to this machine (DNS rebinding) is same-origin to the
+//! browser, sends no `Sec-Fetch-Site`, and its `Origin` equals its `Host`. After that the page's origin decides, for every method,
+//! since a GET with the upstream's credential can do harm too.
+
+use http::header::{HeaderMap, ORIGIN, REFERER};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue};
+
+use super::check;
+use super::origin::{Origin, split_port};
+use super::rejection::Rejection;
+
+/// The hosts that are served and the browser origins that may call.
+#[derive(Clone, Debug, Default)]
+pub struct Guard {
+    hosts: Vec<String>,
+    origins: Vec<Origin>,
+}
+
+impl Guard {
+    /// A guard that serves `hosts` (names without ports) besides loopback names and addresses and `*.localhost`, and
+    /// lets pages of `origins` call.
+    pub fn new(hosts: impl IntoIterator<Item = String>, origins: Vec<Origin>) -> Self {
+        let hosts = hosts
+            .into_iter()
+            .map(|host| check::name(&host).into_owned());
+        Self {
+            hosts: hosts.collect(),
+            origins,
+        }
+    }
+
+    /// Refuses a foreign Host and a page of another origin. HTTP/1.0 without Host passes.
+    pub fn check(&self, parts: &Parts) -> Result<(), Rejection> {
+        let host = check::authority(parts)?;
+        if host.is_some_and(|host| !self.serves(&check::name(host))) {
+            return Err(Rejection::WrongHost);
+        }
+        self.check_page(&parts.headers, host)
+    }
+
+    /// The `Origin` of the request when it is a listed one: to be answered with CORS.
+    pub fn cors_origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        let value = single(headers, &ORIGIN).ok()??;
+        self.origins.contains(&origin(value)?).then_some(value)
+    }
+
+    fn serves(&self, name: &str) -> bool {
+        is_loopback(name) || self.hosts.iter().any(|host| host == name)
+    }
+
+    /// Passes what is of no browser, of one of the proxy's own pages, or of a listed origin.
+    fn check_page(&self, headers: &HeaderMap, host: Option<&str>) -> Result<(), Rejection> {
+        let own = |page: &Origin| host.is_some_and(|host| is_own(page, host));
+        if let Some(value) = single(headers, &ORIGIN)? {
+            let page = origin(value).ok_or(Rejection::CrossSite)?;
+            if self.origins.contains(&page) {
+                // Another site, and Sec-Fetch-Site says so.
+                return Ok(());
+            }
+            if !own(&page) {
+                return Err(Rejection::CrossSite);
+            }
+        }
+        let known = match single(headers, &SEC_FETCH_SITE)? {
+            Some(site) if site == "same-origin" => true,
+            // `none` is the user's own doing; together with `no-cors` no browser says it.
+            Some(site) => site == "none" && !is_no_cors(headers),
+            // Browsers before Sec-Fetch-Site send no Origin with a plain GET, but a Referer.
+            None => match single(headers, &REFERER)? {
+                Some(url) => {
+                    page_of(url).is_some_and(|page| own(&page) || self.origins.contains(&page))
+                }
+                None => !is_no_cors(headers),
+            },
+        };
+        if known {
+            Ok(())
+        } else {
+            Err(Rejection::CrossSite)
+        }
+    }
+}
+
+/// A field that browsers send once.
+fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a HeaderValue>, Rejection> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    match values.next() {
+        None => Ok(first),
+        Some(_) => Err(Rejection::CrossSite),
+    }
+}
+
+/// The origin in an `Origin` field; `null` is none.
+fn origin(value: &HeaderValue) -> Option<Origin> {
+    value.to_str().ok()?.parse().ok()
+}
+
+fn page_of(referer: &HeaderValue) -> Option<Origin> {
+    Origin::split_url(referer.to_str().ok()?).map(|(page, _)| page)
+}
+
+fn is_no_cors(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(SEC_FETCH_MODE)
+        .iter()
+        .any(|mode| mode == "no-cors")
+}
+
+/// Whether a page is of this very host and port. The scheme is not known here (TLS may end before the proxy), so a
+/// missing port is that of the page's scheme.
+fn is_own(page: &Origin, host: &str) -> bool {
+    let Ok((_, port)) = split_port(host) else {
+        return false;
+    };
+    page.host() == check::name(host) && page.port() == port.unwrap_or(page.scheme().default_port())
+}
+
+/// `localhost`, names under it (RFC 6761 section 6.3) and loopback addresses.
+fn is_loopback(name: &str) -> bool {
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost"
+        || name
+            .strip_suffix(".localhost")
+            .is_some_and(|front| !front.is_empty())
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
+#[cfg(test)]
+mod tests;
