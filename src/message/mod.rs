@@ -1,12 +1,17 @@
 //! The rules of message forwarding (RFC 9110 section 7): pure, synchronous, table-tested.
 //!
 //! Nothing here waits, reads a clock or opens a socket; the only failure is a [`Rejection`].
+//!
+//! In the order in which a request meets them: [`check`] and [`guard`] refuse, [`target`] and [`path`] say what is asked for,
+//! [`hop_by_hop`], [`credentials`] and [`forwarding`] take off what must not travel, and [`links`] keep
+//! callers on the proxy when the answer comes back.
 
 pub mod check;
 pub mod credentials;
 pub mod forwarding;
 pub mod guard;
 pub mod hop_by_hop;
+pub mod links;
 pub mod origin;
 pub mod path;
 pub mod redacted;
@@ -16,6 +21,7 @@ pub mod target;
 mod twins;
 
 pub use self::guard::Guard;
+pub use self::links::Links;
 pub use self::origin::{Allowed, HostRule, HostRules, Origin};
 pub use self::path::{PathRule, Readings};
 pub use self::redacted::Redacted;

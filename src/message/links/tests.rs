@@ -1,0 +1,149 @@
+//! Tables for links.
+
+use super::*;
+
+fn links(base: &str, prefix: &str) -> Links {
+    let upstream = [
+        "https://acme.my.salesforce.com",
+        "https://rest.zuora.com",
+        "http://127.0.0.1:7720",
+    ];
+    let upstream = upstream
+        .iter()
+        .map(|origin| origin.parse().unwrap())
+        .collect();
+    Links::new(upstream, base.to_owned(), prefix.to_owned())
+}
+
+#[test]
+fn urls_of_the_upstream_lead_back_and_others_do_not() {
+    let rows = [
+        (
+            "https://acme.my.salesforce.com/id/00D/005?x#y",
+            Some("http://localhost:7717/crm/id/00D/005?x#y"),
+        ),
+        (
+            "HTTPS://ACME.my.salesforce.com:443/a",
+            Some("http://localhost:7717/crm/a"),
+        ),
+        (
+            "https://acme.my.salesforce.com",
+            Some("http://localhost:7717/crm"),
+        ),
+        (
+            "https://acme.my.salesforce.com?x",
+            Some("http://localhost:7717/crm?x"),
+        ),
+        (
+            "https://acme.my.salesforce.com/services/Soap/u/{version}/00D",
+            Some("http://localhost:7717/crm/services/Soap/u/{version}/00D"),
+        ),
+        (
+            "https://rest.zuora.com/v1/x?page=2&pageSize=20",
+            Some("http://localhost:7717/crm/v1/x?page=2&pageSize=20"),
+        ),
+        (
+            "http://127.0.0.1:7720//a/..",
+            Some("http://localhost:7717/crm//a/.."),
+        ),
+        (
+            "//acme.my.salesforce.com/a",
+            Some("http://localhost:7717/crm/a"),
+        ),
+        ("//127.0.0.1:7720/a", Some("http://localhost:7717/crm/a")),
+        ("/services/data", Some("/crm/services/data")),
+        ("/", Some("/crm/")),
+        ("//evil.example/a", None),
+        ("///a", None),
+        ("http://acme.my.salesforce.com/a", None),
+        ("https://acme.my.salesforce.com:8443/a", None),
+        ("https://acme.my.salesforce.com.evil.example/a", None),
+        ("https://acme.my.salesforce.com@evil.example/a", None),
+        ("https://u:p@acme.my.salesforce.com/a", None),
+        ("https://acme.my.salesforce.com\\@evil.example/a", None),
+        (
+            "https://s3.amazonaws.com/b?X-Amz-Signature=s&u=https://rest.zuora.com/",
+            None,
+        ),
+        ("services/data", None),
+        ("?page=2", None),
+        ("#x", None),
+        ("", None),
+        ("mailto:a@rest.zuora.com", None),
+    ];
+    for (url, expected) in rows {
+        let got = links("http://localhost:7717/crm", "/crm").turn(url);
+        assert_eq!(got.as_deref(), expected, "{url}");
+    }
+}
+
+#[test]
+fn without_a_prefix_paths_are_left_alone() {
+    let links = links("https://localhost:7719", "");
+    assert_eq!(links.turn("/a"), None);
+    assert_eq!(
+        links.turn("https://rest.zuora.com/a").as_deref(),
+        Some("https://localhost:7719/a")
+    );
+}
+
+#[test]
+fn header_links_are_turned_in_place() {
+    let rows = [
+        ("location", "https://rest.zuora.com/a", "http://p/crm/a"),
+        (
+            "location",
+            "https://evil.example/a",
+            "https://evil.example/a",
+        ),
+        ("location", "/a", "/crm/a"),
+        ("location", "a", "a"),
+        (
+            "content-location",
+            "https://rest.zuora.com/a",
+            "http://p/crm/a",
+        ),
+        (
+            "link",
+            "<https://rest.zuora.com/a?p=2>; rel=\"next\"",
+            "<http://p/crm/a?p=2>; rel=\"next\"",
+        ),
+        (
+            "link",
+            "<https://rest.zuora.com/a>; title=\"<https://rest.zuora.com/no> \\\"<\", <https://evil.example/>; rel=x,</b>",
+            "<http://p/crm/a>; title=\"<https://rest.zuora.com/no> \\\"<\", <https://evil.example/>; rel=x,</crm/b>",
+        ),
+        (
+            "link",
+            "<https://rest.zuora.com/a",
+            "<https://rest.zuora.com/a",
+        ),
+        ("link", "garbage", "garbage"),
+        (
+            "etag",
+            "https://rest.zuora.com/a",
+            "https://rest.zuora.com/a",
+        ),
+    ];
+    for (name, value, expected) in rows {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, value.parse().unwrap());
+        links("http://p/crm", "/crm").turn_headers(&mut headers);
+        assert_eq!(headers[name], expected, "{value}");
+    }
+}
+
+#[test]
+fn every_line_is_turned_and_bytes_that_are_no_text_stay() {
+    let mut headers = HeaderMap::new();
+    headers.append(LINK, HeaderValue::from_static("</a>"));
+    headers.append(LINK, HeaderValue::from_bytes(b"</\xff>").unwrap());
+    headers.append(LINK, HeaderValue::from_static("</b>"));
+    links("http://p/crm", "/crm").turn_headers(&mut headers);
+    let values: Vec<_> = headers
+        .get_all(LINK)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    assert_eq!(values, [b"</crm/a>".as_slice(), b"</\xff>", b"</crm/b>"]);
+}
