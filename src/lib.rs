@@ -25,5 +25,6 @@ pub mod secret;
 pub mod config;
 
 pub mod provider;
+pub mod tls;
 
 pub mod token;

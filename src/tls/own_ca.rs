@@ -1,0 +1,206 @@
+//! The own CA of `tls = "auto"`: `ca.key` and `ca.pem` in the state directory, and leaf certificates by it.
+//!
+//! Invariant: the key decides. Name and key identifier of the CA follow from it, so a lost `ca.pem` is
+//! made again and leaf certificates verify with the old copy as with the new one. Hence two processes
+//! that start at once need no lock: one key wins, and either's `ca.pem` is right.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PublicKeyData,
+};
+use rustls::crypto::aws_lc_rs;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use super::Error;
+use crate::clock::Clock;
+use crate::secret::{hex, random, sha256};
+
+/// The CA with its key.
+pub(super) struct OwnCa {
+    issuer: Issuer<'static, KeyPair>,
+    chain: Vec<CertificateDer<'static>>,
+}
+
+pub(super) fn certificate_path(state: &Path) -> PathBuf {
+    state.join("ca.pem")
+}
+
+pub(super) fn key_path(state: &Path) -> PathBuf {
+    state.join("ca.key")
+}
+
+/// Reads the CA kept in `state`; makes it on first use.
+pub(super) fn open(state: &Path) -> Result<OwnCa, Error> {
+    let (key_path, certificate_path) = (key_path(state), certificate_path(state));
+    if !key_path.exists() {
+        make_directory(state)?;
+        let key = KeyPair::generate()?;
+        place(&key_path, &key.serialize_pem(), Existing::Kept)?;
+    }
+    refuse_exposed(&key_path)?;
+    let key = read_key(&key_path)?;
+    let params = params(&key)?;
+    if !certificate_path.exists() {
+        let certificate = params.self_signed(&key)?;
+        place(&certificate_path, &certificate.pem(), Existing::Replaced)?;
+    }
+    let chain = super::certificates(&certificate_path)?;
+    let pair = CertifiedKey::from_der(
+        chain.clone(),
+        PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        &aws_lc_rs::default_provider(),
+    );
+    pair.map_err(|source| Error::Pair {
+        cert: certificate_path,
+        key: key_path,
+        source,
+    })?;
+    Ok(OwnCa {
+        issuer: Issuer::new(params, key),
+        chain,
+    })
+}
+
+impl OwnCa {
+    /// A new certificate chain and key for `names` and the loopback names.
+    pub(super) fn leaf(
+        &self,
+        names: &[String],
+    ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
+        let mut all: Vec<String> = LOOPBACK.map(str::to_owned).to_vec();
+        for name in names {
+            let name = name.trim_start_matches('[').trim_end_matches(']');
+            if !all.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                all.push(name.to_ascii_lowercase());
+            }
+        }
+        let mut params = CertificateParams::new(all)?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "localhost");
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        valid_for(&mut params, LEAF_LIFE);
+        let key = KeyPair::generate()?;
+        let leaf = params.signed_by(&key, &self.issuer)?;
+        let mut chain = vec![leaf.der().clone()];
+        chain.extend(self.chain.iter().cloned());
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+        Ok((chain, key))
+    }
+}
+
+/// What the CA says about itself; all of it but the dates follows from the key.
+fn params(key: &KeyPair) -> Result<CertificateParams, Error> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    // Two CAs of one name and different keys confuse trust stores, so the name carries the key.
+    let digest = hex(&sha256(&key.subject_public_key_info()));
+    let name = format!("upauth own CA {}", digest.get(..8).unwrap_or_default());
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    valid_for(&mut params, CA_LIFE);
+    Ok(params)
+}
+
+/// Valid from a day ago, for clients whose clock is behind.
+fn valid_for(params: &mut CertificateParams, life: Duration) {
+    let epoch = rcgen::date_time_ymd(1970, 1, 1);
+    let now = Clock::system().now().wall;
+    params.not_before = epoch + now.saturating_sub(DAY);
+    params.not_after = params.not_before + life;
+}
+
+fn read_key(path: &Path) -> Result<KeyPair, Error> {
+    let text = super::read(path)?;
+    let key = String::from_utf8(text).ok();
+    key.and_then(|text| KeyPair::from_pem(&text).ok())
+        .ok_or_else(|| Error::Pem {
+            path: path.to_owned(),
+            what: "is not the key of the own CA: delete it and ca.pem to get a new CA",
+        })
+}
+
+#[derive(Clone, Copy)]
+enum Existing {
+    Kept,
+    Replaced,
+}
+
+/// Writes a whole file or none, readable by its owner alone.
+fn place(path: &Path, text: &str, existing: Existing) -> Result<(), Error> {
+    let failed = |source| Error::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let part = path.with_extension(format!("{}.part", hex(&random::<8>())));
+    write_new(&part, text).map_err(failed)?;
+    let placed = match existing {
+        Existing::Replaced => fs::rename(&part, path),
+        // Unlike a rename, a link fails if another process was first.
+        Existing::Kept => match fs::hard_link(&part, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(_) => fs::rename(&part, path),
+            Ok(()) => Ok(()),
+        },
+    };
+    let _ = fs::remove_file(&part);
+    placed.map_err(failed)
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn make_directory(path: &Path) -> Result<(), Error> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// A key that everybody can read would let everybody stand between a caller and this proxy. The group
+/// may: volumes of Kubernetes are given to one.
+#[cfg(unix)]
+fn refuse_exposed(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::MetadataExt;
+
+    let metadata = fs::metadata(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    if metadata.mode() & 0o007 != 0 {
+        return Err(Error::Exposed {
+            path: path.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_exposed(_path: &Path) -> Result<(), Error> {
+    Ok(())
+}
+
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Browsers refuse certificates that are valid for longer than 398 days.
+const LEAF_LIFE: Duration = Duration::from_secs(397 * 24 * 60 * 60);
+const CA_LIFE: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
