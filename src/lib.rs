@@ -21,6 +21,7 @@ pub mod clock;
 pub mod code;
 pub mod message;
 pub mod secret;
+pub mod telemetry;
 
 pub mod config;
 
