@@ -29,3 +29,5 @@ pub mod provider;
 pub mod tls;
 
 pub mod token;
+
+pub mod admin;
