@@ -13,7 +13,6 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData,
 };
-use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
@@ -54,7 +53,7 @@ pub(super) fn open(state: &Path) -> Result<OwnCa, Error> {
     let pair = CertifiedKey::from_der(
         chain.clone(),
         PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-        &aws_lc_rs::default_provider(),
+        &super::provider(),
     );
     pair.map_err(|source| Error::Pair {
         cert: certificate_path,

@@ -100,8 +100,8 @@ fn millis(duration: Duration) -> f64 {
 mod tests {
     use bytes::Bytes;
 
-    use super::super::tests::entry;
     use super::*;
+    use crate::telemetry::access::tests::entry;
 
     fn line(entry: &Entry, format: Format) -> String {
         let mut line = String::new();
