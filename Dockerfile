@@ -1,0 +1,31 @@
+# syntax=docker/dockerfile:1
+
+# The builder's glibc must not be newer than the runtime's: both are Debian 12.
+FROM rust:1.95-slim-bookworm AS build
+WORKDIR /build
+
+# The dependencies alone, behind empty sources: this layer is built again only when the manifest or
+# the lock file changes. Benches are cut out of the manifest, since their files are not there yet.
+COPY Cargo.toml Cargo.lock ./
+RUN sed -i '/^\[\[bench\]\]/,/^$/d' Cargo.toml \
+ && mkdir src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
+ && cargo build --release --locked \
+ && rm -r src
+
+# COPY keeps file times, which may be older than what was just built: touched files are built again.
+COPY . .
+RUN touch src/main.rs src/lib.rs \
+ && cargo build --release --locked \
+ && mkdir /state
+
+FROM gcr.io/distroless/cc-debian12
+COPY --from=build /build/target/release/upauth /upauth
+# The own CA and the store live here: the one place to mount a volume; the rest can be read-only.
+COPY --from=build --chown=65532:65532 --chmod=700 /state /var/lib/upauth
+ENV STATE_DIRECTORY=/var/lib/upauth
+# Numeric, since `runAsNonRoot` of Kubernetes cannot check a name.
+USER 65532:65532
+EXPOSE 7717
+# Exec form, so that SIGTERM arrives at upauth itself.
+ENTRYPOINT ["/upauth"]
+CMD ["run", "--config", "/etc/upauth/proxy.toml"]
