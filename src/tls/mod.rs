@@ -75,6 +75,9 @@ pub enum Error {
         /// The key.
         path: PathBuf,
     },
+    /// A name that no certificate can be for.
+    #[error("no certificate can be made for `{0}`: write international names in their xn-- form")]
+    Name(String),
     /// A certificate could not be made.
     #[error("cannot make a certificate: {0}")]
     Make(#[from] rcgen::Error),

@@ -75,7 +75,10 @@ impl OwnCa {
         let mut all: Vec<String> = LOOPBACK.map(str::to_owned).to_vec();
         for name in names {
             let name = name.trim_start_matches('[').trim_end_matches(']');
-            if !all.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            if !name.is_ascii() {
+                return Err(Error::Name(name.to_owned()));
+            }
+            if !name.is_empty() && !all.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 all.push(name.to_ascii_lowercase());
             }
         }
@@ -143,7 +146,7 @@ fn place(path: &Path, text: &str, existing: Existing) -> Result<(), Error> {
     write_new(&part, text).map_err(failed)?;
     let placed = match existing {
         Existing::Replaced => fs::rename(&part, path),
-        // Unlike a rename, a link fails if another process was first.
+        // Unlike a rename, a link fails if another process was first. Some file systems have none.
         Existing::Kept => match fs::hard_link(&part, path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(_) => fs::rename(&part, path),

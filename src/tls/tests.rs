@@ -211,13 +211,16 @@ fn wrong_files_are_named_with_what_to_do() {
 }
 
 #[test]
-fn a_wrong_extra_authority_and_a_missing_state_are_named() {
+fn a_wrong_authority_name_or_state_is_named() {
     let directory = Directory::new();
     let junk = directory.file("junk.pem", "hello");
     let error = client(&[junk]).unwrap_err().to_string();
     assert!(error.contains("junk.pem holds no certificate"), "{error}");
     let error = server(&ListenTls::Auto, &[], None).unwrap_err().to_string();
     assert!(error.contains("set [server] state"), "{error}");
+    let name = "z\u{fc}rich.example".to_owned();
+    let error = server(&ListenTls::Auto, &[name], Some(&directory.0));
+    assert!(error.unwrap_err().to_string().contains("z\u{fc}rich"));
     let file = directory.file("file", "");
     let error = server(&ListenTls::Auto, &[], Some(&file.join("state")));
     assert!(error.unwrap_err().to_string().contains("cannot write"));
