@@ -100,3 +100,27 @@ impl AsyncWrite for Connection {
 const CONNECTIONS: usize = 256;
 /// Longer than any renewal, so that only idle and stuck connections are cut.
 const LIFE: Duration = Duration::from_secs(90);
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// Nobody sends anything, so the paused clock leaps to the end of the connection's life.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_ends_with_its_life_and_gives_its_place_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut bounded = Bounded::new(listener);
+        let addr = Listener::local_addr(&bounded).unwrap();
+        let _caller = TcpStream::connect(addr).await.unwrap();
+        let (mut connection, _) = bounded.accept().await;
+        assert_eq!(bounded.places.available_permits(), CONNECTIONS - 1);
+        let read = connection.read(&mut [0; 1]).await.unwrap_err();
+        let write = connection.write(&[0; 1]).await.unwrap_err();
+        let kinds = (read.kind(), write.kind());
+        assert_eq!(kinds, (io::ErrorKind::TimedOut, io::ErrorKind::TimedOut));
+        drop(connection);
+        assert_eq!(bounded.places.available_permits(), CONNECTIONS);
+    }
+}
