@@ -1,0 +1,131 @@
+//! [`read`]: what a token endpoint answered becomes a [`Credential`] or a [`LoginFailure`].
+//!
+//! A host that the allow-list does not cover is refused here, so a credential for a strange host cannot
+//! exist as a value. Bodies are never put into a failure; only what a provider says in its error fields.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+use super::Provider;
+use super::credential::Credential;
+use super::expiry;
+use super::failure::LoginFailure;
+use super::login::Secrets;
+use super::refusal::{self, Said};
+use crate::message::origin::Scheme;
+use crate::message::{Allowed, HostRules, Origin};
+
+/// Where the fields of the token answer stand (JSON pointers, RFC 6901), and what is made of them.
+#[derive(Clone, Debug)]
+pub struct AnswerMap {
+    /// The token.
+    pub token: Cow<'static, str>,
+    /// The host that came with the token, if the answer names one.
+    pub instance: Option<InstanceField>,
+    /// The lifetime.
+    pub expires_in: Cow<'static, str>,
+    /// Without a lifetime: how long the token may stay unused before it is renewed.
+    pub unused: Duration,
+    /// The code of an error; the first that is there counts.
+    pub error_code: Vec<Cow<'static, str>>,
+    /// The text of an error; the first that is there counts.
+    pub error_text: Vec<Cow<'static, str>>,
+}
+
+/// The host that comes with a token, and the hosts it may be.
+#[derive(Clone, Debug)]
+pub struct InstanceField {
+    /// Where it stands.
+    pub place: Cow<'static, str>,
+    /// Which hosts are allowed.
+    pub hosts: HostRules,
+    /// Hosts besides loopback that may be spoken to without TLS.
+    pub plain_http: Vec<String>,
+}
+
+/// What a token endpoint answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// The status.
+    pub status: StatusCode,
+    /// The header fields.
+    pub headers: &'a HeaderMap,
+    /// The body, whole.
+    pub body: &'a [u8],
+    /// When it came: time since the Unix epoch, for dates in it.
+    pub wall: Duration,
+}
+
+/// The credential in `answer`. `secrets` are those of the login, so that no failure repeats them.
+pub fn read(
+    provider: &Provider,
+    secrets: &Secrets,
+    answer: &Answer<'_>,
+) -> Result<Credential, LoginFailure> {
+    let refused = || refusal::classify(provider, secrets, answer);
+    if !answer.status.is_success() {
+        return Err(refused());
+    }
+    if answer.body.len() > TOKEN_ANSWER_MAX {
+        return Err(malformed("the token endpoint's answer is too large"));
+    }
+    let json: Value = serde_json::from_slice(answer.body).map_err(|_| refused())?;
+    let map = &provider.answer;
+    // Some servers answer 200 with an error (PROVIDERS 5); a token beside an error is not used.
+    if Said::of(map, &json).has_code() {
+        return Err(refused());
+    }
+    let token = match json.pointer(&map.token).and_then(Value::as_str) {
+        // A newline at the end is a slip of the server; anything else that no header carries is not.
+        Some(token) => token.trim_end_matches(['\r', '\n']),
+        None => return Err(malformed("the token endpoint's answer holds no token")),
+    };
+    let instance = map
+        .instance
+        .as_ref()
+        .map(|field| instance(field, secrets, &json))
+        .transpose()?;
+    let lifetime = expiry::lifetime(json.pointer(&map.expires_in), answer.wall, map.unused);
+    Credential::new(token, answer.body, instance, lifetime)
+        .map_err(|_| malformed("the token holds bytes that no header can carry"))
+}
+
+fn instance(
+    field: &InstanceField,
+    secrets: &Secrets,
+    json: &Value,
+) -> Result<(Origin, Allowed), LoginFailure> {
+    let Some(text) = json.pointer(&field.place).and_then(Value::as_str) else {
+        return Err(malformed("the token answer names no instance"));
+    };
+    allowed(field, text).ok_or_else(|| LoginFailure::TargetRefused {
+        host: refusal::shown(text, secrets, HOST_SHOWN),
+    })
+}
+
+fn allowed(field: &InstanceField, text: &str) -> Option<(Origin, Allowed)> {
+    let origin: Origin = text.parse().ok()?;
+    let secure = origin.scheme() == Scheme::Https
+        || origin.is_loopback()
+        || field.plain_http.iter().any(|host| host == origin.host());
+    let how = field.hosts.allow(&origin)?;
+    secure.then_some((origin, how))
+}
+
+fn malformed(text: &str) -> LoginFailure {
+    LoginFailure::Transient {
+        text: text.to_owned(),
+        retry_after: None,
+    }
+}
+
+/// Real answers are below 4 KiB; the whole answer may have to fit into a header (Zilliant).
+const TOKEN_ANSWER_MAX: usize = 64 * 1024;
+/// How much of a refused instance is shown.
+const HOST_SHOWN: usize = 100;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! Byte fixtures: answers of token endpoints.
+
+use http::HeaderMap;
+
+use super::*;
+use crate::provider::credential::{CarrierForm, Lifetime};
+use crate::provider::tests::{salesforce, salesforce_keys, secrets, zilliant, zuora};
+use crate::provider::{Refused, salesforce as data};
+
+fn read_as(provider: &Provider, status: u16, body: &[u8]) -> Result<Credential, LoginFailure> {
+    let answer = Answer {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers: &HeaderMap::new(),
+        body,
+        wall: Duration::from_secs(1_700_000_000),
+    };
+    read(provider, &secrets(provider), &answer)
+}
+
+/// The client_credentials example of PROVIDERS 1.4.
+const SALESFORCE: &str = r#"{"access_token":"00Dxx0000000001!AQ4AQFakeFakeFake_fake.0","signature":"ZmFrZXNpZ25hdHVyZQ==","scope":"api",
+ "instance_url":"https://acme.my.salesforce.com","id":"https://login.salesforce.com/id/00Dxx0000000001EAA/005xx000000000AAAQ",
+ "token_type":"Bearer","issued_at":"1700000000000","api_instance_url":"https://api.salesforce.com"}"#;
+
+#[test]
+fn a_salesforce_answer_brings_token_and_instance() {
+    let credential = read_as(&salesforce(), 200, SALESFORCE.as_bytes()).unwrap();
+    let bearer = credential.value(CarrierForm::Bearer);
+    assert_eq!(bearer, "Bearer 00Dxx0000000001!AQ4AQFakeFakeFake_fake.0");
+    assert!(bearer.is_sensitive());
+    let (origin, how) = credential.instance().unwrap();
+    assert_eq!(origin.to_string(), "https://acme.my.salesforce.com");
+    assert_eq!(*how, Allowed::Exactly, "the origin of login_url");
+    assert_eq!(
+        credential.lifetime(),
+        Lifetime::UntilUnusedFor(Duration::from_secs(3600))
+    );
+}
+
+#[test]
+fn the_zilliant_header_is_the_base64_of_the_exact_bytes() {
+    // The test vector of PROVIDERS 4.1.
+    let body = r#"{"access_token":"00Dxx0000000001!AQ4AQFakeFakeFake_fake.0","instance_url":"https://acme.my.salesforce.com","id":"https://login.salesforce.com/id/00Dxx0000000001EAA/005xx000000000AAAQ","token_type":"Bearer","issued_at":"1700000000000","signature":"ZmFrZXNpZ25hdHVyZQ=="}"#;
+    assert_eq!(body.len(), 269);
+    let credential = read_as(&zilliant(), 200, body.as_bytes()).unwrap();
+    assert_eq!(
+        credential.value(CarrierForm::OAuthBase64),
+        "OAuth eyJhY2Nlc3NfdG9rZW4iOiIwMER4eDAwMDAwMDAwMDEhQVE0QVFGYWtlRmFrZUZha2VfZmFrZS4wIiwiaW5zdGFuY2VfdXJsIjoiaHR0cHM6Ly9hY21lLm15LnNhbGVzZm9yY2UuY29tIiwiaWQiOiJodHRwczovL2xvZ2luLnNhbGVzZm9yY2UuY29tL2lkLzAwRHh4MDAwMDAwMDAwMUVBQS8wMDV4eDAwMDAwMDAwMEFBQVEiLCJ0b2tlbl90eXBlIjoiQmVhcmVyIiwiaXNzdWVkX2F0IjoiMTcwMDAwMDAwMDAwMCIsInNpZ25hdHVyZSI6IlptRnJaWE5wWjI1aGRIVnlaUT09In0="
+    );
+    assert!(credential.instance().is_none());
+    let spaced = body.replace(',', " ,\n");
+    let spaced = read_as(&zilliant(), 200, spaced.as_bytes()).unwrap();
+    assert!(spaced.value(CarrierForm::OAuthBase64) != credential.value(CarrierForm::OAuthBase64));
+}
+
+#[test]
+fn a_zuora_answer_brings_token_and_lifetime() {
+    let body = br#"{"access_token":"6d151216faketokenfake","token_type":"bearer","expires_in":3598,
+        "scope":"entity.1a2b7a37-fake platform.write","jti":"6fake151216"}"#;
+    let credential = read_as(&zuora(), 200, body).unwrap();
+    assert_eq!(
+        credential.value(CarrierForm::Bearer),
+        "Bearer 6d151216faketokenfake"
+    );
+    assert_eq!(
+        credential.lifetime(),
+        Lifetime::For(Duration::from_secs(3598))
+    );
+    assert!(credential.instance().is_none());
+}
+
+#[test]
+fn an_instance_outside_the_allow_list_is_refused() {
+    let allowed = [
+        "https://acme.my.salesforce.com",
+        "https://acme.my.salesforce.com/",
+        "https://ACME.my.salesforce.com:443",
+        "https://na3.salesforce.com",
+        "https://acme--dev.sandbox.my.salesforce.com",
+        "https://acme.my.salesforce.mil",
+        "https://acme.my.sfcrmproducts.cn",
+        // The same name written absolutely (RFC 1034 section 3.1).
+        "https://acme.my.salesforce.com.",
+    ];
+    let read = |url: &str| {
+        let json = serde_json::json!({"access_token": "t", "instance_url": url});
+        read_as(&salesforce(), 200, json.to_string().as_bytes())
+    };
+    for url in allowed {
+        assert!(read(url).is_ok(), "{url}");
+    }
+    for url in REFUSED {
+        let got = read(url).map(|credential| format!("{credential:?}"));
+        assert!(
+            matches!(got, Err(LoginFailure::TargetRefused { .. })),
+            "{url}: {got:?}"
+        );
+    }
+    const { assert!(REFUSED.len() > 40) };
+}
+
+#[test]
+fn instance_hosts_replace_the_list_and_plain_http_is_only_for_hosts_named_so() {
+    let provider = |hosts: &[&str], plain_http: &[&str]| {
+        let mut keys = salesforce_keys();
+        keys.login_url = "http://127.0.0.1:7720".parse().unwrap();
+        keys.instance_hosts = Some(hosts.iter().map(|host| host.parse().unwrap()).collect());
+        let plain_http: Vec<String> = plain_http.iter().map(ToString::to_string).collect();
+        data::provider(&keys, &plain_http)
+    };
+    let rows = [
+        ("http://127.0.0.1:7720", &[][..], &[][..], true),
+        ("http://127.0.0.1:7721", &[], &[], false),
+        ("http://127.0.0.1:7721", &["127.0.0.1:7721"], &[], true),
+        ("http://sf.internal", &["sf.internal"], &[], false),
+        (
+            "http://sf.internal",
+            &["sf.internal"],
+            &["sf.internal"],
+            true,
+        ),
+        (
+            "https://acme.my.salesforce.com",
+            &["sf.internal"],
+            &[],
+            false,
+        ),
+        (
+            "https://acme.lightning.force.com",
+            &["*.force.com"],
+            &[],
+            false,
+        ),
+    ];
+    for (url, hosts, plain_http, expected) in rows {
+        let json = serde_json::json!({"access_token": "t", "instance_url": url});
+        let provider = provider(hosts, plain_http);
+        let got = read_as(&provider, 200, json.to_string().as_bytes());
+        assert_eq!(got.is_ok(), expected, "{url} {hosts:?} {plain_http:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_no_answer_is_transient_and_never_shown() {
+    let long = format!(
+        r#"{{"access_token":"{}","instance_url":"x"}}"#,
+        "t".repeat(65_536)
+    );
+    let rows = [
+        (200, &b""[..]),
+        (204, b""),
+        (200, b"<!DOCTYPE html><title>Maintenance canary</title>"),
+        (200, b"\xef\xbb\xbf{\"access_token\":\"canary\"}"),
+        (
+            200,
+            br#"{"access_token":"canary","instance_url":"https://acme"#,
+        ),
+        (200, br#"{"access_token":"canary"}"#),
+        (200, br#"{"access_token":17,"canary":1}"#),
+        (200, br#"{"access_token":null,"canary":1}"#),
+        (200, br#"["canary"]"#),
+        (200, b"access_token=canary"),
+        (200, long.as_bytes()),
+        (302, b"canary"),
+        (307, br#"{"canary":1}"#),
+        (502, b"<html>canary</html>"),
+        (503, b""),
+        (429, b""),
+    ];
+    for (status, body) in rows {
+        let got = read_as(&salesforce(), status, body).map(|_| ());
+        let shown = format!("{got:?}");
+        assert!(
+            matches!(got, Err(LoginFailure::Transient { .. })) && !shown.contains("canary"),
+            "{status}: {shown}"
+        );
+    }
+}
+
+#[test]
+fn a_200_with_an_error_is_a_refusal() {
+    let body = br#"{"error":"invalid_client","error_description":"invalid client credentials","access_token":"t"}"#;
+    let expected = LoginFailure::Refused {
+        what: Refused::Client,
+        text: "invalid_client: invalid client credentials".to_owned(),
+    };
+    assert_eq!(read_as(&salesforce(), 200, body).unwrap_err(), expected);
+    let null = br#"{"error":null,"access_token":"t","instance_url":"https://a.my.salesforce.com"}"#;
+    assert!(read_as(&salesforce(), 200, null).is_ok());
+}
+
+#[test]
+fn a_token_that_no_header_carries_is_refused_but_for_a_newline_at_its_end() {
+    let rows = [
+        ("t", true),
+        ("t!._-", true),
+        ("t\r\n", true),
+        ("t\nX: y", false),
+        ("t\0", false),
+        ("t t", false),
+        ("t\u{e9}", false),
+        ("\n", false),
+        ("", false),
+    ];
+    for (token, expected) in rows {
+        let json = serde_json::json!({
+            "access_token": token, "instance_url": "https://a.my.salesforce.com"
+        });
+        let got = read_as(&salesforce(), 200, json.to_string().as_bytes());
+        assert_eq!(got.is_ok(), expected, "{token:?}");
+    }
+    let huge = serde_json::json!({
+        "access_token": "t".repeat(4096), "instance_url": "https://a.my.salesforce.com"
+    });
+    assert!(read_as(&salesforce(), 200, huge.to_string().as_bytes()).is_ok());
+}
+
+const REFUSED: &[&str] = &[
+    "",
+    "acme.my.salesforce.com",
+    "//acme.my.salesforce.com",
+    "http://acme.my.salesforce.com",
+    "ftp://acme.my.salesforce.com",
+    "javascript:alert(1)",
+    "https://salesforce.com",
+    "https://evilsalesforce.com",
+    "https://acme.my.salesforce.com.evil.example",
+    "https://acme.my.salesforce.com@evil.example",
+    "https://evil.example#acme.my.salesforce.com",
+    "https://evil.example?x=.salesforce.com",
+    "https://evil.example/.salesforce.com",
+    "https://evil.example\\.salesforce.com",
+    "https://user:pw@acme.my.salesforce.com",
+    "https://user@acme.my.salesforce.com",
+    "https://acme.my.salesforce.com:8443",
+    "https://acme.my.salesforce.com:0",
+    "https://acme.my.salesforce.com:",
+    "https://acme.my.salesforce.com:443:443",
+    "https://acme.my.salesforce.com/services",
+    "https://acme.my.salesforce.com//",
+    "https://acme.my.salesforce.com?x",
+    "https://acme.my.salesforce.com#x",
+    "https://acme.lightning.force.com",
+    "https://acme.my.salesforce.co",
+    "https://acme..salesforce.com",
+    "https://.salesforce.com",
+    "https://*.salesforce.com",
+    "https://acme.my.sales\u{200b}force.com",
+    "https://acme.my.salesf\u{043e}rce.com",
+    "https://acme\u{3002}salesforce.com",
+    "https://acme%2esalesforce.com",
+    "https://acme.my.salesforce.com\r\nX: y",
+    "https://acme.my.salesforce.com ",
+    " https://acme.my.salesforce.com",
+    "https://127.0.0.1",
+    "http://127.0.0.1:7720",
+    "https://2130706433",
+    "https://0x7f.1",
+    "https://169.254.169.254",
+    "https://[::1]",
+    "https://[::ffff:127.0.0.1]",
+    "https://localhost",
+    "https://xn--salesforce-com.example",
+];

@@ -1,0 +1,140 @@
+//! How long a token lives, and how long a provider wants to be left alone: the ways answers say so.
+//!
+//! Time is passed in as the time since the Unix epoch; nothing here reads a clock.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, header};
+use serde_json::Value;
+
+use super::credential::Lifetime;
+
+/// What `expires_in` means: seconds as a number or a string, or a date. Missing, null, zero, negative,
+/// past or unreadable: a token without expiry, to be renewed when `unused` for so long. Never
+/// lengthened, and at most 24 h.
+pub fn lifetime(expires_in: Option<&Value>, wall: Duration, unused: Duration) -> Lifetime {
+    let seconds = match expires_in {
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) => seconds_in(text.trim(), wall),
+        _ => None,
+    };
+    match seconds {
+        Some(seconds) if seconds.is_finite() && seconds > 0.0 => Lifetime::For(
+            Duration::try_from_secs_f64(seconds)
+                .unwrap_or(LONGEST)
+                .min(LONGEST),
+        ),
+        _ => Lifetime::UntilUnusedFor(unused),
+    }
+}
+
+/// When the provider wants to be asked again: `Retry-After` in seconds or as a date (RFC 9110 section
+/// 10.2.3), else the seconds of `RateLimit-Reset` (Zuora). At most 24 h.
+pub fn retry_after(headers: &HeaderMap, wall: Duration) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let wait = text(header::RETRY_AFTER.as_str())
+        .and_then(|text| digits(text).or_else(|| until(text, wall)))
+        .or_else(|| text("ratelimit-reset").and_then(digits));
+    wait.map(|wait| wait.min(LONGEST))
+}
+
+fn seconds_in(text: &str, wall: Duration) -> Option<f64> {
+    text.parse()
+        .ok()
+        .or_else(|| until(text, wall).map(|duration| duration.as_secs_f64()))
+}
+
+fn digits(text: &str) -> Option<Duration> {
+    let all = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // A number too large for u64 is still a wait.
+    all.then(|| text.parse().map_or(LONGEST, Duration::from_secs))
+}
+
+/// The time from `wall` to the date `text` (an HTTP date, or RFC 3339 in UTC); zero if it is past.
+fn until(text: &str, wall: Duration) -> Option<Duration> {
+    let date = httpdate::parse_http_date(text)
+        .ok()
+        .or_else(|| humantime::parse_rfc3339_weak(text).ok())?;
+    let date = date.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(date.saturating_sub(wall))
+}
+
+/// No token is trusted, and no wait is kept, for longer than a day.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    /// 2023-11-14T22:13:20Z.
+    const WALL: Duration = Duration::from_secs(1_700_000_000);
+
+    #[test]
+    fn odd_values_of_expires_in_are_read_or_taken_for_no_expiry() {
+        let none = None;
+        let rows = [
+            (json!(3598), Some(3598.0)),
+            (json!(3598.5), Some(3598.5)),
+            (json!("3599"), Some(3599.0)),
+            (json!(" 3599.0 "), Some(3599.0)),
+            (json!("1e3"), Some(1000.0)),
+            (json!(1), Some(1.0)),
+            (json!(86_400), Some(86_400.0)),
+            (json!(86_401), Some(86_400.0)),
+            (json!(1_000_000_000_000_000_000_u64), Some(86_400.0)),
+            (json!(1e300), Some(86_400.0)),
+            (json!("2023-11-14T23:13:20Z"), Some(3600.0)),
+            (json!("Tue, 14 Nov 2023 22:14:20 GMT"), Some(60.0)),
+            (json!("2033-01-01T00:00:00Z"), Some(86_400.0)),
+            (json!("2023-11-14T22:13:19Z"), none),
+            (json!(null), none),
+            (json!(0), none),
+            (json!(-1), none),
+            (json!("-3600"), none),
+            (json!("0"), none),
+            (json!(""), none),
+            (json!("NaN"), none),
+            (json!("inf"), none),
+            (json!("an hour"), none),
+            (json!(true), none),
+            (json!([3600]), none),
+            (json!({"ttl": 3600}), none),
+        ];
+        let unused = Duration::from_secs(3600);
+        for (value, expected) in rows {
+            let expected = match expected {
+                Some(seconds) => Lifetime::For(Duration::from_secs_f64(seconds)),
+                None => Lifetime::UntilUnusedFor(unused),
+            };
+            assert_eq!(lifetime(Some(&value), WALL, unused), expected, "{value}");
+        }
+        assert_eq!(
+            lifetime(None, WALL, unused),
+            Lifetime::UntilUnusedFor(unused)
+        );
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_date_and_bounded() {
+        let rows = [
+            ("retry-after", "120", Some(120)),
+            ("retry-after", "0", Some(0)),
+            ("retry-after", "Tue, 14 Nov 2023 22:14:20 GMT", Some(60)),
+            ("retry-after", "Tue, 14 Nov 2023 22:00:00 GMT", Some(0)),
+            ("retry-after", "99999999999999999999999", Some(86_400)),
+            ("retry-after", "soon", None),
+            ("retry-after", "-1", None),
+            ("ratelimit-reset", "7", Some(7)),
+            ("x-else", "7", None),
+        ];
+        for (name, value, expected) in rows {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_static(value));
+            let got = retry_after(&headers, WALL).map(|wait| wait.as_secs());
+            assert_eq!(got, expected, "{name}: {value}");
+        }
+    }
+}

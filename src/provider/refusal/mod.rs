@@ -1,0 +1,227 @@
+//! [`classify`]: why a login brought no token, and whether another try is harmless.
+//!
+//! JSON fields are compared, never the whole body: the order of keys varies, and `X-PrettyPrint` exists.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use form_urlencoded::byte_serialize;
+use http::StatusCode;
+use serde_json::Value;
+
+use super::Provider;
+use super::answer::{Answer, AnswerMap};
+use super::expiry;
+use super::failure::{LoginFailure, Refused};
+use super::login::Secrets;
+
+/// What an error means at one provider. Everything that is given must match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusalRule {
+    /// The status.
+    pub status: Option<u16>,
+    /// The error's code.
+    pub code: Option<Cow<'static, str>>,
+    /// A part of the error's text, in any letter case.
+    pub text: Option<Cow<'static, str>>,
+    /// What it means.
+    pub class: Class,
+}
+
+/// What an error means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// No, until something changes.
+    Refused(Refused),
+    /// Another try may help.
+    Again,
+    /// Another try may help, but not before so long, unless the provider says when.
+    Later(Duration),
+}
+
+/// The error fields of an answer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Said {
+    code: String,
+    text: String,
+}
+
+impl RefusalRule {
+    /// A rule on the code.
+    pub const fn code(code: &'static str, class: Class) -> Self {
+        Self {
+            status: None,
+            code: Some(Cow::Borrowed(code)),
+            text: None,
+            class,
+        }
+    }
+
+    /// A rule on a part of the text.
+    pub const fn text(text: &'static str, class: Class) -> Self {
+        Self {
+            status: None,
+            code: None,
+            text: Some(Cow::Borrowed(text)),
+            class,
+        }
+    }
+
+    /// A rule on the status.
+    pub const fn status(status: u16, class: Class) -> Self {
+        Self {
+            status: Some(status),
+            code: None,
+            text: None,
+            class,
+        }
+    }
+
+    fn matches(&self, status: StatusCode, said: &Said) -> bool {
+        self.status.is_none_or(|wanted| status == wanted)
+            && self.code.as_ref().is_none_or(|code| said.code == *code)
+            && self.text.as_ref().is_none_or(|text| {
+                let said = said.text.to_ascii_lowercase();
+                said.contains(&text.to_ascii_lowercase())
+            })
+    }
+}
+
+impl Said {
+    /// The error fields in `json`.
+    pub(super) fn of(map: &AnswerMap, json: &Value) -> Self {
+        let first = |places: &[Cow<'static, str>]| {
+            places
+                .iter()
+                .find_map(|place| match json.pointer(place)? {
+                    Value::String(text) => Some(text.clone()),
+                    Value::Number(number) => Some(number.to_string()),
+                    _ => None,
+                })
+                .unwrap_or_default()
+        };
+        Self {
+            code: first(&map.error_code),
+            text: first(&map.error_text),
+        }
+    }
+
+    /// Whether there is an error at all.
+    pub(super) fn has_code(&self) -> bool {
+        !self.code.is_empty()
+    }
+}
+
+/// Why `answer` brought no token.
+pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> LoginFailure {
+    let status = answer.status;
+    let json = serde_json::from_slice::<Value>(answer.body).ok();
+    let said = json.as_ref().map(|json| Said::of(&provider.answer, json));
+    let html = answer.body.trim_ascii_start().starts_with(b"<");
+    let class = if is_overload(status) || html {
+        Class::Again
+    } else {
+        let said = said.clone().unwrap_or_default();
+        provider
+            .refusals
+            .iter()
+            .find(|rule| rule.matches(status, &said))
+            .map_or_else(|| usual(status, json.is_some(), &said), |rule| rule.class)
+    };
+    let text = match said {
+        Some(said) if !said.code.is_empty() || !said.text.is_empty() => {
+            let both = [said.code, said.text];
+            let both: Vec<String> = both.into_iter().filter(|part| !part.is_empty()).collect();
+            shown(&both.join(": "), secrets, TEXT_SHOWN)
+        }
+        Some(_) => format!("HTTP {} without a reason", status.as_u16()),
+        None if answer.body.is_empty() => format!("HTTP {} without a body", status.as_u16()),
+        None if html => format!("HTTP {} with a page instead of JSON", status.as_u16()),
+        None => format!("HTTP {} with a body that is not JSON", status.as_u16()),
+    };
+    let asked = expiry::retry_after(answer.headers, answer.wall);
+    match class {
+        Class::Refused(what) => LoginFailure::Refused { what, text },
+        Class::Again => LoginFailure::Transient {
+            text,
+            retry_after: asked,
+        },
+        Class::Later(wait) => LoginFailure::Transient {
+            text,
+            retry_after: asked.or(Some(wait)),
+        },
+    }
+}
+
+/// What an error means where the provider has no rule: RFC 6749 section 5.2, read leniently.
+fn usual(status: StatusCode, is_json: bool, said: &Said) -> Class {
+    match said.code.as_str() {
+        "invalid_client" | "unauthorized_client" => Class::Refused(Refused::Client),
+        "server_error" | "temporarily_unavailable" | "slow_down" => Class::Again,
+        _ if !is_json || status.is_redirection() => Class::Again,
+        _ if status == StatusCode::UNAUTHORIZED => Class::Refused(Refused::Client),
+        _ if status.is_client_error() => Class::Refused(Refused::Policy),
+        // A 200 with an error: one in words is a refusal, a number or nothing may be anything.
+        code if code.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+            Class::Refused(Refused::Policy)
+        }
+        _ => Class::Again,
+    }
+}
+
+fn is_overload(status: StatusCode) -> bool {
+    status.is_server_error()
+        || status == StatusCode::TOO_MANY_REQUESTS
+        || status == StatusCode::REQUEST_TIMEOUT
+}
+
+/// `text` of a provider as it may be shown: without any of `secrets`, printable, and at most `max`
+/// characters.
+pub(super) fn shown(text: &str, secrets: &Secrets, max: usize) -> String {
+    if text.len() > TEXT_READ {
+        return format!("a text of {} bytes", text.len());
+    }
+    let mut hidden: Vec<String> = Vec::new();
+    for (_, secret) in secrets.iter().filter(|(field, _)| field.is_secret()) {
+        let secret = secret.expose();
+        hidden.push(secret.to_owned());
+        hidden.push(byte_serialize(secret.as_bytes()).collect());
+    }
+    // The longer first: a password may hold the security token, never the other way about.
+    hidden.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    let mut text = text.to_owned();
+    for secret in hidden.iter().filter(|secret| !secret.is_empty()) {
+        if text.contains(secret.as_str()) {
+            text = text.replace(secret.as_str(), HIDDEN);
+        }
+    }
+    printable(&text, max)
+}
+
+/// `text` with everything that is not a letter, digit, space or ASCII sign replaced, and at most
+/// `max` characters.
+pub fn printable(text: &str, max: usize) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(max)
+        .map(|c| match c {
+            ' '..='~' => c,
+            c if c.is_alphanumeric() => c,
+            c if c.is_whitespace() => ' ',
+            _ => '?',
+        })
+        .collect();
+    if text.chars().nth(max).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+const TEXT_SHOWN: usize = 200;
+/// A longer text is not searched for secrets, and so not shown at all (cutting it first could cut a
+/// secret in two).
+const TEXT_READ: usize = 16 * 1024;
+const HIDDEN: &str = "[secret]";
+
+#[cfg(test)]
+mod tests;

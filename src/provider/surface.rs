@@ -1,0 +1,150 @@
+//! [`Surface`]: one API family of a provider; the unit of provider data.
+//!
+//! It says how a token travels there, where to, which answers mean a dead session, and what is denied.
+//! Applying it to a request is the proxy's business.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::{HeaderName, HeaderValue, Method};
+
+use super::credential::CarrierForm;
+use super::judge::DeadRule;
+use crate::message::{PathRule, Readings};
+
+/// One API family of a provider.
+#[derive(Clone, Debug)]
+pub struct Surface {
+    /// A short name for logs and metrics.
+    pub name: &'static str,
+    /// The paths that belong to it. Empty for the family of all other paths.
+    pub paths: Vec<PathRule>,
+    /// How the token travels.
+    pub carriers: Vec<Carrier>,
+    /// Where the token may go.
+    pub target: TargetName,
+    /// Which answers mean a dead session; the first match wins, so exceptions stand first.
+    pub dead: Vec<DeadRule>,
+    /// Set when calls of this family do not pass unless `allow` says so.
+    pub denied: Option<Denial>,
+    /// Query parameters that are credentials and are cut out whole.
+    pub cut_parameters: Vec<&'static str>,
+    /// Header fields that are this provider's credentials or fences, taken off every request.
+    pub strip: Vec<HeaderName>,
+    /// Cookies of the caller that pass; all others are taken off.
+    pub cookies: Vec<&'static str>,
+    /// Header fields that are put on every request.
+    pub stamps: Vec<Stamp>,
+}
+
+/// A header field that carries the token, and how the token is written into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carrier {
+    /// The field.
+    pub header: HeaderName,
+    /// The form.
+    pub form: CarrierForm,
+}
+
+/// The name of an origin that a credential may be sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetName {
+    /// The host that came with the token.
+    Instance,
+    /// The host that the configuration names.
+    Api,
+}
+
+/// Why a family of calls does not pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// Such calls mint, end or show sessions: with the injected token they would hand it out.
+    Login,
+    /// This version cannot carry a token there (the protocol's name); `allow` does not open it.
+    NotBuilt(&'static str),
+}
+
+/// A header field that is put on every request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stamp {
+    /// `Zuora-Track-Id`: the caller's if it is a valid one, else ours; see [`track_id`].
+    ZuoraTrackId,
+    /// A fixed value, which replaces the caller's.
+    Set(HeaderName, HeaderValue),
+}
+
+impl Surface {
+    /// Whether `path` belongs here. A denial looks at any reading of the path, everything else at all
+    /// of them, so that a path that could be read as a login is one.
+    pub fn covers(&self, path: &Readings) -> bool {
+        // Families are told apart by path alone; no rule here names a method.
+        let method = Method::GET;
+        self.paths.iter().any(|rule| match self.denied {
+            Some(_) => rule.matches_any(&method, path),
+            None => rule.matches_all(&method, path),
+        })
+    }
+}
+
+/// The `Zuora-Track-Id` to send: the caller's if Zuora would take it, else `ours` without what it
+/// would not (at most 64 characters of ASCII, none of `: ; " '`).
+pub fn track_id(callers: Option<&HeaderValue>, ours: &str) -> HeaderValue {
+    let takes = |byte: u8| (0x20..=0x7e).contains(&byte) && !b":;\"'".contains(&byte);
+    if let Some(value) = callers
+        && (1..=TRACK_ID_MAX).contains(&value.len())
+        && value.as_bytes().iter().all(|byte| takes(*byte))
+    {
+        return value.clone();
+    }
+    let ours: String = ours
+        .chars()
+        .filter(|c| u8::try_from(*c).is_ok_and(takes))
+        .take(TRACK_ID_MAX)
+        .collect();
+    HeaderValue::try_from(ours).unwrap_or(HeaderValue::from_static("upauth"))
+}
+
+/// The path or host rules of `texts`, which are constants of a provider's data file.
+#[expect(
+    clippy::expect_used,
+    reason = "constants; a rule that silently went missing would open a denied path"
+)]
+pub(super) fn constants<T: FromStr<Err: fmt::Debug>>(texts: &[&str]) -> Vec<T> {
+    texts
+        .iter()
+        .map(|text| text.parse().expect("the rules of providers are valid"))
+        .collect()
+}
+
+const TRACK_ID_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_track_id_is_the_callers_if_zuora_would_take_it() {
+        let long = "x".repeat(65);
+        let longest = "x".repeat(64);
+        let rows = [
+            (Some("order-17"), "01J", "order-17"),
+            (Some("two words"), "01J", "two words"),
+            (Some(longest.as_str()), "01J", longest.as_str()),
+            (Some(long.as_str()), "01J", "01J"),
+            (Some("a:b"), "01J", "01J"),
+            (Some("a;b"), "01J", "01J"),
+            (Some("it's"), "01J", "01J"),
+            (Some("\"a\""), "01J", "01J"),
+            (Some(""), "01J", "01J"),
+            (None, "01J", "01J"),
+            (None, "a:b;ü", "ab"),
+            (None, long.as_str(), longest.as_str()),
+        ];
+        for (callers, ours, expected) in rows {
+            let callers = callers.map(|text| HeaderValue::from_str(text).unwrap());
+            assert_eq!(track_id(callers.as_ref(), ours), expected, "{callers:?}");
+        }
+        let latin = HeaderValue::from_bytes(b"caf\xe9").unwrap();
+        assert_eq!(track_id(Some(&latin), "01J"), "01J");
+    }
+}

@@ -1,0 +1,330 @@
+//! Fixtures for the tests of this room, and tests of the data files.
+
+use std::time::Duration;
+
+use http::header;
+
+use super::*;
+use crate::config::salesforce::{Grant, Header, Salesforce, User};
+use crate::config::server::ListenTls;
+use crate::config::upstream::Policy;
+use crate::config::zilliant::Zilliant;
+use crate::config::zuora::Zuora;
+use crate::config::{Leg, Upstream};
+use crate::secret::{Secret, Source};
+
+pub(super) fn source(text: &str) -> Source {
+    Source::Value(Secret::new(text))
+}
+
+pub(super) fn user() -> User {
+    User {
+        username: source("u+1@acme.example"),
+        password: source("p+ %&=é"),
+        security_token: Some(source("TOKEN99")),
+    }
+}
+
+pub(super) fn salesforce_keys() -> Salesforce {
+    Salesforce {
+        login_url: "https://acme.my.salesforce.com".parse().unwrap(),
+        client_id: source("3MVG9FAKE"),
+        client_secret: source("AAAA0000"),
+        grant: Grant::ClientCredentials,
+        header: Header::Bearer,
+        instance_hosts: None,
+        session_timeout: Duration::from_secs(7200),
+    }
+}
+
+pub(super) fn zuora_keys() -> Zuora {
+    Zuora {
+        login_url: "https://rest.test.zuora.com".parse().unwrap(),
+        api_url: "https://rest.test.zuora.com".parse().unwrap(),
+        client_id: source("6d15fake-0000-4000-8000-000000000000"),
+        client_secret: source("se+c/ret="),
+        entity_ids: vec![],
+        org_ids: vec![],
+    }
+}
+
+pub(super) fn zilliant_keys() -> Zilliant {
+    Zilliant {
+        login_url: "https://test.salesforce.com".parse().unwrap(),
+        api_url: "https://mycompany.zilliant.com".parse().unwrap(),
+        client_id: source("3MVG9FAKE"),
+        client_secret: source("AAAA0000"),
+        user: user(),
+        session_timeout: Duration::from_secs(7200),
+    }
+}
+
+pub(super) fn salesforce() -> Provider {
+    salesforce::provider(&salesforce_keys(), &[])
+}
+
+pub(super) fn password() -> Provider {
+    let mut keys = salesforce_keys();
+    keys.grant = Grant::Password(user());
+    salesforce::provider(&keys, &[])
+}
+
+pub(super) fn zuora() -> Provider {
+    zuora::provider(&zuora_keys())
+}
+
+pub(super) fn zilliant() -> Provider {
+    zilliant::provider(&zilliant_keys())
+}
+
+/// The secrets of the fixtures, as a login would have read them.
+pub(super) fn secrets(provider: &Provider) -> Secrets {
+    let mut secrets = Secrets::default();
+    for (field, source) in &provider.login.sources {
+        if let Source::Value(value) = source {
+            secrets.insert(*field, value.clone());
+        }
+    }
+    secrets
+}
+
+fn upstream(provider: config::Provider) -> Upstream {
+    let leg = Leg {
+        ca: vec![],
+        connect_timeout: Duration::from_secs(5),
+    };
+    Upstream {
+        name: "crm".to_owned(),
+        provider,
+        listen: vec![],
+        tls: ListenTls::Off,
+        host: None,
+        policy: Policy::default(),
+        set_headers: vec![],
+        remove_headers: vec![],
+        plain_http: vec![],
+        token_wait: Duration::from_secs(20),
+        token_timeout: Duration::from_secs(15),
+        response_timeout: Duration::from_secs(120),
+        connections: 256,
+        token: leg.clone(),
+        api: leg,
+    }
+}
+
+#[test]
+fn a_path_belongs_to_one_surface_and_a_login_in_any_spelling_is_a_login() {
+    let salesforce = salesforce();
+    let zuora = zuora();
+    let rows = [
+        (&salesforce, "/services/data/v64.0/query/", "rest"),
+        (&salesforce, "/services/data/v64.0/jobs/ingest", "rest"),
+        (&salesforce, "/services/apexrest/x/secur/y", "rest"),
+        (&salesforce, "/", "rest"),
+        (&salesforce, "/services/async/64.0/job/750x/batch", "bulk"),
+        (&salesforce, "/cometd/64.0/connect", "streaming"),
+        (&salesforce, "/id/00Dxx/005xx", "identity"),
+        (&salesforce, "/services/oauth2/userinfo", "identity"),
+        (&salesforce, "/services/oauth2/token", "login"),
+        (&salesforce, "/services/oauth2/introspect", "login"),
+        (&salesforce, "/services/oauth2/revoke", "login"),
+        (&salesforce, "/services/oauth2/singleaccess", "login"),
+        (&salesforce, "/services/oauth2/userinfo/../token", "login"),
+        (&salesforce, "/services/data/../oauth2/token", "login"),
+        (&salesforce, "/services/oauth2%2ftoken", "login"),
+        (&salesforce, "/services/%6fauth2/token", "login"),
+        (&salesforce, "/services/%256fauth2/token", "login"),
+        (&salesforce, "/SERVICES/OAuth2/Token", "login"),
+        (&salesforce, "/services/a360/token", "login"),
+        (&salesforce, "/secur/frontdoor.jsp", "login"),
+        (&salesforce, "/secur/login.jsp", "login"),
+        (&salesforce, "/secur/logout.jsp", "login"),
+        (&salesforce, "/services/Soap/u/64.0", "soap"),
+        (&salesforce, "/services/soap/c/64.0/00Dxx", "soap"),
+        (&zuora, "/v1/accounts/A1", "rest"),
+        (&zuora, "/oauth/token", "login"),
+        (&zuora, "/v1/connections", "login"),
+        (&zuora, "/rest/v1/connections", "login"),
+        (&zuora, "/v1/%63onnections", "login"),
+        (&zuora, "/apps/services/a/91.0", "soap"),
+        (&zuora, "/apps/api/file/1", "rest"),
+    ];
+    for (provider, path, expected) in rows {
+        let surface = provider.surface(&Readings::of(path));
+        assert_eq!(surface.name, expected, "{path}");
+        let denied = match expected {
+            "login" => Some(Denial::Login),
+            "soap" => Some(Denial::NotBuilt("SOAP")),
+            _ => None,
+        };
+        assert_eq!(surface.denied, denied, "{path}");
+    }
+}
+
+#[test]
+fn each_surface_carries_the_token_its_own_way() {
+    let carriers = |provider: &Provider, path: &str| {
+        let surface = provider.surface(&Readings::of(path));
+        let carriers = surface.carriers.iter();
+        carriers
+            .map(|carrier| (carrier.header.to_string(), carrier.form))
+            .collect::<Vec<_>>()
+    };
+    let mut oauth = salesforce_keys();
+    oauth.header = Header::OAuth;
+    let oauth = salesforce::provider(&oauth, &[]);
+    let authorization = header::AUTHORIZATION.as_str();
+    let rows = [
+        (salesforce(), "/x", authorization, CarrierForm::Bearer),
+        (oauth.clone(), "/x", authorization, CarrierForm::OAuth),
+        (oauth, "/cometd/64.0", authorization, CarrierForm::OAuth),
+        (
+            salesforce(),
+            "/services/async/64.0/job",
+            "x-sfdc-session",
+            CarrierForm::Token,
+        ),
+        (zilliant(), "/x", authorization, CarrierForm::OAuthBase64),
+        (zuora(), "/x", authorization, CarrierForm::Bearer),
+    ];
+    for (provider, path, header, form) in rows {
+        assert_eq!(
+            carriers(&provider, path),
+            [(header.to_owned(), form)],
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn zilliant_goes_to_its_own_host_and_names_the_login_host() {
+    let provider = zilliant();
+    let credential =
+        Credential::new("t", b"{}", None, Lifetime::UntilUnusedFor(Duration::ZERO)).unwrap();
+    let (origin, how) = provider.target(&provider.rest, &credential).unwrap();
+    assert_eq!(origin.to_string(), "https://mycompany.zilliant.com");
+    assert_eq!(how, Allowed::Exactly);
+    assert_eq!(
+        provider.rest.stamps,
+        [Stamp::Set(
+            "x-forwarded-host".parse().unwrap(),
+            "test.salesforce.com".parse().unwrap()
+        )]
+    );
+    assert!(salesforce().target(&provider.rest, &credential).is_none());
+}
+
+#[test]
+fn zuora_ids_are_a_fence_that_replaces_the_callers() {
+    let mut keys = zuora_keys();
+    let free = zuora::provider(&keys);
+    assert_eq!(free.rest.stamps, [Stamp::ZuoraTrackId]);
+    keys.entity_ids = vec!["e-1".to_owned(), "e-2".to_owned()];
+    keys.org_ids = vec!["bad\nid".to_owned()];
+    let fenced = zuora::provider(&keys);
+    let set = |name: &str, value: &str| Stamp::Set(name.parse().unwrap(), value.parse().unwrap());
+    let expected = [
+        Stamp::ZuoraTrackId,
+        set("zuora-entity-ids", "e-1,e-2"),
+        set("zuora-org-ids", "invalid"),
+    ];
+    assert_eq!(fenced.rest.stamps, expected);
+    for name in [
+        "apiaccesskeyid",
+        "apisecretaccesskey",
+        "entityid",
+        "zuora-org-ids",
+    ] {
+        assert!(fenced.rest.strip.iter().any(|have| have == name), "{name}");
+    }
+}
+
+#[test]
+fn the_login_body_encodes_every_value_on_its_own() {
+    let body = |provider: &Provider| {
+        let request = login::request(&provider.login, &secrets(provider));
+        assert!(!request.headers.contains_key(header::AUTHORIZATION));
+        assert_eq!(
+            request.headers[header::CONTENT_TYPE],
+            "application/x-www-form-urlencoded"
+        );
+        assert!(!format!("{request:?}").contains("secret"));
+        let url = format!("{}{}", request.origin, request.path);
+        (url, String::from_utf8(request.body.to_vec()).unwrap())
+    };
+    let password_grant = "grant_type=password&client_id=3MVG9FAKE&client_secret=AAAA0000\
+        &username=u%2B1%40acme.example&password=p%2B+%25%26%3D%C3%A9TOKEN99";
+    let rows = [
+        (
+            salesforce(),
+            "https://acme.my.salesforce.com/services/oauth2/token",
+            "grant_type=client_credentials&client_id=3MVG9FAKE&client_secret=AAAA0000",
+        ),
+        (
+            password(),
+            "https://acme.my.salesforce.com/services/oauth2/token",
+            password_grant,
+        ),
+        (
+            zilliant(),
+            "https://test.salesforce.com/services/oauth2/token",
+            password_grant,
+        ),
+        (
+            zuora(),
+            "https://rest.test.zuora.com/oauth/token",
+            "grant_type=client_credentials&client_id=6d15fake-0000-4000-8000-000000000000\
+             &client_secret=se%2Bc%2Fret%3D",
+        ),
+    ];
+    for (provider, url, expected) in rows {
+        assert_eq!(body(&provider), (url.to_owned(), expected.to_owned()));
+    }
+}
+
+#[test]
+fn an_account_is_shared_only_by_upstreams_that_may_share_its_token() {
+    let of = |keys: &Zilliant| {
+        let upstream = upstream(config::Provider::Zilliant(keys.clone()));
+        let provider = Provider::of(&upstream);
+        (provider.account(&upstream), provider.user_key())
+    };
+    let base = of(&zilliant_keys());
+    assert_eq!(of(&zilliant_keys()), base);
+    let change = |change: fn(&mut Zilliant)| {
+        let mut keys = zilliant_keys();
+        change(&mut keys);
+        let changed = of(&keys);
+        (changed.0 == base.0, changed.1 == base.1)
+    };
+    // (shares the token, shares refusals and budgets)
+    type Row = (fn(&mut Zilliant), (bool, bool));
+    let rows: [Row; 4] = [
+        (
+            |keys| keys.api_url = "https://other.zilliant.com".parse().unwrap(),
+            (false, true),
+        ),
+        (|keys| keys.client_secret = source("B"), (false, true)),
+        (|keys| keys.user.password = source("B"), (false, true)),
+        (|keys| keys.user.username = source("B"), (false, false)),
+    ];
+    for (index, (mutate, expected)) in rows.into_iter().enumerate() {
+        assert_eq!(change(mutate), expected, "row {index}");
+    }
+    let account = format!("{base:?}");
+    assert!(!account.contains("TOKEN99") && !account.contains("AAAA0000"));
+}
+
+#[test]
+fn another_allow_list_is_another_account() {
+    let of = |keys: Salesforce| {
+        let upstream = upstream(config::Provider::Salesforce(keys));
+        Provider::of(&upstream).account(&upstream)
+    };
+    let mut narrow = salesforce_keys();
+    narrow.instance_hosts = Some(vec!["acme.my.salesforce.com".parse().unwrap()]);
+    assert_ne!(of(salesforce_keys()), of(narrow));
+    let mut oauth = salesforce_keys();
+    oauth.header = Header::OAuth;
+    assert_eq!(of(salesforce_keys()), of(oauth));
+}

@@ -1,0 +1,53 @@
+//! Zilliant as data (PROVIDERS 4): a Salesforce login whose whole answer is the credential.
+
+use http::{HeaderName, header};
+
+use super::Provider;
+use super::credential::CarrierForm;
+use super::judge::{DeadRule, Sign, Verdict};
+use super::salesforce::{answer_map, password_login, refusals};
+use super::surface::{Carrier, Stamp, Surface, TargetName};
+use crate::config::zilliant::Zilliant;
+
+/// The provider of a Zilliant upstream.
+pub fn provider(keys: &Zilliant) -> Provider {
+    Provider {
+        name: "zilliant",
+        login: password_login(
+            &keys.login_url,
+            &keys.client_id,
+            &keys.client_secret,
+            &keys.user,
+        ),
+        // The instance in the answer is Salesforce's; no request goes there.
+        answer: answer_map(None, keys.session_timeout),
+        refusals: refusals(),
+        surfaces: vec![],
+        rest: Surface {
+            name: "rest",
+            paths: vec![],
+            carriers: vec![Carrier {
+                header: header::AUTHORIZATION,
+                form: CarrierForm::OAuthBase64,
+            }],
+            target: TargetName::Api,
+            // What the body of an expired session looks like is not public.
+            dead: vec![DeadRule {
+                status: 401,
+                sign: Sign::Any,
+                then: Verdict::Dead,
+            }],
+            denied: None,
+            cut_parameters: vec![],
+            strip: vec![header::AUTHORIZATION],
+            cookies: vec![],
+            // Zilliant finds the environment by the OAuth host (PROVIDERS 4.2).
+            stamps: vec![Stamp::Set(
+                HeaderName::from_static("x-forwarded-host"),
+                keys.login_url.host_value(),
+            )],
+        },
+        api: Some(keys.api_url.clone()),
+        token_per_api: true,
+    }
+}

@@ -1,0 +1,152 @@
+//! Zuora as data (PROVIDERS 3): one REST host, three shapes of a dead session.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, header};
+
+use super::Provider;
+use super::answer::AnswerMap;
+use super::credential::CarrierForm;
+use super::failure::Refused;
+use super::judge::{DeadRule, Sign, Test, Verdict};
+use super::login::{Field, Login, Value};
+use super::refusal::{Class, RefusalRule};
+use super::surface::{Carrier, Denial, Stamp, Surface, TargetName, constants};
+use crate::config::zuora::Zuora;
+
+/// The provider of a Zuora upstream.
+pub fn provider(keys: &Zuora) -> Provider {
+    let mut logins = family("login", &LOGINS, keys);
+    logins.denied = Some(Denial::Login);
+    let mut soap = family("soap", &["/apps/services/**"], keys);
+    soap.denied = Some(Denial::NotBuilt("SOAP"));
+    Provider {
+        name: "zuora",
+        login: login(keys),
+        answer: AnswerMap {
+            token: Cow::Borrowed("/access_token"),
+            instance: None,
+            expires_in: Cow::Borrowed("/expires_in"),
+            unused: UNUSED,
+            // Zuora's own families beside the shape of RFC 6749.
+            error_code: ["/error", "/code", "/reasons/0/code"]
+                .map(Cow::Borrowed)
+                .to_vec(),
+            error_text: [
+                "/error_description",
+                "/message",
+                "/reason",
+                "/reasons/0/message",
+            ]
+            .map(Cow::Borrowed)
+            .to_vec(),
+        },
+        refusals: vec![
+            // An internal hiccup, wherever it is said.
+            RefusalRule::text("failed to get user info", Class::Again),
+            RefusalRule::text("invalid client", Class::Refused(Refused::Client)),
+            RefusalRule::status(401, Class::Refused(Refused::Client)),
+            RefusalRule::status(403, Class::Refused(Refused::Policy)),
+        ],
+        surfaces: vec![logins, soap],
+        rest: family("rest", &[], keys),
+        api: Some(keys.api_url.clone()),
+        token_per_api: false,
+    }
+}
+
+fn login(keys: &Zuora) -> Login {
+    Login {
+        endpoint: keys.login_url.clone(),
+        path: Cow::Borrowed("/oauth/token"),
+        parameters: vec![
+            (
+                "grant_type".into(),
+                Value::Text("client_credentials".into()),
+            ),
+            ("client_id".into(), Value::Fields(vec![Field::ClientId])),
+            (
+                "client_secret".into(),
+                Value::Fields(vec![Field::ClientSecret]),
+            ),
+        ],
+        // No authentication header of any kind (PROVIDERS 3.1).
+        headers: vec![],
+        sources: vec![
+            (Field::ClientId, keys.client_id.clone()),
+            (Field::ClientSecret, keys.client_secret.clone()),
+        ],
+    }
+}
+
+fn family(name: &'static str, patterns: &[&str], keys: &Zuora) -> Surface {
+    let mut strip = vec![header::AUTHORIZATION];
+    // User and password of the older scheme; Zuora refuses them beside a token.
+    strip.extend(["apiaccesskeyid", "apisecretaccesskey"].map(HeaderName::from_static));
+    let mut stamps = vec![Stamp::ZuoraTrackId];
+    if let Some(ids) = list(&keys.entity_ids) {
+        // The fence would have a gate if the caller could name an entity the older way, or by a twin of
+        // the name.
+        strip.extend([ENTITY_IDS].into_iter().chain(OLDER_ENTITY));
+        stamps.push(Stamp::Set(ENTITY_IDS, ids));
+    }
+    if let Some(ids) = list(&keys.org_ids) {
+        strip.push(ORG_IDS);
+        stamps.push(Stamp::Set(ORG_IDS, ids));
+    }
+    Surface {
+        name,
+        paths: constants(patterns),
+        carriers: vec![Carrier {
+            header: header::AUTHORIZATION,
+            form: CarrierForm::Bearer,
+        }],
+        target: TargetName::Api,
+        dead: dead(),
+        denied: None,
+        cut_parameters: vec![],
+        strip,
+        // `ZSession` is a session of its own.
+        cookies: vec![],
+        stamps,
+    }
+}
+
+/// PROVIDERS 3.4. The last two digits of a code are its category; 11 is authentication.
+fn dead() -> Vec<DeadRule> {
+    let message = |text| Sign::Json(Cow::Borrowed("/message"), Test::Is(Cow::Borrowed(text)));
+    let category = || {
+        Sign::Json(
+            Cow::Borrowed("/reasons/*/code"),
+            Test::EndsWith(Cow::Borrowed("11")),
+        )
+    };
+    let failed = Sign::Json(Cow::Borrowed("/success"), Test::Is(Cow::Borrowed("false")));
+    let rule = |status, sign, then| DeadRule { status, sign, then };
+    vec![
+        rule(401, message("Failed to get user info"), Verdict::TryAgain),
+        rule(401, message("Authentication error"), Verdict::Dead),
+        rule(401, category(), Verdict::Dead),
+        rule(200, Sign::All(vec![failed, category()]), Verdict::Dead),
+    ]
+}
+
+fn list(ids: &[String]) -> Option<HeaderValue> {
+    if ids.is_empty() {
+        return None;
+    }
+    // An id that no header carries names no entity; the fence stands all the same.
+    Some(HeaderValue::try_from(ids.join(",")).unwrap_or(HeaderValue::from_static("invalid")))
+}
+
+const ENTITY_IDS: HeaderName = HeaderName::from_static("zuora-entity-ids");
+const ORG_IDS: HeaderName = HeaderName::from_static("zuora-org-ids");
+const OLDER_ENTITY: [HeaderName; 2] = [
+    HeaderName::from_static("entityid"),
+    HeaderName::from_static("entityname"),
+];
+/// Calls that mint or show a session; older hosts have `/rest` or `/apps` in front.
+const LOGINS: [&str; 3] = ["/oauth/**", "/v1/connections/**", "/*/v1/connections/**"];
+/// Zuora says how long a token lives (an hour); this is for an answer that does not.
+const UNUSED: Duration = Duration::from_secs(30 * 60);
