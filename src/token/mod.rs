@@ -2,6 +2,8 @@
 //!
 //! [`TokenSource`] is the seam: one login. Everything above it (life, flight, handle) knows no provider.
 
+pub mod endpoint;
+
 use std::future::Future;
 use std::pin::Pin;
 

@@ -1,0 +1,246 @@
+//! Logins at a raw loopback listener that answers scripted bytes.
+
+use std::path::PathBuf;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::config::zuora::Zuora;
+use crate::provider::{Lifetime, Refused, zuora};
+
+const OK: &str = r#"{"access_token":"tok","token_type":"bearer","expires_in":3598}"#;
+
+fn answer_with(status: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+/// Answers each connection with one of `scripts` and gives back what was asked.
+async fn serve(scripts: Vec<Vec<u8>>) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    #[expect(clippy::disallowed_methods, reason = "the test's own server")]
+    let served = tokio::spawn(async move {
+        let mut asked = Vec::new();
+        for script in scripts {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"s%2Bt") && !request.starts_with(b"\x16") {
+                if stream.read_buf(&mut request).await.unwrap() == 0 {
+                    break;
+                }
+            }
+            asked.push(String::from_utf8_lossy(&request).into_owned());
+            let _ = stream.write_all(&script).await;
+            let _ = stream.shutdown().await;
+        }
+        asked
+    });
+    (url, served)
+}
+
+fn tls() -> rustls::ClientConfig {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
+}
+
+fn endpoint_with(url: &str, client_secret: Source, timeout: Duration) -> Endpoint {
+    let keys = Zuora {
+        login_url: url.parse().unwrap(),
+        api_url: url.parse().unwrap(),
+        client_id: Source::Value(Secret::new("id")),
+        client_secret,
+        entity_ids: vec![],
+        org_ids: vec![],
+    };
+    Endpoint::new(
+        Arc::new(zuora::provider(&keys)),
+        tls(),
+        Duration::from_secs(5),
+        timeout,
+        Clock::system(),
+        Fingerprinter::new(),
+    )
+    .unwrap()
+}
+
+fn endpoint(url: &str) -> Endpoint {
+    let secret = Source::Value(Secret::new("s+t"));
+    endpoint_with(url, secret, Duration::from_secs(10))
+}
+
+fn transient(result: Result<Credential, LoginFailure>) -> String {
+    match result {
+        Err(LoginFailure::Transient { text, .. }) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_login_is_one_post_with_a_form() {
+    let (url, served) = serve(vec![answer_with("200 OK", OK)]).await;
+    let credential = endpoint(&url).login().await.unwrap();
+    assert_eq!(
+        credential.lifetime(),
+        Lifetime::For(Duration::from_secs(3598))
+    );
+    let asked = served.await.unwrap();
+    let request = asked.first().unwrap();
+    assert!(request.starts_with("POST /oauth/token HTTP/1.1\r\n"));
+    let head = request.to_ascii_lowercase();
+    assert!(head.contains("\r\ncontent-type: application/x-www-form-urlencoded\r\n"));
+    assert!(head.contains("\r\naccept: application/json\r\n"));
+    assert!(!head.contains("authorization") && !head.contains("accept-encoding"));
+    let host = url.trim_start_matches("http://");
+    assert!(head.contains(&format!("\r\nhost: {host}\r\n")), "{head}");
+    assert!(
+        request.ends_with("\r\n\r\ngrant_type=client_credentials&client_id=id&client_secret=s%2Bt")
+    );
+}
+
+#[tokio::test]
+async fn an_answer_may_come_in_pieces() {
+    let (first, second) = OK.split_at(20);
+    let script = format!(
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
+         {:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n",
+        first.len(),
+        second.len()
+    );
+    let (url, _served) = serve(vec![script.into_bytes()]).await;
+    assert!(endpoint(&url).login().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let script =
+        b"HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
+    let (url, served) = serve(vec![script.to_vec()]).await;
+    assert_eq!(
+        transient(endpoint(&url).login().await),
+        "HTTP 307 without a body"
+    );
+    assert_eq!(served.await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_repeat_the_secret() {
+    let body = r#"{"message":"Invalid client id or secret s+t"}"#;
+    let (url, _served) = serve(vec![answer_with("401 Unauthorized", body)]).await;
+    let expected = LoginFailure::Refused {
+        what: Refused::Client,
+        text: "Invalid client id or secret [secret]".to_owned(),
+    };
+    assert_eq!(endpoint(&url).login().await.unwrap_err(), expected);
+}
+
+#[tokio::test]
+async fn what_breaks_on_the_way_is_transient_and_said_in_short_words() {
+    let large = answer_with("200 OK", &"x".repeat(BODY_MAX + 1));
+    // The announced length is not believed: nothing is set aside for it.
+    let liar = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{{",
+        u64::MAX / 2
+    );
+    let rows = [
+        (large, "its answer is larger than 1 MiB"),
+        (liar.into_bytes(), "the connection broke: "),
+        (b"".to_vec(), "the connection broke: "),
+        (b"SSH-2.0-x\r\n".to_vec(), "the connection broke: "),
+    ];
+    for (script, expected) in rows {
+        let (url, _served) = serve(vec![script]).await;
+        let text = transient(endpoint(&url).login().await);
+        let host = url.trim_start_matches("http://");
+        assert!(text.starts_with(&format!("{host}: {expected}")), "{text}");
+        assert!(!text.contains("oauth") && text.len() < 250, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_port_and_broken_tls_are_transient() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let text = transient(endpoint(&url).login().await);
+    assert!(
+        text.contains("cannot connect: Connection refused"),
+        "{text}"
+    );
+
+    let (url, _served) = serve(vec![answer_with("200 OK", OK)]).await;
+    let url = url.replace("http:", "https:");
+    let text = transient(endpoint(&url).login().await);
+    assert!(text.contains("cannot connect: "), "{text}");
+}
+
+#[tokio::test]
+async fn a_silent_endpoint_costs_no_more_than_the_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let secret = Source::Value(Secret::new("s+t"));
+    let endpoint = endpoint_with(&url, secret, Duration::from_millis(50));
+    let text = transient(endpoint.login().await);
+    assert!(text.ends_with("no answer in time"), "{text}");
+}
+
+#[tokio::test]
+async fn an_unreadable_secret_sends_nothing() {
+    let secret = Source::File(PathBuf::from("/nonexistent/secret"));
+    let endpoint = endpoint_with("http://127.0.0.1:9", secret, Duration::from_secs(10));
+    let Err(LoginFailure::Secret { text }) = endpoint.login().await else {
+        panic!("a login without a secret");
+    };
+    assert!(text.starts_with("client_secret: cannot read"), "{text}");
+    assert_eq!(endpoint.secrets().await, None);
+}
+
+#[tokio::test]
+async fn a_secrets_program_runs_at_most_once_a_minute() {
+    let dir = std::env::temp_dir().join(format!("upauth-endpoint-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let count = dir.join("count");
+    let script = format!("echo x >> '{}'; echo s+t", count.display());
+    let secret = Source::Command(vec!["sh".to_owned(), "-c".to_owned(), script]);
+    let endpoint = endpoint_with("http://127.0.0.1:9", secret, Duration::from_secs(10));
+    let first = endpoint.secrets().await.unwrap();
+    assert!(endpoint.secrets().await == Some(first));
+    let runs = std::fs::read_to_string(&count).unwrap().lines().count();
+    std::fs::remove_dir_all(&dir).unwrap();
+    assert_eq!(runs, 1);
+}
+
+#[tokio::test]
+async fn the_fingerprint_changes_with_a_secret() {
+    let url = "http://127.0.0.1:9";
+    let mut endpoint = endpoint(url);
+    let before = endpoint.secrets().await;
+    let other = endpoint_with(
+        url,
+        Source::Value(Secret::new("other")),
+        Duration::from_secs(1),
+    );
+    endpoint.provider = other.provider;
+    assert!(before.is_some() && endpoint.secrets().await != before);
+}
+
+#[test]
+fn a_client_needs_a_tls_configuration_that_it_understands() {
+    let keys = endpoint("http://127.0.0.1:9").provider;
+    let second = Duration::from_secs(1);
+    let built = Endpoint::new(
+        keys,
+        "no tls",
+        second,
+        second,
+        Clock::system(),
+        Fingerprinter::new(),
+    );
+    assert!(built.is_err());
+}
