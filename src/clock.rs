@@ -63,9 +63,14 @@ impl Clock {
     /// Both clocks, for a monotonic instant that was just read (the request path reads it once).
     pub fn at(&self, instant: Instant) -> Now {
         Now {
-            mono: instant.saturating_duration_since(self.start),
+            mono: self.mono(instant),
             wall: (self.wall)(),
         }
+    }
+
+    /// The monotonic clock's reading at `instant`; costs a subtraction.
+    pub fn mono(&self, instant: Instant) -> Duration {
+        instant.saturating_duration_since(self.start)
     }
 
     /// The monotonic instant that lies `mono` after this clock's start.

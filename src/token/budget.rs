@@ -1,0 +1,105 @@
+//! How often is often enough: the budget of logins that rejections may cause, and the back-off of failing logins.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// The logins of one account, as far as they decide whether a rejection may cause another.
+///
+/// Invariant: an upstream that rejects every token costs at most [`FIRST_HOUR`] logins in the hour that begins
+/// with the login it rejected first, and at most [`LATER_HOURS`] in any hour after it.
+#[derive(Debug, Default)]
+pub(super) struct Rejections {
+    /// The latest logins that brought a token, oldest first; never more than [`FIRST_HOUR`].
+    logins: VecDeque<Duration>,
+    /// When the token was obtained whose rejection began this.
+    began: Option<Duration>,
+}
+
+impl Rejections {
+    /// A login brought a token.
+    pub(super) fn logged_in(&mut self, now: Duration) {
+        if self.logins.len() == FIRST_HOUR {
+            self.logins.pop_front();
+        }
+        self.logins.push_back(now);
+    }
+
+    /// Whether the rejection of a token that was obtained at `obtained` may cause a login.
+    pub(super) fn allow(&mut self, now: Duration, obtained: Duration) -> bool {
+        let began = *self.began.get_or_insert(obtained);
+        if now < began + HOUR {
+            return self.logins.iter().filter(|at| **at >= began).count() < FIRST_HOUR;
+        }
+        let lately = |at: &&Duration| **at + HOUR > now;
+        self.logins.iter().filter(lately).count() < LATER_HOURS
+    }
+
+    /// The rejected token had served well, or an operator asks: what was before counts no more.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// How long to wait after `failures` failed logins in a row: 1 s, doubled each time up to 60 s, spread by
+/// `jitter` (0 to 1), and never less than the provider asked for, as long as that is at most an hour.
+pub(super) fn back_off(failures: u32, retry_after: Option<Duration>, jitter: f64) -> Duration {
+    let doubled = FIRST_WAIT * 2_u32.saturating_pow(failures.saturating_sub(1).min(6));
+    let spread = doubled.min(LONGEST_WAIT).mul_f64(0.75 + jitter / 4.0);
+    spread.max(retry_after.unwrap_or_default().min(HOUR))
+}
+
+/// Logins in the first hour of an upstream that rejects every token.
+pub(super) const FIRST_HOUR: usize = 5;
+/// Logins in each hour after it.
+pub(super) const LATER_HOURS: usize = 2;
+/// The hour of every budget.
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_doubles_from_one_second_to_a_minute_and_honours_retry_after() {
+        let check = |failures, retry_after: Option<u64>, expected: u64| {
+            let got = back_off(failures, retry_after.map(Duration::from_secs), 1.0);
+            assert_eq!(
+                got,
+                Duration::from_secs(expected),
+                "{failures} {retry_after:?}"
+            );
+        };
+        check(1, None, 1);
+        check(2, None, 2);
+        check(6, None, 32);
+        check(7, None, 60);
+        check(u32::MAX, None, 60);
+        check(1, Some(17), 17);
+        check(7, Some(17), 60);
+        check(1, Some(u64::MAX), 3600);
+        assert_eq!(back_off(1, None, 0.0), Duration::from_millis(750));
+    }
+
+    #[test]
+    fn an_upstream_rejecting_every_token_costs_five_logins_then_two_an_hour() {
+        let mut budget = Rejections::default();
+        let mut logins = vec![Duration::ZERO];
+        budget.logged_in(Duration::ZERO);
+        for second in (0..6 * 3600).step_by(7) {
+            let now = Duration::from_secs(second);
+            if budget.allow(now, *logins.last().unwrap()) {
+                budget.logged_in(now);
+                logins.push(now);
+            }
+        }
+        for hour in 0..6 {
+            let count = logins
+                .iter()
+                .filter(|at| at.as_secs() / 3600 == hour)
+                .count();
+            assert_eq!(count, if hour == 0 { 5 } else { 2 }, "hour {hour}");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! [`Account`]: one account's life, shared by all who hold it, and its flights on the control runtime.
+//!
+//! Every event goes through [`Account::step`] under one short lock; what comes out is published to the snapshot
+//! under the same lock, and acted upon after it. A flight is a task of its own: no caller can cancel it, and it
+//! ends in an outcome for everyone, even if the source panics or the runtime drops it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use tokio::runtime;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::TokenSource;
+use super::issued::Issued;
+use super::life::{Actions, Event, Landed, Life};
+use super::refusals::{Refusals, Secrets};
+use crate::clock::{Clock, Now};
+use crate::provider::LoginFailure;
+use crate::secret::{Fingerprint, random};
+
+/// One account: its life, its snapshot, its flights.
+pub(super) struct Account {
+    /// For logs.
+    pub(super) name: String,
+    pub(super) source: Arc<dyn TokenSource>,
+    pub(super) clock: Clock,
+    pub(super) token_timeout: Duration,
+    pub(super) user: Fingerprint,
+    pub(super) refusals: Refusals,
+    pub(super) runtime: runtime::Handle,
+    pub(super) life: Mutex<Kept>,
+    pub(super) snapshot: ArcSwapOption<Current>,
+    /// The generation that lacks its first good answer; zero: none.
+    pub(super) unproven: AtomicU64,
+    /// Changes when a flight ended.
+    pub(super) landed: watch::Sender<()>,
+    /// The timer is to look again.
+    pub(super) wake: Notify,
+    /// Nobody holds the account any more.
+    pub(super) closed: AtomicBool,
+}
+
+/// What the lock keeps.
+pub(super) struct Kept {
+    pub(super) life: Life,
+    /// When the timer ticks next.
+    wake_at: Option<Duration>,
+}
+
+/// The snapshot that the request path reads.
+pub(super) struct Current {
+    pub(super) issued: Issued,
+    /// Until when it may be handed out, in nanoseconds of the monotonic clock.
+    pub(super) until: AtomicU64,
+    /// From when on a use is told to the life, which judges by both clocks; zero: at once.
+    pub(super) tell_from: AtomicU64,
+}
+
+impl Kept {
+    pub(super) fn new(life: Life) -> Mutex<Self> {
+        Mutex::new(Self {
+            life,
+            wake_at: None,
+        })
+    }
+}
+
+impl Account {
+    /// Tells the life what happened now, and does what it says.
+    pub(super) fn step(self: &Arc<Self>, event: Event) -> Actions {
+        self.step_then(self.clock.now(), event, |_, actions| actions)
+    }
+
+    /// As [`step`](Self::step), with a look at the life before anybody else has one.
+    pub(super) fn step_then<T>(
+        self: &Arc<Self>,
+        now: Now,
+        event: Event,
+        look: impl FnOnce(&mut Life, Actions) -> T,
+    ) -> T {
+        let mut kept = self.lock();
+        let actions = kept.life.step(now, event);
+        let (fly, look_at_secrets) = (actions.fly, actions.look_at_secrets);
+        let seen = look(&mut kept.life, actions);
+        self.publish(&kept.life, now);
+        let wake_at = kept.life.next_wake(now);
+        let timer_changed = wake_at != kept.wake_at;
+        kept.wake_at = wake_at;
+        drop(kept);
+        if fly {
+            self.runtime.spawn(fly_once(Debt::new(self)));
+        }
+        if look_at_secrets {
+            self.runtime.spawn(secrets_look(Arc::clone(self)));
+        }
+        if timer_changed {
+            self.wake.notify_one();
+        }
+        seen
+    }
+
+    /// Ticks when the life asks for it; ends when nobody holds the account.
+    ///
+    /// A token that nobody uses sets no timer. Nor does a gap between the clocks need one: whoever uses or awaits
+    /// a token has it judged by both clocks, at the latest a second after the last such judgement.
+    pub(super) async fn keep_time(self: Arc<Self>) {
+        while !self.closed.load(Ordering::Acquire) {
+            let wake_at = self.lock().wake_at;
+            let Some(wake_at) = wake_at else {
+                self.wake.notified().await;
+                continue;
+            };
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = sleep_until(self.clock.instant(wake_at)) => {
+                    self.step(Event::Tick);
+                }
+            }
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish(&self, life: &Life, now: Now) {
+        let unproven = life.unproven().unwrap_or_default();
+        self.unproven.store(unproven, Ordering::Release);
+        let Some((issued, until)) = life.view(now) else {
+            self.snapshot.store(None);
+            return;
+        };
+        let current = self.snapshot.load();
+        if let Some(current) = current.as_ref()
+            && Arc::ptr_eq(&current.issued.credential, &issued.credential)
+            && current.issued.generation == issued.generation
+        {
+            current.until.store(nanos(until), Ordering::Release);
+            if life.was_told(now) {
+                let tell_from = nanos(now.mono + TELL_EVERY);
+                current.tell_from.store(tell_from, Ordering::Relaxed);
+            }
+            return;
+        }
+        self.snapshot.store(Some(Arc::new(Current {
+            issued: issued.clone(),
+            until: AtomicU64::new(nanos(until)),
+            tell_from: AtomicU64::new(0),
+        })));
+    }
+
+    /// One login in its turn, with deadlines on every wait but the turn's (whoever is ahead has deadlines too).
+    async fn log_in(self: Arc<Self>) -> Landed {
+        let secrets = self.secrets().await;
+        let ticket = match self.refusals.admit(self.user, secrets).await {
+            Ok(ticket) => ticket,
+            Err(known) => {
+                return Landed::Failed {
+                    failure: known.failure,
+                    again: known.again.map(|at| self.clock.mono(at)),
+                };
+            }
+        };
+        let sent = self.clock.now();
+        let outcome = match timeout(self.token_timeout, self.source.login()).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(LoginFailure::Transient {
+                text: format!("no answer within {:?}", self.token_timeout),
+                retry_after: None,
+            }),
+        };
+        let again = ticket.close(&outcome, Instant::now());
+        match outcome {
+            Ok(credential) => Landed::Credential {
+                credential: Arc::new(credential),
+                sent,
+            },
+            Err(failure) => Landed::Failed {
+                failure,
+                again: again.map(|at| self.clock.mono(at)),
+            },
+        }
+    }
+
+    async fn secrets(&self) -> Secrets {
+        let secrets = timeout(SECRETS_TIMEOUT, self.source.secrets()).await;
+        secrets.ok().flatten()
+    }
+}
+
+/// The outcome that a flight owes to everyone, from before its task first runs.
+struct Debt {
+    account: Arc<Account>,
+    paid: bool,
+}
+
+impl Debt {
+    fn new(account: &Arc<Account>) -> Self {
+        Self {
+            account: Arc::clone(account),
+            paid: false,
+        }
+    }
+
+    fn pay(&mut self, landed: Landed) {
+        self.paid = true;
+        let account = &self.account.name;
+        match &landed {
+            Landed::Credential { credential, .. } => {
+                let lifetime = credential.lifetime();
+                tracing::info!(account, ?lifetime, "token obtained");
+            }
+            Landed::Failed { failure, .. } => tracing::warn!(account, %failure, "no token"),
+        }
+        let jitter = f64::from(u16::from_le_bytes(random())) / 65536.0;
+        self.account.step(Event::FlightEnded { landed, jitter });
+        self.account.landed.send_replace(());
+    }
+}
+
+impl Drop for Debt {
+    fn drop(&mut self) {
+        if !self.paid {
+            self.pay(broken("the login was cut short"));
+        }
+    }
+}
+
+async fn fly_once(mut debt: Debt) {
+    let account = &debt.account;
+    // A task of its own, because a panic in the source ends the task it runs in.
+    let login = account.runtime.spawn(Arc::clone(account).log_in());
+    let landed = login.await.unwrap_or_else(|error| {
+        broken(match error.is_panic() {
+            true => "the login panicked",
+            false => "the login was cut short",
+        })
+    });
+    debt.pay(landed);
+}
+
+async fn secrets_look(account: Arc<Account>) {
+    let secrets = account.secrets().await;
+    if secrets.is_some() && !account.refusals.knows(account.user, secrets) {
+        account.step(Event::SecretsChanged);
+    }
+}
+
+fn broken(text: &str) -> Landed {
+    Landed::Failed {
+        failure: LoginFailure::Transient {
+            text: text.to_owned(),
+            retry_after: None,
+        },
+        again: None,
+    }
+}
+
+/// A duration of the monotonic clock as the snapshot keeps it.
+pub(super) fn nanos(mono: Duration) -> u64 {
+    u64::try_from(mono.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// How often a use is told to the life.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+/// The deadline of reading the secrets: a little more than a secret's program has.
+const SECRETS_TIMEOUT: Duration = Duration::from_secs(12);

@@ -1,0 +1,102 @@
+//! [`Held`]: a credential that was obtained, and how it ages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Now;
+use crate::provider::{Credential, Lifetime};
+use crate::token::issued::Issued;
+
+/// A credential that was obtained.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    /// What is handed out.
+    pub(crate) issued: Issued,
+    /// When its login was sent.
+    pub(crate) sent: Now,
+    /// The last time it was handed out, as far as it is told (to the second).
+    pub(crate) used: Option<Now>,
+    /// A good answer came with it.
+    pub(crate) proven: bool,
+    /// It was minted because of a rejection: until then its rejections cause no login.
+    pub(crate) settles_until: Option<Duration>,
+    /// It was rejected when the budget was used up, and stayed because it is the only one.
+    pub(crate) doubted: bool,
+    /// From this age on it is renewed if used.
+    early: Duration,
+}
+
+impl Held {
+    /// A credential that has just come; renewed early by at most `margin`, less `jitter` tenths.
+    pub(crate) fn new(issued: Issued, sent: Now, margin: Duration, jitter: f64) -> Self {
+        let early = match issued.credential.lifetime() {
+            Lifetime::For(life) if life >= NOT_EARLY => {
+                life.saturating_sub((life / 3).min(margin).mul_f64(1.0 - jitter / 10.0))
+            }
+            _ => Duration::MAX,
+        };
+        Self {
+            issued,
+            sent,
+            used: None,
+            proven: false,
+            settles_until: None,
+            doubted: false,
+            early,
+        }
+    }
+
+    /// How much longer it may be handed out, by the clock that says less; zero: not now.
+    pub(crate) fn remaining(&self, now: Now) -> Duration {
+        match self.issued.credential.lifetime() {
+            Lifetime::For(life) => life.saturating_sub(now.since(self.sent)),
+            Lifetime::UntilUnusedFor(timeout) => (timeout / 2).saturating_sub(self.idle(now)),
+        }
+    }
+
+    /// Whether it can never be handed out again, whatever happens.
+    pub(crate) fn is_over(&self, now: Now) -> bool {
+        match self.issued.credential.lifetime() {
+            Lifetime::For(life) => now.since(self.sent) >= life,
+            Lifetime::UntilUnusedFor(timeout) => self.idle(now) >= timeout,
+        }
+    }
+
+    /// How long until it should be renewed ahead of time; `None`: nobody used it, or its end is not known.
+    pub(crate) fn early_in(&self, now: Now) -> Option<Duration> {
+        if self.used.is_none() || self.early == Duration::MAX {
+            return None;
+        }
+        Some(self.early.saturating_sub(now.since(self.sent)))
+    }
+
+    /// Whether a rejection now would be of a token that has not had its chance yet.
+    pub(crate) fn is_settling(&self, now: Now) -> bool {
+        !self.proven && self.settles_until.is_some_and(|until| now.mono < until)
+    }
+
+    /// Whether it served well for so long that its rejection is the end of a life, not a sign of trouble.
+    pub(crate) fn has_served(&self, now: Now) -> bool {
+        self.proven && !self.doubted && now.mono.saturating_sub(self.sent.mono) >= SERVED
+    }
+
+    /// The same token came again although nobody rejected it: its age starts again, its generation stays.
+    pub(crate) fn renewed(&self, credential: Arc<Credential>, mut fresh: Self) -> Self {
+        fresh.issued = Issued {
+            credential,
+            generation: self.issued.generation,
+        };
+        fresh.proven = self.proven;
+        fresh.doubted = self.doubted;
+        fresh.settles_until = self.settles_until;
+        fresh
+    }
+
+    fn idle(&self, now: Now) -> Duration {
+        now.since(self.used.unwrap_or(self.sent))
+    }
+}
+
+/// Shorter lives are not renewed early: logins would follow each other too closely.
+const NOT_EARLY: Duration = Duration::from_secs(8);
+const SERVED: Duration = Duration::from_secs(600);

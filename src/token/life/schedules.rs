@@ -1,0 +1,343 @@
+//! Random schedules through [`Life::step`], judged by a model that knows only what was promised.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Actions, Event, Landed, Life};
+use crate::clock::Now;
+use crate::provider::{Credential, Lifetime, LoginFailure, Refused};
+use crate::token::issued::Rejected;
+use crate::token::script::{Chance, number, refused, seconds, token, transient};
+
+const TOKEN_TIMEOUT: Duration = seconds(15);
+
+/// What the world knows of a life.
+struct Model {
+    seed: u64,
+    chance: Chance,
+    life: Life,
+    now: Now,
+    /// The flight under way: when its login was sent.
+    flight: Option<Now>,
+    /// What each generation is, and when its latest login was sent.
+    issued: HashMap<u64, (u64, Lifetime, Now, Duration)>,
+    newest: u64,
+    rejected: HashSet<u64>,
+    waiters: u32,
+    /// Somebody used the current token, or a rejection, secret or operator asked for a flight.
+    asked: bool,
+    /// No flight before this; `None`: not by time.
+    not_before: Option<Duration>,
+    /// When logins brought a token.
+    landed: Vec<Duration>,
+}
+
+impl Model {
+    fn new(seed: u64) -> Self {
+        let now = Now {
+            mono: Duration::ZERO,
+            wall: seconds(1_700_000_000),
+        };
+        Self {
+            seed,
+            chance: Chance(seed),
+            life: Life::new(now, TOKEN_TIMEOUT),
+            now,
+            flight: None,
+            issued: HashMap::new(),
+            newest: 0,
+            rejected: HashSet::new(),
+            waiters: 0,
+            asked: false,
+            not_before: Some(Duration::ZERO),
+            landed: Vec::new(),
+        }
+    }
+
+    fn step(&mut self, event: Event) -> Actions {
+        let actions = self.life.step(self.now, event);
+        if actions.fly {
+            self.flight_begins();
+        }
+        self.hold_to_its_word();
+        actions
+    }
+
+    fn flight_begins(&mut self) {
+        let seed = self.seed;
+        assert!(self.flight.is_none(), "two flights at once: {seed}");
+        assert!(self.waiters > 0 || self.asked, "nobody wants one: {seed}");
+        let allowed = self.not_before.is_some_and(|at| self.now.mono >= at);
+        assert!(allowed, "too early: {seed}");
+        self.flight = Some(self.now);
+        self.asked = false;
+    }
+
+    /// Invariant: what is handed out is neither rejected nor expired, and its generation never changes its token.
+    /// Invariant: those who wait are waiting for something.
+    fn hold_to_its_word(&mut self) {
+        let (seed, now) = (self.seed, self.now);
+        if let Some((issued, until)) = self.life.view(now) {
+            let generation = issued.generation;
+            assert!(!self.rejected.contains(&generation), "rejected: {seed}");
+            assert!(generation >= self.newest, "an older one: {seed}");
+            self.newest = generation;
+            let (token, lifetime, sent, _) = self.issued[&generation];
+            assert_eq!(number(&issued.credential), token, "another token: {seed}");
+            if let Lifetime::For(life) = lifetime {
+                assert!(now.since(sent) < life, "expired: {seed}");
+                assert!(until <= sent.mono + life, "for too long: {seed}");
+            }
+            assert!(until > now.mono, "until the past: {seed}");
+        } else if self.waiters > 0 && self.flight.is_none() {
+            let wakes = self.life.next_wake(now).is_some();
+            assert!(wakes || self.not_before.is_none(), "forgotten: {seed}");
+        }
+    }
+
+    fn pass(&mut self) {
+        let mono = *self
+            .chance
+            .one_of(&[1, 30, 400, 900, 5_000, 20_000, 600_000, 3_700_000]);
+        let mono = Duration::from_millis(self.chance.below(mono));
+        // The timer fires on the way, as it would.
+        let end = self.now.mono + mono;
+        while let Some(wake) = self.life.next_wake(self.now).filter(|at| *at <= end) {
+            let by = wake.saturating_sub(self.now.mono);
+            self.now.mono += by;
+            self.now.wall += by;
+            self.step(Event::Tick);
+            assert!(
+                self.life.next_wake(self.now) != Some(wake) || self.flight.is_some(),
+                "wakes for nothing: {}",
+                self.seed
+            );
+        }
+        let rest = end.saturating_sub(self.now.mono);
+        self.now.mono += rest;
+        self.now.wall += rest;
+        let step = seconds(self.chance.below(7200));
+        match self.chance.below(20) {
+            0 => self.now.wall += step,
+            1 => self.now.wall = self.now.wall.saturating_sub(step),
+            _ => {}
+        }
+        self.step(Event::Tick);
+    }
+
+    fn land(&mut self) {
+        let Some(sent) = self.flight.take() else {
+            return;
+        };
+        let held = self
+            .life
+            .view(self.now)
+            .map(|(issued, _)| issued.generation);
+        let mut again = None;
+        let landed = match self.chance.below(8) {
+            0..=3 => self.arrive(sent),
+            4 => Err(transient(None)),
+            5 => Err(transient(Some(seconds(self.chance.below(8000))))),
+            6 => {
+                again = Some(self.now.mono + seconds(1800));
+                Err(refused(Refused::Password))
+            }
+            _ => Err(refused(Refused::Client)),
+        };
+        let now = self.now.mono;
+        self.not_before = match &landed {
+            Ok(_) => Some(now),
+            Err(LoginFailure::Transient { retry_after, .. }) => {
+                let asked = retry_after.unwrap_or_default().min(seconds(3600));
+                Some(now + asked.max(Duration::from_millis(750)))
+            }
+            Err(_) => again,
+        };
+        let failed = landed.is_err();
+        let landed = match landed {
+            Ok(credential) => Landed::Credential { credential, sent },
+            Err(failure) => Landed::Failed { failure, again },
+        };
+        let jitter = self.chance.fraction();
+        // Whether a rejected string came again is the life's to say; what it says is held against the budget.
+        self.asked |= !self.rejected.is_empty();
+        self.step(Event::FlightEnded { landed, jitter });
+        if failed && held.is_some() {
+            let kept = self
+                .life
+                .view(self.now)
+                .map(|(issued, _)| issued.generation);
+            assert_eq!(kept, held, "a failure took it away: {}", self.seed);
+        }
+    }
+
+    fn arrive(&mut self, sent: Now) -> Result<Arc<Credential>, LoginFailure> {
+        let lifetime = match self.chance.below(4) {
+            0 => Lifetime::UntilUnusedFor(seconds(7200)),
+            1 => Lifetime::For(seconds(self.chance.below(40))),
+            _ => Lifetime::For(seconds(1200 + self.chance.below(6000))),
+        };
+        let token = Arc::new(token(self.chance.below(4), lifetime));
+        let seen = (number(&token), lifetime, sent, self.now.mono);
+        self.landed.push(self.now.mono);
+        // It becomes the next generation, or a renewal of the held one if it is the same token.
+        self.issued.insert(self.life.generation + 1, seen);
+        if let Some(held) = self.issued.get_mut(&self.life.generation)
+            && held.0 == seen.0
+        {
+            *held = seen;
+        }
+        Ok(token)
+    }
+
+    fn reject(&mut self, generation: u64) -> Option<Rejected> {
+        let shown = self
+            .life
+            .view(self.now)
+            .map(|(issued, _)| issued.generation);
+        let flying = self.flight.is_some();
+        self.asked = true;
+        let actions = self.step_rejection(generation);
+        let verdict = actions.verdict;
+        let seed = self.seed;
+        match verdict {
+            Some(Rejected::Settling) => {
+                let (.., landed) = self.issued[&generation];
+                assert!(
+                    self.now.mono < landed + seconds(10),
+                    "settles for long: {seed}"
+                );
+                assert!(!actions.fly, "settling costs a login: {seed}");
+            }
+            Some(Rejected::Exhausted) => assert!(!actions.fly && !flying, "{seed}"),
+            Some(Rejected::Replaced) => assert!(shown > Some(generation), "{seed}"),
+            Some(Rejected::Renewing) => {}
+            None => panic!("no verdict: {seed}"),
+        }
+        verdict
+    }
+
+    fn step_rejection(&mut self, generation: u64) -> Actions {
+        let actions = self.life.step(self.now, Event::Rejected { generation });
+        if actions.verdict == Some(Rejected::Renewing) {
+            self.rejected.insert(generation);
+        }
+        if actions.fly {
+            self.flight_begins();
+        }
+        self.hold_to_its_word();
+        actions
+    }
+
+    fn wait(&mut self) {
+        self.waiters += 1;
+        self.step(Event::Wanted);
+        let deadline = self.now.mono + seconds(self.chance.below(30));
+        let answer = self.life.answer(self.now, deadline);
+        self.asked |= matches!(answer, Some(Ok(_)));
+        if answer.is_none() {
+            let wake = self.life.next_wake(self.now);
+            let soon = self.flight.is_some() || wake.is_some_and(|at| at < deadline);
+            assert!(soon, "kept waiting in vain: {}", self.seed);
+        }
+        if answer.is_some() || self.chance.below(2) == 0 {
+            self.leave();
+        }
+    }
+
+    fn leave(&mut self) {
+        if self.waiters > 0 {
+            self.waiters -= 1;
+            self.step(Event::Left);
+        }
+    }
+
+    /// Anything may happen.
+    fn happen(&mut self) {
+        let generation = self.life.generation;
+        match self.chance.below(14) {
+            0..=2 => self.pass(),
+            3 | 4 => self.wait(),
+            5 => self.leave(),
+            6 | 7 => self.land(),
+            8 => {
+                self.asked = true;
+                self.step(Event::Used);
+            }
+            9 | 10 if generation > 0 => {
+                let older = self.chance.below(2).min(generation - 1);
+                self.reject(generation - older);
+            }
+            11 if generation > 0 => {
+                self.step(Event::Proven { generation });
+            }
+            12 => {
+                self.asked = true;
+                self.not_before = self.not_before.or(Some(self.now.mono));
+                self.step(Event::SecretsChanged);
+            }
+            13 if self.chance.below(4) == 0 => {
+                self.asked = true;
+                self.not_before = Some(Duration::ZERO);
+                self.step(Event::OperatorRetry);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_hundred_thousand_schedules_keep_every_promise() {
+    for seed in 0..100_000 {
+        let mut model = Model::new(seed);
+        for _ in 0..40 {
+            model.happen();
+        }
+    }
+}
+
+#[test]
+fn whatever_the_schedule_an_upstream_that_rejects_everything_costs_five_then_two_logins_an_hour() {
+    for seed in 0..2_000 {
+        let mut model = Model::new(seed);
+        while model.now.mono < seconds(4 * 3600) {
+            model.waiters = 1;
+            model.step(Event::Wanted);
+            model.flight = model.flight.or(None);
+            if let Some(sent) = model.flight.take() {
+                let number = match model.chance.below(3) {
+                    0 => 1,
+                    _ => model.chance.next(),
+                };
+                let credential = Arc::new(token(number, Lifetime::For(seconds(86_400))));
+                let next = model.life.generation + 1;
+                let seen = (number, credential.lifetime(), sent, model.now.mono);
+                model.issued.insert(next, seen);
+                model.landed.push(model.now.mono);
+                model.asked = true;
+                let landed = Landed::Credential { credential, sent };
+                model.step(Event::FlightEnded {
+                    landed,
+                    jitter: 0.5,
+                });
+            }
+            model.life.waiters = 0;
+            model.not_before = Some(Duration::ZERO);
+            if model.life.generation > 0 {
+                model.reject(model.life.generation);
+            }
+            let by = Duration::from_millis(model.chance.below(60_000));
+            model.now.mono += by;
+            model.now.wall += by;
+        }
+        let first = model.landed[0];
+        for hour in 0..4 {
+            let from = first + seconds(3600) * hour;
+            let of = |at: &&Duration| **at >= from && **at < from + seconds(3600);
+            let count = model.landed.iter().filter(of).count();
+            let most = if hour == 0 { 5 } else { 2 };
+            assert!(count <= most, "{count} in hour {hour}: {seed}");
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! The rules of a credential's life, one sentence each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Actions, Event, Landed, Life};
+use crate::clock::Now;
+use crate::provider::{Lifetime, LoginFailure, Refused};
+use crate::token::issued::{Rejected, Unavailable};
+use crate::token::script::{number, refused, seconds, token, transient};
+use crate::token::status::State;
+
+/// A life and its clocks.
+struct Bench {
+    life: Life,
+    now: Now,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let now = Now {
+            mono: Duration::ZERO,
+            wall: seconds(1_700_000_000),
+        };
+        Self {
+            life: Life::new(now, seconds(15)),
+            now,
+        }
+    }
+
+    fn step(&mut self, event: Event) -> Actions {
+        self.life.step(self.now, event)
+    }
+
+    fn pass(&mut self, time: Duration) -> Actions {
+        self.now.mono += time;
+        self.now.wall += time;
+        self.step(Event::Tick)
+    }
+
+    fn fly(&mut self) {
+        assert!(self.step(Event::Wanted).fly);
+        self.step(Event::Left);
+    }
+
+    fn land(&mut self, number: u64, lifetime: Lifetime) -> Actions {
+        let sent = self.now;
+        let credential = Arc::new(token(number, lifetime));
+        let landed = Landed::Credential { credential, sent };
+        self.step(Event::FlightEnded {
+            landed,
+            jitter: 0.0,
+        })
+    }
+
+    fn fail(&mut self, failure: LoginFailure, again: Option<Duration>) -> Actions {
+        let landed = Landed::Failed { failure, again };
+        self.step(Event::FlightEnded {
+            landed,
+            jitter: 1.0,
+        })
+    }
+
+    fn reject(&mut self) -> Actions {
+        let generation = self.life.generation;
+        self.step(Event::Rejected { generation })
+    }
+
+    fn held(&self) -> Option<u64> {
+        let (issued, _) = self.life.view(self.now)?;
+        Some(number(&issued.credential))
+    }
+}
+
+const HOUR: Lifetime = Lifetime::For(seconds(3600));
+const NO_EXPIRY: Lifetime = Lifetime::UntilUnusedFor(seconds(7200));
+
+#[test]
+fn a_used_token_is_renewed_by_the_smaller_of_a_third_and_the_deadline_plus_30_s() {
+    let check = |life: u64, jitter: f64, expected: Duration| {
+        let mut bench = Bench::new();
+        bench.fly();
+        let landed = Landed::Credential {
+            credential: Arc::new(token(1, Lifetime::For(seconds(life)))),
+            sent: bench.now,
+        };
+        bench.step(Event::FlightEnded { landed, jitter });
+        assert_eq!(bench.life.next_wake(bench.now), None, "unused: no timer");
+        bench.step(Event::Used);
+        assert_eq!(bench.life.next_wake(bench.now), Some(expected), "{life}");
+        assert!(!bench.pass(expected - Duration::from_millis(1)).fly);
+        assert!(bench.pass(Duration::from_millis(1)).fly);
+        assert_eq!(bench.held(), Some(1), "served while renewing");
+    };
+    check(3600, 0.0, seconds(3555));
+    check(3600, 1.0, Duration::from_millis(3_559_500));
+    check(90, 0.0, seconds(60));
+    check(30, 0.0, seconds(20));
+}
+
+#[test]
+fn an_unused_token_is_renewed_at_its_next_use_within_the_margin() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, HOUR);
+    assert!(!bench.pass(seconds(3580)).fly);
+    assert!(bench.step(Event::Used).fly);
+}
+
+#[test]
+fn age_is_the_larger_of_both_clocks() {
+    let check = |mono: u64, wall: i64, held: bool| {
+        let mut bench = Bench::new();
+        bench.fly();
+        bench.land(1, HOUR);
+        bench.now.mono += seconds(mono);
+        bench.now.wall = bench.now.wall.saturating_add_signed_seconds(wall);
+        assert_eq!(bench.held().is_some(), held, "{mono} {wall}");
+    };
+    check(3599, 3599, true);
+    check(10, 3600, false);
+    check(3600, 10, false);
+    check(10, -100_000, true);
+    check(3600, -100_000, false);
+}
+
+trait Signed {
+    fn saturating_add_signed_seconds(self, by: i64) -> Self;
+}
+
+impl Signed for Duration {
+    fn saturating_add_signed_seconds(self, by: i64) -> Self {
+        match by < 0 {
+            true => self.saturating_sub(seconds(by.unsigned_abs())),
+            false => self + seconds(by.unsigned_abs()),
+        }
+    }
+}
+
+#[test]
+fn a_token_without_expiry_is_renewed_when_unused_for_half_the_timeout_and_never_while_used() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, NO_EXPIRY);
+    for _ in 0..100 {
+        bench.step(Event::Used);
+        assert!(!bench.pass(seconds(3599)).fly);
+        assert_eq!(bench.held(), Some(1));
+    }
+    assert!(!bench.pass(seconds(1)).fly, "nobody wants it");
+    assert_eq!(bench.held(), None);
+    assert!(bench.step(Event::Wanted).fly);
+}
+
+#[test]
+fn a_token_without_expiry_that_cannot_be_renewed_is_used_until_its_timeout() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, NO_EXPIRY);
+    bench.pass(seconds(4000));
+    bench.fly();
+    bench.fail(transient(None), None);
+    assert_eq!(bench.held(), Some(1));
+    bench.pass(seconds(7201));
+    bench.fly();
+    bench.fail(transient(None), None);
+    assert_eq!(bench.held(), None);
+}
+
+#[test]
+fn a_failing_early_renewal_keeps_the_valid_token_and_is_tried_again_while_it_is_used() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, HOUR);
+    bench.step(Event::Used);
+    assert!(bench.pass(seconds(3555)).fly);
+    bench.fail(refused(Refused::Client), None);
+    assert_eq!(bench.held(), Some(1));
+    assert_eq!(bench.life.next_wake(bench.now), None);
+    bench.step(Event::SecretsChanged);
+    bench.fail(transient(None), None);
+    assert_eq!(bench.held(), Some(1));
+    let again = bench.now.mono + seconds(1);
+    assert_eq!(bench.life.next_wake(bench.now), Some(again));
+    assert_eq!(bench.life.status(bench.now).state, State::Valid);
+}
+
+#[test]
+fn a_rejected_token_is_replaced_once_and_older_rejections_ask_for_nothing() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, HOUR);
+    let first = bench.reject();
+    assert_eq!((first.verdict, first.fly), (Some(Rejected::Renewing), true));
+    assert_eq!(bench.held(), None);
+    assert!(!bench.reject().fly);
+    bench.land(2, HOUR);
+    let late = bench.step(Event::Rejected { generation: 1 });
+    assert_eq!((late.verdict, late.fly), (Some(Rejected::Replaced), false));
+    assert_eq!(bench.held(), Some(2));
+}
+
+#[test]
+fn a_token_minted_because_of_a_rejection_settles_for_ten_seconds_or_until_its_first_good_answer() {
+    for proven in [false, true] {
+        let mut bench = Bench::new();
+        bench.fly();
+        bench.land(1, HOUR);
+        bench.reject();
+        bench.land(2, HOUR);
+        assert_eq!(bench.reject().verdict, Some(Rejected::Settling));
+        assert_eq!(bench.held(), Some(2));
+        if proven {
+            bench.step(Event::Proven { generation: 2 });
+        } else {
+            bench.pass(Duration::from_millis(9_999));
+            assert_eq!(bench.reject().verdict, Some(Rejected::Settling));
+            bench.pass(Duration::from_millis(1));
+        }
+        assert_eq!(bench.reject().verdict, Some(Rejected::Renewing));
+    }
+}
+
+#[test]
+fn only_a_flight_that_began_before_the_rejection_and_brings_the_same_token_is_followed_at_once() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, HOUR);
+    bench.step(Event::Used);
+    assert!(bench.pass(seconds(3555)).fly);
+    assert!(!bench.reject().fly, "joins the flight in progress");
+    assert!(bench.land(1, HOUR).fly, "began before the rejection");
+    assert!(!bench.land(1, HOUR).fly, "began after it: back-off");
+    assert_eq!(bench.held(), None);
+    assert_eq!(bench.life.status(bench.now).state, State::Waiting);
+    bench.step(Event::Wanted);
+    assert!(bench.pass(seconds(1)).fly);
+    bench.land(2, HOUR);
+    assert_eq!(bench.held(), Some(2));
+}
+
+#[test]
+fn the_only_token_comes_back_when_the_budget_allows_no_other_login() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, HOUR);
+    bench.reject();
+    bench.step(Event::Wanted);
+    let mut logins = 1;
+    while bench.held().is_none() {
+        bench.land(1, HOUR);
+        logins += 1;
+        bench.pass(seconds(60));
+    }
+    assert_eq!(logins, 5);
+    assert_eq!(bench.life.generation, 2, "it was handed out anew");
+    let passed = bench.reject();
+    assert_eq!(
+        (passed.verdict, passed.fly),
+        (Some(Rejected::Exhausted), false)
+    );
+    assert_eq!(bench.held(), Some(1));
+}
+
+#[test]
+fn a_renewal_that_nobody_rejected_and_that_brings_the_same_token_starts_its_age_again() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, HOUR);
+    bench.step(Event::Used);
+    bench.pass(seconds(3555));
+    bench.land(1, HOUR);
+    assert_eq!(bench.life.generation, 1);
+    bench.pass(seconds(3500));
+    assert_eq!(bench.held(), Some(1));
+}
+
+#[test]
+fn a_token_that_served_well_may_be_rejected_as_often_as_its_sessions_end() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, NO_EXPIRY);
+    for number in 2..50 {
+        let generation = bench.life.generation;
+        bench.step(Event::Proven { generation });
+        bench.pass(seconds(900));
+        assert!(bench.reject().fly, "{number}");
+        bench.land(number, NO_EXPIRY);
+    }
+}
+
+#[test]
+fn a_waiter_stays_if_the_next_try_comes_before_its_deadline_and_is_answered_at_once_otherwise() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.fail(transient(Some(seconds(10))), None);
+    let mut answer = |deadline| bench.life.answer(bench.now, seconds(deadline));
+    assert_eq!(answer(11).map(|_| ()), None);
+    let text = "overloaded".to_owned();
+    let retry_after = seconds(10);
+    let expected = Unavailable::Transient { text, retry_after };
+    assert_eq!(answer(10).unwrap().unwrap_err(), expected);
+}
+
+#[test]
+fn no_login_is_tried_again_while_nobody_wants_one() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.fail(transient(None), None);
+    assert_eq!(bench.life.next_wake(bench.now), None);
+    assert!(!bench.pass(seconds(100_000)).fly);
+    assert!(bench.step(Event::Wanted).fly);
+}
+
+#[test]
+fn a_refusal_is_tried_again_only_when_it_says_and_secrets_are_looked_at_every_ten_seconds() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.fail(refused(Refused::Password), Some(seconds(1800)));
+    let mut looks = 0;
+    for _ in 0..1799 {
+        bench.pass(seconds(1));
+        let actions = bench.step(Event::Wanted);
+        bench.step(Event::Left);
+        assert!(!actions.fly);
+        looks += usize::from(actions.look_at_secrets);
+    }
+    assert_eq!(looks, 180);
+    bench.pass(seconds(1));
+    assert!(bench.step(Event::Wanted).fly);
+}
+
+#[test]
+fn a_token_for_a_strange_host_is_not_asked_for_again_for_half_an_hour() {
+    let mut bench = Bench::new();
+    bench.fly();
+    let host = "evil.example".to_owned();
+    bench.fail(LoginFailure::TargetRefused { host }, None);
+    bench.pass(seconds(1799));
+    let actions = bench.step(Event::Wanted);
+    assert!(!actions.fly && !actions.look_at_secrets);
+    assert!(bench.pass(seconds(1)).fly);
+}
+
+#[test]
+fn tokens_that_live_for_a_moment_do_not_make_every_request_log_in() {
+    for millis in [0, 1, 1000, 4000, 7000] {
+        let mut bench = Bench::new();
+        let mut logins = 0;
+        bench.step(Event::Wanted);
+        for _ in 0..6000 {
+            if matches!(bench.life.renewing, super::Renewing::InFlight { .. }) {
+                bench.land(logins, Lifetime::For(Duration::from_millis(millis)));
+                logins += 1;
+            }
+            bench.step(Event::Used);
+            bench.pass(Duration::from_millis(100));
+        }
+        assert!(logins <= 121, "{millis}: {logins} in ten minutes");
+    }
+}
+
+#[test]
+fn an_operator_gets_a_new_login_whatever_was_refused() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.fail(refused(Refused::Policy), None);
+    assert!(bench.step(Event::OperatorRetry).fly);
+    bench.land(1, HOUR);
+    assert!(bench.step(Event::OperatorRetry).fly);
+    bench.fail(transient(None), None);
+    assert_eq!(bench.held(), Some(1));
+    assert!(bench.life.outcome(bench.now).unwrap().is_err());
+}

@@ -1,0 +1,243 @@
+//! [`Refusals`]: what token endpoints refused, remembered over all accounts of a user, so that nobody gets locked
+//! out by us.
+//!
+//! Keys are keyed digests: of (token endpoint, client id, user) and of the secrets; no secret is kept here.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::budget::HOUR;
+use crate::provider::{LoginFailure, Refused};
+use crate::secret::Fingerprint;
+
+/// Refusals and tries, shared by all accounts of the process. Cheap to clone.
+///
+/// Invariant: per user at most one login is under way, so that a second account learns what the first was told
+/// before it tries the same.
+/// Invariant: in any hour at most [`TRIES`] passwords of a user are refused, over all accounts and secrets. A secret
+/// whose last login was good may try all the same: somebody else's wrong password does not withhold its only token.
+#[derive(Clone, Debug)]
+pub struct Refusals(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    users: Mutex<HashMap<Fingerprint, User>>,
+    landed: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct User {
+    trying: bool,
+    /// The secrets of the last good login.
+    good: Secrets,
+    /// By secrets; the latest few.
+    refused: VecDeque<(Secrets, Refusal)>,
+    /// When a password was refused, within the last hour.
+    failures: VecDeque<Instant>,
+}
+
+#[derive(Clone, Debug)]
+struct Refusal {
+    what: Refused,
+    text: String,
+    again: Option<Instant>,
+}
+
+/// The digest of a login's secrets; `None`: they could not be read.
+pub(super) type Secrets = Option<Fingerprint>;
+
+/// A login that is known to be refused.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// What the provider said.
+    pub(super) failure: LoginFailure,
+    /// When it may be tried again.
+    pub(super) again: Option<Instant>,
+}
+
+/// Leave to log in once; other accounts of the user wait until it is dropped.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    inner: Arc<Inner>,
+    user: Fingerprint,
+    secrets: Secrets,
+}
+
+impl Refusals {
+    /// Nothing refused yet.
+    pub fn new() -> Self {
+        Self(Arc::new(Inner {
+            users: Mutex::default(),
+            landed: watch::Sender::new(()),
+        }))
+    }
+
+    /// Waits for the user's turn; or says that the login is known to be refused.
+    pub(super) async fn admit(&self, user: Fingerprint, secrets: Secrets) -> Result<Ticket, Known> {
+        let mut landed = self.0.landed.subscribe();
+        loop {
+            if let Some(admitted) = self.try_admit(user, secrets, Instant::now()) {
+                return admitted;
+            }
+            // The sender lives in `self`, so this ends when a ticket is dropped.
+            let _ = landed.changed().await;
+        }
+    }
+
+    /// `None`: another login of this user is under way.
+    fn try_admit(
+        &self,
+        user: Fingerprint,
+        secrets: Secrets,
+        now: Instant,
+    ) -> Option<Result<Ticket, Known>> {
+        let mut users = self.0.lock();
+        let record = users.entry(user).or_default();
+        if record.trying {
+            return None;
+        }
+        if let Some(known) = record.known(secrets, now) {
+            return Some(Err(known));
+        }
+        record.trying = true;
+        Some(Ok(Ticket {
+            inner: Arc::clone(&self.0),
+            user,
+            secrets,
+        }))
+    }
+
+    /// Whether these very secrets are on record as refused.
+    pub(super) fn knows(&self, user: Fingerprint, secrets: Secrets) -> bool {
+        let users = self.0.lock();
+        users
+            .get(&user)
+            .is_some_and(|record| record.refusal(secrets).is_some())
+    }
+
+    /// Forgets what this user was refused: an operator asks for another try.
+    pub(super) fn forget(&self, user: Fingerprint) {
+        if let Some(record) = self.0.lock().get_mut(&user) {
+            record.refused.clear();
+            record.failures.clear();
+        }
+    }
+}
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Fingerprint, User>> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl User {
+    fn refusal(&self, secrets: Secrets) -> Option<&Refusal> {
+        let found = self.refused.iter().find(|(of, _)| *of == secrets);
+        found.map(|(_, refusal)| refusal)
+    }
+
+    /// The refusal that forbids a login with these secrets now.
+    fn known(&mut self, secrets: Secrets, now: Instant) -> Option<Known> {
+        let holds = |refusal: &&Refusal| refusal.again.is_none_or(|at| now < at);
+        if let Some(refusal) = self.refusal(secrets).filter(holds) {
+            return Some(refusal.known());
+        }
+        self.failures.retain(|at| *at + HOUR > now);
+        if self.failures.len() < TRIES || (self.good == secrets && secrets.is_some()) {
+            return None;
+        }
+        let again = self.failures.front().map(|at| *at + HOUR);
+        let (_, latest) = self.refused.back()?;
+        Some(Known {
+            again,
+            ..latest.known()
+        })
+    }
+
+    fn refuse(&mut self, secrets: Secrets, what: Refused, text: &str, now: Instant) {
+        let first = self.refusal(secrets).is_none();
+        self.refused.retain(|(of, _)| *of != secrets);
+        if self.refused.len() == REMEMBERED {
+            self.refused.pop_front();
+        }
+        let again = match what {
+            Refused::Password if first => Some(now + FIRST_RETRY),
+            Refused::Password => Some(now + HOUR),
+            Refused::Client | Refused::Policy => None,
+        };
+        if what == Refused::Password {
+            self.failures.push_back(now);
+        }
+        if self.good == secrets {
+            self.good = None;
+        }
+        let text = text.to_owned();
+        self.refused
+            .push_back((secrets, Refusal { what, text, again }));
+    }
+}
+
+impl Refusal {
+    fn known(&self) -> Known {
+        Known {
+            failure: LoginFailure::Refused {
+                what: self.what,
+                text: self.text.clone(),
+            },
+            again: self.again,
+        }
+    }
+}
+
+impl Ticket {
+    /// Remembers how the login ended; says when a refused one may be tried again.
+    pub(super) fn close<T>(
+        self,
+        outcome: &Result<T, LoginFailure>,
+        now: Instant,
+    ) -> Option<Instant> {
+        let mut users = self.inner.lock();
+        let record = users.entry(self.user).or_default();
+        match outcome {
+            Ok(_) => {
+                record.good = self.secrets;
+                record.refused.retain(|(of, _)| *of != self.secrets);
+            }
+            Err(LoginFailure::Refused { what, text }) => {
+                record.refuse(self.secrets, *what, text, now);
+            }
+            Err(_) => {}
+        }
+        let refusal = record.refusal(self.secrets)?;
+        refusal.again
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(record) = self.inner.lock().get_mut(&self.user) {
+            record.trying = false;
+        }
+        self.inner.landed.send_replace(());
+    }
+}
+
+/// Refused passwords of a user in any hour.
+const TRIES: usize = 2;
+/// When a refused password is tried for the second time; after that, hourly.
+const FIRST_RETRY: Duration = Duration::from_secs(1800);
+/// Refusals remembered per user: one for each of the secrets lately in use.
+const REMEMBERED: usize = 8;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! What the tests of this room share: tokens by number, chance by seed, and a [`TokenSource`] that follows a script.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{LoginFuture, SecretsFuture, TokenSource};
+use crate::provider::{Credential, Lifetime, LoginFailure, Refused};
+use crate::secret::{Fingerprint, Fingerprinter};
+
+/// The token with this number.
+pub(super) fn token(number: u64, lifetime: Lifetime) -> Credential {
+    Credential::new(&format!("token-{number}"), b"{}", None, lifetime).unwrap()
+}
+
+/// Its number.
+pub(super) fn number(credential: &Credential) -> u64 {
+    let value = credential.value(crate::provider::CarrierForm::Token);
+    let digits = value.to_str().unwrap().trim_start_matches("token-");
+    digits.parse().unwrap()
+}
+
+pub(super) fn transient(retry_after: Option<Duration>) -> LoginFailure {
+    LoginFailure::Transient {
+        text: "overloaded".to_owned(),
+        retry_after,
+    }
+}
+
+pub(super) fn refused(what: Refused) -> LoginFailure {
+    LoginFailure::Refused {
+        what,
+        text: "invalid_grant: authentication failure".to_owned(),
+    }
+}
+
+pub(super) const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// SplitMix64: small, and the same on every machine.
+pub(super) struct Chance(pub(super) u64);
+
+impl Chance {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Below `bound`.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    /// From 0 to 1.
+    pub(super) fn fraction(&mut self) -> f64 {
+        self.below(1000) as f64 / 1000.0
+    }
+
+    pub(super) fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.below(all.len() as u64) as usize]
+    }
+}
+
+/// How one login goes.
+#[derive(Clone, Debug)]
+pub(super) enum Act {
+    /// A token with the next unused number.
+    Fresh(Lifetime),
+    /// The token with this number.
+    Token(u64, Lifetime),
+    Fail(LoginFailure),
+    Panic,
+    Hang,
+}
+
+/// A token source that follows a script, and remembers when it was asked.
+pub(super) struct Script {
+    /// The next logins; the last one is repeated.
+    acts: Mutex<VecDeque<Act>>,
+    /// How long a login takes.
+    takes: Duration,
+    /// When logins were sent.
+    pub(super) logins: Mutex<Vec<Instant>>,
+    pub(super) secret: AtomicU8,
+    under_way: AtomicU8,
+    prints: Fingerprinter,
+}
+
+impl Script {
+    pub(super) fn new(takes: Duration, acts: impl IntoIterator<Item = Act>) -> Arc<Self> {
+        Arc::new(Self {
+            acts: Mutex::new(acts.into_iter().collect()),
+            takes,
+            logins: Mutex::default(),
+            secret: AtomicU8::new(0),
+            under_way: AtomicU8::new(0),
+            prints: Fingerprinter::new(),
+        })
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.logins.lock().unwrap().len()
+    }
+
+    pub(super) fn print(&self) -> Fingerprint {
+        self.prints
+            .of([[self.secret.load(Ordering::SeqCst)].as_slice()])
+    }
+}
+
+impl TokenSource for Script {
+    fn login(&self) -> LoginFuture<'_> {
+        Box::pin(async {
+            let number = {
+                let mut logins = self.logins.lock().unwrap();
+                logins.push(Instant::now());
+                1000 + logins.len() as u64
+            };
+            let act = {
+                let mut acts = self.acts.lock().unwrap();
+                match acts.len() {
+                    1 => acts[0].clone(),
+                    _ => acts.pop_front().unwrap(),
+                }
+            };
+            let _alone = Alone::new(&self.under_way);
+            sleep(self.takes).await;
+            match act {
+                Act::Fresh(lifetime) => Ok(token(number, lifetime)),
+                Act::Token(number, lifetime) => Ok(token(number, lifetime)),
+                Act::Fail(failure) => Err(failure),
+                Act::Panic => std::panic::resume_unwind(Box::new("scripted")),
+                Act::Hang => std::future::pending().await,
+            }
+        })
+    }
+
+    fn secrets(&self) -> SecretsFuture<'_> {
+        Box::pin(async { Some(self.print()) })
+    }
+}
+
+/// Fails the test when two logins of one script overlap.
+struct Alone<'a>(&'a AtomicU8);
+
+impl<'a> Alone<'a> {
+    fn new(under_way: &'a AtomicU8) -> Self {
+        assert_eq!(under_way.fetch_add(1, Ordering::SeqCst), 0, "two flights");
+        Self(under_way)
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
