@@ -130,6 +130,8 @@ pub(super) fn refusals() -> Vec<RefusalRule> {
         RefusalRule::text("token request is already being processed", Class::Again),
         RefusalRule::text("login rate exceeded", Class::Later(RATE_LIMITED)),
         RefusalRule::code("rate_limit_exceeded", Class::Later(RATE_LIMITED)),
+        // The name that SOAP has for it.
+        RefusalRule::code("LOGIN_RATE_EXCEEDED", Class::Later(RATE_LIMITED)),
         RefusalRule::code("unknown_error", Class::Again),
         RefusalRule::text("retry your request", Class::Again),
         // Locked for maintenance or for ever; asking now and then locks nobody out.

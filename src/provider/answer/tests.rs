@@ -178,6 +178,18 @@ fn an_answer_that_is_no_answer_is_transient_and_never_shown() {
 }
 
 #[test]
+fn no_beginning_of_an_answer_is_an_answer() {
+    for end in 0..SALESFORCE.len() {
+        let got = read_as(&salesforce(), 200, &SALESFORCE.as_bytes()[..end]).map(|_| ());
+        let shown = format!("{got:?}");
+        assert!(
+            matches!(got, Err(LoginFailure::Transient { .. })) && !shown.contains("00Dxx"),
+            "{end}: {shown}"
+        );
+    }
+}
+
+#[test]
 fn a_200_with_an_error_is_a_refusal() {
     let body = br#"{"error":"invalid_client","error_description":"invalid client credentials","access_token":"t"}"#;
     let expected = LoginFailure::Refused {

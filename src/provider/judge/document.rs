@@ -15,6 +15,12 @@ pub(super) fn json_has(
     place: &str,
     test: &dyn Fn(&str) -> bool,
 ) -> bool {
+    // `110` may be the beginning of a longer number.
+    let end = body.iter().rposition(|byte| !is_number(*byte));
+    let body = match end {
+        Some(end) if !complete => body.get(..=end).unwrap_or_default(),
+        _ => body,
+    };
     let mut at = String::new();
     let mut found = false;
     let mut json = serde_json::Deserializer::from_slice(body);
@@ -33,7 +39,11 @@ pub(super) fn json_has(
 
 /// Whether an element `name` (of any prefix) that holds only text passes `test`.
 pub(super) fn xml_has(body: &[u8], name: &str, test: &dyn Fn(&str) -> bool) -> bool {
-    let mut rest = body;
+    // An element that is quoted inside of JSON or text is none.
+    let mut rest = body.trim_ascii_start();
+    if !rest.starts_with(b"<") {
+        return false;
+    }
     while let Some((tag, text, next)) = next_tag(rest) {
         let local = tag.split(|byte| b" \t\r\n/".contains(byte)).next();
         let local = local.and_then(|name| name.rsplit(|byte| *byte == b':').next());
@@ -46,6 +56,10 @@ pub(super) fn xml_has(body: &[u8], name: &str, test: &dyn Fn(&str) -> bool) -> b
         rest = next;
     }
     false
+}
+
+fn is_number(byte: u8) -> bool {
+    byte.is_ascii_digit() || b"+-.eE".contains(&byte)
 }
 
 /// The inside of the next tag, the text up to the tag after it, and the rest from there.

@@ -3,15 +3,14 @@
 //! It sees a status, header fields and a bounded, already decompressed beginning of a body. It does not
 //! read bodies, and it does not decide what happens next; the proxy does both.
 
+mod document;
+
 use std::borrow::Cow;
 
 use http::{HeaderMap, Method, StatusCode, header};
 
-use super::surface::Surface;
-
-mod document;
-
 use self::document::{json_has, xml_has};
+use super::surface::Surface;
 
 /// An answer that says something about the session.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -80,6 +80,7 @@ fn what_no_renewal_mends_rejects_nothing() {
     let limit =
         r#"[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#;
     let quoted = r#"[{"message":"\"errorCode\":\"INVALID_SESSION_ID\"","errorCode":"X"}]"#;
+    let quoted_xml = r#"[{"message":"<errorCode>INVALID_SESSION_ID</errorCode>"}]"#;
     let event = r#"[{"channel":"/event/x","data":{"error":"401::Authentication invalid"}}]"#;
     let unknown = r#"[{"channel":"/meta/connect","error":"403::Unknown client"}]"#;
     let rows = [
@@ -88,6 +89,7 @@ fn what_no_renewal_mends_rejects_nothing() {
         (REST, 401, unfit_xml),
         (REST, 401, header),
         (REST, 401, quoted),
+        (REST, 401, quoted_xml),
         (REST, 401, "Unauthorized"),
         (REST, 401, ""),
         (
@@ -251,6 +253,14 @@ fn a_body_that_was_cut_off_counts_for_what_was_seen_whole() {
             &EXPIRED[..EXPIRED.len() - 1],
             false,
             Verdict::Dead,
+        ),
+        // What is left of 90000011005.
+        (
+            &zuora.rest,
+            401,
+            r#"{"reasons":[{"code":90000011"#,
+            false,
+            Verdict::Alive,
         ),
         // Only a whole small body speaks in a success.
         (&zuora.rest, 200, zuora_cut, false, Verdict::Alive),
