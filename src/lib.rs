@@ -15,7 +15,7 @@
 //! | 2 | [`provider`]: what is particular to each provider; `tls`: TLS from the configuration |
 //! | 1 | [`config`]: what the operator decided |
 //! | ground | [`message`]: rules of forwarding; `telemetry`: words for watching; [`secret`]; [`clock`]; [`code`] |
-//! | annex | `emulator`: the providers, imitated; imports no room |
+//! | annex | [`emulator`]: the providers, imitated; imports no room |
 
 pub mod clock;
 pub mod code;
@@ -31,3 +31,5 @@ pub mod tls;
 pub mod token;
 
 pub mod admin;
+
+pub mod emulator;

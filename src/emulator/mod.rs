@@ -1,0 +1,201 @@
+//! The providers, imitated over real sockets: for tests, which find out here whether the proxy is
+//! right, and for the demo.
+//!
+//! Strict on purpose: what a real endpoint refuses or misunderstands is refused or misunderstood here
+//! (a bare `+` in a password, Basic on Zuora's token endpoint, unpadded base64 for Zilliant, a foreign
+//! `Host`). What the providers' documentation leaves open is a [`Dials`] field. The room imports no
+//! other room, so that it cannot repeat the proxy's mistakes. All credentials are invented; it listens
+//! on 127.0.0.1 alone, in clear text.
+
+#![expect(
+    clippy::result_large_err,
+    reason = "a refusal is the answer itself, made once per request"
+)]
+
+mod answer;
+mod canned;
+mod control;
+mod counters;
+mod facility;
+mod form;
+mod jobs;
+mod knobs;
+mod listen;
+mod people;
+mod salesforce;
+mod sessions;
+#[cfg(test)]
+mod tests;
+mod world;
+mod zilliant;
+mod zuora;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::DropGuard;
+
+pub use self::canned::Canned;
+pub use self::counters::Counters;
+pub use self::knobs::{
+    AnswerDials, ApiDials, BillingDials, DeadShape, Dials, ExpiresIn, Knobs, LoginDials,
+};
+use self::world::{Site, World};
+
+/// How an [`Emulator`] is started.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The listeners take free ports from here up; `None`: any free ports.
+    pub first_port: Option<u16>,
+    /// The inactivity timeout of Salesforce sessions (Zilliant's too).
+    pub session: Duration,
+    /// The lifetime of Zuora tokens.
+    pub token_lifetime: Duration,
+}
+
+impl Settings {
+    /// What the demo runs: ports from 7720 up and sessions short enough to watch them end.
+    pub const DEMO: Self = Self {
+        first_port: Some(7720),
+        session: Duration::from_secs(45),
+        token_lifetime: Duration::from_secs(60),
+    };
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            first_port: None,
+            session: Duration::from_secs(2 * 60 * 60),
+            token_lifetime: Duration::from_secs(3598),
+        }
+    }
+}
+
+/// The imitated providers. Dropping it ends its listeners.
+pub struct Emulator {
+    world: Arc<World>,
+    _stop: DropGuard,
+}
+
+impl Emulator {
+    /// Binds the listeners and serves them on the current runtime.
+    pub async fn start(settings: Settings) -> io::Result<Self> {
+        let listeners = listen::bind(settings.first_port).await?;
+        let mut places = Vec::new();
+        for (site, listener) in &listeners {
+            places.push((*site, listener.local_addr()?));
+        }
+        let world = Arc::new(World::new(settings, places));
+        for (site, listener) in listeners {
+            listen::serve(&world, site, listener);
+        }
+        let stop = world.stop.clone().drop_guard();
+        Ok(Self { world, _stop: stop })
+    }
+
+    /// What a configuration needs to reach the emulator, by the names the shipped one uses.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let world = &self.world;
+        let variables = [
+            ("DEMO_LOGIN_URL", world.origin(Site::Login)),
+            ("DEMO_INSTANCE_HOST", world.authority(Site::InstanceA)),
+            ("DEMO_CRM_CLIENT_ID", salesforce::CLIENT_ID.to_owned()),
+            (
+                "DEMO_CRM_CLIENT_SECRET",
+                salesforce::CLIENT_SECRET.to_owned(),
+            ),
+            ("DEMO_USERNAME", salesforce::USERNAME.to_owned()),
+            ("DEMO_PASSWORD", salesforce::PASSWORD.to_owned()),
+            ("DEMO_SECURITY_TOKEN", salesforce::SECURITY_TOKEN.to_owned()),
+            ("DEMO_PRICING_URL", world.origin(Site::PricingProd)),
+            ("DEMO_PRICING_DEV_URL", world.origin(Site::PricingDev)),
+            ("DEMO_BILLING_URL", world.origin(Site::Billing)),
+            ("DEMO_BILLING_CLIENT_ID", zuora::CLIENT_ID.to_owned()),
+            (
+                "DEMO_BILLING_CLIENT_SECRET",
+                zuora::CLIENT_SECRET.to_owned(),
+            ),
+            ("DEMO_CONTROL_URL", world.origin(Site::Control)),
+        ];
+        variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
+
+    /// The Salesforce My Domain login host.
+    pub fn login(&self) -> SocketAddr {
+        self.world.address(Site::Login)
+    }
+
+    /// A login host like `login.salesforce.com`, without `client_credentials`.
+    pub fn generic_login(&self) -> SocketAddr {
+        self.world.address(Site::GenericLogin)
+    }
+
+    /// The Salesforce instance that tokens are issued for.
+    pub fn instance(&self) -> SocketAddr {
+        self.world.address(Site::InstanceA)
+    }
+
+    /// The other Salesforce instance.
+    pub fn second_instance(&self) -> SocketAddr {
+        self.world.address(Site::InstanceB)
+    }
+
+    /// Zilliant's API, production.
+    pub fn pricing_prod(&self) -> SocketAddr {
+        self.world.address(Site::PricingProd)
+    }
+
+    /// Zilliant's API, development.
+    pub fn pricing_dev(&self) -> SocketAddr {
+        self.world.address(Site::PricingDev)
+    }
+
+    /// Zuora: tokens and API.
+    pub fn billing(&self) -> SocketAddr {
+        self.world.address(Site::Billing)
+    }
+
+    /// The control port.
+    pub fn control(&self) -> SocketAddr {
+        self.world.address(Site::Control)
+    }
+
+    /// The dials.
+    pub fn knobs(&self) -> &Knobs {
+        &self.world.knobs
+    }
+
+    /// What was seen so far.
+    pub fn counters(&self) -> Counters {
+        self.world.counters()
+    }
+
+    /// Ends the sessions of `salesforce`, `zilliant`, `zuora` or `all`; how many there were.
+    pub fn end_sessions(&self, which: &str) -> usize {
+        self.world.end_sessions(which).unwrap_or_default()
+    }
+
+    /// Lets the emulator's time pass at once.
+    pub fn advance(&self, by: Duration) {
+        self.world.advance(by);
+    }
+
+    /// Sends an event to the open event streams; how many there were.
+    pub fn send_event(&self, data: &str) -> usize {
+        let sent = self.world.events.send(Some(data.to_owned()));
+        sent.unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Emulator")
+    }
+}

@@ -1,0 +1,103 @@
+//! Revoke, introspect, userinfo and the identity document (`PROVIDERS.md` 1.10).
+
+use axum::response::Response;
+use http::request::Parts;
+use http::{Method, StatusCode};
+use serde_json::json;
+
+use super::gate::{self, Surface};
+use super::login::{client, refused};
+use super::{CLIENT_ID, Form, ORG_18, Session, Site, World, answer, not_found, user};
+
+pub(super) fn answer(
+    world: &World,
+    site: Site,
+    parts: &Parts,
+    body: &[u8],
+    call: &str,
+) -> Response {
+    let form = Form::read(&parts.headers, body);
+    match (&parts.method, call) {
+        (&Method::POST, "revoke") => revoke(world, &form),
+        (&Method::POST, "introspect") => match client(world, &parts.headers, &form) {
+            Ok(_) => introspect(world, &form),
+            Err(refusal) => refused(refusal),
+        },
+        (&Method::GET | &Method::POST, "userinfo") => userinfo(world, site, parts),
+        _ => not_found(),
+    }
+}
+
+/// `/id/ORG/USER`.
+pub(super) fn identity(world: &World, site: Site, parts: &Parts) -> Response {
+    match gate::admit(world, site, parts, Surface::Identity) {
+        Ok(session) => answer::value(StatusCode::OK, document(world, &session)),
+        Err(refused) => refused,
+    }
+}
+
+/// The identity URL of a session: on the host that issued it.
+pub(super) fn identity_url(world: &World, session: &Session) -> String {
+    let id = user(&session.user).id;
+    format!("{}/id/{ORG_18}/{id}", world.origin(session.login))
+}
+
+fn revoke(world: &World, form: &Form) -> Response {
+    let Some(token) = form.get("token") else {
+        return refused(("unsupported_token_type", "this token type is not supported"));
+    };
+    let ended = world.books(|books| books.sessions.end(|candidate, _| candidate == token));
+    if ended == 0 {
+        return refused(("invalid_token", "invalid token"));
+    }
+    answer::empty(StatusCode::OK)
+}
+
+fn introspect(world: &World, form: &Form) -> Response {
+    let token = form.get("token").unwrap_or_default();
+    let now = world.now();
+    let session = world.books(|books| books.sessions.live(token, now).cloned());
+    let Some(session) = session else {
+        return answer::value(StatusCode::OK, json!({ "active": false }));
+    };
+    let unix = u64::try_from(world.unix_ms() / 1000).unwrap_or(u64::MAX);
+    let told = json!({
+        "active": true,
+        "scope": "api",
+        "client_id": CLIENT_ID,
+        "username": session.user,
+        "sub": identity_url(world, &session),
+        "token_type": "access_token",
+        "exp": unix + session.expires().saturating_sub(now).as_secs(),
+        "iat": unix.saturating_sub(now.saturating_sub(session.written).as_secs()),
+    });
+    answer::value(StatusCode::OK, told)
+}
+
+fn userinfo(world: &World, site: Site, parts: &Parts) -> Response {
+    match gate::admit(world, site, parts, Surface::Identity) {
+        Ok(session) => answer::value(StatusCode::OK, document(world, &session)),
+        Err(refused) => refused,
+    }
+}
+
+fn document(world: &World, session: &Session) -> serde_json::Value {
+    let instance = world.origin(session.home);
+    json!({
+        "id": identity_url(world, session),
+        "sub": identity_url(world, session),
+        "user_id": user(&session.user).id,
+        "organization_id": ORG_18,
+        "username": session.user,
+        "preferred_username": session.user,
+        "display_name": "Emulated User",
+        "active": true,
+        "user_type": "STANDARD",
+        "language": "en_US",
+        "urls": {
+            "rest": format!("{instance}/services/data/v{{version}}/"),
+            "query": format!("{instance}/services/data/v{{version}}/query/"),
+            "partner": format!("{instance}/services/Soap/u/{{version}}/{ORG_18}"),
+        },
+    })
+}
