@@ -127,18 +127,24 @@ fn successful(job: &Job) -> Response {
     csv(rows)
 }
 
-/// Two pages; `Sforce-Locator` names the second, and is the word `null` on it.
+/// Three records: one page, or two if `maxRecords` asks for less than all. `Sforce-Locator` names the
+/// second page, and is the word `null` on the last one.
 fn results(parts: &Parts) -> Response {
-    let (rows, locator) = match form::query(parts, "locator").as_deref() {
-        Some(LOCATOR) => ("\"Id\"\n\"001xx0000000003AAA\"\n", "null"),
-        _ => (
-            "\"Id\"\n\"001xx0000000001AAA\"\n\"001xx0000000002AAA\"\n",
-            LOCATOR,
-        ),
+    let all = [
+        "001xx0000000001AAA",
+        "001xx0000000002AAA",
+        "001xx0000000003AAA",
+    ];
+    let (first, last) = all.split_at(2);
+    let is_paged = form::number(parts, "maxRecords").is_some_and(|most| most < 3);
+    let (ids, locator) = match form::query(parts, "locator").as_deref() {
+        Some(LOCATOR) => (last, "null"),
+        _ if is_paged => (first, LOCATOR),
+        _ => (all.as_slice(), "null"),
     };
-    let count = (rows.lines().count() - 1).to_string();
-    let response = answer::with(csv(rows.to_owned()), "sforce-locator", locator);
-    answer::with(response, "sforce-numberofrecords", &count)
+    let rows = format!("\"Id\"\n\"{}\"\n", ids.join("\"\n\""));
+    let response = answer::with(csv(rows), "sforce-locator", locator);
+    answer::with(response, "sforce-numberofrecords", &ids.len().to_string())
 }
 
 fn csv(body: String) -> Response {

@@ -101,6 +101,9 @@ async fn bulk_2_ingests_and_queries() {
     let body = r#"{"operation":"query","query":"SELECT Id FROM Account"}"#;
     let id = check("POST /jobs/query", body, 200).await.field("id");
     let page = check(&format!("GET /jobs/query/{id}/results"), "", 200).await;
+    assert_eq!(page.header("sforce-locator"), Some("null"));
+    let line = format!("GET /jobs/query/{id}/results?maxRecords=2");
+    let page = check(&line, "", 200).await;
     let locator = page.header("sforce-locator").unwrap();
     let page = check(
         &format!("GET /jobs/query/{id}/results?locator={locator}"),

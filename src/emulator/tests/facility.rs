@@ -4,7 +4,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use super::{bearer, call, emulator, read, token};
+use super::{FORM, bearer, call, emulator, form, read, token, zuora};
 
 const ROOT: &str = "GET /services/data/v59.0/";
 
@@ -116,4 +116,22 @@ async fn the_listeners_end_with_the_emulator() {
     while TcpStream::connect(address).await.is_ok() {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn every_api_has_the_facilities_behind_its_own_authentication() {
+    let emulator = emulator().await;
+    let line = "GET /v1/emulator/echo/x";
+    let credentials = form(&[
+        ("client_id", zuora::CLIENT_ID),
+        ("client_secret", zuora::CLIENT_SECRET),
+        ("grant_type", "client_credentials"),
+    ]);
+    let body = credentials.as_bytes();
+    let issued = call(emulator.billing(), "POST /oauth/token", FORM, body).await;
+    let good = bearer(&issued.field("access_token"));
+    let reply = call(emulator.billing(), line, &good, b"").await;
+    assert_eq!(reply.field("path"), "/v1/emulator/echo/x");
+    let host = emulator.pricing_dev();
+    assert_eq!(call(host, line, &good, b"").await.status, 401);
 }

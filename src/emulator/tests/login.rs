@@ -315,3 +315,25 @@ async fn a_session_can_be_looked_at_and_revoked() {
     let reply = call(emulator.login(), introspect, FORM, ask.as_bytes()).await;
     assert_eq!(reply.text(), r#"{"active":false}"#);
 }
+
+#[tokio::test]
+async fn a_home_may_move_and_secrets_may_change() {
+    let emulator = emulator().await;
+    emulator.knobs().turn(|dials| {
+        dials.answer.instance_b = true;
+        dials.login.client_secret = Some("NEW".to_owned());
+    });
+    let reply = token_request(emulator.login(), &machine_form()).await;
+    assert_eq!(reply.field("error"), "invalid_client");
+    let body = machine_form().replace(CLIENT_SECRET, "NEW");
+    let reply = token_request(emulator.login(), &body).await;
+    let home = emulator.second_instance();
+    assert_eq!(reply.field("instance_url"), format!("http://{home}"));
+    let good = bearer(&reply.field("access_token"));
+    let root = "GET /services/data/v59.0";
+    assert_eq!(call(home, root, &good, b"").await.status, 200);
+    assert_eq!(
+        call(emulator.instance(), root, &good, b"").await.status,
+        401
+    );
+}
