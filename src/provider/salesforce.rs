@@ -114,9 +114,7 @@ pub(super) fn answer_map(instance: Option<InstanceField>, session_timeout: Durat
         token: Cow::Borrowed("/access_token"),
         instance,
         expires_in: Cow::Borrowed("/expires_in"),
-        // Salesforce notes activity only in the second half of the timeout (PROVIDERS 1.6), so a token
-        // that was unused for half of it may already be dead.
-        unused: session_timeout / 2,
+        unused: session_timeout,
         error_code: vec![Cow::Borrowed("/error")],
         error_text: vec![Cow::Borrowed("/error_description")],
     }

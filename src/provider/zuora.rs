@@ -149,4 +149,4 @@ const OLDER_ENTITY: [HeaderName; 2] = [
 /// Calls that mint or show a session; older hosts have `/rest` or `/apps` in front.
 const LOGINS: [&str; 3] = ["/oauth/**", "/v1/connections/**", "/*/v1/connections/**"];
 /// Zuora says how long a token lives (an hour); this is for an answer that does not.
-const UNUSED: Duration = Duration::from_secs(30 * 60);
+const UNUSED: Duration = Duration::from_secs(60 * 60);

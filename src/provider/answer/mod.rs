@@ -27,7 +27,8 @@ pub struct AnswerMap {
     pub instance: Option<InstanceField>,
     /// The lifetime.
     pub expires_in: Cow<'static, str>,
-    /// Without a lifetime: how long the token may stay unused before it is renewed.
+    /// Without a lifetime: how long the token lives unused. The token room renews it at half of that, because Salesforce
+    /// notes activity only in the second half of the timeout (PROVIDERS 1.6).
     pub unused: Duration,
     /// The code of an error; the first that is there counts.
     pub error_code: Vec<Cow<'static, str>>,

@@ -33,7 +33,7 @@ fn a_salesforce_answer_brings_token_and_instance() {
     assert_eq!(*how, Allowed::Exactly, "the origin of login_url");
     assert_eq!(
         credential.lifetime(),
-        Lifetime::UntilUnusedFor(Duration::from_secs(3600))
+        Lifetime::UntilUnusedFor(Duration::from_secs(7200))
     );
 }
 
