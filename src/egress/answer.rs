@@ -23,6 +23,7 @@ where
     silence: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     last_read: Instant,
+    broken: bool,
 }
 
 /// Why an answer's body broke off.
@@ -34,6 +35,9 @@ pub enum Broken {
     /// Nothing came for too long.
     #[error("the upstream's answer stalled")]
     Stalled,
+    /// It broke off before, and whoever saw it read on.
+    #[error("the upstream's answer had broken off")]
+    Before,
 }
 
 impl<B> AnswerBody<B>
@@ -53,6 +57,7 @@ where
             silence,
             timer: None,
             last_read: Instant::now(),
+            broken: false,
         }
     }
 
@@ -109,6 +114,10 @@ where
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        // Invariant: a broken answer never ends well, however often it is asked.
+        if self.broken {
+            return Poll::Ready(Some(Err(Broken::Before)));
+        }
         match self.poll_incoming(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.last_read = Instant::now();
@@ -123,18 +132,20 @@ where
             }
             Poll::Ready(Some(Err(broken))) => {
                 self.connection = None;
+                self.broken = true;
                 Poll::Ready(Some(Err(broken)))
             }
             Poll::Pending => {
                 ready!(self.poll_silence(cx));
                 self.connection = None;
+                self.broken = true;
                 Poll::Ready(Some(Err(Broken::Stalled)))
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        !self.broken && self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -148,7 +159,7 @@ where
 {
     fn drop(&mut self) {
         // An answer without a body is never polled: its connection is as good as new.
-        if self.incoming.is_end_stream() {
+        if self.is_end_stream() {
             self.give_back();
         }
     }

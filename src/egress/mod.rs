@@ -21,6 +21,7 @@ pub use self::answer::{AnswerBody, Broken};
 pub use self::failure::{Failure, Phase};
 use self::pool::{Checkout, Pool};
 use crate::message::Origin;
+use crate::telemetry::UpstreamMetrics;
 use crate::tls::ClientConfig;
 
 /// How one upstream's API is reached.
@@ -34,6 +35,8 @@ pub struct Profile {
     pub connect_timeout: Duration,
     /// Most requests at once to one origin, per worker.
     pub connections: usize,
+    /// Told of every connection.
+    pub metrics: Arc<UpstreamMetrics>,
 }
 
 /// Where a request goes.

@@ -19,6 +19,7 @@ use super::Destination;
 use super::connect::{self, Stream};
 use super::failure::{Failure, Phase};
 use crate::message::Origin;
+use crate::telemetry::UpstreamMetrics;
 
 /// Idle connections and permits, by profile and origin.
 pub(super) struct Pool<B: Body + 'static> {
@@ -55,6 +56,23 @@ pub(super) struct Connection<B: Body + 'static> {
     reused: bool,
     ended: bool,
     permit: Option<OwnedSemaphorePermit>,
+    _open: Open,
+}
+
+/// An open connection, as the metrics count it.
+struct Open(Arc<UpstreamMetrics>);
+
+impl Open {
+    fn new(metrics: &Arc<UpstreamMetrics>) -> Self {
+        metrics.connection_opened();
+        Self(metrics.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connection_closed();
+    }
 }
 
 impl<B: Body + 'static> Default for Pool<B> {
@@ -127,6 +145,7 @@ where
             reused: false,
             ended: false,
             permit: Some(permit),
+            _open: Open::new(&to.profile.metrics),
         })
     }
 
