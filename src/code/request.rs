@@ -35,10 +35,16 @@ codes! {
         "The provider's login, logout, revoke, introspect and session-minting calls would hand out or end the proxy's own session. \
          They are refused. Drop the login from the client, or list the call in allow if you mean it."
     NOT_BUILT "UA-0208" "this version does not serve this kind of request"
-        "The request needs something this version does not have yet: SOAP (whose session travels in the body), WebSocket or CONNECT. It is refused, \
-         because forwarding it would not work or would not be safe."
+        "The request needs something this version does not have yet: WebSocket or CONNECT. It is refused, because forwarding it \
+         would not work or would not be safe."
     READ_ONLY "UA-0209" "this upstream is read-only"
         "read_only = true lets GET, HEAD and OPTIONS pass, without a method override."
+    SOAP "UA-0210" "SOAP calls are not served by this version"
+        "A SOAP session travels inside the body, and so does a SOAP login. This version does neither look nor write there, so that no login can \
+         slip through: SOAP paths are refused. Use the REST or Bulk API."
+    METHOD_OVERRIDE "UA-0211" "a method override is not allowed here"
+        "The upstream or route is limited to certain methods, and the request asks the upstream to read it as another one \
+         (X-HTTP-Method-Override, _HttpMethod). Send the method itself."
     TOKEN_REFUSED "UA-0301" "the token endpoint refused the credentials of this upstream"
         "The provider said that the client, user, password or policy is wrong. upauth does not try again at once, because every try counts \
          towards a lock-out. Mend the credentials in proxy.toml; `upauth check --live NAME` shows what the provider said; \

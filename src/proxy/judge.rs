@@ -1,0 +1,155 @@
+//! Looks at an answer where the surface has a rule for it: is this session dead?
+//!
+//! The look takes at most [`LOOK`] bytes, which then pass to the caller as they came. gzip and deflate are opened for
+//! the look only.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::task::Poll;
+
+use bytes::Bytes;
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body::Body;
+
+use super::body::{RequestBody, poll_data};
+use crate::egress::AnswerBody;
+use crate::provider::Surface;
+use crate::provider::judge::{self, Look, Verdict};
+
+/// An upstream's answer, perhaps with its beginning read already.
+pub(super) struct Answer {
+    pub(super) head: http::response::Parts,
+    pub(super) looked: VecDeque<Bytes>,
+    pub(super) rest: Box<AnswerBody<RequestBody>>,
+}
+
+/// Judges an answer; its bytes are all still there afterwards.
+pub(super) async fn judge(
+    surface: &Surface,
+    method: &Method,
+    answer: Response<AnswerBody<RequestBody>>,
+) -> (Answer, Verdict) {
+    let (head, rest) = answer.into_parts();
+    let mut answer = Answer {
+        head,
+        looked: VecDeque::new(),
+        rest: Box::new(rest),
+    };
+    if judge::look(surface, method, answer.head.status, &answer.head.headers) == Look::Pass {
+        return (answer, Verdict::Alive);
+    }
+    let complete = if answer.head.status.is_success() {
+        read_small(&mut answer).await
+    } else {
+        read_prefix(&mut answer).await
+    };
+    let Some(complete) = complete else {
+        return (answer, Verdict::Alive);
+    };
+    let raw: Vec<u8> = answer.looked.iter().flatten().copied().take(LOOK).collect();
+    let prefix = opened(&answer.head.headers, raw);
+    let verdict = judge::judge(
+        surface,
+        method,
+        answer.head.status,
+        &answer.head.headers,
+        &prefix,
+        complete,
+    );
+    (answer, verdict)
+}
+
+/// Reads until the limit or the end; says whether it was the end. An answer that breaks off is judged by what came.
+async fn read_prefix(answer: &mut Answer) -> Option<bool> {
+    let mut length = 0;
+    while length < LOOK {
+        if answer.rest.is_end_stream() {
+            return Some(true);
+        }
+        match next(answer).await {
+            Some(Ok(bytes)) => {
+                length += bytes.len();
+                answer.looked.push_back(bytes);
+            }
+            Some(Err(_)) => return Some(false),
+            None => return Some(true),
+        }
+    }
+    Some(false)
+}
+
+/// A good status: looks only where the whole answer is small and at hand, so that nothing that streams waits.
+async fn read_small(answer: &mut Answer) -> Option<bool> {
+    let declared = answer
+        .head
+        .headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if let Some(length) = declared {
+        return if length <= LOOK {
+            read_prefix(answer).await
+        } else {
+            None
+        };
+    }
+    match next(answer).await {
+        Some(Ok(bytes)) if bytes.len() <= LOOK => answer.looked.push_back(bytes),
+        Some(Ok(bytes)) => {
+            answer.looked.push_back(bytes);
+            return None;
+        }
+        Some(Err(_)) | None => return None,
+    }
+    // Whether that was all is known only if the end came with it.
+    let end = std::future::poll_fn(|cx| Poll::Ready(poll_data(&mut answer.rest, cx))).await;
+    match end {
+        Poll::Ready(None) => Some(true),
+        Poll::Ready(Some(Ok(bytes))) => {
+            answer.looked.push_back(bytes);
+            None
+        }
+        Poll::Ready(Some(Err(_))) | Poll::Pending => None,
+    }
+}
+
+async fn next(answer: &mut Answer) -> Option<Result<Bytes, crate::egress::Broken>> {
+    std::future::poll_fn(|cx| poll_data(&mut answer.rest, cx)).await
+}
+
+/// The beginning of a body without its content coding; as it is where that fails.
+fn opened(headers: &HeaderMap, raw: Vec<u8>) -> Vec<u8> {
+    let coding = headers
+        .get(CONTENT_ENCODING)
+        .map(|coding| coding.as_bytes().to_ascii_lowercase());
+    match coding.as_deref() {
+        Some(b"gzip" | b"x-gzip") => inflate(MultiGzDecoder::new(&*raw)).unwrap_or(raw),
+        // "deflate" is the zlib format (RFC 9110 section 8.4.1.2), but some send it bare.
+        Some(b"deflate") => inflate(ZlibDecoder::new(&*raw))
+            .or_else(|| inflate(DeflateDecoder::new(&*raw)))
+            .unwrap_or(raw),
+        _ => raw,
+    }
+}
+
+/// What can be opened of a beginning that may be cut off, bounded.
+fn inflate(reader: impl Read) -> Option<Vec<u8>> {
+    let mut opened = Vec::new();
+    let mut reader = reader.take(LOOK as u64);
+    let mut piece = [0; 512];
+    while let Ok(length @ 1..) = reader.read(&mut piece) {
+        opened.extend_from_slice(piece.get(..length)?);
+    }
+    (!opened.is_empty()).then_some(opened)
+}
+
+/// Whether an answer with this status proves that its credential works.
+pub(super) fn proves(status: StatusCode) -> bool {
+    !status.is_server_error()
+        && status != StatusCode::UNAUTHORIZED
+        && status != StatusCode::FORBIDDEN
+}
+
+/// Most bytes a look takes.
+const LOOK: usize = 4096;

@@ -1,0 +1,164 @@
+//! The upstream's answer, made fit for the caller: hop-by-hop off, links and cookies turned back, marked private.
+
+use http::header::{
+    ALT_SVC, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION, LINK, LOCATION, SET_COOKIE,
+    STRICT_TRANSPORT_SECURITY,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+
+use super::body::ResponseBody;
+use super::cors;
+use super::finish::Finish;
+use super::judge::Answer;
+use super::upstream::Upstream;
+use crate::message::{Links, Origin, hop_by_hop, links};
+
+/// A request's good end.
+pub(super) enum Outcome {
+    /// The upstream's answer.
+    Forwarded(Box<Answer>),
+    /// A page's preflight, answered here.
+    Preflight(HeaderMap),
+}
+
+/// The proxy as this caller sees it, for what leads the caller back.
+pub(super) struct Place<'a> {
+    pub(super) public_url: Option<&'a Origin>,
+    pub(super) tls: bool,
+    pub(super) host: Option<&'a str>,
+    pub(super) prefix: &'a str,
+}
+
+impl Outcome {
+    pub(super) fn preflight(parts: &Parts) -> Self {
+        Self::Preflight(cors::preflight(&parts.headers))
+    }
+
+    pub(super) fn forwarded(
+        mut answer: Answer,
+        method: &Method,
+        origin: &Origin,
+        place: &Place<'_>,
+        upstream: &Upstream,
+        replayed: bool,
+    ) -> Self {
+        let status = answer.head.status;
+        let headers = &mut answer.head.headers;
+        hop_by_hop::strip_response(headers);
+        // hyper writes the length of the body that is really there; only where there is none by definition does the
+        // upstream's own word stand (RFC 9110 section 8.6).
+        if *method != Method::HEAD && status != StatusCode::NOT_MODIFIED {
+            headers.remove(CONTENT_LENGTH);
+        }
+        cors::strip(headers);
+        // They speak of the upstream's host, and would bind the caller's view of ours.
+        for name in [ALT_SVC, STRICT_TRANSPORT_SECURITY] {
+            headers.remove(name);
+        }
+        if [LOCATION, CONTENT_LOCATION, LINK]
+            .iter()
+            .any(|name| headers.contains_key(name))
+        {
+            place.links(origin).turn_headers(headers);
+        }
+        if headers.contains_key(SET_COOKIE) {
+            links::set_cookies(headers, place.prefix, !place.tls);
+        }
+        keep_private(headers);
+        headers.insert(UPSTREAM, upstream.label.clone());
+        if replayed {
+            headers.insert(REPLAYED, HeaderValue::from_static("1"));
+        }
+        Self::Forwarded(Box::new(answer))
+    }
+
+    pub(super) fn answer(self, mut finish: Finish) -> Response<ResponseBody> {
+        match self {
+            Self::Forwarded(answer) => {
+                let answer = *answer;
+                finish.status = answer.head.status;
+                let mut response =
+                    Response::new(ResponseBody::answer(answer.looked, answer.rest, finish));
+                *response.status_mut() = answer.head.status;
+                *response.headers_mut() = answer.head.headers;
+                response
+            }
+            Self::Preflight(headers) => {
+                finish.status = StatusCode::NO_CONTENT;
+                let mut response = Response::new(ResponseBody::own(bytes::Bytes::new(), finish));
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                *response.headers_mut() = headers;
+                response
+            }
+        }
+    }
+}
+
+impl Place<'_> {
+    fn links(&self, upstream: &Origin) -> Links {
+        let scheme = if self.tls { "https" } else { "http" };
+        let base = match (self.public_url, self.host) {
+            (Some(url), _) => format!("{url}{}", self.prefix),
+            (None, Some(host)) => format!("{scheme}://{host}{}", self.prefix),
+            // An HTTP/1.0 caller without a Host: a path leads back as well.
+            (None, None) => self.prefix.to_owned(),
+        };
+        Links::new(vec![upstream.clone()], base, self.prefix.to_owned())
+    }
+}
+
+/// The caller's request carried no `Authorization`, so a shared cache in between would not know that the answer is
+/// for one account (RFC 9111 section 3.5).
+fn keep_private(headers: &mut HeaderMap) {
+    let directives = |value: &HeaderValue| value.to_str().unwrap_or("").to_ascii_lowercase();
+    let mut strict = false;
+    let mut kept = Vec::new();
+    for value in headers.get_all(CACHE_CONTROL) {
+        for directive in directives(value).split(',').map(str::trim) {
+            strict |= directive == "no-store" || directive.starts_with("private");
+            if !directive.is_empty() && directive != "public" && !directive.starts_with("s-maxage")
+            {
+                kept.push(directive.to_owned());
+            }
+        }
+    }
+    if strict {
+        return;
+    }
+    kept.push("private".to_owned());
+    if let Ok(value) = HeaderValue::from_str(&kept.join(", ")) {
+        headers.insert(CACHE_CONTROL, value);
+    }
+}
+
+const UPSTREAM: HeaderName = HeaderName::from_static("x-upauth-upstream");
+const REPLAYED: HeaderName = HeaderName::from_static("x-upauth-replayed");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_private_unless_they_are_stricter() {
+        let rows = [
+            (None, "private"),
+            (Some("max-age=60"), "max-age=60, private"),
+            (
+                Some("public, s-maxage=9, max-age=60"),
+                "max-age=60, private",
+            ),
+            (Some("no-cache"), "no-cache, private"),
+            (Some("No-Store"), "No-Store"),
+            (Some("private=\"x\", max-age=1"), "private=\"x\", max-age=1"),
+        ];
+        for (given, expected) in rows {
+            let mut headers = HeaderMap::new();
+            if let Some(given) = given {
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static(given));
+            }
+            keep_private(&mut headers);
+            assert_eq!(headers[CACHE_CONTROL], expected, "{given:?}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! A request, made ready once and sent perhaps more than once.
+//!
+//! [`Prepared::new`] does what does not depend on a credential; [`Prepared::attempt`] does the rest for each try and
+//! leaves the prepared request as it is.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, VIA};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::body::{Capture, RequestBody};
+use super::error::Error;
+use super::upstream::Upstream;
+use crate::message::{Origin, Target, credentials, forwarding, hop_by_hop};
+use crate::provider::surface::track_id;
+use crate::provider::{Credential, Stamp, Surface};
+use crate::telemetry::Id;
+
+/// How much of a body is kept for a replay, and in which memory.
+pub struct Buffers {
+    /// Most bytes of one body.
+    pub replay_bytes: usize,
+    /// All such bytes together: one permit is one [`BLOCK`].
+    pub memory: Arc<Semaphore>,
+    /// How long a caller may be silent within a body.
+    pub patience: Duration,
+}
+
+/// What a request is made ready with.
+#[derive(Clone, Copy)]
+pub(super) struct Making<'a> {
+    pub(super) upstream: &'a Upstream,
+    pub(super) surface: &'a Surface,
+    pub(super) id: Id,
+    pub(super) via: &'a HeaderValue,
+    pub(super) buffers: &'a Buffers,
+}
+
+/// A request without its credential.
+pub(super) struct Prepared {
+    method: Method,
+    target: Target,
+    headers: HeaderMap,
+    body: Held,
+}
+
+enum Held {
+    /// Read whole: can be sent any number of times.
+    Whole(
+        Bytes,
+        #[expect(dead_code, reason = "held, not read: its room in the shared memory")]
+        Option<OwnedSemaphorePermit>,
+    ),
+    /// Not sent yet.
+    Fresh(RequestBody, Arc<Mutex<Capture>>),
+    /// Sent, or on its way: can be sent again if all of it passed within the limit.
+    Passed(Arc<Mutex<Capture>>),
+}
+
+impl Prepared {
+    /// Takes off what is the caller's and between hops, puts on what does not depend on the credential, and reads a
+    /// short body whole.
+    pub(super) async fn new(
+        parts: Parts,
+        body: Incoming,
+        target: Target,
+        making: &Making<'_>,
+    ) -> Result<Self, Error> {
+        let Making {
+            upstream,
+            surface,
+            id,
+            via,
+            buffers,
+        } = *making;
+        let mut headers = parts.headers;
+        let stamps = stamped(surface, &headers, id);
+        hop_by_hop::strip(&mut headers)?;
+        credentials::strip(&mut headers, &surface.strip, &surface.cookies);
+        forwarding::strip(&mut headers);
+        for name in [HOST, CONTENT_LENGTH, EXPECT]
+            .iter()
+            .chain(&upstream.remove_headers)
+        {
+            headers.remove(name);
+        }
+        for (name, value) in stamps {
+            headers.insert(name, value);
+        }
+        for (name, value) in &upstream.set_headers {
+            headers.insert(name, value.clone());
+        }
+        headers.insert(VIA, via.clone());
+        let target = target.without_parameters(&surface.cut_parameters);
+        let body = hold(body, buffers).await?;
+        if let Held::Fresh(body, _) = &body
+            && body.size_hint().exact().is_none()
+        {
+            // Without it a body of unknown length on GET or DELETE would be dropped in silence.
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        Ok(Self {
+            method: parts.method,
+            target,
+            headers,
+            body,
+        })
+    }
+
+    /// The request with `credential` on it, for its target. `None`: its body is not at hand any more.
+    pub(super) fn attempt(
+        &mut self,
+        surface: &Surface,
+        credential: &Credential,
+        origin: &Origin,
+    ) -> Option<Request<RequestBody>> {
+        let body = self.take_body()?;
+        let mut headers = self.headers.clone();
+        for carrier in &surface.carriers {
+            headers.insert(
+                carrier.header.clone(),
+                credential.value(carrier.form).clone(),
+            );
+        }
+        headers.insert(HOST, origin.host_value());
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.target.uri();
+        *request.version_mut() = Version::HTTP_11;
+        *request.headers_mut() = headers;
+        Some(request)
+    }
+
+    /// Takes back a body of which not a byte was sent.
+    pub(super) fn not_sent(&mut self, request: Request<RequestBody>) {
+        if let Held::Passed(capture) = &self.body {
+            self.body = Held::Fresh(request.into_body(), capture.clone());
+        }
+    }
+
+    /// Whether [`Prepared::attempt`] has a body to give.
+    pub(super) fn is_at_hand(&self) -> bool {
+        match &self.body {
+            Held::Whole(..) | Held::Fresh(..) => true,
+            Held::Passed(capture) => lock(capture).whole().is_some(),
+        }
+    }
+
+    /// The caller's method.
+    pub(super) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Whether the method only reads (RFC 9110 section 9.2.1), so that sending it again does no harm.
+    pub(super) fn is_safe(&self) -> bool {
+        self.method.is_safe()
+    }
+
+    fn take_body(&mut self) -> Option<RequestBody> {
+        match &self.body {
+            Held::Whole(bytes, _) => Some(RequestBody::whole(bytes.clone())),
+            Held::Passed(capture) => {
+                let whole = lock(capture).whole()?;
+                self.headers.remove(TRANSFER_ENCODING);
+                self.body = Held::Whole(whole.clone(), None);
+                Some(RequestBody::whole(whole))
+            }
+            Held::Fresh(_, capture) => {
+                let passed = Held::Passed(capture.clone());
+                match std::mem::replace(&mut self.body, passed) {
+                    Held::Fresh(body, _) => Some(body),
+                    Held::Whole(..) | Held::Passed(_) => None,
+                }
+            }
+        }
+    }
+}
+
+/// The stamps of a surface: the same on every try.
+fn stamped(surface: &Surface, headers: &HeaderMap, id: Id) -> Vec<(HeaderName, HeaderValue)> {
+    surface
+        .stamps
+        .iter()
+        .map(|stamp| match stamp {
+            Stamp::Set(name, value) => (name.clone(), value.clone()),
+            Stamp::ZuoraTrackId => (TRACK_ID, track_id(headers.get(TRACK_ID), &id.to_string())),
+        })
+        .collect()
+}
+
+/// Reads a body of declared length that may be sent again; others stream, their beginning kept while there is
+/// memory for it.
+async fn hold(body: Incoming, buffers: &Buffers) -> Result<Held, Error> {
+    if body.is_end_stream() {
+        return Ok(Held::Whole(Bytes::new(), None));
+    }
+    let declared = body
+        .size_hint()
+        .exact()
+        .and_then(|length| usize::try_from(length).ok());
+    let wanted = declared.unwrap_or(buffers.replay_bytes);
+    let permit = (wanted <= buffers.replay_bytes)
+        .then(|| u32::try_from(wanted.div_ceil(BLOCK)).unwrap_or(u32::MAX))
+        .and_then(|blocks| buffers.memory.clone().try_acquire_many_owned(blocks).ok());
+    match (declared, permit) {
+        (Some(declared), Some(permit)) => {
+            read_whole(body, declared, permit, buffers.patience).await
+        }
+        (_, permit) => {
+            let room = if permit.is_some() {
+                buffers.replay_bytes
+            } else {
+                0
+            };
+            let capture = Arc::new(Mutex::new(Capture::new(room, permit)));
+            let body = RequestBody::stream(body, capture.clone(), buffers.patience);
+            Ok(Held::Fresh(body, capture))
+        }
+    }
+}
+
+async fn read_whole(
+    mut body: Incoming,
+    length: usize,
+    permit: OwnedSemaphorePermit,
+    patience: Duration,
+) -> Result<Held, Error> {
+    let mut whole = BytesMut::with_capacity(length);
+    loop {
+        let frame = tokio::time::timeout(patience, body.frame())
+            .await
+            .map_err(|_| Error::CallerBody)?;
+        match frame {
+            None => break,
+            Some(Err(_)) => return Err(Error::CallerBody),
+            Some(Ok(frame)) => {
+                let Ok(bytes) = frame.into_data() else {
+                    continue;
+                };
+                if whole.is_empty() && bytes.len() == length {
+                    return Ok(Held::Whole(bytes, Some(permit)));
+                }
+                whole.extend_from_slice(&bytes);
+            }
+        }
+    }
+    Ok(Held::Whole(whole.freeze(), Some(permit)))
+}
+
+fn lock(capture: &Mutex<Capture>) -> std::sync::MutexGuard<'_, Capture> {
+    capture.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The unit of [`Buffers::memory`].
+pub const BLOCK: usize = 1024;
+
+const TRACK_ID: HeaderName = HeaderName::from_static("zuora-track-id");

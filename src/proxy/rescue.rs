@@ -1,0 +1,131 @@
+//! Errors become answers, here only: problem JSON (RFC 9457) with `Proxy-Status` (RFC 9209), an id and a code.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
+use http::uri::Authority;
+use http::{HeaderName, HeaderValue, Request, Response};
+
+use super::body::ResponseBody;
+use super::error::Error;
+use super::finish::Finish;
+use super::route::Table;
+use crate::message::Rejection;
+use crate::message::origin::split_port;
+
+/// What the answer may say beyond its code: what the caller itself said.
+#[derive(Default)]
+pub(super) struct Hint {
+    host: Option<HeaderValue>,
+    authority: Option<Authority>,
+    origin: Option<HeaderValue>,
+}
+
+impl Hint {
+    /// Clones of what may be needed: each is a count.
+    pub(super) fn of<B>(request: &Request<B>) -> Self {
+        Self {
+            host: request.headers().get(HOST).cloned(),
+            authority: request.uri().authority().cloned(),
+            origin: request.headers().get(ORIGIN).cloned(),
+        }
+    }
+
+    fn host(&self) -> Option<&str> {
+        let host = self.authority.as_ref().map(Authority::as_str);
+        let host = host.or_else(|| self.host.as_ref()?.to_str().ok())?;
+        Some(split_port(host).map_or(host, |(name, _)| name)).filter(|name| quotable(name))
+    }
+
+    fn origin(&self) -> Option<&str> {
+        self.origin
+            .as_ref()?
+            .to_str()
+            .ok()
+            .filter(|origin| quotable(origin))
+    }
+}
+
+/// Whether a caller's text can stand in a line of TOML as it is.
+fn quotable(text: &str) -> bool {
+    text.len() < 200
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+}
+
+/// The answer to `error`. Logged once, here.
+pub(super) fn answer(
+    error: &Error,
+    mut finish: Finish,
+    hint: &Hint,
+    table: &Table,
+) -> Response<ResponseBody> {
+    let (code, status) = (error.code(), error.status());
+    log(error, &finish);
+    let problem = serde_json::json!({
+        "type": format!("urn:upauth:{}", code.id),
+        "title": code.title,
+        "status": status.as_u16(),
+        "code": code.id,
+        "detail": detail(error, hint, table),
+        "request_id": finish.id.to_string(),
+    });
+    let id = finish.id.to_string();
+    finish.status = status;
+    finish.code = Some(code);
+    let mut body = problem.to_string();
+    body.push('\n');
+    let mut response = Response::new(ResponseBody::own(Bytes::from(body), finish));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    let proxy_status = format!(
+        "upauth; error={}; details=\"{}\"",
+        error.proxy_status(),
+        code.id
+    );
+    if let Ok(value) = HeaderValue::from_str(&proxy_status) {
+        headers.insert(PROXY_STATUS, value);
+    }
+    if let Some(after) = error.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+    }
+    if let Some(Ok(allow)) = error.allow().map(HeaderValue::try_from) {
+        headers.insert(ALLOW, allow);
+    }
+    response
+}
+
+fn detail(error: &Error, hint: &Hint, table: &Table) -> String {
+    let said = match error {
+        Error::Rejected(Rejection::Malformed(what)) => Some(format!("{what}.")),
+        Error::Rejected(Rejection::WrongHost) => hint.host().map(|host| {
+            format!("This proxy does not answer to `{host}`. If it should: [access] hosts = [\"{host}\"]")
+        }),
+        Error::Rejected(Rejection::CrossSite) => hint.origin().map(|origin| {
+            format!("Pages of `{origin}` may not use this proxy. If they should: [access] origins = [\"{origin}\"]")
+        }),
+        Error::NoRoute => Some(format!("Paths begin with one of: {}", table.prefixes().join(", "))),
+        _ => None,
+    };
+    said.unwrap_or_else(|| format!("See `upauth explain {}`.", error.code().id))
+}
+
+fn log(error: &Error, finish: &Finish) {
+    let (code, upstream, id) = (error.code().id, &*finish.upstream, finish.id);
+    if error.status().is_server_error() {
+        tracing::warn!(%code, %upstream, %id, %error, "a request failed");
+    } else {
+        tracing::info!(%code, %upstream, %id, %error, "a request was refused");
+    }
+}
+
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");

@@ -1,0 +1,125 @@
+//! Which upstream a request is for: its listener, its host, or the beginning of its path.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::Method;
+
+use super::upstream::Upstream;
+use crate::message::{PathRule, Target};
+
+/// One way to an upstream.
+pub struct Entry {
+    /// Where it leads.
+    pub upstream: Arc<Upstream>,
+    /// The path prefix that is stripped: `/crm`, or nothing.
+    pub prefix: String,
+    /// What this way allows, beside what the upstream allows.
+    pub narrow: Option<Narrow>,
+}
+
+/// The limits of a `[route.NAME]`.
+#[derive(Clone, Debug, Default)]
+pub struct Narrow {
+    /// Allowed methods; empty: all.
+    pub methods: Vec<Method>,
+    /// Denied paths.
+    pub deny: Vec<PathRule>,
+    /// GET, HEAD and OPTIONS only.
+    pub read_only: bool,
+}
+
+/// All ways, looked up by listener, then host, then path. The cost does not grow with their number.
+#[derive(Default)]
+pub struct Table {
+    by_listener: HashMap<usize, Vec<Arc<Entry>>>,
+    by_host: HashMap<String, Vec<Arc<Entry>>>,
+    by_path: HashMap<String, Vec<Arc<Entry>>>,
+    fallback: Option<Arc<Entry>>,
+}
+
+/// A chosen way.
+pub struct Match<'a> {
+    /// The way.
+    pub entry: &'a Entry,
+    /// The target without the way's prefix.
+    pub target: Target,
+}
+
+impl Table {
+    /// Adds a way that a listener of its own leads to.
+    pub fn add_listener(&mut self, listener: usize, entry: Entry) {
+        insert(self.by_listener.entry(listener).or_default(), entry);
+    }
+
+    /// Adds a way that a host name of its own leads to.
+    pub fn add_host(&mut self, host: &str, entry: Entry) {
+        insert(
+            self.by_host.entry(host.to_ascii_lowercase()).or_default(),
+            entry,
+        );
+    }
+
+    /// Adds a way that the beginning of the path leads to.
+    pub fn add_path(&mut self, entry: Entry) {
+        insert(
+            self.by_path
+                .entry(first_segment(&entry.prefix).to_owned())
+                .or_default(),
+            entry,
+        );
+    }
+
+    /// What answers at `/` when nothing else matches.
+    pub fn set_fallback(&mut self, entry: Entry) {
+        self.fallback = Some(Arc::new(entry));
+    }
+
+    /// The way for a request: the first of listener, host, path, fallback that has one; the longest prefix wins.
+    /// A listener or host of its own leads nowhere else.
+    pub fn find(&self, listener: usize, host: Option<&str>, target: &Target) -> Option<Match<'_>> {
+        if let Some(own) = self.by_listener.get(&listener) {
+            return longest(own, target);
+        }
+        if let Some(own) = host.and_then(|host| self.by_host.get(host)) {
+            return longest(own, target);
+        }
+        self.by_path
+            .get(first_segment(target.path()))
+            .and_then(|ways| longest(ways, target))
+            .or_else(|| longest(self.fallback.as_slice(), target))
+    }
+
+    /// The names of the upstreams that a path leads to, for the answer to a caller who is lost.
+    pub fn prefixes(&self) -> Vec<&str> {
+        let mut prefixes: Vec<_> = self
+            .by_path
+            .values()
+            .flatten()
+            .map(|entry| entry.prefix.as_str())
+            .collect();
+        prefixes.sort_unstable();
+        prefixes
+    }
+}
+
+fn insert(ways: &mut Vec<Arc<Entry>>, entry: Entry) {
+    let at = ways.partition_point(|way| way.prefix.len() >= entry.prefix.len());
+    ways.insert(at, Arc::new(entry));
+}
+
+fn longest<'a>(ways: &'a [Arc<Entry>], target: &Target) -> Option<Match<'a>> {
+    ways.iter().find_map(|entry| {
+        let target = if entry.prefix.is_empty() {
+            target.clone()
+        } else {
+            target.strip_prefix(&entry.prefix)?
+        };
+        Some(Match { entry, target })
+    })
+}
+
+fn first_segment(path: &str) -> &str {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    path.split('/').next().unwrap_or("")
+}

@@ -1,0 +1,122 @@
+//! [`Upstream`]: what the proxy needs of one `[upstream.NAME]`, made once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method};
+use tokio::time::Instant;
+
+use super::error::Error;
+use super::route::Narrow;
+use crate::code;
+use crate::config::upstream::Policy;
+use crate::egress::Profile;
+use crate::message::{Readings, Target, forwarding};
+use crate::provider::{Denial, Provider, Surface};
+use crate::telemetry::UpstreamMetrics;
+use crate::token::{Handle, Issued, Unavailable};
+
+/// One upstream, as one worker sees it.
+pub struct Upstream {
+    /// NAME.
+    pub name: Arc<str>,
+    /// `X-Upauth-Upstream`.
+    pub label: HeaderValue,
+    /// What is particular to its provider.
+    pub provider: Arc<Provider>,
+    /// What callers may do.
+    pub policy: Policy,
+    /// Set on every request.
+    pub set_headers: Vec<(HeaderName, HeaderValue)>,
+    /// Taken off every request.
+    pub remove_headers: Vec<HeaderName>,
+    /// How long a request waits for a token.
+    pub token_wait: Duration,
+    /// To the head of the answer, then between reads.
+    pub response_timeout: Duration,
+    /// How its API is reached.
+    pub profile: Profile,
+    /// Its credential.
+    pub tokens: Handle,
+    /// Its counters on this worker.
+    pub metrics: Arc<UpstreamMetrics>,
+}
+
+impl Upstream {
+    /// Waits for a credential, counted as waiting.
+    pub(super) async fn obtain(&self, deadline: Instant) -> Result<Issued, Unavailable> {
+        let _waiting = Waiting::new(&self.metrics);
+        self.tokens.obtain(deadline).await
+    }
+
+    /// Whether a call may pass at all (`DESIGN.md` 3, path rules): `deny` beats `allow`, `allow` beats what the
+    /// provider denies.
+    pub(super) fn admit(
+        &self,
+        surface: &Surface,
+        narrow: Option<&Narrow>,
+        parts: &Parts,
+        target: &Target,
+        path: &Readings,
+    ) -> Result<(), Error> {
+        let (method, headers) = (&parts.method, &parts.headers);
+        let policy = &self.policy;
+        if policy.read_only || narrow.is_some_and(|narrow| narrow.read_only) {
+            let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+            if !reads || forwarding::method_override(method, target, headers) {
+                return Err(Error::Denied(&code::READ_ONLY));
+            }
+        }
+        let listed = |methods: &[Method]| methods.is_empty() || methods.contains(method);
+        let limited =
+            !policy.methods.is_empty() || narrow.is_some_and(|narrow| !narrow.methods.is_empty());
+        if limited && forwarding::method_override(method, target, headers) {
+            return Err(Error::Denied(&code::METHOD_OVERRIDE));
+        }
+        for methods in std::iter::once(&policy.methods).chain(narrow.map(|narrow| &narrow.methods))
+        {
+            if !listed(methods) {
+                return Err(Error::Method {
+                    allow: methods.clone(),
+                });
+            }
+        }
+        let mut deny = policy
+            .deny
+            .iter()
+            .chain(narrow.iter().flat_map(|narrow| &narrow.deny));
+        if deny.any(|rule| rule.matches_any(method, path)) {
+            return Err(Error::Denied(&code::PATH_DENIED));
+        }
+        let allowed = policy
+            .allow
+            .iter()
+            .any(|rule| rule.matches_all(method, path));
+        if !policy.allow.is_empty() && !allowed {
+            return Err(Error::Denied(&code::PATH_DENIED));
+        }
+        match surface.denied {
+            // What this version cannot carry stays shut even when it is allowed.
+            Some(Denial::NotBuilt(_)) => Err(Error::Denied(&code::SOAP)),
+            Some(Denial::Login) if !allowed => Err(Error::Denied(&code::LOGIN_CALL)),
+            Some(Denial::Login) | None => Ok(()),
+        }
+    }
+}
+
+/// A request that waits for a credential, until it is dropped.
+struct Waiting<'a>(&'a UpstreamMetrics);
+
+impl<'a> Waiting<'a> {
+    fn new(metrics: &'a UpstreamMetrics) -> Self {
+        metrics.waiter_came();
+        Self(metrics)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiter_went();
+    }
+}
