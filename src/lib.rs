@@ -28,8 +28,13 @@ pub mod config;
 pub mod provider;
 pub mod tls;
 
+pub mod egress;
+pub mod server;
 pub mod token;
 
 pub mod admin;
+pub mod proxy;
+
+pub mod app;
 
 pub mod emulator;
