@@ -23,6 +23,8 @@ use crate::secret::{Fingerprint, Fingerprinter};
 mod claims;
 #[cfg(test)]
 mod schedules;
+#[cfg(test)]
+mod threads;
 
 /// What is particular to one account's logins.
 #[derive(Clone, Copy, Debug)]

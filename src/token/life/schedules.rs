@@ -29,6 +29,8 @@ struct Model {
     asked: bool,
     /// No flight before this; `None`: not by time.
     not_before: Option<Duration>,
+    /// The last login was refused.
+    refused: bool,
     /// When logins brought a token.
     landed: Vec<Duration>,
 }
@@ -51,6 +53,7 @@ impl Model {
             waiters: 0,
             asked: false,
             not_before: Some(Duration::ZERO),
+            refused: false,
             landed: Vec::new(),
         }
     }
@@ -154,6 +157,7 @@ impl Model {
             }
             Err(_) => again,
         };
+        self.refused = matches!(landed, Err(LoginFailure::Refused { .. }));
         let failed = landed.is_err();
         let landed = match landed {
             Ok(credential) => Landed::Credential { credential, sent },
@@ -164,6 +168,8 @@ impl Model {
         self.asked |= !self.rejected.is_empty();
         self.step(Event::FlightEnded { landed, jitter });
         if failed && held.is_some() {
+            // Still used since its last renewal.
+            self.asked = true;
             let kept = self
                 .life
                 .view(self.now)
@@ -180,7 +186,9 @@ impl Model {
         };
         let token = Arc::new(token(self.chance.below(4), lifetime));
         let seen = (number(&token), lifetime, sent, self.now.mono);
-        self.landed.push(self.now.mono);
+        if matches!(lifetime, Lifetime::For(life) if self.now.since(sent) >= life) {
+            return Ok(token);
+        }
         // It becomes the next generation, or a renewal of the held one if it is the same token.
         self.issued.insert(self.life.generation + 1, seen);
         if let Some(held) = self.issued.get_mut(&self.life.generation)
@@ -191,16 +199,22 @@ impl Model {
         Ok(token)
     }
 
-    fn reject(&mut self, generation: u64) -> Option<Rejected> {
+    fn reject(&mut self, generation: u64) {
         let shown = self
             .life
             .view(self.now)
             .map(|(issued, _)| issued.generation);
         let flying = self.flight.is_some();
         self.asked = true;
-        let actions = self.step_rejection(generation);
-        let verdict = actions.verdict;
-        let seed = self.seed;
+        let actions = self.life.step(self.now, Event::Rejected { generation });
+        let (seed, verdict) = (self.seed, actions.verdict);
+        if verdict == Some(Rejected::Renewing) {
+            self.rejected.insert(generation);
+        }
+        if actions.fly {
+            self.flight_begins();
+        }
+        self.hold_to_its_word();
         match verdict {
             Some(Rejected::Settling) => {
                 let (.., landed) = self.issued[&generation];
@@ -215,19 +229,6 @@ impl Model {
             Some(Rejected::Renewing) => {}
             None => panic!("no verdict: {seed}"),
         }
-        verdict
-    }
-
-    fn step_rejection(&mut self, generation: u64) -> Actions {
-        let actions = self.life.step(self.now, Event::Rejected { generation });
-        if actions.verdict == Some(Rejected::Renewing) {
-            self.rejected.insert(generation);
-        }
-        if actions.fly {
-            self.flight_begins();
-        }
-        self.hold_to_its_word();
-        actions
     }
 
     fn wait(&mut self) {
@@ -274,7 +275,9 @@ impl Model {
             }
             12 => {
                 self.asked = true;
-                self.not_before = self.not_before.or(Some(self.now.mono));
+                if self.refused {
+                    self.not_before = Some(self.now.mono);
+                }
                 self.step(Event::SecretsChanged);
             }
             13 if self.chance.below(4) == 0 => {
@@ -302,9 +305,8 @@ fn whatever_the_schedule_an_upstream_that_rejects_everything_costs_five_then_two
     for seed in 0..2_000 {
         let mut model = Model::new(seed);
         while model.now.mono < seconds(4 * 3600) {
-            model.waiters = 1;
+            model.waiters += 1;
             model.step(Event::Wanted);
-            model.flight = model.flight.or(None);
             if let Some(sent) = model.flight.take() {
                 let number = match model.chance.below(3) {
                     0 => 1,
@@ -322,7 +324,7 @@ fn whatever_the_schedule_an_upstream_that_rejects_everything_costs_five_then_two
                     jitter: 0.5,
                 });
             }
-            model.life.waiters = 0;
+            model.leave();
             model.not_before = Some(Duration::ZERO);
             if model.life.generation > 0 {
                 model.reject(model.life.generation);

@@ -1,4 +1,5 @@
 //! The rules of a credential's life, one sentence each.
+//! Here: how it ages and what a rejection does; in `waiting`: when a login is tried.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +7,11 @@ use std::time::Duration;
 use super::{Actions, Event, Landed, Life};
 use crate::clock::Now;
 use crate::provider::{Lifetime, LoginFailure, Refused};
-use crate::token::issued::{Rejected, Unavailable};
+use crate::token::issued::Rejected;
 use crate::token::script::{number, refused, seconds, token, transient};
 use crate::token::status::State;
+
+mod waiting;
 
 /// A life and its clocks.
 struct Bench {
@@ -287,88 +290,4 @@ fn a_token_that_served_well_may_be_rejected_as_often_as_its_sessions_end() {
         assert!(bench.reject().fly, "{number}");
         bench.land(number, NO_EXPIRY);
     }
-}
-
-#[test]
-fn a_waiter_stays_if_the_next_try_comes_before_its_deadline_and_is_answered_at_once_otherwise() {
-    let mut bench = Bench::new();
-    bench.fly();
-    bench.fail(transient(Some(seconds(10))), None);
-    let mut answer = |deadline| bench.life.answer(bench.now, seconds(deadline));
-    assert_eq!(answer(11).map(|_| ()), None);
-    let text = "overloaded".to_owned();
-    let retry_after = seconds(10);
-    let expected = Unavailable::Transient { text, retry_after };
-    assert_eq!(answer(10).unwrap().unwrap_err(), expected);
-}
-
-#[test]
-fn no_login_is_tried_again_while_nobody_wants_one() {
-    let mut bench = Bench::new();
-    bench.fly();
-    bench.fail(transient(None), None);
-    assert_eq!(bench.life.next_wake(bench.now), None);
-    assert!(!bench.pass(seconds(100_000)).fly);
-    assert!(bench.step(Event::Wanted).fly);
-}
-
-#[test]
-fn a_refusal_is_tried_again_only_when_it_says_and_secrets_are_looked_at_every_ten_seconds() {
-    let mut bench = Bench::new();
-    bench.fly();
-    bench.fail(refused(Refused::Password), Some(seconds(1800)));
-    let mut looks = 0;
-    for _ in 0..1799 {
-        bench.pass(seconds(1));
-        let actions = bench.step(Event::Wanted);
-        bench.step(Event::Left);
-        assert!(!actions.fly);
-        looks += usize::from(actions.look_at_secrets);
-    }
-    assert_eq!(looks, 180);
-    bench.pass(seconds(1));
-    assert!(bench.step(Event::Wanted).fly);
-}
-
-#[test]
-fn a_token_for_a_strange_host_is_not_asked_for_again_for_half_an_hour() {
-    let mut bench = Bench::new();
-    bench.fly();
-    let host = "evil.example".to_owned();
-    bench.fail(LoginFailure::TargetRefused { host }, None);
-    bench.pass(seconds(1799));
-    let actions = bench.step(Event::Wanted);
-    assert!(!actions.fly && !actions.look_at_secrets);
-    assert!(bench.pass(seconds(1)).fly);
-}
-
-#[test]
-fn tokens_that_live_for_a_moment_do_not_make_every_request_log_in() {
-    for millis in [0, 1, 1000, 4000, 7000] {
-        let mut bench = Bench::new();
-        let mut logins = 0;
-        bench.step(Event::Wanted);
-        for _ in 0..6000 {
-            if matches!(bench.life.renewing, super::Renewing::InFlight { .. }) {
-                bench.land(logins, Lifetime::For(Duration::from_millis(millis)));
-                logins += 1;
-            }
-            bench.step(Event::Used);
-            bench.pass(Duration::from_millis(100));
-        }
-        assert!(logins <= 121, "{millis}: {logins} in ten minutes");
-    }
-}
-
-#[test]
-fn an_operator_gets_a_new_login_whatever_was_refused() {
-    let mut bench = Bench::new();
-    bench.fly();
-    bench.fail(refused(Refused::Policy), None);
-    assert!(bench.step(Event::OperatorRetry).fly);
-    bench.land(1, HOUR);
-    assert!(bench.step(Event::OperatorRetry).fly);
-    bench.fail(transient(None), None);
-    assert_eq!(bench.held(), Some(1));
-    assert!(bench.life.outcome(bench.now).unwrap().is_err());
 }
