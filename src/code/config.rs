@@ -2,13 +2,94 @@
 
 use super::Code;
 
-/// Every code of this file, in order.
-pub(super) const CONFIG: &[&Code] = &[&SYNTAX];
+macro_rules! codes {
+    ($($name:ident $id:literal $title:literal $explain:literal)*) => {
+        /// Every code of this file, in order.
+        pub(super) const CONFIG: &[&Code] = &[$(&$name),*];
+        $(
+            #[doc = $title]
+            pub const $name: Code = Code { id: $id, title: $title, explain: $explain };
+        )*
+    };
+}
 
-/// The file is not TOML.
-pub const SYNTAX: Code = Code {
-    id: "UA-0101",
-    title: "the file is not valid TOML",
-    explain: "The configuration could not be parsed. The line and column name the place; the most \
-              common causes are a missing quotation mark, a key given twice, and a value without quotation marks.",
-};
+codes! {
+    SYNTAX "UA-0101" "the file is not valid TOML"
+        "The configuration could not be parsed. The line and column name the place; the most common causes are a missing \
+         quotation mark, a key given twice, and a value without quotation marks."
+    UNREADABLE "UA-0102" "the configuration file cannot be read"
+        "The file does not exist, may not be read, or is not UTF-8. Without --config, proxy.toml in the current folder is read."
+    UNKNOWN_KEY "UA-0103" "the key does not exist"
+        "Unknown keys are errors, because a misspelled key would otherwise be ignored in silence. proxy.toml, as shipped, names every key."
+    NOT_IN_THIS_VERSION "UA-0104" "this is not in this version"
+        "The key, value, provider or grant is planned, but this version does not do it yet. A key is accepted only when what it does \
+         is built, so that nothing you rely on is ignored in silence. Remove it, or use a version that has it."
+    WRONG_TYPE "UA-0105" "the value has the wrong type"
+        "The key expects another kind of TOML value: text in quotation marks, true or false, a number, a list in [ ], or a table in { }."
+    MISSING_KEY "UA-0106" "a required key is missing"
+        "What a section cannot do without depends on its provider and grant. The problem names the key and an example of its value."
+    UNKNOWN_PROVIDER "UA-0107" "there is no provider with this name"
+        "provider says which API the upstream is. This version has salesforce, zilliant and zuora."
+    BAD_VALUE "UA-0108" "the value is not one of those allowed"
+        "The key takes one of a few words, or a text of a certain form. The problem names them."
+    BAD_NAME "UA-0109" "the name cannot be used"
+        "Names of upstreams and routes consist of 1 to 40 lower-case letters, digits and hyphens: they become part of paths, host names \
+         and metrics."
+    SHADOWING_NAME "UA-0110" "the name would hide a path of the API"
+        "An upstream answers at /NAME/... An upstream whose name is also the first part of an API's paths (services, id, v1, oauth ...) \
+         would catch calls that mean the API. Choose another name."
+    UNKNOWN_UPSTREAM "UA-0111" "there is no upstream with this name"
+        "A route or [server] default names an upstream that has no [upstream.NAME] section."
+    TWO_REFERENCES "UA-0112" "the value refers to two places"
+        "A value comes from one place: { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", ...] }. Remove all but one."
+    MISSING_ENV "UA-0113" "an environment variable is not set"
+        "A value refers to an environment variable, by { env = \"NAME\" } or ${NAME}, that the process does not have. Set it, or give a \
+         default: ${NAME:-default}. To write ${ itself, double the dollar sign: $${."
+    BAD_REFERENCE "UA-0114" "the reference cannot be understood"
+        "Inside text, ${NAME} and ${NAME:-default} stand for environment variables, and $${ for ${ itself. Instead of text, a value may be \
+         { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", \"ARGUMENT\"] }. Files, such as certificates, are always { file = \"PATH\" }."
+    UNREADABLE_REFERENCE "UA-0115" "what a reference points to cannot be read"
+        "A file is missing or empty, or a program failed, took longer than 10 s or printed nothing. `upauth check` reports this as a problem; \
+         `upauth run` starts all the same, shows the upstream as unavailable and tries again."
+    NOT_AN_ORIGIN "UA-0116" "the value is not an origin"
+        "An origin is scheme, host and port, such as https://acme.my.salesforce.com. It has no path, query or user name: the provider knows \
+         its token path, and callers bring the path of the API."
+    HTTPS_REQUIRED "UA-0117" "https is required here"
+        "Tokens and secrets would cross the network in plain text. http is accepted for loopback addresses and for hosts that the \
+         upstream names in plain_http."
+    LOGIN_HOST "UA-0118" "client_credentials does not work on this login host"
+        "Salesforce serves the client credentials flow on the org's own My Domain host only, never on login.salesforce.com or \
+         test.salesforce.com. Write login_url = \"https://YOUR-DOMAIN.my.salesforce.com\" (Setup, My Domain)."
+    BAD_LISTEN "UA-0119" "the listener's address cannot be used"
+        "A listener is ADDRESS:PORT, where ADDRESS is an IP address (IPv6 in brackets) or localhost, which stands for 127.0.0.1 and [::1]. \
+         Other host names are not resolved: what they mean may change. Port 0 takes a free port."
+    NOT_LOOPBACK "UA-0120" "a listener that others can reach needs an explicit word"
+        "Whoever reaches the proxy acts with the upstream's credential. Listen on localhost; or, if something else keeps strangers away \
+         (a firewall, a network policy, an authenticating proxy in front), say so by [access] open = true. For probes and metrics alone, \
+         use [admin] health_listen, which may be anywhere."
+    SAME_ADDRESS "UA-0121" "two listeners want the same address"
+        "Each listener needs a port of its own. 0.0.0.0 and [::] cover all addresses of their family."
+    BAD_DURATION "UA-0122" "the value is not a usable duration"
+        "A duration is text with a unit, such as \"500ms\", \"30s\", \"5m\" or \"2h\", of at most 24 h. Zero is accepted only where the \
+         documentation says what it means."
+    BAD_NUMBER "UA-0123" "the number is out of range"
+        "Sizes are bytes or text such as \"64KiB\", \"1MiB\", \"1GiB\"; counts are whole numbers. The problem names the range."
+    BAD_HOST "UA-0124" "the value is not a host name"
+        "A host is a name or address without scheme, port or path; instance_hosts also takes host:port and *.suffix."
+    BAD_RULE "UA-0125" "the path rule cannot be understood"
+        "A rule is [METHOD ]/segment/*/**, where * stands for one segment and ** for any rest. There are no regular expressions."
+    BAD_METHOD "UA-0126" "the method cannot be used"
+        "Methods are written in capitals. TRACE and CONNECT are never forwarded."
+    BAD_HEADER "UA-0127" "the header cannot be set or removed here"
+        "set_headers and remove_headers are for fields of the API. Host, fields that frame a message or belong to one connection, and \
+         fields that carry a credential are the proxy's own business."
+    DOES_NOT_APPLY "UA-0128" "the key does not apply here"
+        "The key exists, but not for this provider or grant; it would be ignored. Remove it, or choose the grant it belongs to."
+    NO_UPSTREAM "UA-0129" "there is no upstream"
+        "A proxy without an upstream serves nothing. Add an [upstream.NAME] section with provider, login_url and credentials."
+    SAME_PLACE "UA-0130" "two upstreams or routes want the same place"
+        "A request could not be assigned: two of them have the same host name, or two routes have the same path on the same host."
+    PLAIN_SECRET "UA-0131" "a secret is written in the file"
+        "Configuration files are copied, committed and shown around. Write { env = \"NAME\" }, { file = \"PATH\" } or \
+         { command = [\"PROGRAM\", \"ARGUMENT\"] } instead. This is a warning; it is not given where the token endpoint is on this machine."
+}

@@ -1,9 +1,16 @@
 //! What the operator decided: `proxy.toml`, read into values that cannot be wrong.
+//!
+//! One file per section and per provider. Each has the typed values with their defaults, and reads them out of a
+//! [`section::Section`]; what is wrong becomes a [`Problem`], all of them at once. Nothing here opens a socket, asks a
+//! token endpoint or reads the secrets behind `{ file }` and `{ command }`, except [`Checked::check_references`].
 
 pub mod access;
 pub mod admin;
+pub mod listen;
+pub mod load;
 pub mod log;
 pub mod outbound;
+pub mod problem;
 pub mod route;
 pub mod salesforce;
 pub mod server;
@@ -11,10 +18,23 @@ pub mod upstream;
 pub mod zilliant;
 pub mod zuora;
 
+mod credential;
+mod header;
+mod mask;
+mod names;
+mod nearest;
+mod origin;
+mod reading;
+mod reference;
+mod section;
+mod value;
+
 pub use self::access::Access;
 pub use self::admin::Admin;
+pub use self::load::Checked;
 pub use self::log::Log;
 pub use self::outbound::Leg;
+pub use self::problem::{Problem, Problems};
 pub use self::route::Route;
 pub use self::server::Server;
 pub use self::upstream::{Provider, Upstream};
@@ -35,3 +55,9 @@ pub struct Config {
     /// `[route.NAME]`, in the order of the file.
     pub routes: Vec<Route>,
 }
+
+/// The shipped `proxy.toml`: every key with its default, and what `demo` runs.
+pub const SHIPPED: &str = include_str!("../../proxy.toml");
+
+#[cfg(test)]
+mod tests;

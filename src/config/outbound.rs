@@ -3,6 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use toml::de::DeValue;
+
+use super::reading::Reading;
+use super::section::{Item, Leftover, Section};
+use super::value::Zero;
+
 /// One leg: to the token endpoint (`[upstream.NAME.token]`) or to the API (`[upstream.NAME.api]`),
 /// with what `[outbound]` and the upstream say already merged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,3 +18,68 @@ pub struct Leg {
     /// Time for name resolution, TCP and TLS together. Default 5 s.
     pub connect_timeout: Duration,
 }
+
+impl Leg {
+    /// `[outbound]`.
+    pub(super) fn read(mut table: Section<'_>, reading: &mut Reading<'_>) -> Self {
+        let default = Self {
+            ca: Vec::new(),
+            connect_timeout: CONNECT_TIMEOUT,
+        };
+        let leg = default.narrowed(&mut table, reading);
+        table.finish(
+            Leftover {
+                later: LATER,
+                ..Leftover::default()
+            },
+            reading,
+        );
+        leg
+    }
+
+    /// The same with what `table`, an upstream, says instead.
+    pub(super) fn narrowed(&self, table: &mut Section<'_>, reading: &mut Reading<'_>) -> Self {
+        let ca = table
+            .take("ca", reading)
+            .and_then(|item| authorities(item, reading));
+        Self {
+            ca: ca.unwrap_or_else(|| self.ca.clone()),
+            connect_timeout: table.duration(
+                "connect_timeout",
+                self.connect_timeout,
+                Zero::Refused,
+                reading,
+            ),
+        }
+    }
+
+    /// The same with what `[upstream.NAME.token]` or `[upstream.NAME.api]` says instead.
+    pub(super) fn of_section(&self, mut table: Section<'_>, reading: &mut Reading<'_>) -> Self {
+        let leg = self.narrowed(&mut table, reading);
+        table.finish(
+            Leftover {
+                later: LATER,
+                ..Leftover::default()
+            },
+            reading,
+        );
+        leg
+    }
+}
+
+/// `{ file = "PATH" }`, or a list of them.
+fn authorities(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Vec<PathBuf>> {
+    let DeValue::Array(items) = item.value else {
+        return Some(vec![item.file(reading)?]);
+    };
+    let items = items.into_iter().map(|each| Item {
+        key: item.key.clone(),
+        key_span: item.key_span.clone(),
+        span: each.span(),
+        value: each.into_inner(),
+    });
+    Some(items.filter_map(|item| item.file(reading)).collect())
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const LATER: &[&str] = &["proxy"];

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use super::credential::{self, Credentials, SESSION_TIMEOUT};
+use super::reading::Reading;
+use super::section::Section;
+use super::value::Zero;
+use crate::code;
 use crate::message::{HostRule, Origin};
 use crate::secret::Source;
 
@@ -52,4 +57,113 @@ pub enum Header {
     Bearer,
     /// `Authorization: OAuth TOKEN`.
     OAuth,
+}
+
+#[derive(Clone, Copy, Default)]
+enum GrantName {
+    #[default]
+    ClientCredentials,
+    Password,
+}
+
+impl Salesforce {
+    pub(super) fn read(
+        table: &mut Section<'_>,
+        plain_http: &[String],
+        reading: &mut Reading<'_>,
+    ) -> Option<Self> {
+        let place = table.span_of("login_url");
+        let login_url = credential::required_origin(table, "login_url", plain_http, reading);
+        let mut credentials = Credentials::new(table, login_url.as_ref());
+        let client_id = credentials.required("client_id", reading);
+        let client_secret = credentials.required("client_secret", reading);
+        let before = reading.problems.len();
+        let grants = [
+            ("client_credentials", GrantName::ClientCredentials),
+            ("password", GrantName::Password),
+        ];
+        let grant = credentials
+            .table
+            .word("grant", &grants, credential::LATER_GRANTS, reading);
+        let grant = match grant {
+            // Which of the keys belong to a grant that is not known cannot be said.
+            _ if reading.problems.len() > before => {
+                credentials.table.pass_over(credential::USER);
+                None
+            }
+            GrantName::Password => User::read(&mut credentials, reading).map(Grant::Password),
+            GrantName::ClientCredentials => {
+                credentials.refuse(credential::USER, "grant = \"client_credentials\"", reading);
+                Some(Grant::ClientCredentials)
+            }
+        };
+        if let (Some(Grant::ClientCredentials), Some(login_url)) = (&grant, &login_url)
+            && matches!(
+                login_url.host(),
+                "login.salesforce.com" | "test.salesforce.com"
+            )
+        {
+            let message = format!("client_credentials does not work on {}", login_url.host());
+            reading.problem(&code::LOGIN_HOST, place, message).help(
+                "use the org's own host: login_url = \"https://YOUR-DOMAIN.my.salesforce.com\"",
+            );
+        }
+        let header = header(table, reading);
+        let instance_hosts = instance_hosts(table, reading);
+        let session_timeout =
+            table.duration("session_timeout", SESSION_TIMEOUT, Zero::Refused, reading);
+        Some(Self {
+            login_url: login_url?,
+            client_id: client_id?,
+            client_secret: client_secret?,
+            grant: grant?,
+            header,
+            instance_hosts,
+            session_timeout,
+        })
+    }
+}
+
+impl User {
+    pub(super) fn read(
+        credentials: &mut Credentials<'_, '_>,
+        reading: &mut Reading<'_>,
+    ) -> Option<Self> {
+        let username = credentials.required("username", reading);
+        let password = credentials.required("password", reading);
+        let security_token = credentials.optional("security_token", reading);
+        Some(Self {
+            username: username?,
+            password: password?,
+            security_token,
+        })
+    }
+}
+
+fn header(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Header {
+    use toml::de::DeValue;
+    const KEY: &str = "header";
+    if table.is(KEY, |value| {
+        matches!(value, DeValue::Table(_) | DeValue::Array(_))
+    }) {
+        let span = table.span_of(KEY);
+        table.take(KEY, reading);
+        reading
+            .not_in_this_version(span, "a `header` of your own")
+            .help("this version has: bearer, oauth");
+        return Header::default();
+    }
+    let headers = [("bearer", Header::Bearer), ("oauth", Header::OAuth)];
+    table.word(KEY, &headers, &["oauth-base64"], reading)
+}
+
+fn instance_hosts(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<Vec<HostRule>> {
+    let given = table.has("instance_hosts");
+    let remedy = (
+        &code::BAD_HOST,
+        "\"host\", \"host:port\" or \"*.suffix\", without a scheme",
+    );
+    let rules = table.parsed("instance_hosts", str::parse, remedy, reading);
+    // An empty list is what the documentation shows for the default.
+    (given && !rules.is_empty()).then_some(rules)
 }

@@ -4,6 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use toml::de::DeValue;
+
+use super::listen;
+use super::origin;
+use super::reading::Reading;
+use super::section::{Item, Leftover, Section};
+use super::value::Zero;
+use crate::code;
 use crate::message::Origin;
 
 /// `[server]`.
@@ -76,3 +84,172 @@ pub struct Limits {
     /// All such buffers together. Default 256 MiB.
     pub buffer_bytes: usize,
 }
+
+impl Server {
+    pub(super) fn read(mut table: Section<'_>, reading: &mut Reading<'_>) -> Self {
+        let server = Self {
+            listen: listen_or_default(&mut table, reading),
+            default: table.text("default", reading).map(|text| text.text),
+            public_url: origin::optional(&mut table, "public_url", reading),
+            state: state(&mut table, reading),
+            workers: workers(table.number("workers", 0, 0..=256, reading)),
+            tls: ListenTls::read(&mut table, reading),
+            drain_delay: table.duration("drain_delay", Duration::ZERO, Zero::Allowed, reading),
+            drain_timeout: table.duration("drain_timeout", DRAIN_TIMEOUT, Zero::Allowed, reading),
+            limits: Limits::read(table.section("limits", reading), reading),
+        };
+        table.finish(Leftover::default(), reading);
+        server
+    }
+}
+
+impl ListenTls {
+    /// `tls` of a section.
+    pub(super) fn read(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Self {
+        let tls = table.take("tls", reading);
+        let tls = tls.and_then(|item| Self::of(item, reading));
+        tls.unwrap_or_default()
+    }
+
+    fn of(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Self> {
+        const REMEDY: &str =
+            "\"off\", \"auto\", or { cert = { file = \"PATH\" }, key = { file = \"PATH\" } }";
+        match &item.value {
+            DeValue::String(_) => {
+                let text = item.text(reading)?;
+                match text.text.as_str() {
+                    "" | "off" => Some(Self::Off),
+                    "auto" => Some(Self::Auto),
+                    _ => {
+                        let message = format!("unknown tls `{}`", text.text);
+                        reading
+                            .problem(&code::BAD_VALUE, text.span, message)
+                            .help(REMEDY);
+                        None
+                    }
+                }
+            }
+            DeValue::Table(_) => {
+                let mut files = item.into_section(reading)?;
+                let span = files.span.clone();
+                let mut file = |key, reading: &mut Reading<'_>| {
+                    let item = files.take(key, reading)?;
+                    let place = item.span.clone();
+                    let path = item.file(reading)?;
+                    Some((path, place))
+                };
+                let before = reading.problems.len();
+                let (cert, key) = (file("cert", reading), file("key", reading));
+                files.finish(
+                    Leftover {
+                        later: &["client_ca"],
+                        ..Leftover::default()
+                    },
+                    reading,
+                );
+                match (cert, key) {
+                    (Some((cert, _)), Some((key, _))) => Some(Self::Files { cert, key }),
+                    _ if reading.problems.len() > before => None,
+                    _ => {
+                        let message = "`tls` needs both `cert` and `key`";
+                        reading
+                            .problem(&code::MISSING_KEY, span, message)
+                            .help(REMEDY);
+                        None
+                    }
+                }
+            }
+            _ => {
+                item.wrong_type("text or a table", REMEDY, reading);
+                None
+            }
+        }
+    }
+}
+
+impl Limits {
+    fn read(mut table: Section<'_>, reading: &mut Reading<'_>) -> Self {
+        let span = table.span.clone();
+        let limits = Self {
+            // The HTTP library cannot do with less than 8 KiB.
+            header_bytes: table.number("header_bytes", 64 * KIB, 8 * KIB..=16 * MIB, reading),
+            header_fields: table.number("header_fields", 100, 1..=10_000, reading),
+            header_timeout: table.duration(
+                "header_timeout",
+                HEADER_TIMEOUT,
+                Zero::Refused,
+                reading,
+            ),
+            idle_timeout: table.duration("idle_timeout", IDLE_TIMEOUT, Zero::Refused, reading),
+            connections: table.number("connections", 10_000, 1..=1_000_000, reading),
+            requests_in_flight: table.number("requests_in_flight", 4096, 1..=1_000_000, reading),
+            replay_bytes: table.number("replay_bytes", 64 * KIB, 0..=64 * MIB, reading),
+            buffer_bytes: table.number("buffer_bytes", 256 * MIB, 0..=1024 * 1024 * MIB, reading),
+        };
+        table.finish(
+            Leftover {
+                later: &["soap_bytes"],
+                ..Leftover::default()
+            },
+            reading,
+        );
+        if limits.buffer_bytes < limits.replay_bytes {
+            reading
+                .problem(
+                    &code::BAD_NUMBER,
+                    span,
+                    "`buffer_bytes` is smaller than `replay_bytes`",
+                )
+                .help(
+                    "buffer_bytes is for all buffers together: make it several times replay_bytes",
+                );
+        }
+        limits
+    }
+}
+
+fn listen_or_default(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<Listen> {
+    let given = table.has("listen");
+    let listens = table.listen("listen", false, reading);
+    if let Some(listens) = listens.filter(|listens| !listens.is_empty()) {
+        return listens;
+    }
+    let default: Vec<Listen> = DEFAULT_LISTEN.parse().into_iter().collect();
+    if !given {
+        for each in &default {
+            listen::note(each, 0..0, false, reading);
+        }
+    }
+    default
+}
+
+/// The default depends on the environment, as the XDG base directory specification and systemd have it.
+fn state(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<PathBuf> {
+    if let Some(text) = table.text("state", reading) {
+        return Some(reading.path(&text.text));
+    }
+    let env = |name: &str| reading.env(name).filter(|value| !value.is_empty());
+    // systemd separates several directories by colons.
+    let systemd = env("STATE_DIRECTORY");
+    let systemd = systemd.and_then(|paths| paths.split(':').next().map(PathBuf::from));
+    let xdg = || {
+        let base = PathBuf::from(env("XDG_STATE_HOME")?);
+        base.is_absolute().then(|| base.join("upauth"))
+    };
+    let home = || Some(PathBuf::from(env("HOME")?).join(".local/state/upauth"));
+    systemd.or_else(xdg).or_else(home)
+}
+
+fn workers(given: usize) -> usize {
+    match given {
+        0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)),
+        given => given,
+    }
+}
+
+const DEFAULT_LISTEN: &str = "localhost:7717";
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;

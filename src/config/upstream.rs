@@ -4,11 +4,17 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 
+use super::access::host;
+use super::header;
 use super::outbound::Leg;
+use super::reading::Reading;
 use super::salesforce::Salesforce;
+use super::section::{Leftover, Section};
 use super::server::{Listen, ListenTls};
+use super::value::{Zero, wrong_word};
 use super::zilliant::Zilliant;
 use super::zuora::Zuora;
+use crate::code::{self, Code};
 use crate::message::PathRule;
 
 /// `[upstream.NAME]`.
@@ -69,3 +75,215 @@ pub struct Policy {
     /// If given, all that may pass; also opens calls that the provider denies by default.
     pub allow: Vec<PathRule>,
 }
+
+impl Upstream {
+    /// `[upstream.NAME]`; `None` if something it cannot do without is missing or wrong.
+    pub(super) fn read(
+        name: &str,
+        mut table: Section<'_>,
+        outbound: &Leg,
+        reading: &mut Reading<'_>,
+    ) -> Option<Self> {
+        let plain_http = table.parsed("plain_http", host, HOSTS, reading);
+        let mut leftover = LEFTOVER;
+        let provider = Provider::read(&mut table, &plain_http, &mut leftover, reading);
+        let leg = outbound.narrowed(&mut table, reading);
+        let upstream = Self {
+            listen: table.listen("listen", false, reading).unwrap_or_default(),
+            tls: ListenTls::read(&mut table, reading),
+            host: own_host(&mut table, reading),
+            policy: Policy::read(&mut table, reading),
+            set_headers: header::set(&mut table, reading),
+            remove_headers: header::removed(&mut table, reading),
+            plain_http,
+            token_wait: table.duration("token_wait", TOKEN_WAIT, Zero::Allowed, reading),
+            token_timeout: table.duration("token_timeout", TOKEN_TIMEOUT, Zero::Refused, reading),
+            response_timeout: table.duration(
+                "response_timeout",
+                RESPONSE_TIMEOUT,
+                Zero::Allowed,
+                reading,
+            ),
+            connections: table.number("connections", CONNECTIONS, 1..=65_535, reading),
+            token: leg.of_section(table.section("token", reading), reading),
+            api: leg.of_section(table.section("api", reading), reading),
+            name: name.to_owned(),
+            // Last, so that all other keys were looked at.
+            provider: match provider {
+                Some(provider) => provider,
+                None => {
+                    table.finish(leftover, reading);
+                    return None;
+                }
+            },
+        };
+        table.finish(leftover, reading);
+        Some(upstream)
+    }
+}
+
+impl Provider {
+    fn read(
+        table: &mut Section<'_>,
+        plain_http: &[String],
+        leftover: &mut Leftover,
+        reading: &mut Reading<'_>,
+    ) -> Option<Self> {
+        let span = table.span.clone();
+        let Some(item) = table.take("provider", reading) else {
+            let message = format!("[{}] lacks `provider`", table.name);
+            let help = format!("add provider = \"...\": one of {}", PROVIDERS.join(", "));
+            reading
+                .problem(&code::MISSING_KEY, span, message)
+                .help(help);
+            table.pass_over(PROVIDER_KEYS);
+            return None;
+        };
+        let provider = item.text(reading);
+        match provider.as_ref().map(|text| text.text.as_str()) {
+            Some("salesforce") => {
+                leftover.whose = "salesforce upstreams";
+                return Salesforce::read(table, plain_http, reading).map(Self::Salesforce);
+            }
+            Some("zilliant") => {
+                leftover.whose = "zilliant upstreams";
+                return Zilliant::read(table, plain_http, reading).map(Self::Zilliant);
+            }
+            Some("zuora") => {
+                leftover.whose = "zuora upstreams";
+                return Zuora::read(table, plain_http, reading).map(Self::Zuora);
+            }
+            _ => {}
+        }
+        // What keys such an upstream needs cannot be said.
+        table.pass_over(PROVIDER_KEYS);
+        let text = provider?;
+        if LATER_PROVIDERS.contains(&text.text.as_str()) {
+            let what = format!("the provider `{}`", text.text);
+            let help = format!("this version has: {}", PROVIDERS.join(", "));
+            reading.not_in_this_version(text.span, &what).help(help);
+            table.pass_over(LATER);
+        } else {
+            wrong_word(
+                "provider",
+                &text,
+                PROVIDERS,
+                &code::UNKNOWN_PROVIDER,
+                reading,
+            );
+        }
+        None
+    }
+}
+
+impl Policy {
+    fn read(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Self {
+        Self {
+            read_only: table.flag("read_only", reading),
+            methods: methods(table, reading),
+            deny: table.parsed("deny", str::parse, RULES, reading),
+            allow: table.parsed("allow", str::parse, RULES, reading),
+        }
+    }
+}
+
+/// `methods` of an upstream or route.
+pub(super) fn methods(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<Method> {
+    let remedy = (
+        &code::BAD_METHOD,
+        "methods in capitals: [\"GET\", \"POST\"]; TRACE and CONNECT are never forwarded",
+    );
+    table.parsed("methods", method, remedy, reading)
+}
+
+/// `host` of an upstream or route.
+pub(super) fn own_host(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    let text = table.text("host", reading)?;
+    match host(&text.text) {
+        Ok(host) => Some(host),
+        Err(why) => {
+            let (code, help) = HOSTS;
+            let message = format!("`{}` {why}", text.text);
+            reading.problem(code, text.span, message).help(help);
+            None
+        }
+    }
+}
+
+fn method(text: &str) -> Result<Method, &'static str> {
+    let capitals = !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
+    match Method::from_bytes(text.as_bytes()) {
+        Ok(Method::TRACE | Method::CONNECT) => Err("is never forwarded"),
+        Ok(method) if capitals => Ok(method),
+        _ => Err("is not a method"),
+    }
+}
+
+const HOSTS: (&Code, &str) = (
+    &code::BAD_HOST,
+    "a host name without scheme and port: \"api.example.com\"",
+);
+/// How a path rule is written.
+pub(super) const RULES: (&Code, &str) = (
+    &code::BAD_RULE,
+    "[METHOD ]/segment/*/**: \"/services/data/**\", \"DELETE /services/**\"",
+);
+const TOKEN_WAIT: Duration = Duration::from_secs(20);
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
+const CONNECTIONS: usize = 256;
+
+const PROVIDERS: &[&str] = &["salesforce", "zilliant", "zuora"];
+const LATER_PROVIDERS: &[&str] = &["marketing-cloud", "marketing-cloud-legacy", "oauth2"];
+
+const LEFTOVER: Leftover = Leftover {
+    later: LATER,
+    elsewhere: PROVIDER_KEYS,
+    whose: "this upstream",
+};
+
+/// Keys that only some providers have.
+const PROVIDER_KEYS: &[&str] = &[
+    "login_url",
+    "api_url",
+    "client_id",
+    "client_secret",
+    "grant",
+    "username",
+    "password",
+    "security_token",
+    "header",
+    "instance_hosts",
+    "session_timeout",
+    "entity_ids",
+    "org_ids",
+];
+
+const LATER: &[&str] = &[
+    "environment",
+    "private_key",
+    "audience",
+    "scope",
+    "refresh_token",
+    "command",
+    "account_id",
+    "offline",
+    "legacy_token",
+    "soap_url",
+    "local_login",
+    "errors",
+    "warm",
+    "rotates",
+    "http2",
+    "expect_org",
+    "outbound",
+    "proxy",
+    "token_url",
+    "encode",
+    "client_auth",
+    "request",
+    "token_headers",
+    "fields",
+    "success",
+    "dead_session",
+];

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use super::credential::{self, Credentials, SESSION_TIMEOUT};
+use super::reading::Reading;
 use super::salesforce::User;
+use super::section::Section;
+use super::value::Zero;
 use crate::message::Origin;
 use crate::secret::Source;
 
@@ -21,4 +25,30 @@ pub struct Zilliant {
     pub user: User,
     /// How long a session lives unused. Default 2 h.
     pub session_timeout: Duration,
+}
+
+impl Zilliant {
+    pub(super) fn read(
+        table: &mut Section<'_>,
+        plain_http: &[String],
+        reading: &mut Reading<'_>,
+    ) -> Option<Self> {
+        let login_url = credential::required_origin(table, "login_url", plain_http, reading);
+        let api_url = credential::required_origin(table, "api_url", plain_http, reading);
+        credential::only_grant(table, "password", reading);
+        let mut credentials = Credentials::new(table, login_url.as_ref());
+        let client_id = credentials.required("client_id", reading);
+        let client_secret = credentials.required("client_secret", reading);
+        let user = User::read(&mut credentials, reading);
+        let session_timeout =
+            table.duration("session_timeout", SESSION_TIMEOUT, Zero::Refused, reading);
+        Some(Self {
+            login_url: login_url?,
+            api_url: api_url?,
+            client_id: client_id?,
+            client_secret: client_secret?,
+            user: user?,
+            session_timeout,
+        })
+    }
 }

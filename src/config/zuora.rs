@@ -1,5 +1,10 @@
 //! `provider = "zuora"`.
 
+use super::credential::{self, Credentials};
+use super::origin;
+use super::reading::Reading;
+use super::section::Section;
+use crate::code;
 use crate::message::Origin;
 use crate::secret::Source;
 
@@ -18,4 +23,53 @@ pub struct Zuora {
     pub entity_ids: Vec<String>,
     /// `Zuora-Org-Ids`; if given, it replaces the caller's.
     pub org_ids: Vec<String>,
+}
+
+impl Zuora {
+    pub(super) fn read(
+        table: &mut Section<'_>,
+        plain_http: &[String],
+        reading: &mut Reading<'_>,
+    ) -> Option<Self> {
+        credential::only_grant(table, "client_credentials", reading);
+        let given = table.has("login_url") || table.has("api_url");
+        let before = reading.problems.len();
+        let api_url = origin::target(table, "api_url", plain_http, reading);
+        let login_url = match given {
+            true => origin::target(table, "login_url", plain_http, reading),
+            false => credential::required_origin(table, "login_url", plain_http, reading),
+        };
+        let sound = reading.problems.len() == before;
+        // Either may be given alone.
+        let login_url = login_url.or(api_url.clone());
+        if sound && given && login_url.is_none() {
+            credential::lacks(table, "login_url", reading);
+        }
+        let mut credentials = Credentials::new(table, login_url.as_ref());
+        let client_id = credentials.required("client_id", reading);
+        let client_secret = credentials.required("client_secret", reading);
+        let remedy = (
+            &code::BAD_VALUE,
+            "ids without commas, spaces or line breaks: [\"ID\", \"ID\"]",
+        );
+        let entity_ids = table.parsed("entity_ids", id, remedy, reading);
+        let org_ids = table.parsed("org_ids", id, remedy, reading);
+        let login_url = login_url?;
+        Some(Self {
+            api_url: api_url.unwrap_or_else(|| login_url.clone()),
+            login_url,
+            client_id: client_id?,
+            client_secret: client_secret?,
+            entity_ids,
+            org_ids,
+        })
+    }
+}
+
+/// An id travels in a header, where a comma separates several.
+fn id(text: &str) -> Result<String, &'static str> {
+    match !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && b != b',') {
+        true => Ok(text.to_owned()),
+        false => Err("is not an id"),
+    }
 }

@@ -1,0 +1,141 @@
+//! The keys of credentials: where they come from, and which belong to a grant.
+
+use std::time::Duration;
+
+use super::origin;
+use super::reading::Reading;
+use super::reference::{Value, value};
+use super::section::Section;
+use crate::code;
+use crate::message::Origin;
+use crate::secret::Source;
+
+/// The credentials of an upstream while they are read.
+pub(super) struct Credentials<'a, 'i> {
+    pub(super) table: &'a mut Section<'i>,
+    /// Whether the token endpoint is on this machine, where a plain secret does no harm.
+    local: bool,
+}
+
+impl<'a, 'i> Credentials<'a, 'i> {
+    pub(super) fn new(table: &'a mut Section<'i>, login_url: Option<&Origin>) -> Self {
+        // Without a usable login_url there are other problems; no need for warnings too.
+        let local = login_url.is_none_or(Origin::is_loopback);
+        Self { table, local }
+    }
+
+    pub(super) fn required(
+        &mut self,
+        key: &'static str,
+        reading: &mut Reading<'_>,
+    ) -> Option<Source> {
+        if !self.table.has(key) {
+            lacks(self.table, key, reading);
+        }
+        self.read(key, false, reading)
+    }
+
+    pub(super) fn optional(
+        &mut self,
+        key: &'static str,
+        reading: &mut Reading<'_>,
+    ) -> Option<Source> {
+        self.read(key, true, reading)
+    }
+
+    /// The keys are there, but would be ignored.
+    pub(super) fn refuse(&mut self, keys: &[&'static str], whose: &str, reading: &mut Reading<'_>) {
+        for key in keys {
+            let Some(item) = self.table.take(key, reading) else {
+                continue;
+            };
+            let message = format!("`{key}` does not apply to {whose}");
+            reading
+                .problem(&code::DOES_NOT_APPLY, item.key_span, message)
+                .help("remove it, or write grant = \"password\"");
+        }
+    }
+
+    fn read(
+        &mut self,
+        key: &'static str,
+        may_be_empty: bool,
+        reading: &mut Reading<'_>,
+    ) -> Option<Source> {
+        let item = self.table.take(key, reading)?;
+        match item.text_or_reference(reading)? {
+            Value::Later(source, _) => Some(source),
+            Value::Text(text) if text.text.is_empty() => {
+                if !may_be_empty {
+                    let message = format!("`{key}` is empty");
+                    reading
+                        .problem(&code::BAD_VALUE, text.span, message)
+                        .help(format!("{key} = {}", example(key)));
+                }
+                None
+            }
+            Value::Text(text) => {
+                if text.plain && !self.local && SECRETS.contains(&key) {
+                    reading
+                        .problem(
+                            &code::PLAIN_SECRET,
+                            text.span.clone(),
+                            format!("`{key}` is written in the file"),
+                        )
+                        .help(format!("{key} = {}", example(key)))
+                        .warning();
+                }
+                Some(value(text))
+            }
+        }
+    }
+}
+
+/// An origin that a credential is sent to, and that the upstream cannot do without.
+pub(super) fn required_origin(
+    table: &mut Section<'_>,
+    key: &'static str,
+    plain_http: &[String],
+    reading: &mut Reading<'_>,
+) -> Option<Origin> {
+    let before = reading.problems.len();
+    let origin = origin::target(table, key, plain_http, reading);
+    if origin.is_none() && reading.problems.len() == before {
+        lacks(table, key, reading);
+    }
+    origin
+}
+
+/// `grant` of a provider that has one grant.
+pub(super) fn only_grant(table: &mut Section<'_>, only: &'static str, reading: &mut Reading<'_>) {
+    table.word("grant", &[(only, ())], LATER_GRANTS, reading);
+}
+
+/// Notes that the section lacks a required key.
+pub(super) fn lacks(table: &Section<'_>, key: &str, reading: &mut Reading<'_>) {
+    let message = format!("[{}] lacks `{key}`", table.name);
+    reading
+        .problem(&code::MISSING_KEY, table.span.clone(), message)
+        .help(format!("add {key} = {}", example(key)));
+}
+
+fn example(key: &str) -> &'static str {
+    match key {
+        "login_url" => {
+            "\"https://YOUR-DOMAIN.my.salesforce.com\" (for zuora \"https://rest.zuora.com\")"
+        }
+        "api_url" => "\"https://HOST\", the address of the API",
+        "client_id" => "\"...\", or { env = \"CLIENT_ID\" }",
+        "username" => "\"...\", or { env = \"USERNAME\" }",
+        _ => "{ env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", \"ARGUMENT\"] }",
+    }
+}
+
+/// The keys of the password grant.
+pub(super) const USER: &[&str] = &["username", "password", "security_token"];
+/// Grants that are planned.
+pub(super) const LATER_GRANTS: &[&str] = &["jwt_bearer", "refresh_token", "command"];
+/// How long a Salesforce session lives unused, unless the org says otherwise.
+pub(super) const SESSION_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
+
+const SECRETS: &[&str] = &["client_secret", "password", "security_token"];

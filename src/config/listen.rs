@@ -1,0 +1,175 @@
+//! [`Listen`]: the address of a listener, and what may not be said about several of them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::Range;
+use std::str::FromStr;
+
+use super::Config;
+use super::reading::{Door, Reading};
+use super::section::Section;
+use super::server::Listen;
+use crate::code;
+
+/// Why a text is not the address of a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ListenError {
+    /// No port, or one that is not a number up to 65535.
+    #[error("has no port, or one that is not a number from 0 to 65535")]
+    Port,
+    /// Neither an IP address nor `localhost`.
+    #[error("does not begin with an IP address or localhost")]
+    Host,
+    /// A unix socket.
+    #[error("is a unix socket, which is not in this version")]
+    Unix,
+    /// Others could reach it, and nothing says that they may.
+    #[error("can be reached by others; [access] open = true says that this is meant")]
+    NotLoopback,
+    /// Another listener has it.
+    #[error("is also the address of another listener")]
+    Taken,
+}
+
+impl Listen {
+    /// Whether only this machine can connect.
+    pub fn is_loopback(&self) -> bool {
+        self.addrs
+            .iter()
+            .all(|addr| addr.ip().to_canonical().is_loopback())
+    }
+
+    fn clashes(&self, other: &Self) -> bool {
+        let same = |a: &SocketAddr, b: &SocketAddr| {
+            let covers = a.ip() == b.ip()
+                || (a.is_ipv4() == b.is_ipv4()
+                    && (a.ip().is_unspecified() || b.ip().is_unspecified()));
+            covers && a.port() == b.port() && a.port() != 0
+        };
+        self.addrs
+            .iter()
+            .any(|a| other.addrs.iter().any(|b| same(a, b)))
+    }
+}
+
+impl FromStr for Listen {
+    type Err = ListenError;
+
+    fn from_str(text: &str) -> Result<Self, ListenError> {
+        if text.starts_with("unix:") {
+            return Err(ListenError::Unix);
+        }
+        let (host, port) = text.rsplit_once(':').ok_or(ListenError::Port)?;
+        if host.is_empty() || (host.contains(':') && !host.ends_with(']')) {
+            return Err(ListenError::Host);
+        }
+        if !port.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(ListenError::Port);
+        }
+        let port = port.parse().map_err(|_| ListenError::Port)?;
+        let host = host.to_ascii_lowercase();
+        let ips: Vec<IpAddr> = match host.as_str() {
+            "localhost" => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            host => {
+                let v6 = host
+                    .strip_prefix('[')
+                    .and_then(|host| host.strip_suffix(']'));
+                let ip = match v6 {
+                    Some(v6) => v6.parse::<Ipv6Addr>().map(IpAddr::from),
+                    None => host.parse::<Ipv4Addr>().map(IpAddr::from),
+                };
+                vec![ip.map_err(|_| ListenError::Host)?]
+            }
+        };
+        let addrs = ips
+            .into_iter()
+            .map(|ip| SocketAddr::new(ip, port))
+            .collect();
+        Ok(Self { host, addrs })
+    }
+}
+
+impl Config {
+    /// Listens on `text` instead of `[server] listen`, for `--listen`; the rules for listeners hold for it too.
+    pub fn listen_on(&mut self, text: &str) -> Result<(), ListenError> {
+        let listen: Listen = text.parse()?;
+        if !listen.is_loopback() && !self.access.open {
+            return Err(ListenError::NotLoopback);
+        }
+        let admin = [&self.admin.listen, &self.admin.health_listen];
+        let upstreams = self.upstreams.iter().flat_map(|upstream| &upstream.listen);
+        let routes = self.routes.iter().flat_map(|route| &route.listen);
+        let mut others = upstreams.chain(routes).chain(admin.into_iter().flatten());
+        if others.any(|other| other.clashes(&listen)) {
+            return Err(ListenError::Taken);
+        }
+        self.server.listen = vec![listen];
+        Ok(())
+    }
+}
+
+impl Section<'_> {
+    /// `listen` and the like: an address, or a list of them. `None` if the key is absent.
+    pub(super) fn listen(
+        &mut self,
+        key: &'static str,
+        open: bool,
+        reading: &mut Reading<'_>,
+    ) -> Option<Vec<Listen>> {
+        let texts = self.take(key, reading)?.text_or_texts(reading)?;
+        let mut listens = Vec::new();
+        for text in texts {
+            match text.text.parse::<Listen>() {
+                Ok(listen) => {
+                    note(&listen, text.span, open, reading);
+                    listens.push(listen);
+                }
+                Err(ListenError::Unix) => {
+                    reading
+                        .not_in_this_version(text.span, "a unix socket as listener")
+                        .help("listen on a loopback address: \"localhost:7717\"");
+                }
+                Err(why) => {
+                    let message = format!("`{}` {why}", text.text);
+                    reading.problem(&code::BAD_LISTEN, text.span, message).help(
+                        "write ADDRESS:PORT with an IP address or localhost: \"localhost:7717\", \"0.0.0.0:7717\", \"[::1]:7717\"",
+                    );
+                }
+            }
+        }
+        Some(listens)
+    }
+}
+
+/// Notes a listener, so that all can be looked at together.
+pub(super) fn note(listen: &Listen, span: Range<usize>, open: bool, reading: &mut Reading<'_>) {
+    let listen = listen.clone();
+    reading.doors.push(Door { listen, span, open });
+}
+
+/// What must hold for all listeners: strangers only by an explicit word, and an address for each.
+pub(super) fn check(open: bool, reading: &mut Reading<'_>) {
+    let mut doors = std::mem::take(&mut reading.doors);
+    // Defaults have no place in the file; they come first, so that the one that was written is the problem.
+    doors.sort_by_key(|door| door.span.start);
+    for (at, door) in doors.iter().enumerate() {
+        if !open && !door.open && !door.listen.is_loopback() {
+            reading
+                .problem(&code::NOT_LOOPBACK, door.span.clone(), "others can reach this listener and would act with the upstream's credential")
+                .label("not a loopback address")
+                .help("listen on localhost, or say [access] open = true if something else keeps strangers away; probes and metrics alone: [admin] health_listen");
+        }
+        if doors
+            .iter()
+            .take(at)
+            .any(|other| other.listen.clashes(&door.listen))
+        {
+            reading
+                .problem(
+                    &code::SAME_ADDRESS,
+                    door.span.clone(),
+                    "another listener has this address already",
+                )
+                .help("give each listener a port of its own");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! [`Mask`]: a configuration as it may be quoted in a problem, with its secrets taken out.
+//!
+//! It works on the bare text, because it must also hold where the text is not TOML. It rather hides too
+//! much than too little; references (`{ env = "NAME" }`, `"${NAME}"`) stay: they help and are no secrets.
+
+mod scan;
+
+use std::ops::Range;
+
+use self::scan::Scan;
+
+/// The masked text, and which bytes of the original are hidden in it.
+pub(super) struct Mask {
+    text: String,
+    hidden: Vec<Hidden>,
+}
+
+struct Hidden {
+    range: Range<usize>,
+    /// Bytes in the masked text.
+    shown: usize,
+}
+
+impl Mask {
+    pub(super) fn of(text: &str) -> Self {
+        let scan = Scan::new(text);
+        let mut ranges = scan.secrets();
+        ranges.sort_by_key(|range| range.start);
+        let mut masked = String::with_capacity(text.len());
+        let mut hidden = Vec::new();
+        let mut done = 0;
+        for range in ranges {
+            if range.is_empty() || range.start < done {
+                continue;
+            }
+            masked.push_str(scan.slice(done..range.start));
+            // Line breaks stay, so that the lines after it keep their numbers.
+            let breaks = scan.slice(range.clone()).matches('\n').count();
+            masked.push_str(STARS);
+            masked.push_str(&"\n".repeat(breaks));
+            done = range.end;
+            let shown = STARS.len() + breaks;
+            hidden.push(Hidden { range, shown });
+        }
+        masked.push_str(scan.slice(done..text.len()));
+        Self {
+            text: masked,
+            hidden,
+        }
+    }
+
+    /// The text that may be shown.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where `span` of the original is in the masked text.
+    pub(super) fn span(&self, span: &Range<usize>) -> Range<usize> {
+        let start = self.moved(span.start, false).min(self.text.len());
+        let end = self.moved(span.end, true).min(self.text.len());
+        start..end.max(start)
+    }
+
+    fn moved(&self, offset: usize, to_end: bool) -> usize {
+        let (mut original, mut masked) = (0, 0);
+        for Hidden { range, shown } in &self.hidden {
+            if offset <= range.start {
+                break;
+            }
+            masked += range.start - original;
+            if offset < range.end {
+                return masked + if to_end { *shown } else { 0 };
+            }
+            masked += shown;
+            original = range.end;
+        }
+        masked + (offset - original)
+    }
+}
+
+const STARS: &str = "********";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(rows: &[(&str, &str)]) {
+        for (text, expected) in rows {
+            assert_eq!(Mask::of(text).text(), *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_hidden_and_references_stay() {
+        let rows = [
+            (
+                "client_secret = \"hunter2\" # x",
+                "client_secret = \"********\" # x",
+            ),
+            ("client_secret='hunter2'", "client_secret='********'"),
+            (
+                "\"client_secret\" = \"hunter2\"",
+                "\"client_secret\" = \"********\"",
+            ),
+            ("clientsecrt = \"hunter2\"", "clientsecrt = \"********\""),
+            ("pasword = \"hun\\\"ter2\"", "pasword = \"********\""),
+            ("password = \"hunter2", "password = \"********"),
+            ("password = hunter2", "password = ********"),
+            ("password \"hunter2\"", "password \"********\""),
+            ("password: hunter2\nnext", "password: ********\nnext"),
+            ("password hunter2", "password ********"),
+            (
+                "password = \"\"\"a\nb\"\"\"\nc = 1",
+                "password = \"\"\"********\n\"\"\"\nc = 1",
+            ),
+            (
+                "a = { password = \"x\", b = \"y\" }",
+                "a = { password = \"********\", b = \"y\" }",
+            ),
+            (
+                "x.client_secret.value = \"x\"",
+                "x.client_secret.value = \"********\"",
+            ),
+            (
+                "client_secret.env = \"NAME\"",
+                "client_secret.env = \"NAME\"",
+            ),
+            (
+                "client_secret = { env = \"NAME\" }",
+                "client_secret = { env = \"NAME\" }",
+            ),
+            (
+                "client_secret = { file = 'a', value = 'x' }",
+                "client_secret = { file = 'a', value = '********' }",
+            ),
+            (
+                "password = { command = [\"op\", \"x\"] }",
+                "password = { command = [\"********\", \"********\"] }",
+            ),
+        ];
+        check(&rows);
+    }
+
+    #[test]
+    fn headers_urls_and_other_words_are_told_apart() {
+        let rows = [
+            (
+                "[a.client_secret]\nvalue = \"x\"\n[b]\nc = \"d\"",
+                "[a.client_secret]\nvalue = \"********\"\n[b]\nc = \"d\"",
+            ),
+            (
+                "client_id = \"${CLIENT_ID}\"",
+                "client_id = \"${CLIENT_ID}\"",
+            ),
+            (
+                "client_id = \"${CLIENT_ID:-abc}\"",
+                "client_id = \"********\"",
+            ),
+            (
+                "login_url = \"https://u:p@host/x\"",
+                "login_url = \"https://********@host/x\"",
+            ),
+            (
+                "set = { Authorization = \"Bearer x\" }",
+                "set = { Authorization = \"********\" }",
+            ),
+            (
+                "grant = \"password\"\nx = \"y\"",
+                "grant = \"password\"\nx = \"y\"",
+            ),
+            ("deny = [\"/password/**\"]", "deny = [\"/password/**\"]"),
+            (
+                "token_wait = \"3x\"\nsession_timeout = \"1\"",
+                "token_wait = \"3x\"\nsession_timeout = \"1\"",
+            ),
+            ("password = \"\"\"open\nend", "password = \"\"\"********\n"),
+        ];
+        check(&rows);
+    }
+
+    #[test]
+    fn places_move_with_the_text() {
+        let mask = Mask::of("a = { password = \"xy\", b = 1 }");
+        let b = "a = { password = \"xy\", b".len() - 1;
+        let span = mask.span(&(b..b + 1));
+        assert_eq!(mask.text().get(span), Some("b"));
+        let value = "a = { password = ".len();
+        assert_eq!(
+            mask.text().get(mask.span(&(value..value + 4))),
+            Some("\"********\"")
+        );
+        assert_eq!(
+            mask.text().get(mask.span(&(value + 2..value + 3))),
+            Some("********")
+        );
+    }
+}

@@ -1,0 +1,249 @@
+//! [`Scan`]: finds the secrets in the bare text of a configuration.
+
+use std::ops::Range;
+
+use crate::config::nearest::distance;
+
+/// Walks over the bytes of a text. Every byte it stops at is ASCII, so every range is on character boundaries.
+#[derive(Clone, Copy)]
+pub(super) struct Scan<'a> {
+    text: &'a str,
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text }
+    }
+
+    /// What must not be shown, in no order.
+    pub(super) fn secrets(self) -> Vec<Range<usize>> {
+        let mut hidden = Vec::new();
+        let mut at = 0;
+        while let Some(word) = self.next_word(at) {
+            at = word.end;
+            if is_secret_key(self.slice(word.clone())) {
+                at = self.hide_value_of(&word, &mut hidden);
+            }
+        }
+        self.hide_user_information(&mut hidden);
+        hidden
+    }
+
+    /// Hides the value that follows the key at `word`; gives the place to go on from.
+    fn hide_value_of(self, word: &Range<usize>, hidden: &mut Vec<Range<usize>>) -> usize {
+        let mut at = self.skip_quote(word.end);
+        while self.byte(self.skip_blanks(at)) == Some(b'.') {
+            let dot = self.skip_blanks(at);
+            let next = self.skip_quote(self.skip_blanks(dot + 1));
+            let end = self.end_of_word(next);
+            if is_reference_key(self.slice(next..end)) {
+                return end;
+            }
+            at = self.skip_quote(end);
+            if at <= dot + 1 {
+                break;
+            }
+        }
+        let value = self.skip_blanks(at);
+        let line_start = self.text.get(..word.start).unwrap_or_default();
+        let line_start = line_start.rsplit('\n').next().unwrap_or_default().trim();
+        match self.byte(value) {
+            Some(b']') if line_start.starts_with('[') => {
+                self.hide_strings(value..self.next_header(value), hidden)
+            }
+            Some(b'=' | b':') => self.hide_value(self.skip_blanks(value + 1), hidden),
+            Some(b'"' | b'\'') if value > word.end => self.hide_value(value, hidden),
+            Some(_) if value > at && line_start.is_empty() => self.hide_value(value, hidden),
+            _ => at,
+        }
+    }
+
+    fn hide_value(self, at: usize, hidden: &mut Vec<Range<usize>>) -> usize {
+        match self.byte(at) {
+            Some(b'"' | b'\'') => {
+                let (content, end) = self.string(at);
+                if !is_reference(self.slice(content.clone())) {
+                    hidden.push(content);
+                }
+                end
+            }
+            Some(b'{' | b'[') => self.hide_strings(at..self.end_of_brackets(at), hidden),
+            _ => {
+                let end = self.end_of_line(at);
+                hidden.push(at..end);
+                end
+            }
+        }
+    }
+
+    /// Hides every string within `range` but those that say where a value comes from.
+    fn hide_strings(self, range: Range<usize>, hidden: &mut Vec<Range<usize>>) -> usize {
+        let mut at = range.start;
+        while at < range.end {
+            if !matches!(self.byte(at), Some(b'"' | b'\'')) {
+                at += 1;
+                continue;
+            }
+            let (content, end) = self.string(at);
+            let before = self.slice(range.start..at).trim_end();
+            let key = before.strip_suffix('=').unwrap_or_default().trim_end();
+            let key = key.rsplit(|c: char| !c.is_ascii_alphanumeric()).next();
+            if !key.is_some_and(is_reference_key) {
+                hidden.push(content);
+            }
+            at = end;
+        }
+        at.max(range.end)
+    }
+
+    /// User names and passwords in URLs: `://user:password@`.
+    fn hide_user_information(self, hidden: &mut Vec<Range<usize>>) {
+        for (at, slashes) in self.text.match_indices("://") {
+            let start = at + slashes.len();
+            let rest = self.text.get(start..).unwrap_or_default();
+            let end = rest.find(['/', '"', '\'', '\n', ' ']).unwrap_or(rest.len());
+            let authority = rest.get(..end).unwrap_or_default();
+            if let Some(length) = authority.rfind('@') {
+                hidden.push(start..start + length);
+            }
+        }
+    }
+
+    /// The content of the string that begins at `at`, and where the string ends. One that is not closed ends with its
+    /// line, or with the text if it may have several lines.
+    fn string(self, at: usize) -> (Range<usize>, usize) {
+        let rest = self.slice(at..self.text.len());
+        for quotes in ["\"\"\"", "'''"] {
+            if rest.starts_with(quotes) {
+                let start = at + 3;
+                let length = self.slice(start..self.text.len()).find(quotes);
+                let end = length.map_or(self.text.len(), |length| start + length);
+                return (start..end, (end + 3).min(self.text.len()));
+            }
+        }
+        let quote = self.byte(at);
+        let mut end = at + 1;
+        while let Some(byte) = self.byte(end) {
+            match byte {
+                b'\n' => return (at + 1..end, end),
+                b'\\' if quote == Some(b'"') && self.byte(end + 1) != Some(b'\n') => end += 2,
+                byte if Some(byte) == quote => return (at + 1..end, end + 1),
+                _ => end += 1,
+            }
+        }
+        (at + 1..self.text.len(), self.text.len())
+    }
+
+    fn end_of_brackets(self, at: usize) -> usize {
+        let limit = self.next_header(at);
+        let mut depth = 0_usize;
+        let mut at = at;
+        while at < limit {
+            match self.byte(at) {
+                Some(b'"' | b'\'') => at = self.string(at).1,
+                Some(byte) => {
+                    at += 1;
+                    match byte {
+                        b'{' | b'[' => depth += 1,
+                        b'}' | b']' => depth = depth.saturating_sub(1),
+                        _ => continue,
+                    }
+                    if depth == 0 {
+                        return at;
+                    }
+                }
+                None => break,
+            }
+        }
+        limit
+    }
+
+    fn next_header(self, at: usize) -> usize {
+        let rest = self.slice(at..self.text.len());
+        rest.find("\n[").map_or(self.text.len(), |found| at + found)
+    }
+
+    fn end_of_line(self, at: usize) -> usize {
+        let rest = self.slice(at..self.text.len());
+        rest.find('\n').map_or(self.text.len(), |found| at + found)
+    }
+
+    fn next_word(self, mut at: usize) -> Option<Range<usize>> {
+        while !is_word(self.byte(at)?) {
+            at += 1;
+        }
+        Some(at..self.end_of_word(at))
+    }
+
+    fn end_of_word(self, mut at: usize) -> usize {
+        while self.byte(at).is_some_and(is_word) {
+            at += 1;
+        }
+        at
+    }
+
+    fn skip_quote(self, at: usize) -> usize {
+        at + usize::from(matches!(self.byte(at), Some(b'"' | b'\'')))
+    }
+
+    fn skip_blanks(self, mut at: usize) -> usize {
+        while matches!(self.byte(at), Some(b' ' | b'\t')) {
+            at += 1;
+        }
+        at
+    }
+
+    fn byte(self, at: usize) -> Option<u8> {
+        self.text.as_bytes().get(at).copied()
+    }
+
+    pub(super) fn slice(self, range: Range<usize>) -> &'a str {
+        self.text.get(range).unwrap_or_default()
+    }
+}
+
+/// Whether the values of this key are hidden: the secrets, what looks like them, and header fields that carry one.
+fn is_secret_key(word: &str) -> bool {
+    let word = word.to_ascii_lowercase().replace('-', "_");
+    let token = word.contains("token") && word != "token" && !word.starts_with("token_");
+    token
+        || PARTS.iter().any(|part| word.contains(part))
+        || KEYS.iter().any(|key| distance(&word, key) <= 2)
+}
+
+fn is_reference_key(word: &str) -> bool {
+    matches!(word, "env" | "file")
+}
+
+/// Exactly one `${NAME}`.
+fn is_reference(content: &str) -> bool {
+    let name = content
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'));
+    name.is_some_and(|name| !name.is_empty() && name.bytes().all(is_word))
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+const KEYS: &[&str] = &[
+    "client_id",
+    "client_secret",
+    "password",
+    "security_token",
+    "refresh_token",
+    "private_key",
+];
+
+const PARTS: &[&str] = &[
+    "secret",
+    "passw",
+    "pwd",
+    "authorization",
+    "cookie",
+    "api_key",
+    "apikey",
+    "private_key",
+    "sfdc_session",
+];

@@ -1,0 +1,71 @@
+//! Keys whose value is an origin, and where plain http is refused.
+
+use super::reading::Reading;
+use super::reference::Text;
+use super::section::Section;
+use crate::code;
+use crate::message::Origin;
+use crate::message::origin::{OriginError, Scheme};
+
+/// An origin that is not needed; absent or empty is `None`.
+pub(super) fn optional(
+    table: &mut Section<'_>,
+    key: &'static str,
+    reading: &mut Reading<'_>,
+) -> Option<Origin> {
+    let text = table.text(key, reading)?;
+    parse(key, &text, reading)
+}
+
+/// An origin to which tokens or secrets are sent: https, or loopback, or named in `plain_http`.
+pub(super) fn target(
+    table: &mut Section<'_>,
+    key: &'static str,
+    plain_http: &[String],
+    reading: &mut Reading<'_>,
+) -> Option<Origin> {
+    let text = table.text(key, reading)?;
+    let origin = parse(key, &text, reading)?;
+    let host = origin.host();
+    if origin.scheme() == Scheme::Http
+        && !origin.is_loopback()
+        && !plain_http.iter().any(|plain| plain == host)
+    {
+        let message = format!("`{key}` must be https");
+        let help =
+            format!("write https://{host}; if this network is safe: plain_http = [\"{host}\"]");
+        reading
+            .problem(&code::HTTPS_REQUIRED, text.span, message)
+            .help(help);
+        return None;
+    }
+    Some(origin)
+}
+
+fn parse(key: &str, text: &Text, reading: &mut Reading<'_>) -> Option<Origin> {
+    let why = match text.text.parse() {
+        Ok(origin) => return Some(origin),
+        Err(why) => why,
+    };
+    let split = Origin::split_url(&text.text);
+    let help = match (why, split) {
+        (OriginError::Path, Some((origin, _))) if key == "login_url" => {
+            format!("write {key} = \"{origin}\"; the provider knows its token path")
+        }
+        (OriginError::Path, Some((origin, _))) => {
+            format!("write {key} = \"{origin}\"; the path comes with each call")
+        }
+        (OriginError::Scheme, _) if format!("https://{}", text.text).parse::<Origin>().is_ok() => {
+            format!("write {key} = \"https://{}\"", text.text)
+        }
+        _ => format!("scheme, host and port only: {key} = \"https://acme.my.salesforce.com\""),
+    };
+    reading
+        .problem(
+            &code::NOT_AN_ORIGIN,
+            text.span.clone(),
+            format!("`{key}` {why}"),
+        )
+        .help(help);
+    None
+}

@@ -1,0 +1,218 @@
+//! [`Section`]: a table of the file whose keys are taken out one by one; what is left at the end is a problem.
+//!
+//! The tables are not decoded by serde: it ends at the first problem of a table, and all are wanted at once.
+
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::nearest::nearest;
+use super::reading::Reading;
+use crate::code;
+
+/// A table: `[server]`, `[upstream.crm]`, `{ cert = ..., key = ... }`.
+pub(super) struct Section<'i> {
+    /// As in the header; empty for the whole file.
+    pub(super) name: String,
+    /// The same with `NAME` for the operator's own names, as `proxy.toml` documents it.
+    kind: String,
+    pub(super) span: Range<usize>,
+    /// In the order of the file.
+    items: Vec<Item<'i>>,
+    asked: Vec<&'static str>,
+}
+
+/// A key and its value.
+pub(super) struct Item<'i> {
+    pub(super) key: String,
+    pub(super) key_span: Range<usize>,
+    pub(super) span: Range<usize>,
+    pub(super) value: DeValue<'i>,
+}
+
+/// Keys of a section that are not simply unknown.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Leftover {
+    /// Planned, not built.
+    pub(super) later: &'static [&'static str],
+    /// Built, but not for this provider or grant.
+    pub(super) elsewhere: &'static [&'static str],
+    /// What the section is, in words: "zuora upstreams".
+    pub(super) whose: &'static str,
+}
+
+impl<'i> Section<'i> {
+    pub(super) fn new(name: &str, kind: &str, span: Range<usize>, table: DeTable<'i>) -> Self {
+        let mut items: Vec<_> = table
+            .into_iter()
+            .map(|(key, value)| Item {
+                key_span: key.span(),
+                key: key.into_inner().into_owned(),
+                span: value.span(),
+                value: value.into_inner(),
+            })
+            .collect();
+        items.sort_by_key(|item| item.key_span.start);
+        Self {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            span,
+            items,
+            asked: Vec::new(),
+        }
+    }
+
+    /// Takes the key out, if it is there.
+    pub(super) fn take(
+        &mut self,
+        key: &'static str,
+        reading: &mut Reading<'_>,
+    ) -> Option<Item<'i>> {
+        self.asked.push(key);
+        reading.accepted.insert(join(&self.kind, key));
+        let at = self.items.iter().position(|item| item.key == key)?;
+        Some(self.items.remove(at))
+    }
+
+    /// Takes the section `key` out; an absent one is empty.
+    pub(super) fn section(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Self {
+        let item = self.take(key, reading);
+        reading.accepted.remove(&join(&self.kind, key));
+        let (name, kind) = (join(&self.name, key), join(&self.kind, key));
+        let table = item.and_then(|item| {
+            let span = item.span.clone();
+            Some((span, item.table(reading)?))
+        });
+        let (span, table) = table.unwrap_or((self.span.clone(), DeTable::new()));
+        Self::new(&name, &kind, span, table)
+    }
+
+    /// Takes the sections of `[key.NAME]` out, each with the place of its name.
+    pub(super) fn sections(
+        &mut self,
+        key: &'static str,
+        reading: &mut Reading<'_>,
+    ) -> Vec<(String, Range<usize>, Self)> {
+        let all = self.section(key, reading);
+        let kind = format!("{key}.NAME");
+        let sections = all.items.into_iter().filter_map(|item| {
+            let name = join(key, &item.key);
+            let (own_name, name_span, span) =
+                (item.key.clone(), item.key_span.clone(), item.span.clone());
+            let table = item.table(reading)?;
+            Some((own_name, name_span, Self::new(&name, &kind, span, table)))
+        });
+        sections.collect()
+    }
+
+    /// Whether the key is still there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.items.iter().any(|item| item.key == key)
+    }
+
+    /// Whether the key is there with a value that `test` accepts.
+    pub(super) fn is(&self, key: &str, test: impl Fn(&DeValue<'_>) -> bool) -> bool {
+        let mut items = self.items.iter();
+        items.any(|item| item.key == key && test(&item.value))
+    }
+
+    /// The place of the key's value; of the section, if the key is absent.
+    pub(super) fn span_of(&self, key: &str) -> Range<usize> {
+        let item = self.items.iter().find(|item| item.key == key);
+        item.map_or(self.span.clone(), |item| item.span.clone())
+    }
+
+    /// Takes the keys out without a look.
+    pub(super) fn pass_over(&mut self, keys: &[&str]) {
+        self.items.retain(|item| !keys.contains(&item.key.as_str()));
+    }
+
+    /// Whether no key is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// All that are left, for tables whose keys are the operator's.
+    pub(super) fn into_items(self) -> Vec<Item<'i>> {
+        self.items
+    }
+
+    /// Every key that is left is a problem.
+    pub(super) fn finish(self, leftover: Leftover, reading: &mut Reading<'_>) {
+        for item in self.items {
+            let key = item.key.as_str();
+            let shown = format!("`{key}`");
+            if leftover.later.contains(&key) {
+                reading
+                    .not_in_this_version(item.key_span, &shown)
+                    .help("remove it, or use a version that has it");
+            } else if leftover.elsewhere.contains(&key) {
+                let message = format!("{shown} does not apply to {}", leftover.whose);
+                reading
+                    .problem(&code::DOES_NOT_APPLY, item.key_span, message)
+                    .help("remove it");
+            } else {
+                let known = self.asked.iter().copied();
+                let help = match nearest(key, known.clone()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("keys here: {}", known.collect::<Vec<_>>().join(", ")),
+                };
+                let place = match self.name.as_str() {
+                    "" => "at the top of the file".to_owned(),
+                    name => format!("in [{name}]"),
+                };
+                let message = format!("unknown key {shown} {place}");
+                reading
+                    .problem(&code::UNKNOWN_KEY, item.key_span, message)
+                    .label("no key with this name")
+                    .help(help);
+            }
+        }
+    }
+}
+
+impl<'i> Item<'i> {
+    /// The value as a table.
+    pub(super) fn table(self, reading: &mut Reading<'_>) -> Option<DeTable<'i>> {
+        match self.value {
+            DeValue::Table(table) => Some(table),
+            _ => {
+                let help = format!("write [{}], or {{ ... }}", self.key);
+                self.wrong_type("a table", &help, reading);
+                None
+            }
+        }
+    }
+
+    /// The value as a section of its own, named after its key.
+    pub(super) fn into_section(self, reading: &mut Reading<'_>) -> Option<Section<'i>> {
+        let (name, span) = (self.key.clone(), self.span.clone());
+        let table = self.table(reading)?;
+        Some(Section::new(&name, &name, span, table))
+    }
+
+    /// Notes that the value is of another type than `expected`.
+    pub(super) fn wrong_type(&self, expected: &str, help: &str, reading: &mut Reading<'_>) {
+        let found = match &self.value {
+            DeValue::String(_) => "text",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a number",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        let message = format!("`{}` must be {expected}", self.key);
+        reading
+            .problem(&code::WRONG_TYPE, self.span.clone(), message)
+            .label(format!("this is {found}"))
+            .help(help);
+    }
+}
+
+fn join(section: &str, key: &str) -> String {
+    match section {
+        "" => key.to_owned(),
+        section => format!("{section}.{key}"),
+    }
+}

@@ -1,0 +1,227 @@
+//! Mistakes in keys, names, providers and credentials.
+
+use super::{check, check_all};
+
+#[test]
+fn syntax_and_keys() {
+    check(
+        "[server]\nworkers = \nlisten = \"a\n[log]\nlevel = info\n",
+        &["UA-0101 2:11 ", "UA-0101 3:12 ", "UA-0101 5:9 "],
+    );
+    check(
+        "{CRM}[server]\nworkers = \n[log]\nformat = \"xml\"\n",
+        &["UA-0101 7:11 ", "UA-0108 9:10 unknown format `xml`"],
+    );
+    check_all(&[
+        ("{CRM}[upstream.crm]\n", "UA-0101 6:11 duplicate"),
+        ("", "UA-0129 1:1 add [upstream.NAME]"),
+        ("{CRM}[sever]\n", "UA-0103 6:2 did you mean `server`?"),
+        ("colour = 1\n{CRM}", "UA-0103 1:1 keys here: server, access"),
+        (
+            "{CRM}[server]\nlisen = \"x\"\n",
+            "UA-0103 7:1 did you mean `listen`?",
+        ),
+        ("{CRM}clientid = \"x\"\n", "UA-0103 6:1 did you mean"),
+        (
+            "{CRM}[upstream.crm.api]\ntimeout = \"1s\"\n",
+            "UA-0103 7:1 in [upstream.crm.api]",
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_planned_is_not_ignored() {
+    check_all(&[
+        (
+            "include = [\"conf.d/*.toml\"]\n{CRM}",
+            "UA-0104 1:1 `include` is not in this version",
+        ),
+        ("{CRM}[store]\nkind = \"redis\"\n", "UA-0104 6:2 `store`"),
+        (
+            "{CRM}[defaults.upstream]\nread_only = true\n",
+            "UA-0104 6:2 `defaults`",
+        ),
+        ("{CRM}[access]\nkeys = []\n", "UA-0104 7:1 `keys`"),
+        ("{CRM}[outbound]\nproxy = \"env\"\n", "UA-0104 7:1 `proxy`"),
+        (
+            "{CRM}[server.limits]\nsoap_bytes = \"1MiB\"\n",
+            "UA-0104 7:1 `soap_bytes`",
+        ),
+        (
+            "{CRM}[server]\nlisten = \"unix:/run/upauth\"\n",
+            "UA-0104 7:10 unix socket",
+        ),
+        (
+            "{CRM}[server]\ntls = { cert = { file = \"a\" }, key = { file = \"b\" }, client_ca = { file = \"c\" } }\n",
+            "UA-0104 7:54 `client_ca`",
+        ),
+        ("{CRM}warm = true\n", "UA-0104 6:1 `warm`"),
+        (
+            "{CRM}environment = \"sandbox\"\n",
+            "UA-0104 6:1 `environment`",
+        ),
+        (
+            "{CRM}grant = \"jwt_bearer\"\n",
+            "UA-0104 6:9 client_credentials, password",
+        ),
+        (
+            "{CRM}header = \"oauth-base64\"\n",
+            "UA-0104 6:10 bearer, oauth",
+        ),
+        (
+            "{CRM}header = { name = \"X\", value = \"Y\" }\n",
+            "UA-0104 6:10 a `header` of your own",
+        ),
+        (
+            "[upstream.mc]\nprovider = \"marketing-cloud\"\naccount_id = \"1\"\n",
+            "UA-0104 2:12 provider `marketing-cloud`",
+        ),
+        (
+            "{CRM}[server]\nworkers = \"many\"\n",
+            "UA-0123 7:11 not a number",
+        ),
+        ("{CRM}read_only = \"yes\"\n", "UA-0105 6:13 true or false"),
+        ("{CRM}deny = \"/x\"\n", "UA-0105 6:8 deny = ["),
+        ("server = 1\n{CRM}", "UA-0105 1:10 [server]"),
+    ]);
+}
+
+#[test]
+fn names_and_places() {
+    check_all(&[
+        (
+            "{CRM}[upstream.CRM]\nprovider = \"zuora\"\nlogin_url = \"https://z.example\"\nclient_id = \"i\"\nclient_secret = { env = \"SECRET\" }\n",
+            "UA-0109 6:11 lower-case",
+        ),
+        (
+            "[upstream.services]\nprovider = \"zuora\"\nlogin_url = \"https://z.example\"\nclient_id = \"i\"\nclient_secret = { env = \"SECRET\" }\n",
+            "UA-0110 1:11 /services/",
+        ),
+        (
+            "[upstream.v2]\nprovider = \"zuora\"\nlogin_url = \"https://z.example\"\nclient_id = \"i\"\nclient_secret = { env = \"SECRET\" }\n",
+            "UA-0110 1:11 /v2/",
+        ),
+        (
+            "{CRM}[server]\ndefault = \"crn\"\n",
+            "UA-0111 7:11 did you mean `crm`?",
+        ),
+        (
+            "{CRM}[route.r]\nupstream = \"cmr\"\npath = \"/r\"\n",
+            "UA-0111 7:12 there are: crm",
+        ),
+        (
+            "{CRM}[route.r]\npath = \"/r\"\n",
+            "UA-0106 6:1 lacks `upstream`",
+        ),
+        (
+            "{CRM}[route.r]\nupstream = \"crm\"\n",
+            "UA-0106 6:1 lacks a place",
+        ),
+        (
+            "{CRM}[route.r]\nupstream = \"crm\"\npath = \"a/../b\"\n",
+            "UA-0108 8:8 `path`",
+        ),
+        (
+            "{CRM}[route.r]\nupstream = \"crm\"\npath = \"/r\"\nallow = []\n",
+            "UA-0128 9:1 `allow`",
+        ),
+        (
+            "{CRM}[route.a]\nupstream = \"crm\"\npath = \"/r\"\n[route.b]\nupstream = \"crm\"\npath = \"/r/\"\n",
+            "UA-0130 9:8 `b` and `a`",
+        ),
+        ("{CRM}host = \"https://x\"\n", "UA-0124 6:8 without scheme"),
+        (
+            "{CRM}[access]\nhosts = [\"a.example:80\"]\n",
+            "UA-0124 7:10 without scheme and port",
+        ),
+        (
+            "{CRM}[access]\norigins = [\"*\"]\n",
+            "UA-0116 7:12 scheme, host and port",
+        ),
+        (
+            "{CRM}[access]\norigins = [\"localhost:5173\"]\n",
+            "UA-0116 7:12 must start with",
+        ),
+    ]);
+}
+
+#[test]
+fn providers_and_credentials() {
+    let zilliant = "[upstream.p]\nprovider = \"zilliant\"\nclient_id = \"i\"\nclient_secret = { env = \"SECRET\" }\n";
+    check(
+        zilliant,
+        &[
+            "UA-0106 1:1 lacks `login_url`",
+            "UA-0106 1:1 lacks `api_url`",
+            "UA-0106 1:1 lacks `username`",
+            "UA-0106 1:1 lacks `password`",
+        ],
+    );
+    check(
+        "[upstream.z]\nprovider = \"zuora\"\nusername = \"u\"\n",
+        &[
+            "UA-0106 1:1 lacks `login_url`",
+            "UA-0106 1:1 lacks `client_id`",
+            "UA-0106 1:1 lacks `client_secret`",
+            "UA-0128 3:1 zuora upstreams",
+        ],
+    );
+}
+
+#[test]
+fn origins_and_keys_of_another_grant() {
+    check_all(&[
+        (
+            "[upstream.crm]\nprovider = \"salesforse\"\n",
+            "UA-0107 2:12 did you mean `salesforce`?",
+        ),
+        (
+            "[upstream.crm]\nlogin_url = \"https://x.example\"\n",
+            "UA-0106 1:1 lacks `provider`",
+        ),
+        (
+            "{CRM}username = \"u\"\n",
+            "UA-0128 6:1 grant = \"password\"",
+        ),
+        (
+            "{CRM}api_url = \"https://x.example\"\n",
+            "UA-0128 6:1 salesforce upstreams",
+        ),
+        (
+            "{CRM}grant = \"passwort\"\n",
+            "UA-0108 6:9 did you mean `password`?",
+        ),
+        (
+            "{CRM}instance_hosts = [\"*.com\"]\n",
+            "UA-0124 6:19 *.suffix",
+        ),
+        (
+            "[upstream.crm]\nprovider = \"salesforce\"\nlogin_url = \"https://login.salesforce.com\"\nclient_id = \"i\"\nclient_secret = { env = \"SECRET\" }\n",
+            "UA-0118 3:13 YOUR-DOMAIN",
+        ),
+        (
+            "[upstream.crm]\nprovider = \"salesforce\"\nlogin_url = \"http://acme.example\"\nclient_id = \"i\"\nclient_secret = { env = \"SECRET\" }\n",
+            "UA-0117 3:13 plain_http = [\"acme.example\"]",
+        ),
+        (
+            "[upstream.crm]\nprovider = \"salesforce\"\nlogin_url = \"https://acme.example/services/oauth2/token\"\nclient_id = \"i\"\nclient_secret = { env = \"SECRET\" }\n",
+            "UA-0116 3:13 write login_url = \"https://acme.example\"",
+        ),
+        (
+            "[upstream.crm]\nprovider = \"salesforce\"\nlogin_url = \"acme.example\"\nclient_id = \"i\"\nclient_secret = { env = \"SECRET\" }\n",
+            "UA-0116 3:13 write login_url = \"https://acme.example\"",
+        ),
+        (
+            "[upstream.z]\nprovider = \"zuora\"\napi_url = \"https://z.example/v1\"\nclient_id = \"i\"\nclient_secret = { env = \"SECRET\" }\n",
+            "UA-0116 3:11 the path comes with each call",
+        ),
+        (
+            "[upstream.z]\nprovider = \"zuora\"\napi_url = \"https://z.example\"\nclient_id = \"i\"\nclient_secret = { env = \"SECRET\" }\nentity_ids = [\"a,b\"]\n",
+            "UA-0108 6:15 `a,b` is not an id",
+        ),
+        (
+            "[upstream.z]\nprovider = \"zuora\"\napi_url = \"https://z.example\"\nclient_id = \"\"\nclient_secret = { env = \"SECRET\" }\n",
+            "UA-0108 4:13 `client_id` is empty",
+        ),
+    ]);
+}

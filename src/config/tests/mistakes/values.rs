@@ -1,0 +1,169 @@
+//! Mistakes in references, listeners and values.
+
+use super::{check, check_all};
+
+#[test]
+fn references() {
+    let with_secret = |value: &str| {
+        format!(
+            "[upstream.z]\nprovider = \"zuora\"\nlogin_url = \"https://z.example\"\nclient_id = \"i\"\nclient_secret = {value}\n"
+        )
+    };
+    let rows = [
+        (
+            "{ env = \"A\", file = \"b\" }",
+            "UA-0112 5:17 keep one of env",
+        ),
+        ("{ env = \"NOWHERE\" }", "UA-0113 5:25 `NOWHERE` is not set"),
+        ("{ env = \"EMPTY\" }", "UA-0113 5:25 `EMPTY` is empty"),
+        ("\"x ${NOWHERE}\"", "UA-0113 5:20 `NOWHERE` is not set"),
+        ("\"${SECRET\"", "UA-0114 5:18 not closed"),
+        ("\"${a b}\"", "UA-0114 5:18 name of an environment variable"),
+        ("{}", "UA-0114 5:17 refers to nothing"),
+        ("{ command = [] }", "UA-0114 5:29 names no program"),
+        ("{ command = \"op read\" }", "UA-0105 5:29 command = ["),
+        ("{ file = \"\" }", "UA-0114 5:26 `file` is empty"),
+        ("{ enf = \"SECRET\" }", "UA-0103 5:19 did you mean `env`?"),
+        ("5", "UA-0105 5:17 text in quotation marks"),
+    ];
+    for (value, expected) in rows {
+        check(&with_secret(value), &[expected]);
+    }
+    check_all(&[
+        (
+            "{CRM}host = { file = \"x\" }\n",
+            "UA-0104 6:8 { file } for `host`",
+        ),
+        (
+            "{CRM}[server]\ntls = { cert = \"a.pem\", key = { file = \"b\" } }\n",
+            "UA-0114 7:16 cert = { file = \"a.pem\" }",
+        ),
+        (
+            "{CRM}[server]\ntls = { cert = { file = \"a.pem\" } }\n",
+            "UA-0106 7:7 both `cert` and `key`",
+        ),
+        (
+            "{CRM}[outbound]\nca = [\"a.pem\"]\n",
+            "UA-0114 7:7 paths are references",
+        ),
+    ]);
+}
+
+#[test]
+fn listeners() {
+    check_all(&[
+        (
+            "{CRM}[server]\nlisten = \"proxy.local:7717\"\n",
+            "UA-0119 7:10 IP address or localhost",
+        ),
+        (
+            "{CRM}[server]\nlisten = \":7717\"\n",
+            "UA-0119 7:10 IP address or localhost",
+        ),
+        (
+            "{CRM}[server]\nlisten = \"localhost\"\n",
+            "UA-0119 7:10 has no port",
+        ),
+        (
+            "{CRM}[server]\nlisten = \"::1:7717\"\n",
+            "UA-0119 7:10 [::1]:7717",
+        ),
+        (
+            "{CRM}[server]\nlisten = 7717\n",
+            "UA-0105 7:10 listen = \"...\"",
+        ),
+        (
+            "{CRM}[server]\nlisten = \"0.0.0.0:7717\"\n",
+            "UA-0120 7:10 [access] open = true",
+        ),
+        ("{CRM}listen = \"[::]:9000\"\n", "UA-0120 6:10 localhost"),
+        (
+            "{CRM}[admin]\nlisten = \"10.0.0.1:7718\"\n",
+            "UA-0120 7:10 health_listen",
+        ),
+        (
+            "{CRM}[admin]\nlisten = \"localhost:7717\"\n",
+            "UA-0121 7:10 port of its own",
+        ),
+        ("{CRM}listen = \"127.0.0.1:7718\"\n", "UA-0121 6:10 already"),
+        (
+            "{CRM}[access]\nopen = true\n[server]\nlisten = [\"0.0.0.0:80\", \"127.0.0.1:80\"]\n",
+            "UA-0121 9:25 already",
+        ),
+        (
+            "{CRM}[admin]\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n",
+            "UA-0105 7:10 one address",
+        ),
+    ]);
+}
+
+#[test]
+fn values_out_of_range() {
+    check_all(&[
+        (
+            "{CRM}token_wait = \"20\"\n",
+            "UA-0122 6:14 a number and a unit",
+        ),
+        ("{CRM}token_wait = 20\n", "UA-0105 6:14 \"30s\""),
+        (
+            "{CRM}token_timeout = \"0s\"\n",
+            "UA-0122 6:17 longer than zero",
+        ),
+        (
+            "{CRM}token_wait = \"2days\"\n",
+            "UA-0122 6:14 longer than 24h",
+        ),
+        ("{CRM}connections = 0\n", "UA-0123 6:15 from 1 to 65535"),
+        ("{CRM}connections = -1\n", "UA-0123 6:15 from 1 to 65535"),
+        (
+            "{CRM}[server.limits]\nheader_bytes = \"1KiB\"\n",
+            "UA-0123 7:16 from 8192",
+        ),
+        (
+            "{CRM}[server.limits]\nheader_bytes = \"64KB\"\n",
+            "UA-0123 7:16 KiB",
+        ),
+        (
+            "{CRM}[server.limits]\nbuffer_bytes = 10\n",
+            "UA-0123 6:1 smaller than",
+        ),
+        ("{CRM}[log]\nlevel = \"loud\"\n", "UA-0108 7:9 `loud`"),
+        ("{CRM}[server]\ntls = \"on\"\n", "UA-0108 7:7 \"auto\""),
+    ]);
+}
+
+#[test]
+fn methods_rules_and_headers() {
+    check_all(&[
+        ("{CRM}methods = [\"get\"]\n", "UA-0126 6:12 capitals"),
+        (
+            "{CRM}methods = [\"TRACE\"]\n",
+            "UA-0126 6:12 never forwarded",
+        ),
+        ("{CRM}deny = [\"services\"]\n", "UA-0125 6:9 [METHOD ]"),
+        (
+            "{CRM}set_headers = { Host = \"x\" }\n",
+            "UA-0127 6:17 belongs to the proxy",
+        ),
+        (
+            "{CRM}set_headers = { Authorization = \"x\" }\n",
+            "UA-0127 6:17 carries a credential",
+        ),
+        (
+            "{CRM}set_headers = { X_SFDC_Session = \"x\" }\n",
+            "UA-0127 6:17 carries a credential",
+        ),
+        (
+            "{CRM}set_headers = { X-A = \"a\\nb\" }\n",
+            "UA-0127 6:23 visible ASCII",
+        ),
+        (
+            "{CRM}remove_headers = [\"Connection\"]\n",
+            "UA-0127 6:19 belongs to the proxy",
+        ),
+        (
+            "{CRM}remove_headers = [\"a b\"]\n",
+            "UA-0127 6:19 not a header name",
+        ),
+    ]);
+}

@@ -1,0 +1,113 @@
+//! What a mistake looks like, and what it never shows.
+
+use super::{parse, with_crm};
+
+fn rendered(text: &str) -> String {
+    parse(&with_crm(text)).unwrap_err().render(false)
+}
+
+#[test]
+fn problems_are_drawn_under_their_lines_and_counted() {
+    let text = "[upstream.crm]\nprovider = \"salesforse\"\n\n[server]\nlisen = \"localhost:1\"\n";
+    let expected = r#"error[UA-0107]: unknown provider `salesforse`
+ --> proxy.toml:2:12
+  |
+2 | provider = "salesforse"
+  |            ^^^^^^^^^^^^ no provider with this name
+  |
+  = help: did you mean `salesforce`?
+
+error[UA-0103]: unknown key `lisen` in [server]
+ --> proxy.toml:5:1
+  |
+5 | lisen = "localhost:1"
+  | ^^^^^ no key with this name
+  |
+  = help: did you mean `listen`?
+
+2 errors in proxy.toml; nothing was started."#;
+    assert_eq!(rendered(text), expected);
+}
+
+#[test]
+fn a_single_problem_is_one_error() {
+    let expected = r#"error[UA-0120]: others can reach this listener and would act with the upstream's credential
+ --> proxy.toml:7:10
+  |
+7 | listen = "0.0.0.0:80"
+  |          ^^^^^^^^^^^^ not a loopback address
+  |
+  = help: listen on localhost, or say [access] open = true if something else keeps strangers away; probes and metrics alone: [admin] health_listen
+
+1 error in proxy.toml; nothing was started."#;
+    assert_eq!(
+        rendered("{CRM}[server]\nlisten = \"0.0.0.0:80\"\n"),
+        expected
+    );
+}
+
+#[test]
+fn a_problem_of_the_whole_file_points_at_its_beginning() {
+    let expected = "error[UA-0129]: there is no upstream
+ --> proxy.toml:1:1
+  |
+1 | # nothing
+  | ^
+  |
+  = help: add [upstream.NAME] with provider, login_url, client_id and client_secret
+
+1 error in proxy.toml; nothing was started.";
+    assert_eq!(rendered("# nothing\n"), expected);
+}
+
+#[test]
+fn a_secret_is_hidden_in_the_quoted_line() {
+    let text = "[upstream.z]\nprovider = \"zuora\"\nlogin_url = \"https://z.example\"\nclient_id = \"i\"\nclient_secret = \"hunter2 ${NOWHERE}\"\n";
+    let expected = r#"error[UA-0113]: the environment variable `NOWHERE` is not set
+ --> proxy.toml:5:18
+  |
+5 | client_secret = "********"
+  |                  ^^^^^^^^
+  |
+  = help: set it, or give a default: "${NOWHERE:-default}"
+
+1 error in proxy.toml; nothing was started."#;
+    assert_eq!(rendered(text), expected);
+}
+
+#[test]
+fn color_is_used_only_if_asked_for() {
+    let problems = parse("x = 1").unwrap_err();
+    assert!(!problems.render(false).contains('\x1b'));
+    assert!(problems.render(true).contains('\x1b'));
+}
+
+#[test]
+fn no_problem_shows_a_secret() {
+    let rows = [
+        "[upstream.crm]\nprovider = \"zuora\"\nclient_secret = \"hunter2\" x\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nclient_secret = hunter2\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nclient_secret = \"hunter2\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nclient_secret \"hunter2\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nclientsecret = \"hunter2\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\npassword = \"hunter2\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nclient_secret = [\"hunter2\"]\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nclient_secret = { value = \"hunter2\" }\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nclient_secret = \"hunter2 ${NOWHERE}\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nlogin_url = \"https://me:hunter2@z.example\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nset_headers = { Authorization = \"hunter2\" }\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nrefresh_token = \"hunter2\"\n",
+        "upstream = { crm = { provider = \"x\", client_secret = \"hunter2\" } }\n",
+        "[outbound]\nproxy = { url = \"http://p\", username = \"u\", password = \"hunter2\" }\n",
+    ];
+    for text in rows {
+        let problems = parse(text).unwrap_err();
+        for shown in [
+            problems.render(false),
+            problems.render(true),
+            format!("{problems:?}"),
+        ] {
+            assert!(!shown.contains("hunter2"), "{text}\n{shown}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What a sound file becomes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::{CRM, parse, with_crm};
+use crate::config::server::ListenTls;
+use crate::config::{Config, Provider, Upstream};
+use crate::secret::Source;
+
+fn config(text: &str) -> Config {
+    parse(&with_crm(text)).unwrap().config
+}
+
+fn crm(more: &str) -> Upstream {
+    config(&format!("{CRM}{more}")).upstreams.remove(0)
+}
+
+#[test]
+fn the_shortest_file_has_all_defaults() {
+    let config = config("{CRM}");
+    let addrs: Vec<_> = config
+        .server
+        .listen
+        .iter()
+        .flat_map(|listen| &listen.addrs)
+        .collect();
+    assert_eq!(format!("{addrs:?}"), "[127.0.0.1:7717, [::1]:7717]");
+    assert_eq!(
+        config.server.state.as_deref(),
+        Some(Path::new("/home/me/.local/state/upauth"))
+    );
+    assert!((1..=4).contains(&config.server.workers));
+    assert_eq!(config.server.tls, ListenTls::Off);
+    assert_eq!(config.server.drain_timeout, Duration::from_secs(25));
+    assert_eq!(config.server.limits.buffer_bytes, 256 << 20);
+    assert_eq!(config.admin.listen.unwrap().addrs[0].port(), 7718);
+    assert!(config.admin.health_listen.is_none());
+    let upstream = &config.upstreams[0];
+    assert_eq!(upstream.token_wait, Duration::from_secs(20));
+    assert_eq!(
+        (upstream.connections, &upstream.token),
+        (256, &upstream.api)
+    );
+    let Provider::Salesforce(salesforce) = &upstream.provider else {
+        panic!("{:?}", upstream.provider)
+    };
+    assert!(salesforce.instance_hosts.is_none());
+    assert_eq!(salesforce.session_timeout, Duration::from_secs(7200));
+}
+
+#[test]
+fn debug_of_a_configuration_shows_no_secret() {
+    let shown = format!("{:?}", parse(CRM).unwrap());
+    assert!(!shown.contains("from-env"), "{shown}");
+}
+
+#[test]
+fn variables_are_replaced_and_can_be_escaped() {
+    let rows = [
+        ("${SECRET}", "from-env"),
+        ("a-${SECRET}-${NOWHERE:-b}", "a-from-env-b"),
+        ("${EMPTY:-b}", "b"),
+        ("a${NOWHERE:-}b", "ab"),
+        ("$${SECRET}", "${SECRET}"),
+        ("$5 $", "$5 $"),
+    ];
+    for (text, expected) in rows {
+        let upstream = crm(&format!("set_headers = {{ X-A = \"{text}\" }}\n"));
+        assert_eq!(upstream.set_headers[0].1, expected, "{text}");
+    }
+}
+
+#[test]
+fn any_string_of_an_upstream_may_come_from_the_environment() {
+    let text = CRM.replace("\"https://acme.my.salesforce.com\"", "{ env = \"URL\" }");
+    let upstream = config(&text).upstreams.remove(0);
+    let Provider::Salesforce(salesforce) = upstream.provider else {
+        panic!()
+    };
+    assert_eq!(
+        salesforce.login_url.to_string(),
+        "https://acme.my.salesforce.com"
+    );
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let text = CRM.replace("{ env = \"SECRET\" }", "{ file = \"secret\" }");
+    let Provider::Salesforce(salesforce) = config(&text).upstreams.remove(0).provider else {
+        panic!()
+    };
+    let Source::File(path) = salesforce.client_secret else {
+        panic!()
+    };
+    assert_eq!(path, Path::new("/etc/upauth/secret"));
+}
+
+#[test]
+fn what_a_leg_says_beats_the_upstream_and_that_beats_outbound() {
+    let text = "[outbound]\nca = { file = \"o\" }\nconnect_timeout = \"1s\"\n{CRM}connect_timeout = \"2s\"\n[upstream.crm.token]\nca = [{ file = \"t\" }]\nconnect_timeout = \"3s\"\n";
+    let upstream = config(text).upstreams.remove(0);
+    let leg = |leg: &crate::config::Leg| format!("{:?} {:?}", leg.ca, leg.connect_timeout);
+    assert_eq!(leg(&upstream.token), "[\"/etc/upauth/t\"] 3s");
+    assert_eq!(leg(&upstream.api), "[\"/etc/upauth/o\"] 2s");
+}
+
+#[test]
+fn the_urls_of_zuora_default_to_each_other() {
+    for key in ["login_url", "api_url"] {
+        let text = format!(
+            "[upstream.z]\nprovider = \"zuora\"\n{key} = \"https://z.example\"\nclient_id = \"i\"\nclient_secret = \"${{SECRET}}\"\n"
+        );
+        let Provider::Zuora(zuora) = config(&text).upstreams.remove(0).provider else {
+            panic!()
+        };
+        assert_eq!(zuora.login_url, zuora.api_url);
+    }
+}
+
+#[test]
+fn a_secret_in_the_file_is_a_warning_unless_the_login_is_local() {
+    let text = CRM.replace("{ env = \"SECRET\" }", "\"hunter2\"");
+    let warnings = parse(&text).unwrap().warnings;
+    assert_eq!(
+        format!("{warnings:?}"),
+        "[5:17 UA-0131 `client_secret` is written in the file]"
+    );
+    assert!(!warnings[0].render(false).contains("hunter2"));
+    let local = text.replace("https://acme.my.salesforce.com", "http://127.0.0.1:7720");
+    assert!(parse(&local).unwrap().warnings.is_empty());
+    assert!(parse(CRM).unwrap().warnings.is_empty());
+}
+
+#[test]
+fn upstreams_keep_the_order_of_the_file() {
+    let text = format!("{}{}", CRM.replace("crm", "b"), CRM.replace("crm", "a"));
+    let names: Vec<_> = config(&text)
+        .upstreams
+        .into_iter()
+        .map(|upstream| upstream.name)
+        .collect();
+    assert_eq!(names, ["b", "a"]);
+}
+
+#[test]
+fn a_listener_of_the_command_line_obeys_the_same_rules() {
+    let rows = [
+        ("localhost:0", "Ok(())"),
+        ("0.0.0.0:80", "Err(NotLoopback)"),
+        ("127.0.0.1:7718", "Err(Taken)"),
+        ("proxy:80", "Err(Host)"),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(
+            format!("{:?}", config("{CRM}").listen_on(text)),
+            expected,
+            "{text}"
+        );
+    }
+    assert_eq!(
+        config("{CRM}[access]\nopen = true\n").listen_on("0.0.0.0:80"),
+        Ok(())
+    );
+}
+
+#[test]
+fn plain_http_is_possible_where_it_is_named() {
+    let text = CRM.replace("https:", "http:") + "plain_http = [\"ACME.my.salesforce.com\"]\n";
+    assert_eq!(
+        config(&text).upstreams[0].plain_http,
+        ["acme.my.salesforce.com"]
+    );
+}
+
+#[tokio::test]
+async fn references_that_cannot_be_read_are_found_by_check_only() {
+    let text = CRM.replace("{ env = \"SECRET\" }", "{ file = \"nowhere\" }")
+        + "set_headers = {}\n[server]\ntls = { cert = { file = \"c\" }, key = { file = \"k\" } }\n";
+    let text = text.replace("\"id\"", "{ command = [\"false\"] }");
+    let problems = parse(&text).unwrap().check_references().await;
+    let places: Vec<_> = problems.iter().map(|p| (p.line(), p.code().id)).collect();
+    assert_eq!(
+        places,
+        [
+            (4, "UA-0115"),
+            (5, "UA-0115"),
+            (8, "UA-0115"),
+            (8, "UA-0115")
+        ]
+    );
+}
