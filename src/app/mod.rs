@@ -6,7 +6,9 @@
 
 mod accounts;
 mod listeners;
+pub mod live;
 mod looking;
+pub mod remote;
 mod routes;
 mod worker;
 
@@ -155,6 +157,19 @@ impl App {
     /// The credential of an upstream.
     pub fn tokens(&self, upstream: &str) -> Option<&Handle> {
         self.accounts.get(upstream).map(|account| &account.tokens)
+    }
+
+    /// Runs until `stop` ends, then drains as [`App::stop`] does. Not to be called on a runtime's thread.
+    pub fn run_until(
+        self,
+        stop: impl Future<Output = ()>,
+        now: impl Future<Output = ()> + Send,
+    ) -> Stopped {
+        if let Some(control) = &self.control {
+            control.block_on(stop);
+        }
+        tracing::info!("stopping: requests in flight are finished first");
+        self.stop(now)
     }
 
     /// Drains and stops; blocks until the last thread has ended or was cut. `now` is a second wish to stop: it

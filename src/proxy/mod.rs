@@ -30,8 +30,7 @@ pub use self::error::Error;
 use self::finish::{Begin, Finish};
 use self::judge::{Answer, proves};
 use self::outcome::{Outcome, Place};
-pub use self::prepared::{BLOCK, Buffers};
-use self::prepared::{Making, Prepared};
+pub use self::prepared::{BLOCK, Buffers, Making, Prepared};
 use self::rescue::Hint;
 use self::route::Match;
 pub use self::route::{Entry, Narrow, Table};
@@ -154,9 +153,9 @@ impl Proxy {
             surface,
             id: finish.id,
             via: &self.via,
-            buffers: &self.buffers,
         };
-        let mut prepared = Prepared::new(parts, body, target, &making).await?;
+        let mut prepared = Prepared::new(parts, &target, &making)?;
+        prepared.hold(body, &self.buffers).await?;
         let (answer, origin) = self
             .exchange(&mut prepared, upstream, surface, now, finish)
             .await?;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, VIA};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, VIA};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use http_body::Body;
@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::body::{Capture, RequestBody};
 use super::error::Error;
 use super::upstream::Upstream;
-use crate::message::{Origin, Target, credentials, forwarding, hop_by_hop};
+use crate::message::{Origin, Rejection, Target, credentials, forwarding, hop_by_hop};
 use crate::provider::surface::track_id;
 use crate::provider::{Credential, Stamp, Surface};
 use crate::telemetry::Id;
@@ -35,16 +35,19 @@ pub struct Buffers {
 
 /// What a request is made ready with.
 #[derive(Clone, Copy)]
-pub(super) struct Making<'a> {
-    pub(super) upstream: &'a Upstream,
-    pub(super) surface: &'a Surface,
-    pub(super) id: Id,
-    pub(super) via: &'a HeaderValue,
-    pub(super) buffers: &'a Buffers,
+pub struct Making<'a> {
+    /// Where it goes.
+    pub upstream: &'a Upstream,
+    /// Which of its API families.
+    pub surface: &'a Surface,
+    /// The request's id.
+    pub id: Id,
+    /// `Via`.
+    pub via: &'a HeaderValue,
 }
 
 /// A request without its credential.
-pub(super) struct Prepared {
+pub struct Prepared {
     method: Method,
     target: Target,
     headers: HeaderMap,
@@ -65,27 +68,21 @@ enum Held {
 }
 
 impl Prepared {
-    /// Takes off what is the caller's and between hops, puts on what does not depend on the credential, and reads a
-    /// short body whole.
-    pub(super) async fn new(
-        parts: Parts,
-        body: Incoming,
-        target: Target,
-        making: &Making<'_>,
-    ) -> Result<Self, Error> {
+    /// Takes off what is the caller's and what is between hops, and puts on what does not depend on the credential.
+    /// The body comes later, by [`Prepared::hold`].
+    pub fn new(parts: Parts, target: &Target, making: &Making<'_>) -> Result<Self, Rejection> {
         let Making {
             upstream,
             surface,
             id,
             via,
-            buffers,
         } = *making;
         let mut headers = parts.headers;
         let stamps = stamped(surface, &headers, id);
         hop_by_hop::strip(&mut headers)?;
         credentials::strip(&mut headers, &surface.strip, &surface.cookies);
         forwarding::strip(&mut headers);
-        for name in [HOST, CONTENT_LENGTH, EXPECT]
+        for name in [HOST, CONTENT_LENGTH]
             .iter()
             .chain(&upstream.remove_headers)
         {
@@ -98,24 +95,30 @@ impl Prepared {
             headers.insert(name, value.clone());
         }
         headers.insert(VIA, via.clone());
-        let target = target.without_parameters(&surface.cut_parameters);
-        let body = hold(body, buffers).await?;
-        if let Held::Fresh(body, _) = &body
-            && body.size_hint().exact().is_none()
-        {
-            // Without it a body of unknown length on GET or DELETE would be dropped in silence.
-            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
         Ok(Self {
             method: parts.method,
-            target,
+            target: target.without_parameters(&surface.cut_parameters),
             headers,
-            body,
+            body: Held::Whole(Bytes::new(), None),
         })
     }
 
+    /// Takes the body: a short one of declared length is read whole, others stream, their beginning kept while there
+    /// is memory for it.
+    pub(super) async fn hold(&mut self, body: Incoming, buffers: &Buffers) -> Result<(), Error> {
+        self.body = hold(body, buffers).await?;
+        if let Held::Fresh(body, _) = &self.body
+            && body.size_hint().exact().is_none()
+        {
+            // Without it a body of unknown length on GET or DELETE would be dropped in silence.
+            let chunked = HeaderValue::from_static("chunked");
+            self.headers.insert(TRANSFER_ENCODING, chunked);
+        }
+        Ok(())
+    }
+
     /// The request with `credential` on it, for its target. `None`: its body is not at hand any more.
-    pub(super) fn attempt(
+    pub fn attempt(
         &mut self,
         surface: &Surface,
         credential: &Credential,
@@ -195,8 +198,6 @@ fn stamped(surface: &Surface, headers: &HeaderMap, id: Id) -> Vec<(HeaderName, H
         .collect()
 }
 
-/// Reads a body of declared length that may be sent again; others stream, their beginning kept while there is
-/// memory for it.
 async fn hold(body: Incoming, buffers: &Buffers) -> Result<Held, Error> {
     if body.is_end_stream() {
         return Ok(Held::Whole(Bytes::new(), None));

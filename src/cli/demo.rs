@@ -1,0 +1,122 @@
+//! `upauth demo` and `upauth emulate`: the emulated providers, with and without the proxy in front.
+
+use std::path::Path;
+
+use tokio::runtime::Runtime;
+
+use super::Exit;
+use super::output::Output;
+use super::run::{base_url, named, start, wait};
+use super::signals::Signals;
+use crate::app::Addresses;
+use crate::config::Config;
+use crate::emulator::{Emulator, Settings};
+
+/// The emulator and the proxy in one process, on the shipped configuration.
+pub(super) fn demo(out: &mut Output<'_>) -> Exit {
+    let (runtime, emulator) = match emulator(out) {
+        Ok(started) => started,
+        Err(exit) => return exit,
+    };
+    let variables = emulator.variables();
+    let env = |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let checked = match Config::parse(SHIPPED, "proxy.toml", Path::new("."), &env) {
+        Ok(checked) => checked,
+        Err(problems) => {
+            out.error(&problems.render(out.color));
+            return Exit::Failed;
+        }
+    };
+    let (app, signals) = match start(&checked.config, out) {
+        Ok(started) => started,
+        Err(exit) => return exit,
+    };
+    out.answer(&table(&checked.config, app.addrs(), &emulator));
+    let exit = wait(app, &signals);
+    drop(emulator);
+    runtime.shutdown_background();
+    exit
+}
+
+/// The emulator alone; prints what a configuration needs as lines that a shell can evaluate.
+pub(super) fn emulate(out: &mut Output<'_>) -> Exit {
+    let (runtime, emulator) = match emulator(out) {
+        Ok(started) => started,
+        Err(exit) => return exit,
+    };
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            out.error(&format!("cannot listen for signals: {error}"));
+            return Exit::Failed;
+        }
+    };
+    for (name, value) in emulator.variables() {
+        out.answer(&format!("export {name}='{}'", value.replace('\'', r"'\''")));
+    }
+    out.answer(&format!("# end all sessions: curl -X POST http://{}/end-session/all", emulator.control()));
+    runtime.block_on(signals.stop.cancelled());
+    drop(emulator);
+    runtime.shutdown_background();
+    Exit::Done
+}
+
+fn emulator(out: &mut Output<'_>) -> Result<(Runtime, Emulator), Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("emulator")
+        .enable_all()
+        .build();
+    let started = runtime.and_then(|runtime| {
+        let emulator = runtime.block_on(Emulator::start(Settings::DEMO))?;
+        Ok((runtime, emulator))
+    });
+    started.map_err(|error| {
+        out.error(&format!("cannot start the emulator: {error}"));
+        Exit::Io
+    })
+}
+
+/// What the demo shows: where everything is, what to paste, and how to break it.
+fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
+    let mut rows = vec![
+        format!(
+            "upauth {}  demo: the providers are emulated in this process, nothing leaves this machine",
+            env!("CARGO_PKG_VERSION")
+        ),
+        String::new(),
+        format!("  {:<10} {:<24} what", "listener", "address"),
+    ];
+    let mut listener = |name: &str, addr: Option<std::net::SocketAddr>, what: &str| {
+        if let Some(addr) = addr {
+            rows.push(format!("  {name:<10} {:<24} {what}", format!("http://{}", named(addr))));
+        }
+    };
+    listener("proxy", addrs.server.first().copied(), "send plain requests here");
+    listener("status", addrs.admin, "/api/v1/status  /metrics  /readyz");
+    listener("emulator", Some(emulator.login()), "Salesforce's login; the others follow on the next ports");
+    rows.extend([String::new(), "  try it (no credential anywhere):".to_owned()]);
+    for upstream in &config.upstreams {
+        let path = CALLS.iter().find(|(name, _)| *name == upstream.name).map_or("/", |(_, path)| path);
+        rows.push(format!("    curl '{}{path}'", base_url(config, upstream, addrs)));
+    }
+    rows.extend([
+        String::new(),
+        "  break it (end every session, then repeat a call: still 200, and the log says why):".to_owned(),
+        format!("    curl -X POST http://{}/end-session/all", emulator.control()),
+        String::new(),
+        "  your own org:  README.md, \"Your own org\"        stop: Ctrl-C".to_owned(),
+    ]);
+    rows.join("\n")
+}
+
+/// The shipped configuration: its uncommented part is the demo's.
+const SHIPPED: &str = include_str!("../../proxy.toml");
+
+/// A call for each upstream of the shipped configuration.
+const CALLS: &[(&str, &str)] = &[
+    ("crm", "/services/data/v64.0/query?q=SELECT+Name+FROM+Account"),
+    ("crm-user", "/services/data/v64.0/limits"),
+    ("pricing", "/v1/LogicalEntityData/Product?$top=2"),
+    ("billing", "/v1/accounts"),
+];

@@ -1,0 +1,155 @@
+//! `upauth check --live` and `upauth token`: real logins, and what the provider said to them.
+
+use std::io::{BufRead, IsTerminal};
+use std::path::Path;
+
+use super::output::Output;
+use super::{Exit, load};
+use crate::app::live::{self, Login};
+use crate::app::remote::{self, AskError};
+use crate::config::server::Listen;
+use crate::config::{Config, Upstream};
+use crate::message::Origin;
+use crate::provider::{CarrierForm, LoginFailure, Refused};
+
+/// Logs in at `name`, or at every upstream, and says what came of it.
+pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Exit {
+    let checked = match load(path, out) {
+        Ok(checked) => checked,
+        Err(exit) => return exit,
+    };
+    let chosen: Vec<&Upstream> =
+        checked.config.upstreams.iter().filter(|upstream| name.is_none_or(|name| name == upstream.name)).collect();
+    if chosen.is_empty() {
+        return unknown(name.unwrap_or_default(), &checked.config, out);
+    }
+    let mut worst = Exit::Done;
+    for upstream in chosen {
+        match live::login(upstream) {
+            Ok(login) => worst = worse(worst, tell(upstream, &login, out)),
+            Err(error) => {
+                out.error(&format!("{}: {error}", upstream.name));
+                worst = worse(worst, Exit::Config);
+            }
+        }
+    }
+    worst
+}
+
+/// Logs in from the configuration and prints the token: the only thing that ever prints one.
+pub(super) fn show(path: &Path, name: &str, yes: bool, out: &mut Output<'_>) -> Exit {
+    let checked = match load(path, out) {
+        Ok(checked) => checked,
+        Err(exit) => return exit,
+    };
+    let Some(upstream) = checked.config.upstreams.iter().find(|upstream| upstream.name == name) else {
+        return unknown(name, &checked.config, out);
+    };
+    if !yes && !asked(name, out) {
+        out.error("nothing was printed");
+        return Exit::Failed;
+    }
+    match live::login(upstream) {
+        Ok(login) => match &login.result {
+            Ok(credential) => {
+                out.answer(credential.value(CarrierForm::Token).to_str().unwrap_or_default());
+                Exit::Done
+            }
+            Err(_) => tell(upstream, &login, out),
+        },
+        Err(error) => {
+            out.error(&error.to_string());
+            Exit::Config
+        }
+    }
+}
+
+/// Asks the running proxy for a new token.
+pub(super) fn renew(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
+    let checked = match load(path, out) {
+        Ok(checked) => checked,
+        Err(exit) => return exit,
+    };
+    let Some(admin) = checked.config.admin.listen.as_ref().and_then(origin) else {
+        out.error("the running proxy has no admin listener: [admin] listen is empty");
+        return Exit::Config;
+    };
+    match remote::post(&admin, "renew", name) {
+        Ok(reply) if reply.status < 300 => {
+            out.answer(&format!("{name} has a new token"));
+            Exit::Done
+        }
+        Ok(reply) => {
+            out.error(String::from_utf8_lossy(&reply.body).trim_end());
+            if reply.status == 502 { Exit::Refused } else { Exit::Failed }
+        }
+        Err(error @ AskError::Unreachable { .. }) => {
+            out.error(&format!("{error}\nIs `upauth run` running with this configuration?"));
+            Exit::Unavailable
+        }
+        Err(AskError::Start(error)) => {
+            out.error(&error.to_string());
+            Exit::Failed
+        }
+    }
+}
+
+fn tell(upstream: &Upstream, login: &Login, out: &mut Output<'_>) -> Exit {
+    let failure = match &login.result {
+        Ok(_) => {
+            let target = login.target.as_deref().unwrap_or("-");
+            out.answer(&format!("{:<16} ok: token in {} ms, calls go to {target}", upstream.name, login.took.as_millis()));
+            return Exit::Done;
+        }
+        Err(failure) => failure,
+    };
+    let (likely, exit) = match failure {
+        LoginFailure::Refused { what, .. } => (likely(*what), Exit::Refused),
+        LoginFailure::Transient { .. } => ("the endpoint is unreachable, overloaded, or not a token endpoint", Exit::Unavailable),
+        LoginFailure::TargetRefused { .. } => ("the host is new, or not yours: write it into instance_hosts if it is right", Exit::Refused),
+        LoginFailure::Secret { .. } => ("a file or program behind a secret", Exit::Config),
+    };
+    out.error(&format!(
+        "{:<16} failed\n  request   POST {}\n  answer    {failure}\n  likely    {likely}\n  again     upauth check --live {}",
+        upstream.name, login.endpoint, upstream.name
+    ));
+    exit
+}
+
+/// What is usually behind a refusal.
+fn likely(what: Refused) -> &'static str {
+    match what {
+        Refused::Password => {
+            "user name, password or security token; a locked user; the password flow is blocked in this org; a sandbox user at \
+             the production login host"
+        }
+        Refused::Client => "client id or secret; the app is not installed in this org",
+        Refused::Policy => "the app's policy at the provider: no run-as user, no scopes, an address that is not allowed, the wrong login host",
+    }
+}
+
+fn asked(name: &str, out: &mut Output<'_>) -> bool {
+    if !std::io::stdin().is_terminal() {
+        out.error("standard input is not a terminal: add --yes to print a token without being asked");
+        return false;
+    }
+    out.error(&format!("Print the token of `{name}`? Whoever sees it can use it. [y/N]"));
+    let mut line = String::new();
+    let _ = std::io::stdin().lock().read_line(&mut line);
+    matches!(line.trim(), "y" | "Y" | "yes")
+}
+
+fn unknown(name: &str, config: &Config, out: &mut Output<'_>) -> Exit {
+    let names: Vec<_> = config.upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
+    out.error(&format!("no upstream is called `{name}`; there are: {}", names.join(", ")));
+    Exit::Usage
+}
+
+fn origin(listen: &Listen) -> Option<Origin> {
+    format!("http://{}", listen.addrs.first()?).parse().ok()
+}
+
+/// Refused before unreachable before done: the exit code tells the worst.
+fn worse(one: Exit, other: Exit) -> Exit {
+    if other == Exit::Done { one } else { other }
+}

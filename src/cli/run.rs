@@ -1,0 +1,95 @@
+//! `upauth run`: serves a configuration until it is asked to stop.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::output::Output;
+use super::signals::Signals;
+use super::{Exit, load};
+use crate::app::{self, Addresses, App, StartError, Stopped};
+use crate::config::server::ListenTls;
+use crate::config::{Config, Upstream};
+use crate::telemetry::{self, Metrics};
+
+pub(super) fn run(path: &Path, listen: Option<&str>, out: &mut Output<'_>) -> Exit {
+    let mut checked = match load(path, out) {
+        Ok(checked) => checked,
+        Err(exit) => return exit,
+    };
+    if let Some(listen) = listen
+        && let Err(why) = checked.config.listen_on(listen)
+    {
+        out.error(&format!("--listen {listen}: {why}"));
+        return Exit::Usage;
+    }
+    match start(&checked.config, out) {
+        Ok((app, signals)) => {
+            out.answer(&table(&checked.config, app.addrs()));
+            wait(app, &signals)
+        }
+        Err(exit) => exit,
+    }
+}
+
+/// Starts the proxy, its logs and its signals.
+pub(super) fn start(config: &Config, out: &mut Output<'_>) -> Result<(App, Signals), Exit> {
+    let format = app::log_format(config.log.format, std::io::stderr().is_terminal());
+    if let Err(error) = telemetry::log::init(format, &config.log.level) {
+        out.error(&format!("[log] level: {error}"));
+        return Err(Exit::Config);
+    }
+    let metrics = Metrics::new();
+    let started = app::access_log(&config.log, std::io::stdout().is_terminal())
+        .and_then(|log| {
+            metrics.count_dropped(log.dropped());
+            let signals = Signals::listen().map_err(StartError::Thread)?;
+            Ok((App::start(config, &metrics, log)?, signals))
+        });
+    started.map_err(|error| {
+        out.error(&error.to_string());
+        match error {
+            StartError::Listen { .. } | StartError::AccessLog(_) => Exit::Io,
+            StartError::Tls(_) | StartError::Endpoint { .. } => Exit::Config,
+            StartError::Thread(_) => Exit::Failed,
+        }
+    })
+}
+
+/// Serves until a signal, then drains.
+pub(super) fn wait(app: App, signals: &Signals) -> Exit {
+    let (stop, now) = (signals.stop.clone(), signals.now.clone());
+    match app.run_until(async move { stop.cancelled().await }, async move { now.cancelled().await }) {
+        Stopped::Drained => Exit::Done,
+        Stopped::Cut => Exit::Failed,
+    }
+}
+
+/// What is served where: printed once the sockets are bound.
+fn table(config: &Config, addrs: &Addresses) -> String {
+    let mut rows = vec![format!("upauth {} serves", env!("CARGO_PKG_VERSION"))];
+    for upstream in &config.upstreams {
+        rows.push(format!("  {:<16} {}", upstream.name, base_url(config, upstream, addrs)));
+    }
+    if let Some(admin) = addrs.admin {
+        rows.push(format!("  {:<16} http://{}", "(status)", named(admin)));
+    }
+    rows.join("\n")
+}
+
+/// Where callers reach an upstream: its own listener first.
+pub(super) fn base_url(config: &Config, upstream: &Upstream, addrs: &Addresses) -> String {
+    let scheme = |tls: &ListenTls| if *tls == ListenTls::Off { "http" } else { "https" };
+    if let Some(own) = addrs.upstreams.get(&upstream.name).and_then(|own| own.first()) {
+        return format!("{}://{}", scheme(&upstream.tls), named(*own));
+    }
+    match addrs.server.first() {
+        Some(server) => format!("{}://{}/{}", scheme(&config.server.tls), named(*server), upstream.name),
+        None => String::from("-"),
+    }
+}
+
+/// Loopback addresses by the name that everybody types.
+pub(super) fn named(addr: SocketAddr) -> String {
+    if addr.ip().is_loopback() { format!("localhost:{}", addr.port()) } else { addr.to_string() }
+}

@@ -1,0 +1,75 @@
+//! SIGTERM and SIGINT: the first asks for a drain, the second for an end.
+
+use tokio_util::sync::CancellationToken;
+
+/// The wishes to stop, in order.
+#[derive(Clone, Default)]
+pub(super) struct Signals {
+    /// The first signal came.
+    pub(super) stop: CancellationToken,
+    /// The second one came.
+    pub(super) now: CancellationToken,
+}
+
+impl Signals {
+    /// Listens from now on, on a thread of its own: the runtimes of the proxy come and go.
+    pub(super) fn listen() -> std::io::Result<Self> {
+        let signals = Self::default();
+        let told = signals.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (registered, registering) = std::sync::mpsc::sync_channel(1);
+        std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            runtime.block_on(async move {
+                let mut streams = match Streams::new() {
+                    Ok(streams) => streams,
+                    Err(error) => return drop(registered.send(Err(error))),
+                };
+                let _ = registered.send(Ok(()));
+                streams.next().await;
+                told.stop.cancel();
+                streams.next().await;
+                told.now.cancel();
+            });
+        })?;
+        registering.recv().map_err(std::io::Error::other)??;
+        Ok(signals)
+    }
+}
+
+#[cfg(unix)]
+struct Streams {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Streams {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Streams;
+
+#[cfg(not(unix))]
+impl Streams {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

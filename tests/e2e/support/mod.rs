@@ -1,0 +1,9 @@
+//! The stage: a proxy on free ports, callers that speak bytes, and servers that follow a script.
+
+pub mod caller;
+pub mod proxy;
+pub mod scripted;
+
+pub use self::caller::{Answer, Caller};
+pub use self::proxy::TestProxy;
+pub use self::scripted::{Connection, Scripted, Seen};

@@ -1,0 +1,78 @@
+//! The real `App` on free ports.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use upauth::app::{Addresses, App, Stopped};
+use upauth::config::Config;
+use upauth::telemetry::{AccessLog, Metrics};
+
+use super::caller::{Answer, Caller};
+
+/// A running proxy; dropping it ends it.
+pub struct TestProxy {
+    pub app: Option<App>,
+    pub addrs: Addresses,
+    pub metrics: Metrics,
+}
+
+impl TestProxy {
+    /// Starts the proxy with this configuration; listeners take free ports unless the text says otherwise.
+    pub fn start(text: &str) -> Self {
+        Self::start_with(text, &[], AccessLog::off())
+    }
+
+    /// The same with variables for `${NAME}`, and an access log.
+    pub fn start_with(text: &str, variables: &[(String, String)], log: AccessLog) -> Self {
+        let mut text = text.to_owned();
+        for (section, line) in [("[server]", "listen = \"127.0.0.1:0\"\nworkers = 1"), ("[admin]", "listen = \"127.0.0.1:0\"")] {
+            if text.contains(section) {
+                if !text.contains(&format!("{section}\nlisten")) {
+                    text = text.replace(section, &format!("{section}\n{line}"));
+                }
+            } else {
+                text = format!("{section}\n{line}\n{text}");
+            }
+        }
+        let env = |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let checked = Config::parse(&text, "test.toml", Path::new("."), &env);
+        let config = checked.unwrap_or_else(|problems| panic!("{}", problems.render(false))).config;
+        let metrics = Metrics::new();
+        let app = App::start(&config, &metrics, log).unwrap();
+        Self { addrs: app.addrs().clone(), app: Some(app), metrics }
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.addrs.server[0]
+    }
+
+    /// The first listener of an upstream's own.
+    pub fn own(&self, upstream: &str) -> SocketAddr {
+        self.addrs.upstreams[upstream][0]
+    }
+
+    pub fn admin(&self) -> SocketAddr {
+        self.addrs.admin.unwrap()
+    }
+
+    /// A new connection.
+    pub async fn caller(&self) -> Caller {
+        Caller::connect(self.addr()).await
+    }
+
+    /// `GET` on a new connection.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.caller().await.get(path).await
+    }
+
+    /// `POST` on a new connection.
+    pub async fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Answer {
+        self.caller().await.post(path, body).await
+    }
+
+    /// Drains and stops.
+    pub async fn stop(mut self) -> Stopped {
+        let app = self.app.take().unwrap();
+        tokio::task::spawn_blocking(move || app.stop(std::future::pending())).await.unwrap()
+    }
+}
