@@ -107,12 +107,18 @@ impl Prepared {
     /// is memory for it.
     pub(super) async fn hold(&mut self, body: Incoming, buffers: &Buffers) -> Result<(), Error> {
         self.body = hold(body, buffers).await?;
-        if let Held::Fresh(body, _) = &self.body
-            && body.size_hint().exact().is_none()
-        {
+        match &self.body {
+            // Some servers answer 411 to a POST that says nothing of its length.
+            Held::Whole(bytes, _) if bytes.is_empty() && expects_body(&self.method) => {
+                self.headers
+                    .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
             // Without it a body of unknown length on GET or DELETE would be dropped in silence.
-            let chunked = HeaderValue::from_static("chunked");
-            self.headers.insert(TRANSFER_ENCODING, chunked);
+            Held::Fresh(body, _) if body.size_hint().exact().is_none() => {
+                let chunked = HeaderValue::from_static("chunked");
+                self.headers.insert(TRANSFER_ENCODING, chunked);
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -184,6 +190,10 @@ impl Prepared {
             }
         }
     }
+}
+
+fn expects_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 /// The stamps of a surface: the same on every try.

@@ -19,7 +19,10 @@ async fn a_plain_request_arrives_with_the_token_and_its_answer_comes_back() {
     assert_eq!(seen.header("authorization"), Some("Bearer token-1"));
     assert_eq!(seen.header("host"), Some(api.addr.to_string().as_str()));
     assert_eq!(seen.count("host"), 1);
-    assert!(seen.header("via").unwrap().starts_with("1.1 upauth"), "{seen:?}");
+    assert!(
+        seen.header("via").unwrap().starts_with("1.1 upauth"),
+        "{seen:?}"
+    );
     assert_eq!(api.logins(), 1);
 }
 
@@ -46,10 +49,15 @@ async fn path_and_query_bytes_pass_as_they_came() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whole_credential_parameters_are_cut_out_of_the_query_and_nothing_else() {
     let (api, proxy) = pair("ok").await;
-    proxy.get("/api/v1/x?a=1&access_token=junk&b=%20&oauth_token=x&access_tokens=y").await;
+    proxy
+        .get("/api/v1/x?a=1&access_token=junk&b=%20&oauth_token=x&access_tokens=y")
+        .await;
     let target = &api.seen()[0].target;
     // Zuora knows no such parameters: only surfaces that list them lose them.
-    assert_eq!(target, "/v1/x?a=1&access_token=junk&b=%20&oauth_token=x&access_tokens=y");
+    assert_eq!(
+        target,
+        "/v1/x?a=1&access_token=junk&b=%20&oauth_token=x&access_tokens=y"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +70,7 @@ async fn the_callers_credentials_and_hop_by_hop_fields_are_taken_off() {
              X-SFDC-Session: junk\r\napiAccessKeyId: a\r\napiSecretAccessKey: b\r\nCookie: sid=1; ZSession=2\r\n\
              Authorization_: x\r\nX_Forwarded_For: 1.2.3.4\r\nX-Forwarded-For: 1.2.3.4\r\nForwarded: for=1\r\n\
              Proxy-Authorization: Basic x\r\nConnection: x-mine, authorization\r\nConnection: x-other\r\nX-Mine: 1\r\n\
-             X-Other: 2\r\nKeep-Alive: 5\r\nTE: trailers\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\nReferer: http://x/\r\n\
+             X-Other: 2\r\nKeep-Alive: 5\r\nTE: trailers\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\nReferer: http://localhost/x\r\n\
              X-Kept: yes\r\n\r\n",
         )
         .await;
@@ -70,9 +78,16 @@ async fn the_callers_credentials_and_hop_by_hop_fields_are_taken_off() {
     let seen = &api.seen()[0];
     assert_eq!(seen.header("authorization"), Some("Bearer token-1"));
     assert_eq!(seen.count("authorization"), 1);
-    let mut names: Vec<String> = seen.headers.iter().map(|(name, _)| name.to_lowercase()).collect();
+    let mut names: Vec<String> = seen
+        .headers
+        .iter()
+        .map(|(name, _)| name.to_lowercase())
+        .collect();
     names.sort();
-    assert_eq!(names, ["authorization", "host", "via", "x-kept", "zuora-track-id"]);
+    assert_eq!(
+        names,
+        ["authorization", "host", "via", "x-kept", "zuora-track-id"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,8 +108,15 @@ async fn hop_by_hop_fields_cookies_and_links_of_the_answer_are_turned() {
     let proxy = TestProxy::start(&api.upstream());
     let answer = proxy.get("/api/v1/x").await;
     assert_eq!(answer.status, 302);
-    assert_eq!(answer.header("location"), Some("http://localhost/api/v1/next?x=1"));
-    assert_eq!(answer.header("set-cookie"), Some("BrowserId=abc; Path=/api"), "{answer:?}");
+    assert_eq!(
+        answer.header("location"),
+        Some("http://localhost/api/v1/next?x=1")
+    );
+    assert_eq!(
+        answer.header("set-cookie"),
+        Some("BrowserId=abc; Path=/api"),
+        "{answer:?}"
+    );
     assert_eq!(answer.header("cache-control"), Some("max-age=60, private"));
     assert_eq!(answer.header("x-kept"), Some("yes"));
     for gone in [
@@ -106,7 +128,14 @@ async fn hop_by_hop_fields_cookies_and_links_of_the_answer_are_turned() {
     ] {
         assert_eq!(answer.header(gone), None, "{gone}");
     }
-    assert_eq!(answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")).count(), 1);
+    assert_eq!(
+        answer
+            .headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))
+            .count(),
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,7 +152,9 @@ async fn bodies_of_every_framing_arrive_whole() {
         );
         assert_eq!(caller.ask(request).await.status, 200, "{method}");
     }
-    caller.ask("POST /api/v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n").await;
+    caller
+        .ask("POST /api/v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+        .await;
     let seen = api.seen();
     assert_eq!(seen[0].body, b"short body");
     assert_eq!(seen[0].header("content-length"), Some("10"));
@@ -137,42 +168,71 @@ async fn bodies_of_every_framing_arrive_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn head_204_and_304_have_no_body_and_keep_the_connection() {
-    let api = Scripted::start(|mut connection| async move {
-        while let Some(seen) = connection.request().await {
-            match (seen.method.as_str(), seen.target.as_str()) {
-                ("HEAD", _) => connection.write("HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n").await,
-                (_, "/204") => connection.write("HTTP/1.1 204 No Content\r\n\r\n").await,
-                (_, "/304") => connection.write("HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\nContent-Length: 9\r\n\r\n").await,
-                _ => connection.reply("200 OK", "", "end").await,
+    let api =
+        Scripted::start(|mut connection| async move {
+            while let Some(seen) = connection.request().await {
+                match (seen.method.as_str(), seen.target.as_str()) {
+                    ("HEAD", _) => {
+                        connection
+                            .write("HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n")
+                            .await
+                    }
+                    (_, "/204") => connection.write("HTTP/1.1 204 No Content\r\n\r\n").await,
+                    (_, "/304") => connection
+                        .write(
+                            "HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\nContent-Length: 9\r\n\r\n",
+                        )
+                        .await,
+                    _ => connection.reply("200 OK", "", "end").await,
+                }
             }
-        }
-    })
-    .await;
+        })
+        .await;
     let proxy = TestProxy::start(&api.upstream());
     let mut caller = proxy.caller().await;
-    let head = caller.ask("HEAD /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-    assert_eq!((head.status, head.header("content-length")), (200, Some("1234")));
+    let head = caller
+        .ask("HEAD /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    assert_eq!(
+        (head.status, head.header("content-length")),
+        (200, Some("1234"))
+    );
     let no_content = caller.get("/api/204").await;
-    assert_eq!((no_content.status, no_content.header("content-length")), (204, None));
+    assert_eq!(
+        (no_content.status, no_content.header("content-length")),
+        (204, None)
+    );
     assert_eq!(caller.get("/api/304").await.status, 304);
     assert_eq!(caller.get("/api/x").await.text(), "end");
     let connections: Vec<usize> = api.seen().iter().map(|seen| seen.connection).collect();
-    assert!(connections.iter().all(|number| *number == connections[0]), "{connections:?}");
+    assert!(
+        connections.iter().all(|number| *number == connections[0]),
+        "{connections:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_http_1_0_caller_is_served_without_chunks() {
     let api = Scripted::start(|mut connection| async move {
         while connection.request().await.is_some() {
-            connection.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n").await;
+            connection
+                .write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+                .await;
         }
     })
     .await;
     let proxy = TestProxy::start(&api.upstream());
-    let answer = proxy.caller().await.ask("GET /api/x HTTP/1.0\r\n\r\n").await;
+    let answer = proxy
+        .caller()
+        .await
+        .ask("GET /api/x HTTP/1.0\r\n\r\n")
+        .await;
     assert_eq!((answer.status, answer.text().as_str()), (200, "abc"));
     assert_eq!(answer.header("transfer-encoding"), None);
-    assert_eq!(api.seen()[0].header("host"), Some(api.addr.to_string().as_str()));
+    assert_eq!(
+        api.seen()[0].header("host"),
+        Some(api.addr.to_string().as_str())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,7 +255,14 @@ async fn an_answers_framing_is_written_anew() {
     })
     .await;
     let proxy = TestProxy::start(&api.upstream());
-    for (path, status) in [("/both", 200), ("/twice", 200), ("/gzip", 502), ("/101", 502), ("/999", 502), ("/junk", 502)] {
+    for (path, status) in [
+        ("/both", 200),
+        ("/twice", 200),
+        ("/gzip", 502),
+        ("/101", 502),
+        ("/999", 502),
+        ("/junk", 502),
+    ] {
         let answer = proxy.get(&format!("/api{path}")).await;
         assert_eq!(answer.status, status, "{path}: {}", answer.text());
         if status == 200 {
@@ -224,7 +291,9 @@ async fn a_surface_of_salesforce_loses_its_query_credentials() {
         "[upstream.crm]\nprovider = \"salesforce\"\nlogin_url = \"http://{}\"\nclient_id = \"id\"\nclient_secret = \"s\"\n",
         api.addr
     ));
-    let answer = proxy.get("/crm/id/00D/005?format=json&oauth_token=00Dx!junk&access_token=x&b=1").await;
+    let answer = proxy
+        .get("/crm/id/00D/005?format=json&oauth_token=00Dx!junk&access_token=x&b=1")
+        .await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(api.seen()[1].target, "/id/00D/005?format=json&b=1");
     assert_eq!(api.seen()[1].header("authorization"), Some("Bearer 00D!x"));

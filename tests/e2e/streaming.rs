@@ -9,7 +9,8 @@ use tokio::sync::{Notify, mpsc};
 use crate::support::caller::PATIENCE;
 use crate::support::{Scripted, TestProxy};
 
-const CHUNKED: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+const CHUNKED: &str =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_reaches_the_caller_before_the_next_one_is_sent() {
@@ -25,7 +26,9 @@ async fn an_event_reaches_the_caller_before_the_next_one_is_sent() {
             for _ in 0..20 {
                 connection.write("5\r\nevent\r\n").await;
                 // The next event leaves only when the caller has read this one.
-                tokio::time::timeout(PATIENCE, told.notified()).await.expect("the event was held back");
+                tokio::time::timeout(PATIENCE, told.notified())
+                    .await
+                    .expect("the event was held back");
             }
             connection.write("0\r\n\r\n").await;
         }
@@ -33,7 +36,9 @@ async fn an_event_reaches_the_caller_before_the_next_one_is_sent() {
     .await;
     let proxy = TestProxy::start(&api.upstream());
     let mut caller = proxy.caller().await;
-    caller.write("GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    caller
+        .write("GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
     assert_eq!(caller.head().await.unwrap().status, 200);
     for _ in 0..20 {
         assert_eq!(caller.chunk().await.unwrap().unwrap(), b"event");
@@ -48,7 +53,9 @@ async fn a_piece_of_an_upload_reaches_the_upstream_before_the_next_one_is_sent()
     let api = Scripted::start(move |mut connection| {
         let seen = seen.clone();
         async move {
-            let Some(_) = connection.head().await else { return };
+            let Some(_) = connection.head().await else {
+                return;
+            };
             while let Some(piece) = connection.caller.chunk().await.unwrap() {
                 seen.send(piece).await.unwrap();
             }
@@ -58,10 +65,16 @@ async fn a_piece_of_an_upload_reaches_the_upstream_before_the_next_one_is_sent()
     .await;
     let proxy = TestProxy::start(&api.upstream());
     let mut caller = proxy.caller().await;
-    caller.write("POST /api/up HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    caller
+        .write("POST /api/up HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .await;
     for piece in ["one", "three", "fifteen"] {
-        caller.write(format!("{:x}\r\n{piece}\r\n", piece.len())).await;
-        let came = tokio::time::timeout(PATIENCE, arrived.recv()).await.expect("the piece was held back");
+        caller
+            .write(format!("{:x}\r\n{piece}\r\n", piece.len()))
+            .await;
+        let came = tokio::time::timeout(PATIENCE, arrived.recv())
+            .await
+            .expect("the piece was held back");
         assert_eq!(came.unwrap(), piece.as_bytes());
     }
     caller.write("0\r\n\r\n").await;
@@ -80,7 +93,8 @@ async fn a_caller_who_leaves_is_seen_by_the_upstream() {
             connection.write(CHUNKED).await;
             connection.write("5\r\nfirst\r\n").await;
             let mut byte = [0];
-            let gone = tokio::time::timeout(PATIENCE, connection.caller.stream.read(&mut byte)).await;
+            let gone =
+                tokio::time::timeout(PATIENCE, connection.caller.stream.read(&mut byte)).await;
             assert!(matches!(gone, Ok(Ok(0) | Err(_))), "{gone:?}");
             left.send(()).await.unwrap();
         }
@@ -88,11 +102,15 @@ async fn a_caller_who_leaves_is_seen_by_the_upstream() {
     .await;
     let proxy = TestProxy::start(&api.upstream());
     let mut caller = proxy.caller().await;
-    caller.write("GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    caller
+        .write("GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
     caller.head().await.unwrap();
     caller.chunk().await.unwrap();
     drop(caller);
-    tokio::time::timeout(PATIENCE, leaving.recv()).await.expect("the upstream never heard of it");
+    tokio::time::timeout(PATIENCE, leaving.recv())
+        .await
+        .expect("the upstream never heard of it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +124,8 @@ async fn a_caller_who_leaves_before_the_head_is_seen_by_the_upstream() {
             }
             left.send(()).await.unwrap();
             let mut byte = [0];
-            let gone = tokio::time::timeout(PATIENCE, connection.caller.stream.read(&mut byte)).await;
+            let gone =
+                tokio::time::timeout(PATIENCE, connection.caller.stream.read(&mut byte)).await;
             assert!(matches!(gone, Ok(Ok(0) | Err(_))), "{gone:?}");
             left.send(()).await.unwrap();
         }
@@ -114,10 +133,14 @@ async fn a_caller_who_leaves_before_the_head_is_seen_by_the_upstream() {
     .await;
     let proxy = TestProxy::start(&api.upstream());
     let mut caller = proxy.caller().await;
-    caller.write("GET /api/slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    caller
+        .write("GET /api/slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
     leaving.recv().await.unwrap();
     drop(caller);
-    tokio::time::timeout(PATIENCE, leaving.recv()).await.expect("the upstream never heard of it");
+    tokio::time::timeout(PATIENCE, leaving.recv())
+        .await
+        .expect("the upstream never heard of it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,7 +161,11 @@ async fn a_truncated_answer_is_never_presented_as_complete() {
     let proxy = TestProxy::start(&api.upstream());
     for path in ["/length", "/chunk", "/in-chunk", "/looked"] {
         let mut caller = proxy.caller().await;
-        caller.write(format!("GET /api{path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
+        caller
+            .write(format!(
+                "GET /api{path} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            ))
+            .await;
         let answer = caller.answer(false).await;
         assert!(answer.is_err(), "{path} looked complete: {answer:?}");
     }
@@ -148,7 +175,13 @@ async fn a_truncated_answer_is_never_presented_as_complete() {
 async fn an_answer_may_come_before_the_body_is_read() {
     let api = Scripted::start(|mut connection| async move {
         while connection.head().await.is_some() {
-            connection.reply("413 Payload Too Large", "Connection: close\r\n", "too large").await;
+            connection
+                .reply(
+                    "413 Payload Too Large",
+                    "Connection: close\r\n",
+                    "too large",
+                )
+                .await;
             break;
         }
         // The rest of the upload is not read; the connection stays open for the answer.
@@ -157,7 +190,11 @@ async fn an_answer_may_come_before_the_body_is_read() {
     .await;
     let proxy = TestProxy::start(&api.upstream());
     let mut caller = proxy.caller().await;
-    caller.write("POST /api/up HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nbeginning").await;
+    caller
+        .write(
+            "POST /api/up HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nbeginning",
+        )
+        .await;
     let answer = caller.answer(false).await.unwrap();
     assert_eq!((answer.status, answer.text().as_str()), (413, "too large"));
 }
@@ -168,7 +205,10 @@ async fn a_caller_who_asks_for_100_continue_gets_it_when_the_body_is_wanted() {
     let proxy = TestProxy::start(&api.upstream());
     let mut caller = proxy.caller().await;
     caller.write("POST /api/x HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n").await;
-    let interim = tokio::time::timeout(PATIENCE, caller.request_head()).await.unwrap().unwrap();
+    let interim = tokio::time::timeout(PATIENCE, caller.request_head())
+        .await
+        .unwrap()
+        .unwrap();
     assert!(interim.starts_with("HTTP/1.1 100"), "{interim}");
     caller.write("body").await;
     assert_eq!(caller.answer(false).await.unwrap().status, 200);
@@ -176,7 +216,11 @@ async fn a_caller_who_asks_for_100_continue_gets_it_when_the_body_is_wanted() {
     assert_eq!(api.seen()[0].header("expect"), None);
     let mut refused = proxy.caller().await;
     refused.write("POST /api/oauth/token HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n").await;
-    assert_eq!(refused.answer(false).await.unwrap().status, 403, "no 100 before the refusal");
+    assert_eq!(
+        refused.answer(false).await.unwrap().status,
+        403,
+        "no 100 before the refusal"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,11 +239,19 @@ async fn an_upstream_that_closes_between_two_requests_loses_no_get_and_doubles_n
         let got = caller.get(&format!("/api/get/{number}")).await;
         assert_eq!(got.status, 200, "{number}: {}", got.text());
         let posted = caller.post(&format!("/api/post/{number}"), "x").await;
-        assert!(matches!(posted.status, 200 | 502), "{number}: {}", posted.text());
+        assert!(
+            matches!(posted.status, 200 | 502),
+            "{number}: {}",
+            posted.text()
+        );
         tokio::time::sleep(Duration::from_millis(number % 4)).await;
     }
-    let mut posts: Vec<String> =
-        api.seen().into_iter().filter(|seen| seen.method == "POST").map(|seen| seen.target).collect();
+    let mut posts: Vec<String> = api
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.method == "POST")
+        .map(|seen| seen.target)
+        .collect();
     let all = posts.len();
     posts.dedup();
     assert_eq!(posts.len(), all, "a POST was sent twice");

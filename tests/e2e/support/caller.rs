@@ -24,7 +24,10 @@ pub struct Answer {
 impl Answer {
     /// The value of a header, if it is there once or more.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn text(&self) -> String {
@@ -32,7 +35,8 @@ impl Answer {
     }
 
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     /// The `UA-nnnn` of an answer of the proxy's own.
@@ -49,7 +53,10 @@ impl Caller {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
     pub fn over(stream: S) -> Self {
-        Self { stream, buffer: Vec::new() }
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
     }
 
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
@@ -60,19 +67,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
     pub async fn ask(&mut self, request: impl AsRef<[u8]>) -> Answer {
         let head = request.as_ref().starts_with(b"HEAD ");
         self.write(request).await;
-        self.answer(head).await.unwrap_or_else(|why| panic!("no answer: {why}"))
+        self.answer(head)
+            .await
+            .unwrap_or_else(|why| panic!("no answer: {why}"))
     }
 
     /// `GET` on this connection.
     pub async fn get(&mut self, path: &str) -> Answer {
-        self.ask(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await
+        self.ask(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+            .await
     }
 
     /// `POST` with a body of declared length.
     pub async fn post(&mut self, path: &str, body: impl AsRef<[u8]>) -> Answer {
         let body = body.as_ref();
-        let mut request =
-            format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
+        let mut request = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
         request.extend_from_slice(body);
         self.ask(request).await
     }
@@ -91,7 +104,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
             let mut lines = head.trim_end().split("\r\n");
             let mut status = lines.next().unwrap_or("").splitn(3, ' ');
             let version = status.next().unwrap_or("").to_owned();
-            let status = status.next().and_then(|s| s.parse().ok()).ok_or(format!("odd head: {head}"))?;
+            let status = status
+                .next()
+                .and_then(|s| s.parse().ok())
+                .ok_or(format!("odd head: {head}"))?;
             if status == 100 {
                 continue;
             }
@@ -99,7 +115,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
                 .filter_map(|line| line.split_once(':'))
                 .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
                 .collect();
-            return Ok(Answer { version, status, headers, body: Vec::new() });
+            return Ok(Answer {
+                version,
+                status,
+                headers,
+                body: Vec::new(),
+            });
         }
     }
 
@@ -127,7 +148,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
     pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, String> {
         let line = self.until(b"\r\n").await?;
         let size = String::from_utf8_lossy(&line);
-        let size = usize::from_str_radix(size.trim(), 16).map_err(|_| format!("odd chunk size {size:?}"))?;
+        let size = usize::from_str_radix(size.trim(), 16)
+            .map_err(|_| format!("odd chunk size {size:?}"))?;
         let chunk = self.exactly(size).await?;
         self.until(b"\r\n").await?;
         Ok((size > 0).then_some(chunk))
@@ -136,13 +158,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
     /// Whether the other side has closed, given a little time.
     pub async fn is_closed(&mut self, within: Duration) -> bool {
         let mut byte = [0];
-        matches!(tokio::time::timeout(within, self.stream.read(&mut byte)).await, Ok(Ok(0) | Err(_)))
+        matches!(
+            tokio::time::timeout(within, self.stream.read(&mut byte)).await,
+            Ok(Ok(0) | Err(_))
+        )
     }
 
     pub async fn exactly(&mut self, length: usize) -> Result<Vec<u8>, String> {
         while self.buffer.len() < length {
             if self.fill().await? == 0 {
-                return Err(format!("closed after {} of {length} bytes", self.buffer.len()));
+                return Err(format!(
+                    "closed after {} of {length} bytes",
+                    self.buffer.len()
+                ));
             }
         }
         Ok(self.buffer.drain(..length).collect())
@@ -150,11 +178,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
 
     async fn until(&mut self, end: &[u8]) -> Result<Vec<u8>, String> {
         loop {
-            if let Some(at) = self.buffer.windows(end.len()).position(|window| window == end) {
+            if let Some(at) = self
+                .buffer
+                .windows(end.len())
+                .position(|window| window == end)
+            {
                 return Ok(self.buffer.drain(..at + end.len()).collect());
             }
             if self.fill().await? == 0 {
-                return Err(format!("closed after {:?}", String::from_utf8_lossy(&self.buffer)));
+                return Err(format!(
+                    "closed after {:?}",
+                    String::from_utf8_lossy(&self.buffer)
+                ));
             }
         }
     }

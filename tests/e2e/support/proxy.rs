@@ -25,7 +25,10 @@ impl TestProxy {
     /// The same with variables for `${NAME}`, and an access log.
     pub fn start_with(text: &str, variables: &[(String, String)], log: AccessLog) -> Self {
         let mut text = text.to_owned();
-        for (section, line) in [("[server]", "listen = \"127.0.0.1:0\"\nworkers = 1"), ("[admin]", "listen = \"127.0.0.1:0\"")] {
+        for (section, line) in [
+            ("[server]", "listen = \"127.0.0.1:0\"\nworkers = 1"),
+            ("[admin]", "listen = \"127.0.0.1:0\""),
+        ] {
             if text.contains(section) {
                 if !text.contains(&format!("{section}\nlisten")) {
                     text = text.replace(section, &format!("{section}\n{line}"));
@@ -34,12 +37,23 @@ impl TestProxy {
                 text = format!("{section}\n{line}\n{text}");
             }
         }
-        let env = |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let env = |name: &str| {
+            variables
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone())
+        };
         let checked = Config::parse(&text, "test.toml", Path::new("."), &env);
-        let config = checked.unwrap_or_else(|problems| panic!("{}", problems.render(false))).config;
+        let config = checked
+            .unwrap_or_else(|problems| panic!("{}", problems.render(false)))
+            .config;
         let metrics = Metrics::new();
         let app = App::start(&config, &metrics, log).unwrap();
-        Self { addrs: app.addrs().clone(), app: Some(app), metrics }
+        Self {
+            addrs: app.addrs().clone(),
+            app: Some(app),
+            metrics,
+        }
     }
 
     pub fn addr(&self) -> SocketAddr {
@@ -73,6 +87,8 @@ impl TestProxy {
     /// Drains and stops.
     pub async fn stop(mut self) -> Stopped {
         let app = self.app.take().unwrap();
-        tokio::task::spawn_blocking(move || app.stop(std::future::pending())).await.unwrap()
+        tokio::task::spawn_blocking(move || app.stop(std::future::pending()))
+            .await
+            .unwrap()
     }
 }

@@ -33,11 +33,17 @@ pub struct Seen {
 
 impl Seen {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn count(&self, name: &str) -> usize {
-        self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).count()
+        self.headers
+            .iter()
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name))
+            .count()
     }
 }
 
@@ -60,8 +66,11 @@ impl Connection {
             }
             self.body(&seen).await?;
             let login = self.logins.fetch_add(1, Ordering::SeqCst) + 1;
-            let body = format!(r#"{{"access_token":"token-{login}","token_type":"bearer","expires_in":3598}}"#);
-            self.reply("200 OK", "Content-Type: application/json\r\n", &body).await;
+            let body = format!(
+                r#"{{"access_token":"token-{login}","token_type":"bearer","expires_in":3598}}"#
+            );
+            self.reply("200 OK", "Content-Type: application/json\r\n", &body)
+                .await;
         }
     }
 
@@ -84,7 +93,9 @@ impl Connection {
             }
             return Some(body);
         }
-        let length = seen.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let length = seen
+            .header("content-length")
+            .map_or(0, |length| length.parse().unwrap());
         self.caller.exactly(length).await.ok()
     }
 
@@ -94,7 +105,10 @@ impl Connection {
 
     /// A whole answer.
     pub async fn reply(&mut self, status: &str, headers: &str, body: &str) {
-        let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len());
+        let head = format!(
+            "HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
         self.write(head).await;
     }
 
@@ -146,7 +160,13 @@ impl Scripted {
                 }));
             }
         });
-        Self { addr, logins, seen, task, panicked }
+        Self {
+            addr,
+            logins,
+            seen,
+            task,
+            panicked,
+        }
     }
 
     /// Answers every request with 200 and `body`.
@@ -180,7 +200,11 @@ impl Drop for Scripted {
     fn drop(&mut self) {
         self.task.abort();
         if !std::thread::panicking() {
-            assert_eq!(self.panicked.load(Ordering::SeqCst), 0, "the scripted server panicked");
+            assert_eq!(
+                self.panicked.load(Ordering::SeqCst),
+                0,
+                "the scripted server panicked"
+            );
         }
     }
 }
