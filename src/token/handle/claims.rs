@@ -203,7 +203,10 @@ async fn a_hanging_login_ends_at_its_deadline_and_callers_at_theirs() {
 async fn a_used_token_is_renewed_off_the_request_path_and_an_unused_one_is_not() {
     let source = Script::new(seconds(1), [Act::Fresh(HOUR)]);
     let handle = handle(&source);
-    assert!(obtain(&handle).await.is_ok());
+    assert!(handle.renew(Instant::now() + WAIT).await.is_ok());
+    // A look is not a use.
+    handle.status();
+    assert!(handle.current(Instant::now()).is_some());
     sleep(seconds(3590)).await;
     assert_eq!(source.count(), 2, "used once, so renewed once");
     assert_eq!(handle.current(Instant::now()).unwrap().generation(), 2);
