@@ -1,16 +1,14 @@
 //! What the operator decided: `proxy.toml`, read into values that cannot be wrong.
 //!
 //! One file per section and per provider. Each has the typed values with their defaults, and reads them out of a
-//! [`section::Section`]; what is wrong becomes a [`Problem`], all of them at once. Nothing here opens a socket, asks a
+//! `Section`; what is wrong becomes a [`Problem`], all of them at once. Nothing here opens a socket, asks a
 //! token endpoint or reads the secrets behind `{ file }` and `{ command }`, except [`Checked::check_references`].
 
 pub mod access;
 pub mod admin;
 pub mod listen;
-pub mod load;
 pub mod log;
 pub mod outbound;
-pub mod problem;
 pub mod route;
 pub mod salesforce;
 pub mod server;
@@ -20,10 +18,12 @@ pub mod zuora;
 
 mod credential;
 mod header;
+mod load;
 mod mask;
 mod names;
 mod nearest;
 mod origin;
+mod problem;
 mod reading;
 mod reference;
 mod section;

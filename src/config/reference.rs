@@ -245,15 +245,15 @@ fn bad_reference(message: &str, reference: &str, span: &Range<usize>, reading: &
 }
 
 fn missing(name: &str, state: &str, span: Range<usize>, reading: &mut Reading<'_>) {
+    let help = if name.starts_with("DEMO_") {
+        "`upauth demo` sets it; for an account of your own, write the value here".to_owned()
+    } else {
+        format!("set it; text may have a default: \"${{{name}:-default}}\"")
+    };
+    let message = format!("the environment variable `{name}` is {state}");
     reading
-        .problem(
-            &code::MISSING_ENV,
-            span,
-            format!("the environment variable `{name}` is {state}"),
-        )
-        .help(format!(
-            "set it, or give a default: \"${{{name}:-default}}\""
-        ));
+        .problem(&code::MISSING_ENV, span, message)
+        .help(help);
 }
 
 /// The place of `part` in the quoted value at `span`; the whole value if it is written in another way there.

@@ -209,16 +209,13 @@ impl Limits {
 }
 
 fn listen_or_default(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<Listen> {
-    let given = table.has("listen");
     let listens = table.listen("listen", false, reading);
     if let Some(listens) = listens.filter(|listens| !listens.is_empty()) {
         return listens;
     }
     let default: Vec<Listen> = DEFAULT_LISTEN.parse().into_iter().collect();
-    if !given {
-        for each in &default {
-            listen::note(each, 0..0, false, reading);
-        }
+    for each in &default {
+        listen::note(each, 0..0, false, reading);
     }
     default
 }

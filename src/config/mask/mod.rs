@@ -30,7 +30,8 @@ impl Mask {
         let mut hidden = Vec::new();
         let mut done = 0;
         for range in ranges {
-            if range.is_empty() || range.start < done {
+            let range = range.start.max(done)..range.end;
+            if range.is_empty() {
                 continue;
             }
             masked.push_str(scan.slice(done..range.start));
@@ -160,6 +161,8 @@ mod tests {
                 "login_url = \"https://u:p@host/x\"",
                 "login_url = \"https://********@host/x\"",
             ),
+            ("user = \"me@host\"", "user = \"me@host\""),
+            ("url = \"https:/u:p@host\"", "url = \"********@host\""),
             (
                 "set = { Authorization = \"Bearer x\" }",
                 "set = { Authorization = \"********\" }",

@@ -49,7 +49,7 @@ impl<'a> Scan<'a> {
         let line_start = line_start.rsplit('\n').next().unwrap_or_default().trim();
         match self.byte(value) {
             Some(b']') if line_start.starts_with('[') => {
-                self.hide_strings(value..self.next_header(value), hidden)
+                self.hide_within(value..self.next_header(value), hidden)
             }
             Some(b'=' | b':') => self.hide_value(self.skip_blanks(value + 1), hidden),
             Some(b'"' | b'\'') if value > word.end => self.hide_value(value, hidden),
@@ -67,7 +67,7 @@ impl<'a> Scan<'a> {
                 }
                 end
             }
-            Some(b'{' | b'[') => self.hide_strings(at..self.end_of_brackets(at), hidden),
+            Some(b'{' | b'[') => self.hide_within(at..self.end_of_brackets(at), hidden),
             _ => {
                 let end = self.end_of_line(at);
                 hidden.push(at..end);
@@ -76,35 +76,60 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Hides every string within `range` but those that say where a value comes from.
-    fn hide_strings(self, range: Range<usize>, hidden: &mut Vec<Range<usize>>) -> usize {
+    /// Hides everything within `range` but keys, punctuation, and strings that say where a value comes from.
+    fn hide_within(self, range: Range<usize>, hidden: &mut Vec<Range<usize>>) -> usize {
         let mut at = range.start;
         while at < range.end {
-            if !matches!(self.byte(at), Some(b'"' | b'\'')) {
-                at += 1;
-                continue;
+            match self.byte(at) {
+                Some(b'"' | b'\'') => {
+                    let (content, end) = self.string(at);
+                    if !self.is_place(range.start..at) {
+                        hidden.push(content);
+                    }
+                    at = end;
+                }
+                Some(
+                    b' ' | b'\t' | b'\r' | b'\n' | b',' | b'=' | b'.' | b'{' | b'}' | b'[' | b']',
+                ) => at += 1,
+                _ => {
+                    let rest = self.slice(at..range.end);
+                    let length = rest.find([
+                        ' ', '\t', '\r', '\n', ',', '=', '.', '{', '}', '[', ']', '"', '\'',
+                    ]);
+                    let end = length.map_or(range.end, |length| at + length);
+                    let key = self.slice(at..end).bytes().all(is_word)
+                        && matches!(self.byte(self.skip_blanks(end)), Some(b'=' | b'.'));
+                    if !key {
+                        hidden.push(at..end);
+                    }
+                    at = end;
+                }
             }
-            let (content, end) = self.string(at);
-            let before = self.slice(range.start..at).trim_end();
-            let key = before.strip_suffix('=').unwrap_or_default().trim_end();
-            let key = key.rsplit(|c: char| !c.is_ascii_alphanumeric()).next();
-            if !key.is_some_and(is_reference_key) {
-                hidden.push(content);
-            }
-            at = end;
         }
         at.max(range.end)
     }
 
-    /// User names and passwords in URLs: `://user:password@`.
+    /// Whether what ends with `before` is `env =` or `file =`.
+    fn is_place(self, before: Range<usize>) -> bool {
+        let before = self.slice(before).trim_end();
+        let key = before.strip_suffix('=').unwrap_or_default().trim_end();
+        let mut words = key.rsplit(|c: char| !c.is_ascii_alphanumeric());
+        words.next().is_some_and(is_reference_key)
+    }
+
+    /// User names and passwords in URLs: `://user:password@`, and what was probably meant to be that. The name of a
+    /// user (`me@example.com`) stays.
     fn hide_user_information(self, hidden: &mut Vec<Range<usize>>) {
-        for (at, slashes) in self.text.match_indices("://") {
-            let start = at + slashes.len();
-            let rest = self.text.get(start..).unwrap_or_default();
-            let end = rest.find(['/', '"', '\'', '\n', ' ']).unwrap_or(rest.len());
-            let authority = rest.get(..end).unwrap_or_default();
-            if let Some(length) = authority.rfind('@') {
-                hidden.push(start..start + length);
+        for (end, _) in self.text.match_indices('@') {
+            let before = self.slice(0..end);
+            let start = before
+                .rfind(['"', '\'', '\n', ' ', ','])
+                .map_or(0, |at| at + 1);
+            let before = self.slice(start..end);
+            match before.find("//") {
+                Some(slashes) => hidden.push(start + slashes + 2..end),
+                None if before.contains(':') => hidden.push(start..end),
+                None => {}
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What a mistake looks like, and what it never shows.
 
 use super::{parse, with_crm};
+use crate::config::SHIPPED;
 
 fn rendered(text: &str) -> String {
     parse(&with_crm(text)).unwrap_err().render(false)
@@ -69,7 +70,7 @@ fn a_secret_is_hidden_in_the_quoted_line() {
 5 | client_secret = "********"
   |                  ^^^^^^^^
   |
-  = help: set it, or give a default: "${NOWHERE:-default}"
+  = help: set it; text may have a default: "${NOWHERE:-default}"
 
 1 error in proxy.toml; nothing was started."#;
     assert_eq!(rendered(text), expected);
@@ -109,5 +110,32 @@ fn no_problem_shows_a_secret() {
         ] {
             assert!(!shown.contains("hunter2"), "{text}\n{shown}");
         }
+    }
+}
+
+#[test]
+fn no_problem_shows_a_secret_whatever_letter_is_missing() {
+    let text = "[upstream.crm]\nprovider = \"zuora\"\nlogin_url = \"https://me:hunter2@z.example\"\nclient_id = 'hunter2'\nclient_secret = \"hunter2\"\npassword = { value = \"hunter2\" }\nx = \n";
+    // Without its `@` the password in the URL is a port, and a wrong one.
+    let sign = text.find('@').unwrap();
+    for at in (0..text.len()).filter(|at| *at != sign) {
+        let mut mistaken = text.to_owned();
+        mistaken.remove(at);
+        let shown = parse(&mistaken).unwrap_err().render(false);
+        // A letter of the value itself may be the one that is missing.
+        assert!(
+            !shown.contains("hunt") && !shown.contains("ter2"),
+            "{mistaken}\n{shown}"
+        );
+    }
+}
+
+#[test]
+fn every_beginning_of_the_shipped_file_is_read_and_drawn() {
+    // A character of several bytes must not split a caret.
+    let text = SHIPPED.replace("DEMO_USERNAME", "DEMO_\u{dc}SER\u{1f600}");
+    for (end, _) in text.char_indices().step_by(41) {
+        let problems = parse(&text[..end]).unwrap_err();
+        assert!(problems.render(false).contains("nothing was started"));
     }
 }

@@ -173,6 +173,13 @@ fn plain_http_is_possible_where_it_is_named() {
     );
 }
 
+#[test]
+fn the_admin_listener_can_be_switched_off_and_health_may_be_anywhere() {
+    let admin = config("{CRM}[admin]\nlisten = \"\"\nhealth_listen = \"0.0.0.0:7719\"\n").admin;
+    assert!(admin.listen.is_none());
+    assert_eq!(admin.health_listen.unwrap().addrs[0].port(), 7719);
+}
+
 #[tokio::test]
 async fn references_that_cannot_be_read_are_found_by_check_only() {
     let text = CRM.replace("{ env = \"SECRET\" }", "{ file = \"nowhere\" }")
