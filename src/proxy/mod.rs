@@ -21,7 +21,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
-use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -40,7 +39,7 @@ use crate::clock::Clock;
 use crate::egress::{Client, Destination, Failure, Phase};
 use crate::message::{Allowed, Guard, Origin, Readings, Rejection, Target, check, forwarding};
 use crate::provider::{Surface, Verdict};
-use crate::server::Arrival;
+use crate::server::{Arrival, Incoming};
 use crate::telemetry::{AccessLog, Ids};
 use crate::token::{Issued, Rejected};
 

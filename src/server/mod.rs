@@ -15,11 +15,13 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
+
+pub use hyper::Error as IncomingError;
+pub use hyper::body::Incoming;
 
 pub use self::listener::{Bound, bind};
 use crate::config::server::Limits;

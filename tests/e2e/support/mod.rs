@@ -1,5 +1,11 @@
 //! The stage: a proxy on free ports, callers that speak bytes, and servers that follow a script.
 
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "several test binaries share the stage, none uses all of it"
+)]
+
 pub mod caller;
 pub mod proxy;
 pub mod scripted;
