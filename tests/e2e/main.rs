@@ -7,6 +7,8 @@
     clippy::indexing_slicing,
     clippy::print_stderr,
     clippy::disallowed_methods,
+    unreachable_pub,
+    missing_docs,
     reason = "a test that panics has failed, which is what it is for"
 )]
 
