@@ -95,10 +95,10 @@ pub(super) fn renew(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
         }
         Ok(reply) => {
             out.error(String::from_utf8_lossy(&reply.body).trim_end());
-            if reply.status == 502 {
-                Exit::Refused
-            } else {
-                Exit::Failed
+            match reply.status {
+                502 => Exit::Refused,
+                503 | 504 => Exit::Unavailable,
+                _ => Exit::Failed,
             }
         }
         Err(error @ AskError::Unreachable { .. }) => {
