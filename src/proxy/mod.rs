@@ -193,10 +193,10 @@ impl Proxy {
         now: Instant,
         finish: &mut Finish,
     ) -> Result<(Answer, Origin), Error> {
-        let deadline = now + upstream.token_wait;
+        let mut patience = upstream.token_wait;
         let mut issued = match upstream.tokens.current(now) {
             Some(issued) => issued,
-            None => upstream.obtain(deadline).await?,
+            None => upstream.obtain(&mut patience).await?,
         };
         let mut tries = Tries::default();
         loop {
@@ -235,7 +235,7 @@ impl Proxy {
                     drop(answer);
                     tracing::info!(id = %finish.id, upstream = %upstream.name, surface = surface.name,
                         "the upstream ended the session: waiting for a new one, then sending again");
-                    issued = upstream.obtain(deadline).await?;
+                    issued = upstream.obtain(&mut patience).await?;
                     finish.replay();
                 }
             }
