@@ -123,6 +123,8 @@ where
         .serve_connection(TokioIo::new(stream), tracked(service, entry));
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
+        // In this order: hyper closes a connection at once whose first request it has not looked at.
+        biased;
         result = connection.as_mut() => return ended(result),
         () = floor.drain.cancelled() => connection.as_mut().graceful_shutdown(),
     }
@@ -150,6 +152,8 @@ where
         .serve_connection(TokioIo::new(stream), tracked(service, entry));
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
+        // In this order: hyper closes a connection at once whose first request it has not looked at.
+        biased;
         result = connection.as_mut() => return ended(result),
         () = floor.drain.cancelled() => connection.as_mut().graceful_shutdown(),
     }
