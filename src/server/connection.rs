@@ -96,6 +96,8 @@ async fn secure<S, B>(
     };
     let Ok(Ok(stream)) = stream else { return };
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    // The time for the first byte is the time for a head.
+    entry.bytes_came();
     let stream = Watched::new(stream, entry.clone());
     if h2 {
         http2(stream, service, floor, entry).await;
@@ -140,6 +142,7 @@ where
         + Unpin
         + 'static,
 {
+    entry.speaks_frames();
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(100)
