@@ -150,6 +150,8 @@ fn spawn(
         .name(format!("worker-{index}"))
         .spawn(move || {
             runtime.block_on(run(doors, &shared, floor));
+            // A name that is still being resolved for a request long gone must not keep the thread.
+            runtime.shutdown_background();
             let _ = end.send(());
         })
         .map_err(StartError::Thread)?;
