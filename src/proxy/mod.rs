@@ -134,6 +134,9 @@ impl Proxy {
     ) -> Result<Outcome, Error> {
         let (parts, body) = request.into_parts();
         self.check(&parts)?;
+        if check::asks_about_proxy(&parts) {
+            return Ok(Outcome::own_options());
+        }
         if cors::is_preflight(&self.guard, &parts) {
             return Ok(Outcome::preflight(&parts));
         }
