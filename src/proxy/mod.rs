@@ -80,7 +80,7 @@ impl Proxy {
         let mut finish = self.begin(arrival, &request, now);
         let hint = Hint::of(&request);
         let cors = self.guard.cors_origin(request.headers()).cloned();
-        let answer = match self.serve(arrival, request, now, &mut finish).await {
+        let answer = match self.serve(arrival, request, &mut finish).await {
             Ok(outcome) => outcome.answer(finish),
             Err(error) => rescue::answer(&error, finish, &hint, &self.table),
         };
@@ -129,7 +129,6 @@ impl Proxy {
         &self,
         arrival: &Arrival,
         request: Request<Incoming>,
-        now: Instant,
         finish: &mut Finish,
     ) -> Result<Outcome, Error> {
         let (parts, body) = request.into_parts();
@@ -159,7 +158,7 @@ impl Proxy {
         let mut prepared = Prepared::new(parts, &target, &making)?;
         prepared.hold(body, &self.buffers).await?;
         let (answer, origin) = self
-            .exchange(&mut prepared, upstream, surface, now, finish)
+            .exchange(&mut prepared, upstream, surface, finish)
             .await?;
         let place = Place {
             public_url: self.public_url.as_ref(),
@@ -207,9 +206,10 @@ impl Proxy {
         prepared: &mut Prepared,
         upstream: &Upstream,
         surface: &Surface,
-        now: Instant,
         finish: &mut Finish,
     ) -> Result<(Answer, Origin), Error> {
+        // Not the time of arrival: a body may have taken its time to come.
+        let now = Instant::now();
         let deadline = now + upstream.token_wait;
         let mut issued = match upstream.tokens.current(now) {
             Some(issued) => issued,
