@@ -293,6 +293,9 @@ impl Tries {
             failure.phase == Phase::Head && failure.reused && !failure.timeout && !failure.body;
         let retry = lost_reused && !self.fresh && self.sends < MOST_SENDS;
         self.fresh = true;
+        if failure.body && prepared.is_malformed() {
+            return Err(Rejection::Malformed("the framing of the body is wrong").into());
+        }
         match failure.not_sent.take() {
             Some(request) if retry => prepared.not_sent(*request),
             None if retry && prepared.is_safe() && prepared.is_at_hand() => {}
@@ -310,7 +313,7 @@ impl Tries {
         answer: &Answer,
         verdict: Verdict,
     ) -> Next {
-        let again = self.sends < MOST_SENDS && prepared.is_at_hand();
+        let again = |tries: &Self| tries.sends < MOST_SENDS && prepared.is_at_hand();
         match verdict {
             Verdict::Alive => {
                 if proves(answer.head.status) {
@@ -318,7 +321,7 @@ impl Tries {
                 }
                 Next::Pass
             }
-            Verdict::TryAgain if again && !self.again => {
+            Verdict::TryAgain if !self.again && again(self) => {
                 self.again = true;
                 Next::Again
             }
@@ -328,7 +331,7 @@ impl Tries {
                 let hopeless = matches!(rejected, Rejected::Settling | Rejected::Exhausted);
                 // With a good status the upstream may have done what was asked all the same.
                 let acted = answer.head.status.is_success() && !prepared.is_safe();
-                if hopeless || acted || self.renewed || !again {
+                if hopeless || acted || self.renewed || !again(self) {
                     return Next::Pass;
                 }
                 self.renewed = true;
