@@ -105,12 +105,6 @@ pub(super) async fn accept(
     };
     let mut pause = FIRST_PAUSE;
     loop {
-        let permit = tokio::select! {
-            biased;
-            permit = floor.connections.clone().acquire_owned() => permit,
-            () = floor.drain.cancelled() => break,
-        };
-        let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
             biased;
             accepted = listener.accept() => accepted,
@@ -120,6 +114,13 @@ pub(super) async fn accept(
             Ok((stream, peer)) => {
                 pause = FIRST_PAUSE;
                 let _ = stream.set_nodelay(true);
+                // After the accept: a place kept by a listener that nobody calls would be missing at the others.
+                let permit = tokio::select! {
+                    biased;
+                    permit = floor.connections.clone().acquire_owned() => permit,
+                    () = floor.drain.cancelled() => break,
+                };
+                let Ok(permit) = permit else { break };
                 take(stream, Arrival::at(door, peer), permit);
             }
             Err(error) if of_one_connection(&error) => {}

@@ -104,7 +104,7 @@ impl Watch {
             let at = at.load(Ordering::Relaxed);
             at > 0 && Duration::from_millis(now.saturating_sub(at)) > limit
         };
-        if over(&state.stuck_since, self.idle_timeout * STUCK) {
+        if over(&state.stuck_since, self.idle_timeout.saturating_mul(STUCK)) {
             return true;
         }
         state.active.load(Ordering::Relaxed) == 0
