@@ -303,6 +303,26 @@ async fn a_listener_and_a_host_of_an_upstream_with_routes_lead_nowhere_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_nobody_calls_keeps_no_place_from_the_others() {
+    let api = Scripted::constant("ok").await;
+    let limits = "[server.limits]\nconnections = 1\n";
+    let proxy = TestProxy::start(&format!(
+        "{limits}{}listen = \"127.0.0.1:0\"\n",
+        api.upstream()
+    ));
+    for addr in [
+        proxy.addr(),
+        proxy.addr(),
+        proxy.own("api"),
+        proxy.own("api"),
+    ] {
+        let mut caller = Caller::connect(addr).await;
+        let request = "GET /api/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        assert_eq!(caller.ask(request).await.status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn options_of_the_proxy_itself_are_told_by_the_proxy() {
     let api = Scripted::constant("ok").await;
     let proxy = TestProxy::start(&api.upstream());
