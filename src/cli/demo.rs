@@ -25,22 +25,47 @@ pub(super) fn demo(out: &mut Output<'_>) -> Exit {
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.clone())
     };
-    let checked = match Config::parse(SHIPPED, "proxy.toml", Path::new("."), &env) {
-        Ok(checked) => checked,
+    let mut config = match Config::parse(SHIPPED, "proxy.toml", Path::new("."), &env) {
+        Ok(checked) => checked.config,
         Err(problems) => {
             out.error(&problems.render(out.color));
             return Exit::Failed;
         }
     };
-    let (app, signals) = match start(&checked.config, out) {
+    if is_taken(&config) {
+        out.error("port 7717 or 7718 is taken: this demo listens on free ports");
+        take_free_ports(&mut config);
+    }
+    let (app, signals) = match start(&config, out) {
         Ok(started) => started,
         Err(exit) => return exit,
     };
-    out.answer(&table(&checked.config, app.addrs(), &emulator));
+    out.answer(&table(&config, app.addrs(), &emulator));
     let exit = wait(app, &signals);
     drop(emulator);
     runtime.shutdown_background();
     exit
+}
+
+/// Whether somebody else listens where the demo would: a second demo, most likely.
+fn is_taken(config: &Config) -> bool {
+    let listens = config.server.listen.iter().chain(&config.admin.listen);
+    listens
+        .into_iter()
+        .any(|listen| crate::server::bind(listen, 1).is_err())
+}
+
+fn take_free_ports(config: &mut Config) {
+    for listen in config
+        .server
+        .listen
+        .iter_mut()
+        .chain(&mut config.admin.listen)
+    {
+        for addr in &mut listen.addrs {
+            addr.set_port(0);
+        }
+    }
 }
 
 /// The emulator alone; prints what a configuration needs as lines that a shell can evaluate.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::output::Output;
-use super::{Exit, load};
+use super::{Exit, load, upstream};
 use crate::config::server::{Listen, ListenTls};
 use crate::config::{Config, Provider, Upstream};
 
@@ -19,17 +19,9 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
         Ok(checked) => checked.config,
         Err(exit) => return exit,
     };
-    let Some(upstream) = config.upstream(name) else {
-        let names: Vec<_> = config
-            .upstreams
-            .iter()
-            .map(|upstream| upstream.name.as_str())
-            .collect();
-        out.error(&format!(
-            "there is no upstream `{name}`; there are: {}",
-            names.join(", ")
-        ));
-        return Exit::Usage;
+    let upstream = match upstream(&config, name, out) {
+        Ok(upstream) => upstream,
+        Err(exit) => return exit,
     };
     let Some(way) = way(&config, upstream) else {
         out.error(&format!(

@@ -4,11 +4,11 @@ use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 
 use super::output::Output;
-use super::{Exit, load};
+use super::{Exit, load, upstream};
 use crate::app::live::{self, Login};
 use crate::app::remote::{self, AskError};
+use crate::config::Upstream;
 use crate::config::server::Listen;
-use crate::config::{Config, Upstream};
 use crate::message::Origin;
 use crate::provider::{CarrierForm, LoginFailure, Refused};
 
@@ -18,15 +18,13 @@ pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Ex
         Ok(checked) => checked,
         Err(exit) => return exit,
     };
-    let chosen: Vec<&Upstream> = checked
-        .config
-        .upstreams
-        .iter()
-        .filter(|upstream| name.is_none_or(|name| name == upstream.name))
-        .collect();
-    if chosen.is_empty() {
-        return unknown(name.unwrap_or_default(), &checked.config, out);
-    }
+    let chosen: Vec<&Upstream> = match name {
+        None => checked.config.upstreams.iter().collect(),
+        Some(name) => match upstream(&checked.config, name, out) {
+            Ok(upstream) => vec![upstream],
+            Err(exit) => return exit,
+        },
+    };
     let mut worst = Exit::Done;
     for upstream in chosen {
         match live::login(upstream) {
@@ -46,13 +44,9 @@ pub(super) fn show(path: &Path, name: &str, yes: bool, out: &mut Output<'_>) -> 
         Ok(checked) => checked,
         Err(exit) => return exit,
     };
-    let Some(upstream) = checked
-        .config
-        .upstreams
-        .iter()
-        .find(|upstream| upstream.name == name)
-    else {
-        return unknown(name, &checked.config, out);
+    let upstream = match upstream(&checked.config, name, out) {
+        Ok(upstream) => upstream,
+        Err(exit) => return exit,
     };
     if !yes && !asked(name, out) {
         out.error("nothing was printed");
@@ -95,10 +89,10 @@ pub(super) fn renew(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
         }
         Ok(reply) => {
             out.error(String::from_utf8_lossy(&reply.body).trim_end());
-            if reply.status == 502 {
-                Exit::Refused
-            } else {
-                Exit::Failed
+            match reply.status {
+                502 => Exit::Refused,
+                503 | 504 => Exit::Unavailable,
+                _ => Exit::Failed,
             }
         }
         Err(error @ AskError::Unreachable { .. }) => {
@@ -170,19 +164,6 @@ fn asked(name: &str, out: &mut Output<'_>) -> bool {
     let mut line = String::new();
     let _ = std::io::stdin().lock().read_line(&mut line);
     matches!(line.trim(), "y" | "Y" | "yes")
-}
-
-fn unknown(name: &str, config: &Config, out: &mut Output<'_>) -> Exit {
-    let names: Vec<_> = config
-        .upstreams
-        .iter()
-        .map(|upstream| upstream.name.as_str())
-        .collect();
-    out.error(&format!(
-        "no upstream is called `{name}`; there are: {}",
-        names.join(", ")
-    ));
-    Exit::Usage
 }
 
 fn origin(listen: &Listen) -> Option<Origin> {

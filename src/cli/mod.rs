@@ -23,7 +23,7 @@ use clap::Parser;
 use self::args::{Arguments, Command, TokenCommand};
 pub use self::exit::Exit;
 use self::output::Output;
-use crate::config::{Checked, Config};
+use crate::config::{Checked, Config, Upstream};
 
 /// The whole program: reads the arguments, runs the command.
 pub fn main() -> ExitCode {
@@ -68,6 +68,26 @@ pub(crate) fn load(path: &Path, out: &mut Output<'_>) -> Result<Checked, Exit> {
             Err(Exit::Config)
         }
     }
+}
+
+/// The upstream of this name, or the complaint that there is none.
+fn upstream<'a>(
+    config: &'a Config,
+    name: &str,
+    out: &mut Output<'_>,
+) -> Result<&'a Upstream, Exit> {
+    config.upstream(name).ok_or_else(|| {
+        let names: Vec<_> = config
+            .upstreams
+            .iter()
+            .map(|upstream| upstream.name.as_str())
+            .collect();
+        out.error(&format!(
+            "there is no upstream `{name}`; there are: {}",
+            names.join(", ")
+        ));
+        Exit::Usage
+    })
 }
 
 /// A variable of the environment.

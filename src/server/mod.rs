@@ -83,6 +83,23 @@ impl Floor {
     }
 }
 
+/// What an answer's body must be.
+pub trait AnswerBody:
+    Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+    + Send
+    + Unpin
+    + 'static
+{
+}
+
+impl<B> AnswerBody for B where
+    B: Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static
+{
+}
+
 /// What a connection's service must be.
 pub trait Serve<B>:
     Service<
@@ -116,10 +133,7 @@ pub async fn serve<S, B>(
     service: impl Fn(Arrival) -> S + Clone + Send + Sync + 'static,
 ) where
     S: Serve<B>,
-    B: Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static,
+    B: AnswerBody,
 {
     let connections = TaskTracker::new();
     let watch = watch::Watch::new(&floor.limits);

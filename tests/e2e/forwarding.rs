@@ -183,6 +183,39 @@ async fn head_204_and_304_have_no_body_and_keep_the_connection() {
     })
     .await;
     let proxy = TestProxy::start(&api.upstream());
+    let mut caller = proxy.caller().await;
+    let head = caller
+        .ask("HEAD /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    assert_eq!(
+        (head.status, head.header("content-length")),
+        (200, Some("1234"))
+    );
+    let no_content = caller.get("/api/204").await;
+    assert_eq!(
+        (no_content.status, no_content.header("content-length")),
+        (204, None)
+    );
+    assert_eq!(caller.get("/api/304").await.status, 304);
+    assert_eq!(caller.get("/api/x").await.text(), "end");
+    let connections: Vec<usize> = api.seen().iter().map(|seen| seen.connection).collect();
+    assert!(
+        connections.iter().all(|number| *number == connections[0]),
+        "{connections:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_http_1_0_caller_is_served_without_chunks() {
+    let api = Scripted::start(|mut connection| async move {
+        while connection.request().await.is_some() {
+            let answer =
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+            connection.write(answer).await;
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
     let answer = proxy
         .caller()
         .await
