@@ -3,12 +3,18 @@
 use std::sync::Arc;
 
 use super::listeners::{Leads, Listeners};
-use crate::config::{Config, Route};
-use crate::proxy::{Entry, Narrow, Table, Upstream};
+use crate::config::{Config, Route, Upstream};
+use crate::proxy::{self, Entry, Narrow, Table};
 
-/// One way, before it is known which worker's upstream it leads to.
-#[derive(Clone)]
-pub(super) struct Way {
+/// Every way that the configuration opens, before it is known which worker's upstreams they lead to.
+pub(super) struct Ways {
+    all: Vec<Way>,
+    /// Places that lead nowhere else than their ways say.
+    own: Vec<At>,
+}
+
+/// One way.
+struct Way {
     at: At,
     upstream: usize,
     prefix: String,
@@ -23,74 +29,105 @@ enum At {
     Fallback,
 }
 
-/// Every way that the configuration opens. An upstream with routes is reached only through them.
-pub(super) fn ways(config: &Config, listeners: &Listeners) -> Vec<Way> {
-    let mut ways = Vec::new();
-    for (index, upstream) in config.upstreams.iter().enumerate() {
-        let way = |at, prefix: &str, narrow| Way {
+impl Ways {
+    /// An upstream with routes is reached only through them, on listeners and hosts of its own as well.
+    pub(super) fn of(config: &Config, listeners: &Listeners) -> Self {
+        let mut ways = Self {
+            all: Vec::new(),
+            own: Vec::new(),
+        };
+        for (index, upstream) in config.upstreams.iter().enumerate() {
+            let own = own_places(upstream, listeners);
+            let routes = config.routes.iter();
+            let mut routes = routes
+                .filter(|route| route.upstream == upstream.name)
+                .peekable();
+            if routes.peek().is_none() {
+                ways.open(index, upstream, &own, config);
+            }
+            for route in routes {
+                let places = route_places(route, listeners);
+                // A route with a place of its own was put there on purpose, and is nowhere else.
+                let places = if places.is_empty() {
+                    [&[At::Path], own.as_slice()].concat()
+                } else {
+                    places
+                };
+                ways.all.extend(places.into_iter().map(|at| Way {
+                    at,
+                    upstream: index,
+                    prefix: route.path.clone(),
+                    narrow: Some(narrow(route)),
+                }));
+            }
+            ways.own.extend(own);
+        }
+        ways
+    }
+
+    /// The ways of an upstream without routes.
+    fn open(&mut self, index: usize, upstream: &Upstream, own: &[At], config: &Config) {
+        let way = |at, prefix| Way {
             at,
             upstream: index,
-            prefix: prefix.to_owned(),
-            narrow,
+            prefix,
+            narrow: None,
         };
-        let routes: Vec<&Route> = config
-            .routes
-            .iter()
-            .filter(|route| route.upstream == upstream.name)
-            .collect();
-        for route in &routes {
-            ways.extend(
-                route_places(route, listeners).map(|at| way(at, &route.path, Some(narrow(route)))),
-            );
-        }
-        if !routes.is_empty() {
-            continue;
-        }
-        let own = Leads::Upstream(upstream.name.clone());
-        ways.extend(led(listeners, own).map(|id| way(At::Listener(id), "", None)));
-        let hosts = upstream
-            .host
-            .iter()
-            .cloned()
-            .chain([format!("{}.localhost", upstream.name)]);
-        ways.extend(hosts.map(|host| way(At::Host(host), "", None)));
-        ways.push(way(At::Path, &format!("/{}", upstream.name), None));
+        self.all
+            .extend(own.iter().map(|at| way(at.clone(), String::new())));
+        self.all.push(way(At::Path, format!("/{}", upstream.name)));
         let chosen = config.server.default.as_deref() == Some(&upstream.name);
         if chosen || config.upstreams.len() == 1 {
-            ways.push(way(At::Fallback, "", None));
+            self.all.push(way(At::Fallback, String::new()));
         }
     }
-    ways
-}
 
-/// The table of one worker.
-pub(super) fn table(ways: &[Way], upstreams: &[Arc<Upstream>]) -> Table {
-    let mut table = Table::default();
-    for way in ways {
-        let Some(upstream) = upstreams.get(way.upstream) else {
-            continue;
-        };
-        let entry = Entry {
-            upstream: upstream.clone(),
-            prefix: way.prefix.clone(),
-            narrow: way.narrow.clone(),
-        };
-        match &way.at {
-            At::Listener(id) => table.add_listener(*id, entry),
-            At::Host(host) => table.add_host(host, entry),
-            At::Path => table.add_path(entry),
-            At::Fallback => table.set_fallback(entry),
+    /// The table of one worker.
+    pub(super) fn table(&self, upstreams: &[Arc<proxy::Upstream>]) -> Table {
+        let mut table = Table::default();
+        for at in &self.own {
+            match at {
+                At::Listener(id) => table.own_listener(*id),
+                At::Host(host) => table.own_host(host),
+                At::Path | At::Fallback => {}
+            }
         }
+        for way in &self.all {
+            let Some(upstream) = upstreams.get(way.upstream) else {
+                continue;
+            };
+            let entry = Entry {
+                upstream: upstream.clone(),
+                prefix: way.prefix.clone(),
+                narrow: way.narrow.clone(),
+            };
+            match &way.at {
+                At::Listener(id) => table.add_listener(*id, entry),
+                At::Host(host) => table.add_host(host, entry),
+                At::Path => table.add_path(entry),
+                At::Fallback => table.set_fallback(entry),
+            }
+        }
+        table
     }
-    table
 }
 
-fn route_places(route: &Route, listeners: &Listeners) -> impl Iterator<Item = At> {
-    let own = led(listeners, Leads::Route(route.name.clone())).map(At::Listener);
-    let host = route.host.clone().map(At::Host);
-    let own: Vec<At> = own.chain(host).collect();
-    let path = own.is_empty().then_some(At::Path);
-    own.into_iter().chain(path)
+/// The listeners and host names of an upstream's own.
+fn own_places(upstream: &Upstream, listeners: &Listeners) -> Vec<At> {
+    let local = format!("{}.localhost", upstream.name);
+    let hosts = upstream.host.iter().cloned().chain([local]);
+    led(listeners, Leads::Upstream(upstream.name.clone()))
+        .map(At::Listener)
+        .chain(hosts.map(At::Host))
+        .collect()
+}
+
+/// The listeners and the host name of a route's own.
+fn route_places(route: &Route, listeners: &Listeners) -> Vec<At> {
+    led(listeners, Leads::Route(route.name.clone()))
+        .map(At::Listener)
+        .chain(route.host.clone().map(At::Host))
+        .collect()
 }
 
 fn led(listeners: &Listeners, leads: Leads) -> impl Iterator<Item = usize> {

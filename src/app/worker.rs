@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::StartError;
 use super::accounts::Accounts;
 use super::listeners::{Listeners, guard};
-use super::routes::{Way, table, ways};
+use super::routes::Ways;
 use crate::clock::Clock;
 use crate::config::{Config, Upstream as UpstreamConfig};
 use crate::egress::{Client, Profile};
@@ -24,7 +24,7 @@ use crate::telemetry::{AccessLog, Ids, Metrics};
 pub(super) struct Shared {
     config: Config,
     accounts: Arc<Accounts>,
-    ways: Vec<Way>,
+    ways: Ways,
     guard: Guard,
     metrics: Metrics,
     log: AccessLog,
@@ -54,7 +54,7 @@ impl Shared {
         let limits = &config.server.limits;
         Self {
             accounts,
-            ways: ways(config, listeners),
+            ways: Ways::of(config, listeners),
             guard: guard(config),
             metrics: metrics.clone(),
             log,
@@ -77,7 +77,7 @@ impl Shared {
             .collect();
         let limits = &self.config.server.limits;
         Proxy {
-            table: table(&self.ways, &upstreams),
+            table: self.ways.table(&upstreams),
             guard: self.guard.clone(),
             client: Client::default(),
             in_flight: self.in_flight.clone(),
@@ -150,6 +150,8 @@ fn spawn(
         .name(format!("worker-{index}"))
         .spawn(move || {
             runtime.block_on(run(doors, &shared, floor));
+            // A name that is still being resolved for a request long gone must not keep the thread.
+            runtime.shutdown_background();
             let _ = end.send(());
         })
         .map_err(StartError::Thread)?;

@@ -11,18 +11,25 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::pool::{Connection, Pool};
+use super::upload::Moved;
 
 /// The body of an upstream's answer. Dropped before its end, it closes the connection.
 pub struct AnswerBody<B>
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static,
 {
     incoming: Incoming,
     connection: Option<Connection<B>>,
     pool: Arc<Pool<B>>,
     silence: Duration,
     timer: Option<Pin<Box<Sleep>>>,
-    last_read: Instant,
+    /// Since when more is awaited: not while the caller is busy with what it has.
+    waiting: Option<Instant>,
+    /// The request's own body, which may still be on its way.
+    moved: Option<Moved>,
     broken: bool,
 }
 
@@ -42,13 +49,17 @@ pub enum Broken {
 
 impl<B> AnswerBody<B>
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static,
 {
     pub(super) fn new(
         incoming: Incoming,
         connection: Connection<B>,
         pool: Arc<Pool<B>>,
         silence: Duration,
+        moved: Option<Moved>,
     ) -> Self {
         Self {
             incoming,
@@ -56,7 +67,8 @@ where
             pool,
             silence,
             timer: None,
-            last_read: Instant::now(),
+            waiting: None,
+            moved,
             broken: false,
         }
     }
@@ -89,11 +101,13 @@ where
         if self.silence.is_zero() {
             return Poll::Pending;
         }
-        let by = self.last_read + self.silence;
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(by)));
+        let waiting = *self.waiting.get_or_insert_with(Instant::now);
         loop {
+            let moved = self.moved.as_ref().map(Moved::at);
+            let by = moved.map_or(waiting, |moved| moved.max(waiting)) + self.silence;
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(by)));
             ready!(timer.as_mut().poll(cx));
             if Instant::now() >= by {
                 return Poll::Ready(());
@@ -105,7 +119,10 @@ where
 
 impl<B> Body for AnswerBody<B>
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static,
 {
     type Data = Bytes;
     type Error = Broken;
@@ -120,7 +137,7 @@ where
         }
         match self.poll_incoming(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                self.last_read = Instant::now();
+                self.waiting = None;
                 if self.incoming.is_end_stream() {
                     self.give_back();
                 }
@@ -155,7 +172,10 @@ where
 
 impl<B> Drop for AnswerBody<B>
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static,
 {
     fn drop(&mut self) {
         // An answer without a body is never polled: its connection is as good as new.

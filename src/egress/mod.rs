@@ -8,6 +8,7 @@ mod answer;
 mod connect;
 mod failure;
 mod pool;
+mod upload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 pub use self::answer::{AnswerBody, Broken};
 pub use self::failure::{Failure, Phase};
 use self::pool::{Checkout, Pool};
+use self::upload::{Moved, Upload};
 use crate::message::Origin;
 use crate::telemetry::UpstreamMetrics;
 use crate::tls::ClientConfig;
@@ -53,11 +55,11 @@ pub struct Destination<'a> {
 }
 
 /// One worker's connections to the upstreams.
-pub struct Client<B: Body + 'static> {
+pub struct Client<B: Body<Data = Bytes> + Unpin + 'static> {
     pool: Arc<Pool<B>>,
 }
 
-impl<B: Body + 'static> Clone for Client<B> {
+impl<B: Body<Data = Bytes> + Unpin + 'static> Clone for Client<B> {
     fn clone(&self) -> Self {
         Self {
             pool: self.pool.clone(),
@@ -67,7 +69,10 @@ impl<B: Body + 'static> Clone for Client<B> {
 
 impl<B> Default for Client<B>
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static,
 {
     fn default() -> Self {
         Self {
@@ -78,10 +83,14 @@ where
 
 impl<B> Client<B>
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static,
 {
     /// Sends `request` (origin-form target, `Host` set) and waits for the head of the answer. `silence` bounds the
-    /// wait for the head and then every wait for more of the body; zero means no bound.
+    /// wait for the head and then every wait for more of the body, both counted from when the request's own body last
+    /// moved; zero means no bound.
     ///
     /// Cancel-safe: dropping the future closes the connection.
     pub async fn send(
@@ -99,18 +108,17 @@ where
             },
             Err(failure) => return Err(failure.not_sent(request)),
         };
+        let request = request.map(|body| Upload::new(body, Instant::now()));
+        let moved = request.body().moved();
         let sent = connection.send(request);
         let answer = match head_by {
             None => sent.await,
-            Some(by) => match tokio::time::timeout_at(by, sent).await {
-                Ok(answer) => answer,
-                Err(_) => return Err(Failure::new(Phase::Head, "no answer in time").timed_out()),
-            },
+            Some(by) => in_time(sent, by, silence, moved.as_ref()).await?,
         };
         let answer = answer.map_err(|failure| failure.on(connection.is_reused()))?;
         acceptable(&answer)?;
         let (parts, body) = answer.into_parts();
-        let body = AnswerBody::new(body, connection, self.pool.clone(), silence);
+        let body = AnswerBody::new(body, connection, self.pool.clone(), silence, moved);
         Ok(Response::from_parts(parts, body))
     }
 
@@ -125,8 +133,29 @@ where
     }
 }
 
+/// Waits until `by`, and on while the request's body moves.
+async fn in_time<B, T>(
+    sent: impl Future<Output = T>,
+    mut by: Instant,
+    silence: Duration,
+    moved: Option<&Moved>,
+) -> Result<T, Failure<B>> {
+    let mut sent = std::pin::pin!(sent);
+    loop {
+        if let Ok(answer) = tokio::time::timeout_at(by, &mut sent).await {
+            return Ok(answer);
+        }
+        match moved.map(|moved| moved.at() + silence) {
+            Some(later) if later > by => by = later,
+            Some(_) | None => {
+                return Err(Failure::new(Phase::Head, "no answer in time").timed_out());
+            }
+        }
+    }
+}
+
 /// Refuses answers that cannot be passed on truthfully.
-fn acceptable<B: Body + 'static, T>(answer: &Response<T>) -> Result<(), Failure<B>> {
+fn acceptable<B, T>(answer: &Response<T>) -> Result<(), Failure<B>> {
     let status = answer.status();
     if status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Failure::new(Phase::Head, "it switched protocols unasked"));

@@ -18,11 +18,12 @@ use tokio::time::Instant;
 use super::Destination;
 use super::connect::{self, Stream};
 use super::failure::{Failure, Phase};
+use super::upload::Upload;
 use crate::message::Origin;
 use crate::telemetry::UpstreamMetrics;
 
 /// Idle connections and permits, by profile and origin.
-pub(super) struct Pool<B: Body + 'static> {
+pub(super) struct Pool<B: Body<Data = Bytes> + Unpin + 'static> {
     places: Mutex<HashMap<Key, Place<B>>>,
 }
 
@@ -34,13 +35,13 @@ struct Key {
     public_only: bool,
 }
 
-struct Place<B: Body + 'static> {
+struct Place<B: Body<Data = Bytes> + Unpin + 'static> {
     idle: Vec<Connection<B>>,
     permits: Arc<Semaphore>,
 }
 
 /// What [`Pool::checkout`] gives.
-pub(super) enum Checkout<B: Body + 'static> {
+pub(super) enum Checkout<B: Body<Data = Bytes> + Unpin + 'static> {
     /// A live connection.
     Idle(Connection<B>),
     /// The right to make one.
@@ -48,9 +49,9 @@ pub(super) enum Checkout<B: Body + 'static> {
 }
 
 /// A connection that no task drives: whoever holds it polls it.
-pub(super) struct Connection<B: Body + 'static> {
-    sender: http1::SendRequest<B>,
-    driver: Pin<Box<http1::Connection<TokioIo<Stream>, B>>>,
+pub(super) struct Connection<B: Body<Data = Bytes> + Unpin + 'static> {
+    sender: http1::SendRequest<Upload<B>>,
+    driver: Pin<Box<http1::Connection<TokioIo<Stream>, Upload<B>>>>,
     key: Key,
     since: Instant,
     reused: bool,
@@ -75,7 +76,7 @@ impl Drop for Open {
     }
 }
 
-impl<B: Body + 'static> Default for Pool<B> {
+impl<B: Body<Data = Bytes> + Unpin + 'static> Default for Pool<B> {
     fn default() -> Self {
         Self {
             places: Mutex::default(),
@@ -85,7 +86,10 @@ impl<B: Body + 'static> Default for Pool<B> {
 
 impl<B> Pool<B>
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static,
 {
     /// A place among the requests to this origin, waiting for one until `by`; then an idle connection if there
     /// is a live one.
@@ -214,7 +218,10 @@ impl Key {
 
 impl<B> Connection<B>
 where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static,
 {
     pub(super) fn is_reused(&self) -> bool {
         self.reused
@@ -223,7 +230,7 @@ where
     /// Sends a request and drives the connection until the head of the answer.
     pub(super) async fn send(
         &mut self,
-        request: Request<B>,
+        request: Request<Upload<B>>,
     ) -> Result<Response<Incoming>, Failure<B>> {
         let mut sent = std::pin::pin!(self.sender.try_send_request(request));
         let (driver, ended) = (&mut self.driver, &mut self.ended);
@@ -234,7 +241,9 @@ where
         })
         .await
         .map_err(|mut error| {
-            let not_sent = error.take_message();
+            let not_sent = error
+                .take_message()
+                .map(|request| request.map(Upload::into_inner));
             Failure::of(error.error(), not_sent)
         })
     }

@@ -1,6 +1,7 @@
 //! The two bodies: what is sent upstream, and what callers get. Both are enums, so that nothing is boxed.
 
 use std::collections::VecDeque;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -37,7 +38,7 @@ pub(super) struct Capture {
     room: usize,
     state: Passed,
     /// The room in the memory that all such buffers share.
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 /// How much of a body has passed.
@@ -47,6 +48,8 @@ enum Passed {
     All,
     /// More than there was room for.
     TooMuch,
+    /// Its framing was wrong.
+    Malformed,
 }
 
 /// Why a caller's body could not be sent on.
@@ -66,7 +69,7 @@ impl Capture {
             bytes: BytesMut::new(),
             room,
             state: Passed::Some,
-            _permit: permit,
+            permit,
         }
     }
 
@@ -75,6 +78,7 @@ impl Capture {
             self.state = Passed::TooMuch;
             self.room = 0;
             self.bytes = BytesMut::new();
+            self.permit = None;
         } else {
             self.room -= bytes.len();
             self.bytes.extend_from_slice(bytes);
@@ -87,9 +91,23 @@ impl Capture {
         }
     }
 
-    /// The whole body, if it ended within the limit.
-    pub(super) fn whole(&self) -> Option<Bytes> {
-        (self.state == Passed::All).then(|| self.bytes.clone().freeze())
+    /// Whether the body ended within the limit.
+    pub(super) fn is_whole(&self) -> bool {
+        self.state == Passed::All
+    }
+
+    /// Whether the body's framing turned out to be wrong.
+    pub(super) fn is_malformed(&self) -> bool {
+        self.state == Passed::Malformed
+    }
+
+    /// Gives out the whole body with its room in the shared memory, if it ended within the limit.
+    pub(super) fn take_whole(&mut self) -> Option<(Bytes, Option<OwnedSemaphorePermit>)> {
+        if !self.is_whole() {
+            return None;
+        }
+        let bytes = std::mem::take(&mut self.bytes);
+        Some((bytes.freeze(), self.permit.take()))
     }
 }
 
@@ -133,7 +151,12 @@ impl Stream {
                         return Poll::Ready(Some(Ok(bytes)));
                     }
                 }
-                Some(Err(error)) => return Poll::Ready(Some(Err(BodyError::Broken(error)))),
+                Some(Err(error)) => {
+                    if is_malformed(&error) {
+                        capture.state = Passed::Malformed;
+                    }
+                    return Poll::Ready(Some(Err(BodyError::Broken(error))));
+                }
                 None => {
                     capture.end();
                     return Poll::Ready(None);
@@ -175,6 +198,19 @@ impl Body for RequestBody {
             Self::Stream(stream) => stream.incoming.size_hint(),
         }
     }
+}
+
+/// Whether a body broke off because of what the caller sent, not because it left.
+fn is_malformed(error: &dyn std::error::Error) -> bool {
+    error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>())
+        .is_some_and(|source| {
+            matches!(
+                source.kind(),
+                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+            )
+        })
 }
 
 /// The body of an answer to a caller. When it ends or is dropped, the request is over.

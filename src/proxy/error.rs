@@ -116,9 +116,7 @@ impl Error {
                     .collect::<Vec<_>>()
                     .join(", "),
             ),
-            Self::Rejected(Rejection::Method) => {
-                Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".to_owned())
-            }
+            Self::Rejected(Rejection::Method) => Some(METHODS.to_owned()),
             _ => None,
         }
     }
@@ -144,6 +142,9 @@ impl Error {
         }
     }
 }
+
+/// The methods that are ever forwarded.
+pub(super) const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// The status of each code (`DESIGN.md` 4).
 const STATUSES: &[(&Code, StatusCode)] = &[

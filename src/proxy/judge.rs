@@ -141,7 +141,8 @@ fn opened(headers: &HeaderMap, raw: Vec<u8>) -> Vec<u8> {
 /// What can be opened of a beginning that may be cut off, bounded.
 fn inflate(reader: impl Read) -> Option<Vec<u8>> {
     let mut opened = Vec::new();
-    let mut reader = reader.take(LOOK as u64);
+    // One byte more than is judged, so that a judge sees when it is not all.
+    let mut reader = reader.take(LOOK as u64 + 1);
     let mut piece = [0; 512];
     while let Ok(length @ 1..) = reader.read(&mut piece) {
         opened.extend_from_slice(piece.get(..length)?);
@@ -160,3 +161,22 @@ pub(super) fn proves(status: StatusCode) -> bool {
 const LOOK: usize = 4096;
 /// Longest time it takes.
 const LOOK_TIME: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_opens_to_more_than_a_look_is_seen_to_be_cut_off() {
+        let rows = [
+            (100, 100),
+            (LOOK, LOOK),
+            (LOOK + 1, LOOK + 1),
+            (99999, LOOK + 1),
+        ];
+        for (length, expected) in rows {
+            let body = vec![b'x'; length];
+            assert_eq!(inflate(&*body).unwrap().len(), expected, "{length}");
+        }
+    }
+}

@@ -81,7 +81,7 @@ impl Proxy {
         let mut finish = self.begin(arrival, &request, now);
         let hint = Hint::of(&request);
         let cors = self.guard.cors_origin(request.headers()).cloned();
-        let answer = match self.serve(arrival, request, now, &mut finish).await {
+        let answer = match self.serve(arrival, request, &mut finish).await {
             Ok(outcome) => outcome.answer(finish),
             Err(error) => rescue::answer(&error, finish, &hint, &self.table),
         };
@@ -115,11 +115,13 @@ impl Proxy {
         &self,
         arrival: &Arrival,
         request: Request<Incoming>,
-        now: Instant,
         finish: &mut Finish,
     ) -> Result<Outcome, Error> {
         let (parts, body) = request.into_parts();
         self.check(&parts)?;
+        if check::asks_about_proxy(&parts) {
+            return Ok(Outcome::own_options());
+        }
         if cors::is_preflight(&self.guard, &parts) {
             return Ok(Outcome::preflight(&parts));
         }
@@ -142,7 +144,7 @@ impl Proxy {
         let mut prepared = Prepared::new(parts, &target, &making)?;
         prepared.hold(body, &self.buffers).await?;
         let (answer, origin) = self
-            .exchange(&mut prepared, upstream, surface, now, finish)
+            .exchange(&mut prepared, upstream, surface, finish)
             .await?;
         let place = Place {
             public_url: self.public_url.as_ref(),
@@ -190,11 +192,11 @@ impl Proxy {
         prepared: &mut Prepared,
         upstream: &Upstream,
         surface: &Surface,
-        now: Instant,
         finish: &mut Finish,
     ) -> Result<(Answer, Origin), Error> {
         let mut patience = upstream.token_wait;
-        let mut issued = match upstream.tokens.current(now) {
+        // Not at the time of arrival: a body may have taken its time to come.
+        let mut issued = match upstream.tokens.current(Instant::now()) {
             Some(issued) => issued,
             None => upstream.obtain(&mut patience).await?,
         };
@@ -295,6 +297,9 @@ impl Tries {
             failure.phase == Phase::Head && failure.reused && !failure.timeout && !failure.body;
         let retry = lost_reused && !self.fresh && self.sends < MOST_SENDS;
         self.fresh = true;
+        if failure.body && prepared.is_malformed() {
+            return Err(Rejection::Malformed("the framing of the body is wrong").into());
+        }
         match failure.not_sent.take() {
             Some(request) if retry => prepared.not_sent(*request),
             None if retry && prepared.is_safe() && prepared.is_at_hand() => {}
@@ -312,7 +317,7 @@ impl Tries {
         answer: &Answer,
         verdict: Verdict,
     ) -> Next {
-        let again = self.sends < MOST_SENDS && prepared.is_at_hand();
+        let again = |tries: &Self| tries.sends < MOST_SENDS && prepared.is_at_hand();
         match verdict {
             Verdict::Alive => {
                 match proves(answer.head.status) {
@@ -322,7 +327,7 @@ impl Tries {
                 }
                 Next::Pass
             }
-            Verdict::TryAgain if again && !self.again => {
+            Verdict::TryAgain if !self.again && again(self) => {
                 self.again = true;
                 Next::Again
             }
@@ -332,7 +337,7 @@ impl Tries {
                 let hopeless = matches!(rejected, Rejected::Settling | Rejected::Exhausted);
                 // With a good status the upstream may have done what was asked all the same.
                 let acted = answer.head.status.is_success() && !prepared.is_safe();
-                if hopeless || acted || self.renewed || !again {
+                if hopeless || acted || self.renewed || !again(self) {
                     return Next::Pass;
                 }
                 self.renewed = true;

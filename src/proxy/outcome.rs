@@ -1,7 +1,7 @@
 //! The upstream's answer, made fit for the caller: hop-by-hop off, links and cookies turned back, marked private.
 
 use http::header::{
-    ALT_SVC, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION, LINK, LOCATION, SET_COOKIE,
+    ALLOW, ALT_SVC, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION, LINK, LOCATION, SET_COOKIE,
     STRICT_TRANSPORT_SECURITY,
 };
 use http::request::Parts;
@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use super::body::ResponseBody;
 use super::cors;
+use super::error::METHODS;
 use super::finish::Finish;
 use super::judge::Answer;
 use super::upstream::Upstream;
@@ -18,8 +19,8 @@ use crate::message::{Links, Origin, hop_by_hop, links};
 pub(super) enum Outcome {
     /// The upstream's answer.
     Forwarded(Box<Answer>),
-    /// A page's preflight, answered here.
-    Preflight(HeaderMap),
+    /// Nothing but header fields: a page's preflight, or what the proxy itself can do.
+    Own(HeaderMap),
 }
 
 /// The proxy as this caller sees it, for what leads the caller back.
@@ -32,7 +33,15 @@ pub(super) struct Place<'a> {
 
 impl Outcome {
     pub(super) fn preflight(parts: &Parts) -> Self {
-        Self::Preflight(cors::preflight(&parts.headers))
+        Self::Own(cors::preflight(&parts.headers))
+    }
+
+    /// The answer to `OPTIONS *` (RFC 9110 section 9.3.7).
+    pub(super) fn own_options() -> Self {
+        Self::Own(HeaderMap::from_iter([(
+            ALLOW,
+            HeaderValue::from_static(METHODS),
+        )]))
     }
 
     pub(super) fn forwarded(
@@ -84,7 +93,7 @@ impl Outcome {
                 *response.headers_mut() = answer.head.headers;
                 response
             }
-            Self::Preflight(headers) => {
+            Self::Own(headers) => {
                 finish.entry.status = StatusCode::NO_CONTENT;
                 let mut response = Response::new(ResponseBody::own(bytes::Bytes::new(), finish));
                 *response.status_mut() = StatusCode::NO_CONTENT;

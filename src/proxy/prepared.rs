@@ -158,8 +158,13 @@ impl Prepared {
     pub(super) fn is_at_hand(&self) -> bool {
         match &self.body {
             Held::Whole(..) | Held::Fresh(..) => true,
-            Held::Passed(capture) => lock(capture).whole().is_some(),
+            Held::Passed(capture) => lock(capture).is_whole(),
         }
+    }
+
+    /// Whether what was sent of the caller's body ended in wrong framing.
+    pub(super) fn is_malformed(&self) -> bool {
+        matches!(&self.body, Held::Passed(capture) if lock(capture).is_malformed())
     }
 
     /// The caller's method.
@@ -176,9 +181,9 @@ impl Prepared {
         match &self.body {
             Held::Whole(bytes, _) => Some(RequestBody::whole(bytes.clone())),
             Held::Passed(capture) => {
-                let whole = lock(capture).whole()?;
+                let (whole, permit) = lock(capture).take_whole()?;
                 self.headers.remove(TRANSFER_ENCODING);
-                self.body = Held::Whole(whole.clone(), None);
+                self.body = Held::Whole(whole.clone(), permit);
                 Some(RequestBody::whole(whole))
             }
             Held::Fresh(_, capture) => {

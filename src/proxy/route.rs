@@ -60,6 +60,16 @@ impl Table {
         );
     }
 
+    /// Keeps a listener to its own ways, even if it has none.
+    pub fn own_listener(&mut self, listener: usize) {
+        self.by_listener.entry(listener).or_default();
+    }
+
+    /// Keeps a host name to its own ways, even if it has none.
+    pub fn own_host(&mut self, host: &str) {
+        self.by_host.entry(host.to_ascii_lowercase()).or_default();
+    }
+
     /// Adds a way that the beginning of the path leads to.
     pub fn add_path(&mut self, entry: Entry) {
         insert(
@@ -87,6 +97,8 @@ impl Table {
         self.by_path
             .get(first_segment(target.path()))
             .and_then(|ways| longest(ways, target))
+            // Ways for all paths.
+            .or_else(|| longest(self.by_path.get("")?, target))
             .or_else(|| longest(self.fallback.as_slice(), target))
     }
 

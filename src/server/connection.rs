@@ -85,6 +85,8 @@ async fn secure<S, B>(
     };
     let Ok(Ok(stream)) = stream else { return };
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    // The time for the first byte is the time for a head.
+    entry.bytes_came();
     let stream = Watched::new(stream, entry.clone());
     if h2 {
         http2(stream, service, floor, entry).await;
@@ -109,6 +111,8 @@ where
         .serve_connection(TokioIo::new(stream), tracked(service, entry));
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
+        // In this order: hyper closes a connection at once whose first request it has not looked at.
+        biased;
         result = connection.as_mut() => return ended(result),
         () = floor.drain.cancelled() => connection.as_mut().graceful_shutdown(),
     }
@@ -121,6 +125,7 @@ where
     S: Serve<B>,
     B: AnswerBody,
 {
+    entry.speaks_frames();
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(100)
@@ -133,6 +138,8 @@ where
         .serve_connection(TokioIo::new(stream), tracked(service, entry));
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
+        // In this order: hyper closes a connection at once whose first request it has not looked at.
+        biased;
         result = connection.as_mut() => return ended(result),
         () = floor.drain.cancelled() => connection.as_mut().graceful_shutdown(),
     }

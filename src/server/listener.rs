@@ -105,12 +105,6 @@ pub(super) async fn accept(
     };
     let mut pause = FIRST_PAUSE;
     loop {
-        let permit = tokio::select! {
-            biased;
-            permit = floor.connections.clone().acquire_owned() => permit,
-            () = floor.drain.cancelled() => break,
-        };
-        let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
             biased;
             accepted = listener.accept() => accepted,
@@ -119,13 +113,15 @@ pub(super) async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 pause = FIRST_PAUSE;
-                let arrival = Arrival {
-                    listener: door.listener,
-                    peer,
-                    tls: door.tls.is_some(),
-                };
                 let _ = stream.set_nodelay(true);
-                take(stream, arrival, permit);
+                // After the accept: a place kept by a listener that nobody calls would be missing at the others.
+                let permit = tokio::select! {
+                    biased;
+                    permit = floor.connections.clone().acquire_owned() => permit,
+                    () = floor.drain.cancelled() => break,
+                };
+                let Ok(permit) = permit else { break };
+                take(stream, Arrival::at(door, peer), permit);
             }
             Err(error) if of_one_connection(&error) => {}
             Err(error) => {
@@ -136,26 +132,25 @@ pub(super) async fn accept(
             }
         }
     }
-    drain_queue(&listener, door, floor, take);
+    drain_queue(door, floor, take);
 }
 
+/// Asks the kernel itself: the runtime's listener says "nothing now" when a task has done much in one go.
 fn drain_queue(
-    listener: &TcpListener,
     door: &Door,
     floor: &Floor,
     mut take: impl FnMut(TcpStream, Arrival, OwnedSemaphorePermit),
 ) {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    while let std::task::Poll::Ready(Ok((stream, peer))) = listener.poll_accept(&mut context) {
-        let Ok(permit) = floor.connections.clone().try_acquire_owned() else {
-            break;
-        };
-        let arrival = Arrival {
-            listener: door.listener,
-            peer,
-            tls: door.tls.is_some(),
-        };
-        take(stream, arrival, permit);
+    while let Ok(permit) = floor.connections.clone().try_acquire_owned() {
+        let accepted = door.socket.accept().and_then(|(stream, peer)| {
+            stream.set_nonblocking(true)?;
+            Ok((TcpStream::from_std(stream)?, peer))
+        });
+        match accepted {
+            Ok((stream, peer)) => take(stream, Arrival::at(door, peer), permit),
+            Err(error) if of_one_connection(&error) => {}
+            Err(_) => break,
+        }
     }
 }
 

@@ -38,6 +38,16 @@ pub struct Arrival {
     pub tls: bool,
 }
 
+impl Arrival {
+    fn at(door: &Door, peer: SocketAddr) -> Self {
+        Self {
+            listener: door.listener,
+            peer,
+            tls: door.tls.is_some(),
+        }
+    }
+}
+
 /// One listener of one worker, ready to be served.
 pub struct Door {
     /// Handed on in [`Arrival`].
@@ -163,7 +173,7 @@ pub async fn serve<S, B>(
     }
 }
 
-/// Drains: waits for `asked`, keeps accepting for `delay`, then gives requests in flight `timeout`. Says whether
+/// Drains: keeps accepting for `delay`, then gives requests in flight `timeout`, then cuts them. Says whether
 /// everything ended by itself before the deadline, as `ended` tells.
 pub async fn drain(
     floor: &Floor,

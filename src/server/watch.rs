@@ -1,10 +1,12 @@
-//! Who keeps a connection waiting: callers that send no head, half a head, or nothing at all are cut in time.
+//! Who keeps a connection waiting: callers that send no head, half a head, or nothing at all, and callers that take
+//! nothing of their answer, are cut in time.
 //!
-//! One timer per worker looks over all connections; a connection costs no timer of its own. Each carries three
-//! numbers that its stream and its service keep up to date.
+//! One timer per worker looks over all connections; a connection costs no timer of its own. Each carries a few
+//! numbers that its stream and its service keep up to date. What it deliberately does not see is a single HTTP/2
+//! stream whose window the caller keeps shut while the connection moves on.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -36,6 +38,10 @@ struct State {
     active: AtomicUsize,
     /// When the first byte of a head that is not complete came, in ms since the watch's start; 0: none.
     head_since: AtomicU64,
+    /// HTTP/2: between requests come acknowledgements, windows and pings, not heads alone.
+    frames: AtomicBool,
+    /// Since when the caller takes nothing of what is written; 0: it does.
+    stuck_since: AtomicU64,
     /// When the connection became idle.
     idle_since: AtomicU64,
     cut: CancellationToken,
@@ -62,6 +68,8 @@ impl Watch {
             state: Arc::new(State {
                 active: AtomicUsize::new(0),
                 head_since: AtomicU64::new(0),
+                frames: AtomicBool::new(false),
+                stuck_since: AtomicU64::new(0),
                 idle_since: AtomicU64::new(millis(self.start)),
                 cut: CancellationToken::new(),
             }),
@@ -92,14 +100,16 @@ impl Watch {
     }
 
     fn over(&self, state: &State, now: u64) -> bool {
-        if state.active.load(Ordering::Relaxed) > 0 {
-            return false;
+        let over = |at: &AtomicU64, limit: Duration| {
+            let at = at.load(Ordering::Relaxed);
+            at > 0 && Duration::from_millis(now.saturating_sub(at)) > limit
+        };
+        if over(&state.stuck_since, self.idle_timeout.saturating_mul(STUCK)) {
+            return true;
         }
-        let since =
-            |at: &AtomicU64| Duration::from_millis(now.saturating_sub(at.load(Ordering::Relaxed)));
-        let head = state.head_since.load(Ordering::Relaxed) > 0
-            && since(&state.head_since) > self.header_timeout;
-        head || since(&state.idle_since) > self.idle_timeout
+        state.active.load(Ordering::Relaxed) == 0
+            && (over(&state.head_since, self.header_timeout)
+                || over(&state.idle_since, self.idle_timeout))
     }
 }
 
@@ -116,10 +126,39 @@ impl Entry {
         }
     }
 
+    /// The connection speaks HTTP/2. Its first head must come in time; later bytes need not begin one.
+    pub(super) fn speaks_frames(&self) {
+        self.state.frames.store(true, Ordering::Relaxed);
+    }
+
+    /// Something was written, or (`stuck`) the caller had no room for it.
+    pub(super) fn wrote(&self, stuck: bool) {
+        let state = &self.state;
+        match (stuck, state.stuck_since.load(Ordering::Relaxed)) {
+            (true, 0) => state
+                .stuck_since
+                .store(millis(self.start), Ordering::Relaxed),
+            (false, 1..) => {
+                state.stuck_since.store(0, Ordering::Relaxed);
+                // The end of an answer may still be on its way out when its body has ended.
+                state
+                    .idle_since
+                    .store(millis(self.start), Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+
     /// A whole head came; the returned guard lives as long as its answer.
     pub(super) fn request(&self) -> Active {
-        self.state.active.fetch_add(1, Ordering::Relaxed);
-        self.state.head_since.store(0, Ordering::Relaxed);
+        let state = &self.state;
+        state.active.fetch_add(1, Ordering::Relaxed);
+        let next_head = if state.frames.load(Ordering::Relaxed) {
+            NEVER
+        } else {
+            0
+        };
+        state.head_since.store(next_head, Ordering::Relaxed);
         Active(self.clone())
     }
 
@@ -181,5 +220,94 @@ impl<B: Body + Unpin> Body for Tracked<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// How many idle times a caller may take nothing of its answer. A socket is writable again only when a good part of
+/// its buffer is free, so that a slow reader looks like none for a while.
+const STUCK: u32 = 4;
+/// As a time since when a head is awaited: later than any sweep.
+const NEVER: u64 = u64::MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: Duration = Duration::from_secs(10);
+    const IDLE: Duration = Duration::from_secs(75);
+
+    fn watch() -> (Watch, Entry) {
+        let watch = Watch::with(HEADER, IDLE);
+        let entry = watch.enter();
+        (watch, entry)
+    }
+
+    async fn is_over_after(watch: &Watch, entry: &Entry, wait: Duration) -> bool {
+        tokio::time::advance(wait).await;
+        watch.over(&entry.state, millis(watch.start))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_a_head_is_over_in_the_time_for_heads_and_silence_in_the_time_for_idleness() {
+        let (watch, entry) = watch();
+        assert!(!is_over_after(&watch, &entry, IDLE).await);
+        assert!(is_over_after(&watch, &entry, IDLE / 9).await);
+        let entry = watch.enter();
+        entry.bytes_came();
+        assert!(!is_over_after(&watch, &entry, HEADER).await);
+        assert!(is_over_after(&watch, &entry, HEADER / 9).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_under_way_is_never_over() {
+        let (watch, entry) = watch();
+        entry.bytes_came();
+        let active = entry.request();
+        entry.bytes_came();
+        assert!(!is_over_after(&watch, &entry, IDLE * 99).await);
+        drop(active);
+        assert!(!is_over_after(&watch, &entry, IDLE).await);
+        assert!(is_over_after(&watch, &entry, IDLE).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_between_requests_are_not_the_beginning_of_a_head() {
+        let (watch, entry) = watch();
+        entry.speaks_frames();
+        entry.bytes_came();
+        drop(entry.request());
+        entry.bytes_came();
+        assert!(!is_over_after(&watch, &entry, HEADER * 2).await);
+        assert!(is_over_after(&watch, &entry, IDLE).await);
+        let silent = watch.enter();
+        silent.speaks_frames();
+        silent.bytes_came();
+        assert!(is_over_after(&watch, &silent, HEADER * 2).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_who_takes_nothing_of_an_answer_is_over_in_the_end() {
+        let (watch, entry) = watch();
+        let active = entry.request();
+        entry.wrote(true);
+        assert!(!is_over_after(&watch, &entry, IDLE * STUCK).await);
+        entry.wrote(false);
+        assert!(!is_over_after(&watch, &entry, IDLE * STUCK).await);
+        entry.wrote(true);
+        entry.wrote(true);
+        assert!(is_over_after(&watch, &entry, IDLE * 5).await);
+        drop(active);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_still_being_taken_is_not_idle() {
+        let (watch, entry) = watch();
+        let active = entry.request();
+        entry.wrote(true);
+        drop(active);
+        assert!(!is_over_after(&watch, &entry, IDLE).await);
+        entry.wrote(false);
+        assert!(!is_over_after(&watch, &entry, IDLE).await);
+        assert!(is_over_after(&watch, &entry, IDLE).await);
     }
 }

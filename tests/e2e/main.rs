@@ -16,5 +16,7 @@ mod support;
 
 /// Path, query, headers, bodies and answers pass as they should.
 mod forwarding;
+/// Drains, watches, waits and routes at their edges.
+mod review;
 /// Streams in both directions, disconnects, early and broken answers.
 mod streaming;
