@@ -20,6 +20,7 @@ pub(super) enum Protocol {
 pub(super) struct Watched<S> {
     stream: S,
     first: BytesMut,
+    protocol: Option<Protocol>,
     entry: Entry,
 }
 
@@ -28,6 +29,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
         Self {
             stream,
             first: BytesMut::new(),
+            protocol: None,
             entry,
         }
     }
@@ -35,6 +37,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
     /// Reads until it is clear whether the caller speaks HTTP/2 by prior knowledge (RFC 9113 section 3.3). The bytes
     /// are not lost. `None`: the caller said nothing and left.
     pub(super) async fn protocol(&mut self) -> io::Result<Option<Protocol>> {
+        self.protocol = self.tell().await?;
+        Ok(self.protocol)
+    }
+
+    async fn tell(&mut self) -> io::Result<Option<Protocol>> {
         loop {
             let known = self.first.len().min(PREFACE.len());
             if self.first.get(..known) != PREFACE.get(..known) {
@@ -50,6 +57,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
     }
 }
 
+impl<S> Watched<S> {
+    /// Bytes of HTTP/2 begin a head only before the first request: later they may be a PING or an acknowledgement.
+    fn came(&self) {
+        if self.protocol != Some(Protocol::Http2) || !self.entry.has_served() {
+            self.entry.bytes_came();
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -60,11 +76,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             let before = buf.filled().len();
             let read = Pin::new(&mut self.stream).poll_read(cx, buf);
             if buf.filled().len() > before {
-                self.entry.bytes_came();
+                self.came();
             }
             return read;
         }
-        self.entry.bytes_came();
+        self.came();
         let count = self.first.len().min(buf.remaining());
         if let Some(bytes) = self.first.get(..count) {
             buf.put_slice(bytes);

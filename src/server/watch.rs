@@ -4,7 +4,7 @@
 //! numbers that its stream and its service keep up to date.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -38,6 +38,8 @@ struct State {
     head_since: AtomicU64,
     /// When the connection became idle.
     idle_since: AtomicU64,
+    /// Whether there ever was a request.
+    served: AtomicBool,
     cut: CancellationToken,
 }
 
@@ -63,6 +65,7 @@ impl Watch {
                 active: AtomicUsize::new(0),
                 head_since: AtomicU64::new(0),
                 idle_since: AtomicU64::new(millis(self.start)),
+                served: AtomicBool::new(false),
                 cut: CancellationToken::new(),
             }),
         };
@@ -71,17 +74,23 @@ impl Watch {
         entry
     }
 
-    /// Cuts connections that are over their time; runs as long as the worker.
-    pub(super) async fn sweep(&self) {
+    /// Cuts connections that are over their time; runs as long as the worker. In the drain idle connections get no more
+    /// than the time for a head: a caller that does not heed the good-bye would hold it up.
+    pub(super) async fn sweep(&self, drain: &CancellationToken) {
         let shortest = self.header_timeout.min(self.idle_timeout);
         let every = (shortest / 4).clamp(Duration::from_millis(20), Duration::from_secs(1));
         loop {
             tokio::time::sleep(every).await;
             let now = millis(self.start);
+            let idle_timeout = if drain.is_cancelled() {
+                shortest
+            } else {
+                self.idle_timeout
+            };
             let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
             entries.retain(|entry| match entry.upgrade() {
                 Some(state) => {
-                    if self.over(&state, now) {
+                    if self.over(&state, now, idle_timeout) {
                         state.cut.cancel();
                     }
                     true
@@ -91,7 +100,7 @@ impl Watch {
         }
     }
 
-    fn over(&self, state: &State, now: u64) -> bool {
+    fn over(&self, state: &State, now: u64, idle_timeout: Duration) -> bool {
         if state.active.load(Ordering::Relaxed) > 0 {
             return false;
         }
@@ -99,7 +108,7 @@ impl Watch {
             |at: &AtomicU64| Duration::from_millis(now.saturating_sub(at.load(Ordering::Relaxed)));
         let head = state.head_since.load(Ordering::Relaxed) > 0
             && since(&state.head_since) > self.header_timeout;
-        head || since(&state.idle_since) > self.idle_timeout
+        head || since(&state.idle_since) > idle_timeout
     }
 }
 
@@ -120,7 +129,19 @@ impl Entry {
     pub(super) fn request(&self) -> Active {
         self.state.active.fetch_add(1, Ordering::Relaxed);
         self.state.head_since.store(0, Ordering::Relaxed);
+        self.state.served.store(true, Ordering::Relaxed);
         Active(self.clone())
+    }
+
+    /// The drain has begun: an idle connection has the time for a head from now on.
+    pub(super) fn told_to_go(&self) {
+        let now = millis(self.start);
+        self.state.idle_since.store(now, Ordering::Relaxed);
+    }
+
+    /// Whether a whole head ever came.
+    pub(super) fn has_served(&self) -> bool {
+        self.state.served.load(Ordering::Relaxed)
     }
 
     /// Ends when the connection is over its time.
@@ -151,14 +172,22 @@ fn millis(start: Instant) -> u64 {
 
 /// An answer's body that keeps its connection busy until it ends.
 pub(super) struct Tracked<B> {
-    body: B,
+    body: Option<B>,
     _active: Active,
 }
 
 impl<B> Tracked<B> {
     pub(super) fn new(body: B, active: Active) -> Self {
         Self {
-            body,
+            body: Some(body),
+            _active: active,
+        }
+    }
+
+    /// No body at all.
+    pub(super) fn empty(active: Active) -> Self {
+        Self {
+            body: None,
             _active: active,
         }
     }
@@ -172,14 +201,18 @@ impl<B: Body + Unpin> Body for Tracked<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        match &mut self.body {
+            Some(body) => Pin::new(body).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let hint = self.body.as_ref().map(Body::size_hint);
+        hint.unwrap_or_else(|| SizeHint::with_exact(0))
     }
 }
