@@ -4,5 +4,11 @@ mod support;
 
 /// Path, query, headers, bodies and answers pass as they should.
 mod forwarding;
+/// Which Hosts are served, and which pages may call.
+mod guard;
+/// What an upstream lets through.
+mod policy;
+/// Callers and the proxy: versions, TLS, slow callers, limits, ways, troubles, the drain.
+mod server;
 /// Streams in both directions, disconnects, early and broken answers.
 mod streaming;

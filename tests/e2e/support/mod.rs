@@ -1,9 +1,19 @@
 //! The stage: a proxy on free ports, callers that speak bytes, and servers that follow a script.
 
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "several test programs share the stage, and none needs all of it"
+)]
+
 pub mod caller;
+pub mod h2;
 pub mod proxy;
 pub mod scripted;
+pub mod tls;
 
 pub use self::caller::{Answer, Caller};
+pub use self::h2::H2;
 pub use self::proxy::TestProxy;
 pub use self::scripted::{Connection, Scripted, Seen};
