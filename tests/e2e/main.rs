@@ -1,5 +1,17 @@
 //! Behaviour end to end: real sockets, the real `App`, the emulator or a scripted server as the upstream.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test that panics has failed, which is what it is for"
+)]
+
 mod support;
 
 /// Path, query, headers, bodies and answers pass as they should.

@@ -2,7 +2,6 @@
 
 #![allow(
     dead_code,
-    unreachable_pub,
     unused_imports,
     reason = "several test programs share the stage, and none needs all of it"
 )]
