@@ -18,6 +18,8 @@ mod support;
 mod forwarding;
 /// Which Hosts are served, and which pages may call.
 mod guard;
+/// What bodies cost.
+mod memory;
 /// What an upstream lets through.
 mod policy;
 /// Callers and the proxy: versions, TLS, slow callers, limits, ways, troubles, the drain.

@@ -170,6 +170,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
         self.head().await.is_err()
     }
 
+    /// Takes what was read beyond what was asked for.
+    pub fn buffered(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
+    }
+
     pub async fn exactly(&mut self, length: usize) -> Result<Vec<u8>, String> {
         while self.buffer.len() < length {
             if self.fill().await? == 0 {
