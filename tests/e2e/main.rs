@@ -14,6 +14,8 @@
 
 mod support;
 
+/// Health, metrics, status and renewal of the running proxy.
+mod admin;
 /// Path, query, headers, bodies and answers pass as they should.
 mod forwarding;
 /// Which Hosts are served, and which pages may call.

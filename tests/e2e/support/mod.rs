@@ -7,6 +7,7 @@
 )]
 
 pub mod caller;
+pub mod canary;
 pub mod h2;
 pub mod proxy;
 pub mod scripted;
