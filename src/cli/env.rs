@@ -125,6 +125,12 @@ fn hints(upstream: &Upstream, url: &str) -> Vec<String> {
                 format!("curl: curl \"$UPAUTH_URL/services/data/\""),
                 format!("jsforce: new Connection({{ instanceUrl: '{url}' }})"),
             ];
+            if !path.is_empty() {
+                hints.push(
+                    "jsforce's Bulk 2.0: needs `listen` in the upstream (it drops paths)"
+                        .to_owned(),
+                );
+            }
             // It keeps host and port only, and always speaks https.
             hints.push(match (url.starts_with("https:"), path) {
                 (true, "") => format!("simple-salesforce: Salesforce(instance='{host}', session_id='none')"),

@@ -315,8 +315,10 @@ impl Tries {
         let again = self.sends < MOST_SENDS && prepared.is_at_hand();
         match verdict {
             Verdict::Alive => {
-                if proves(answer.head.status) {
-                    upstream.tokens.confirm(issued);
+                match proves(answer.head.status) {
+                    true if self.renewed => upstream.tokens.cured(issued),
+                    true => upstream.tokens.confirm(issued),
+                    false => {}
                 }
                 Next::Pass
             }

@@ -313,3 +313,23 @@ fn one_path_that_rejects_what_others_accept_cannot_make_the_account_log_in_for_e
         assert!(count <= if hour == 0 { 5 } else { 2 }, "{hour}: {count}");
     }
 }
+
+#[test]
+fn a_session_whose_end_a_new_login_cured_costs_nothing_up_to_a_hundred_times_an_hour() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, NO_EXPIRY);
+    let mut logins = 0;
+    while bench.reject().fly {
+        logins += 1;
+        bench.land(logins + 1, NO_EXPIRY);
+        let generation = bench.life.generation;
+        // Two requests met the dead session, and both were sent again.
+        bench.step(Event::Cured { generation });
+        bench.step(Event::Cured { generation });
+        bench.pass(seconds(1));
+    }
+    assert_eq!(logins, 100 + 4);
+    bench.pass(seconds(3600));
+    assert!(bench.reject().fly);
+}
