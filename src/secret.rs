@@ -32,8 +32,9 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where a value of an upstream comes from (`"text"`, `{ env }`, `{ file }`, `{ command }`).
-#[derive(Clone, Debug)]
+/// Where a value of an upstream comes from (`"text"`, `{ env }`, `{ file }`, `{ command }`). Its `Debug` leaves out a
+/// program's arguments: they may be secret.
+#[derive(Clone)]
 pub enum Source {
     /// Written in the file, or taken from the environment when the configuration was read.
     Value(Secret),
@@ -97,6 +98,19 @@ impl Source {
             Self::Value(value) => format!("value:{}", hex(&sha256(value.expose().as_bytes()))),
             Self::File(path) => format!("file:{}", path.display()),
             Self::Command(argv) => format!("command:{argv:?}"),
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(value) => f.debug_tuple("Value").field(value).finish(),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Command(argv) => f
+                .debug_tuple("Command")
+                .field(&argv.first())
+                .finish_non_exhaustive(),
         }
     }
 }

@@ -75,7 +75,7 @@ impl Looking<'_> {
     fn controls(&self) -> Controls {
         let (accounts, clock) = (self.accounts.clone(), self.clock.clone());
         let renewing = self.accounts.clone();
-        let drain = self.floor.drain.clone();
+        let leaving = self.floor.leaving.clone();
         let guard = self.guard.clone();
         Controls {
             ready: Arc::new(move || {
@@ -90,7 +90,7 @@ impl Looking<'_> {
                     },
                     Check {
                         name: "not-draining",
-                        ok: !drain.is_cancelled(),
+                        ok: !leaving.is_cancelled(),
                     },
                 ]
             }),

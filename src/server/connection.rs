@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -32,7 +32,7 @@ pub(super) async fn run<S, B>(
     let cut = floor.cut.clone();
     let begin = async {
         match tls {
-            None => plain(stream, service, floor, entry.clone()).await,
+            None => speak(stream, service, floor, entry.clone()).await,
             Some(config) => secure(stream, config, service, floor, entry.clone()).await,
         }
     };
@@ -44,28 +44,30 @@ pub(super) async fn run<S, B>(
     }
 }
 
-async fn plain<S, B>(stream: TcpStream, service: S, floor: Floor, entry: Entry)
+/// Waits for the first bytes, which tell what the caller speaks, and lets hyper go on.
+async fn speak<I, S, B>(stream: I, service: S, floor: Floor, entry: Entry)
 where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Serve<B>,
     B: AnswerBody,
 {
     let mut stream = Watched::new(stream, entry.clone());
-    // The time for the first byte is the time for a head.
-    let first = tokio::time::timeout(floor.limits.header_timeout, stream.protocol());
-    let protocol = tokio::select! {
-        protocol = first => Some(protocol),
-        () = floor.drain.cancelled() => None,
-    };
-    let protocol = match protocol {
-        Some(protocol) => protocol,
-        // Its request may be on the way already: the drain loses none that was sent in time.
-        None => tokio::time::timeout(LAST_CALL, stream.protocol()).await,
-    };
-    match protocol {
-        Ok(Ok(Some(Protocol::Http1))) => http1(stream, service, floor, entry).await,
-        Ok(Ok(Some(Protocol::Http2))) => http2(stream, service, floor, entry).await,
-        Ok(Ok(None) | Err(_)) | Err(_) => {}
+    match in_time(&floor, stream.protocol()).await {
+        Some(Ok(Some(Protocol::Http1))) => http1(stream, service, floor, entry).await,
+        Some(Ok(Some(Protocol::Http2))) => http2(stream, service, floor, entry).await,
+        Some(Ok(None) | Err(_)) | None => {}
     }
+}
+
+/// What a new connection owes before its first request has the time for a head. When the drain begins that request
+/// may be on the way already: one that was sent in time is not lost.
+async fn in_time<T>(floor: &Floor, first: impl Future<Output = T>) -> Option<T> {
+    let mut first = std::pin::pin!(first);
+    tokio::select! {
+        first = tokio::time::timeout(floor.limits.header_timeout, first.as_mut()) => return first.ok(),
+        () = floor.drain.cancelled() => {}
+    }
+    tokio::time::timeout(LAST_CALL, first).await.ok()
 }
 
 async fn secure<S, B>(
@@ -79,19 +81,8 @@ async fn secure<S, B>(
     B: AnswerBody,
 {
     let handshake = TlsAcceptor::from(config).accept(stream);
-    let stream = tokio::select! {
-        stream = tokio::time::timeout(floor.limits.header_timeout, handshake) => stream,
-        () = floor.drain.cancelled() => return,
-    };
-    let Ok(Ok(stream)) = stream else { return };
-    let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    // The time for the first byte is the time for a head.
-    entry.bytes_came();
-    let stream = Watched::new(stream, entry.clone());
-    if h2 {
-        http2(stream, service, floor, entry).await;
-    } else {
-        http1(stream, service, floor, entry).await;
+    if let Some(Ok(stream)) = in_time(&floor, handshake).await {
+        speak(stream, service, floor, entry).await;
     }
 }
 
@@ -108,14 +99,18 @@ where
         .max_headers(floor.limits.header_fields)
         .max_header_size(floor.limits.header_bytes)
         .max_buf_size(floor.limits.header_bytes.max(64 * 1024))
-        .serve_connection(TokioIo::new(stream), tracked(service, entry));
+        .serve_connection(
+            TokioIo::new(stream),
+            tracked(service, entry.clone(), floor.limits.header_fields),
+        );
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
-        // In this order: hyper closes a connection at once whose first request it has not looked at.
+        // The connection first: told to shut down before it has read anything, hyper would drop a request that is here.
         biased;
         result = connection.as_mut() => return ended(result),
         () = floor.drain.cancelled() => connection.as_mut().graceful_shutdown(),
     }
+    entry.told_to_go();
     ended(connection.await);
 }
 
@@ -135,14 +130,18 @@ where
         .max_pending_accept_reset_streams(20)
         .keep_alive_interval(Some(floor.limits.idle_timeout))
         .keep_alive_timeout(floor.limits.header_timeout)
-        .serve_connection(TokioIo::new(stream), tracked(service, entry));
+        .serve_connection(
+            TokioIo::new(stream),
+            tracked(service, entry.clone(), floor.limits.header_fields),
+        );
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
-        // In this order: hyper closes a connection at once whose first request it has not looked at.
+        // The connection first: told to shut down before it has read anything, hyper would drop a request that is here.
         biased;
         result = connection.as_mut() => return ended(result),
         () = floor.drain.cancelled() => connection.as_mut().graceful_shutdown(),
     }
+    entry.told_to_go();
     ended(connection.await);
 }
 
@@ -150,6 +149,7 @@ where
 fn tracked<S, B>(
     service: S,
     entry: Entry,
+    most_fields: usize,
 ) -> impl hyper::service::Service<
     Request<Incoming>,
     Response = Response<Tracked<B>>,
@@ -160,10 +160,16 @@ where
     S: Serve<B>,
     B: AnswerBody,
 {
-    service_fn(move |request| {
+    service_fn(move |request: Request<Incoming>| {
         let active = entry.request();
         let mut service = service.clone();
         async move {
+            // hyper counts fields on HTTP/1 alone; this is its answer there.
+            if request.headers().len() > most_fields {
+                let mut response = Response::new(Tracked::empty(active));
+                *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+                return Ok(response);
+            }
             let response = service.call(request).await?;
             Ok(response.map(|body| Tracked::new(body, active)))
         }
@@ -176,5 +182,5 @@ fn ended(result: hyper::Result<()>) {
     }
 }
 
-/// How long a silent connection is waited for when the drain begins.
+/// How long a connection without a request is waited for when the drain begins.
 const LAST_CALL: Duration = Duration::from_millis(250);

@@ -65,6 +65,8 @@ pub struct Floor {
     pub limits: Limits,
     /// One permit per connection.
     pub connections: Arc<Semaphore>,
+    /// Cancelled when the wish to stop is heard: nobody should send requests any more, but who does is served.
+    pub leaving: CancellationToken,
     /// Cancelled when the drain begins: no new connections, idle ones close.
     pub drain: CancellationToken,
     /// Cancelled at the drain deadline: everything ends.
@@ -77,6 +79,7 @@ impl Floor {
         Self {
             connections: Arc::new(Semaphore::new(limits.connections)),
             limits,
+            leaving: CancellationToken::new(),
             drain: CancellationToken::new(),
             cut: CancellationToken::new(),
         }
@@ -137,7 +140,7 @@ pub async fn serve<S, B>(
 {
     let connections = TaskTracker::new();
     let watch = watch::Watch::new(&floor.limits);
-    let sweep = watch.sweep();
+    let sweep = watch.sweep(&floor.drain);
     let acceptors = TaskTracker::new();
     for door in doors {
         let (floor, service) = (floor.clone(), service.clone());
@@ -182,6 +185,7 @@ pub async fn drain(
     ended: impl Future<Output = ()>,
 ) -> bool {
     tokio::pin!(ended);
+    floor.leaving.cancel();
     if tokio::time::timeout(delay, &mut ended).await.is_ok() {
         return true;
     }

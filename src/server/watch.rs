@@ -79,17 +79,23 @@ impl Watch {
         entry
     }
 
-    /// Cuts connections that are over their time; runs as long as the worker.
-    pub(super) async fn sweep(&self) {
+    /// Cuts connections that are over their time; runs as long as the worker. In the drain idle connections get no more
+    /// than the time for a head: a caller that does not heed the good-bye would hold it up.
+    pub(super) async fn sweep(&self, drain: &CancellationToken) {
         let shortest = self.header_timeout.min(self.idle_timeout);
         let every = (shortest / 4).clamp(Duration::from_millis(20), Duration::from_secs(1));
         loop {
             tokio::time::sleep(every).await;
             let now = millis(self.start);
+            let idle_timeout = if drain.is_cancelled() {
+                shortest
+            } else {
+                self.idle_timeout
+            };
             let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
             entries.retain(|entry| match entry.upgrade() {
                 Some(state) => {
-                    if self.over(&state, now) {
+                    if self.over(&state, now, idle_timeout) {
                         state.cut.cancel();
                     }
                     true
@@ -99,7 +105,7 @@ impl Watch {
         }
     }
 
-    fn over(&self, state: &State, now: u64) -> bool {
+    fn over(&self, state: &State, now: u64, idle_timeout: Duration) -> bool {
         let over = |at: &AtomicU64, limit: Duration| {
             let at = at.load(Ordering::Relaxed);
             at > 0 && Duration::from_millis(now.saturating_sub(at)) > limit
@@ -109,7 +115,7 @@ impl Watch {
         }
         state.active.load(Ordering::Relaxed) == 0
             && (over(&state.head_since, self.header_timeout)
-                || over(&state.idle_since, self.idle_timeout))
+                || over(&state.idle_since, idle_timeout))
     }
 }
 
@@ -162,6 +168,12 @@ impl Entry {
         Active(self.clone())
     }
 
+    /// The drain has begun: an idle connection has the time for a head from now on.
+    pub(super) fn told_to_go(&self) {
+        let now = millis(self.start);
+        self.state.idle_since.store(now, Ordering::Relaxed);
+    }
+
     /// Ends when the connection is over its time.
     pub(super) async fn cut(&self) {
         self.state.cut.cancelled().await;
@@ -190,14 +202,22 @@ fn millis(start: Instant) -> u64 {
 
 /// An answer's body that keeps its connection busy until it ends.
 pub(super) struct Tracked<B> {
-    body: B,
+    body: Option<B>,
     _active: Active,
 }
 
 impl<B> Tracked<B> {
     pub(super) fn new(body: B, active: Active) -> Self {
         Self {
-            body,
+            body: Some(body),
+            _active: active,
+        }
+    }
+
+    /// No body at all.
+    pub(super) fn empty(active: Active) -> Self {
+        Self {
+            body: None,
             _active: active,
         }
     }
@@ -211,15 +231,19 @@ impl<B: Body + Unpin> Body for Tracked<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        match &mut self.body {
+            Some(body) => Pin::new(body).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let hint = self.body.as_ref().map(Body::size_hint);
+        hint.unwrap_or_else(|| SizeHint::with_exact(0))
     }
 }
 
@@ -244,7 +268,7 @@ mod tests {
 
     async fn is_over_after(watch: &Watch, entry: &Entry, wait: Duration) -> bool {
         tokio::time::advance(wait).await;
-        watch.over(&entry.state, millis(watch.start))
+        watch.over(&entry.state, millis(watch.start), watch.idle_timeout)
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,9 +14,19 @@
 
 mod support;
 
+/// Health, metrics, status and renewal of the running proxy.
+mod admin;
 /// Path, query, headers, bodies and answers pass as they should.
 mod forwarding;
+/// Which Hosts are served, and which pages may call.
+mod guard;
+/// What bodies cost.
+mod memory;
+/// What an upstream lets through.
+mod policy;
 /// Drains, watches, waits and routes at their edges.
 mod review;
+/// Callers and the proxy: versions, TLS, slow callers, limits, ways, troubles, the drain.
+mod server;
 /// Streams in both directions, disconnects, early and broken answers.
 mod streaming;

@@ -164,6 +164,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
         )
     }
 
+    /// Whether the other side closes without an answer when it is sent `bytes`.
+    pub async fn is_closed_after(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        let _ = self.stream.write_all(bytes.as_ref()).await;
+        self.head().await.is_err()
+    }
+
+    /// Takes what was read beyond what was asked for.
+    pub fn buffered(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
+    }
+
     pub async fn exactly(&mut self, length: usize) -> Result<Vec<u8>, String> {
         while self.buffer.len() < length {
             if self.fill().await? == 0 {

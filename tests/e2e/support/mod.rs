@@ -3,13 +3,17 @@
 #![allow(
     dead_code,
     unused_imports,
-    reason = "several test binaries share the stage, none uses all of it"
+    reason = "several test programs share the stage, and none needs all of it"
 )]
 
 pub mod caller;
+pub mod canary;
+pub mod h2;
 pub mod proxy;
 pub mod scripted;
+pub mod tls;
 
 pub use self::caller::{Answer, Caller};
+pub use self::h2::H2;
 pub use self::proxy::TestProxy;
 pub use self::scripted::{Connection, Scripted, Seen};

@@ -1,0 +1,140 @@
+//! Limits: of heads, of connections, of requests in flight.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use crate::support::h2::get;
+use crate::support::{Caller, H2, Scripted, TestProxy};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_beyond_the_limits_is_refused_and_nothing_is_sent() {
+    let api = Scripted::constant("ok").await;
+    let text = format!(
+        "{}[server.limits]\nheader_bytes = \"8KiB\"\nheader_fields = 10\n",
+        api.upstream()
+    );
+    let proxy = TestProxy::start(&text);
+    let fields = |count: usize, length: usize| -> String {
+        let value = "x".repeat(length);
+        (0..count).map(|n| format!("X-{n}: {value}\r\n")).collect()
+    };
+    for (count, length, expected) in [(5, 100, 200), (12, 1, 431), (1, 9000, 431), (5, 2000, 431)] {
+        let head = format!(
+            "GET /api/x HTTP/1.1\r\nHost: localhost\r\n{}\r\n",
+            fields(count, length)
+        );
+        let answer = proxy.caller().await.ask(head).await;
+        assert_eq!(
+            answer.status, expected,
+            "HTTP/1.1 {count} fields of {length}"
+        );
+        let mut request = get("/api/x");
+        for number in 0..count {
+            let name = http::HeaderName::try_from(format!("x-{number}")).unwrap();
+            let value = http::HeaderValue::try_from("x".repeat(length)).unwrap();
+            request.headers_mut().insert(name, value);
+        }
+        let mut caller = H2::connect(proxy.addr()).await;
+        let answer = caller.ask(request).await.unwrap();
+        assert_eq!(answer.status, expected, "HTTP/2 {count} fields of {length}");
+    }
+    assert_eq!(api.seen().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_the_limit_wait_until_another_ends() {
+    let api = Scripted::constant("ok").await;
+    let text = format!("{}[server.limits]\nconnections = 2\n", api.upstream());
+    let proxy = TestProxy::start(&text);
+    let mut served = [proxy.caller().await, proxy.caller().await];
+    for caller in &mut served {
+        assert_eq!(caller.get("/api/x").await.status, 200);
+    }
+    let mut third = proxy.caller().await;
+    third
+        .write("GET /api/third HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    let early = timeout(Duration::from_millis(500), third.head()).await;
+    assert!(early.is_err(), "a third connection was served");
+    assert_eq!(api.seen().len(), 2);
+    drop(served);
+    assert_eq!(third.answer(false).await.unwrap().status, 200);
+}
+
+/// A server whose bodies end when it is told so.
+async fn held(end: &Arc<Notify>) -> Scripted {
+    let end = end.clone();
+    Scripted::start(move |mut connection| {
+        let end = end.clone();
+        async move {
+            while connection.request().await.is_some() {
+                connection
+                    .write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+                    .await;
+                end.notified().await;
+                connection.write("0\r\n\r\n").await;
+            }
+        }
+    })
+    .await
+}
+
+async fn begin(caller: &mut Caller) {
+    caller
+        .write("GET /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    assert_eq!(caller.head().await.unwrap().status, 200);
+    assert_eq!(caller.chunk().await.unwrap().unwrap(), b"hello");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_among_the_requests_in_flight_is_held_until_the_body_ends() {
+    let end = Arc::new(Notify::new());
+    let api = held(&end).await;
+    let text = format!(
+        "{}[server.limits]\nrequests_in_flight = 1\n",
+        api.upstream()
+    );
+    let proxy = TestProxy::start(&text);
+    let mut first = proxy.caller().await;
+    begin(&mut first).await;
+    let refused = proxy.get("/api/x").await;
+    assert_eq!((refused.status, refused.code().as_str()), (503, "UA-0502"));
+    assert!(refused.header("retry-after").is_some(), "{refused:?}");
+    end.notify_one();
+    assert_eq!(first.chunk().await.unwrap(), None);
+    begin(&mut first).await;
+    end.notify_one();
+    assert_eq!(first.chunk().await.unwrap(), None);
+    assert_eq!(api.seen().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_leaves_gives_the_place_back() {
+    let end = Arc::new(Notify::new());
+    let api = held(&end).await;
+    let text = format!(
+        "{}[server.limits]\nrequests_in_flight = 1\n",
+        api.upstream()
+    );
+    let proxy = TestProxy::start(&text);
+    let mut first = proxy.caller().await;
+    begin(&mut first).await;
+    drop(first);
+    let served = timeout(Duration::from_secs(5), async {
+        loop {
+            let mut caller = proxy.caller().await;
+            caller
+                .write("GET /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                .await;
+            if caller.head().await.unwrap().status == 200 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    served.await.expect("the place was never given back");
+}

@@ -1,0 +1,9 @@
+//! Callers and the proxy: what they may speak, how slow they may be, which upstream they reach, and how it ends.
+
+mod drain;
+mod limits;
+mod slow;
+mod tls;
+mod troubles;
+mod versions;
+mod ways;

@@ -1,0 +1,217 @@
+//! Callers that keep the proxy waiting: cut in time, and not before.
+
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::tls::{Ca, Folder, connect};
+use crate::support::{Caller, H2, Scripted, TestProxy};
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// An empty SETTINGS frame.
+const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+/// How long the proxy takes to close `caller`, which reads whatever comes.
+async fn closed_after<S>(mut caller: Caller<S>) -> Duration
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let began = Instant::now();
+    let end = timeout(Duration::from_secs(8), async {
+        while caller.exactly(1).await.is_ok() {}
+    });
+    end.await.expect("never closed");
+    began.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_does_not_finish_a_head_is_cut_within_the_header_timeout() {
+    let api = Scripted::constant("never").await;
+    let text = format!(
+        "{}[server.limits]\nheader_timeout = \"1s\"\n",
+        api.upstream()
+    );
+    let proxy = TestProxy::start(&text);
+    let openings: [&[u8]; 7] = [
+        b"",
+        b"G",
+        b"P",
+        b"GET /api/x HTTP/1.1\r\nHost: localh",
+        b"GET /api/x HTTP/1.1\r\nHost: localhost\r\nX-A: 1\r\n",
+        &PREFACE[..12],
+        PREFACE,
+    ];
+    let mut cut = tokio::task::JoinSet::new();
+    for opening in openings {
+        let mut caller = proxy.caller().await;
+        cut.spawn(async move {
+            caller.write(opening).await;
+            (opening, closed_after(caller).await)
+        });
+    }
+    while let Some(told) = cut.join_next().await {
+        let (opening, took) = told.unwrap();
+        let opening = String::from_utf8_lossy(opening);
+        assert!(
+            took > Duration::from_millis(800),
+            "{opening:?} after {took:?}"
+        );
+        assert!(took < Duration::from_secs(2), "{opening:?} after {took:?}");
+    }
+    assert!(api.seen().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_drips_a_head_is_cut_in_total_time_even_after_a_good_request() {
+    let api = Scripted::constant("ok").await;
+    let text = format!(
+        "{}[server.limits]\nheader_timeout = \"1s\"\n",
+        api.upstream()
+    );
+    let proxy = TestProxy::start(&text);
+    for good_requests in [0, 1] {
+        let mut caller = proxy.caller().await;
+        for _ in 0..good_requests {
+            caller.get("/api/x").await;
+        }
+        let began = Instant::now();
+        let head = format!(
+            "GET /api/x HTTP/1.1\r\nHost: localhost\r\nX-Long: {}",
+            "x".repeat(40)
+        );
+        for byte in head.as_bytes() {
+            if caller.stream.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert!(caller.head().await.is_err());
+        assert!(
+            began.elapsed() < Duration::from_secs(3),
+            "{:?}",
+            began.elapsed()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tls_handshake_that_stalls_is_cut_within_the_header_timeout() {
+    let api = Scripted::constant("never").await;
+    let (ca, folder) = (Ca::new(), Folder::new());
+    let (certificate, key) = ca.issue("localhost");
+    let certificate = folder.write("cert.pem", &certificate);
+    let key = folder.write("key.pem", &key);
+    let proxy = TestProxy::start(&format!(
+        "[server]\ntls = {{ cert = {{ file = {certificate:?} }}, key = {{ file = {key:?} }} }}\n\
+         [server.limits]\nheader_timeout = \"1s\"\n{}",
+        api.upstream()
+    ));
+    let silent = proxy.caller().await;
+    let mut half_hello = proxy.caller().await;
+    // The beginning of a TLS record that announces 512 bytes of ClientHello.
+    half_hello
+        .write([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3])
+        .await;
+    let done = |alpn| connect(proxy.addr(), "localhost", &ca.pem, alpn);
+    let quiet_h1 = Caller::over(done(&["http/1.1"]).await.unwrap());
+    let quiet_h2 = Caller::over(done(&["h2"]).await.unwrap());
+    let (a, b, c, d) = tokio::join!(
+        closed_after(silent),
+        closed_after(half_hello),
+        closed_after(quiet_h1),
+        closed_after(quiet_h2)
+    );
+    for (what, took) in [("silent", a), ("half hello", b), ("h1", c), ("h2", d)] {
+        assert!(took < Duration::from_secs(2), "{what} after {took:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_connection_is_kept_for_the_idle_timeout_and_no_longer() {
+    let api = Scripted::constant("ok").await;
+    let text = format!(
+        "{}[server.limits]\nheader_timeout = \"500ms\"\nidle_timeout = \"2s\"\n",
+        api.upstream()
+    );
+    let proxy = TestProxy::start(&text);
+    let (mut h1, mut h2) = (proxy.caller().await, H2::connect(proxy.addr()).await);
+    for _ in 0..2 {
+        assert_eq!(h1.get("/api/x").await.status, 200);
+        assert_eq!(h2.get("/api/x").await.status, 200);
+        // Longer than the time for a head: nobody has begun one.
+        sleep(Duration::from_millis(1300)).await;
+        assert!(!h2.is_closed(), "HTTP/2 was cut early");
+    }
+    assert_eq!(h1.get("/api/x").await.status, 200, "HTTP/1.1 was cut early");
+    let took = closed_after(h1).await;
+    assert!(took > Duration::from_millis(1500), "{took:?}");
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    timeout(Duration::from_secs(4), async {
+        while !h2.is_closed() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+    .expect("HTTP/2 was never cut");
+    // Frames that begin no request do not keep a connection for ever either.
+    let mut raw = proxy.caller().await;
+    raw.write([PREFACE, SETTINGS].concat()).await;
+    let took = closed_after(raw).await;
+    assert!(took < Duration::from_secs(4), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_stalls_is_answered_408_and_breaks_off_upstream() {
+    let api = Scripted::start(|mut connection| async move {
+        if let Some(seen) = connection.head().await {
+            assert_eq!(connection.body(&seen).await, None, "it looked complete");
+        }
+    })
+    .await;
+    let text = format!("{}[server.limits]\nidle_timeout = \"1s\"\n", api.upstream());
+    let proxy = TestProxy::start(&text);
+    for framing in [
+        "Content-Length: 10\r\n\r\nx",
+        "Content-Length: 1000000\r\n\r\nx",
+        "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n",
+    ] {
+        let mut caller = proxy.caller().await;
+        let request = format!("POST /api/up HTTP/1.1\r\nHost: localhost\r\n{framing}");
+        let began = Instant::now();
+        let answer = caller.ask(request).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (408, "UA-0504"),
+            "{framing}"
+        );
+        assert!(began.elapsed() < Duration::from_secs(3), "{framing}");
+        assert!(caller.is_closed(Duration::from_secs(3)).await, "{framing}");
+    }
+    assert_eq!(
+        api.seen().len(),
+        2,
+        "a short body is read before anything is sent"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_body_that_keeps_coming_is_not_cut() {
+    let api = Scripted::constant("ok").await;
+    let text = format!(
+        "{}[server.limits]\nheader_timeout = \"500ms\"\nidle_timeout = \"1s\"\n",
+        api.upstream()
+    );
+    let proxy = TestProxy::start(&text);
+    let mut caller = proxy.caller().await;
+    caller
+        .write("POST /api/up HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .await;
+    for _ in 0..6 {
+        caller.write("1\r\nx\r\n").await;
+        sleep(Duration::from_millis(400)).await;
+    }
+    caller.write("0\r\n\r\n").await;
+    assert_eq!(caller.answer(false).await.unwrap().status, 200);
+    assert_eq!(api.seen()[0].body, b"xxxxxx");
+}

@@ -1,0 +1,255 @@
+//! Upstreams that fail, loops, and what the proxy's own answers are like.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+use crate::support::{Answer, Caller, H2, Scripted, TestProxy};
+
+/// An address where nobody listens.
+async fn dead() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// Holds for every answer of the proxy's own.
+fn is_own(answer: &Answer, status: u16, code: &str) {
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (status, code),
+        "{}",
+        answer.text()
+    );
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/problem+json")
+    );
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("www-authenticate"), None);
+    assert_eq!(answer.header("x-upauth-upstream"), None);
+    let proxy_status = answer.header("proxy-status").unwrap();
+    assert!(proxy_status.starts_with("upauth; error="), "{proxy_status}");
+    assert!(proxy_status.contains(code), "{proxy_status}");
+    let body = answer.json();
+    assert_eq!(body["status"], status);
+    assert_eq!(body["type"], format!("urn:upauth:{code}"));
+    assert_eq!(body["request_id"], answer.header("x-request-id").unwrap());
+    assert!(!body["title"].as_str().unwrap().is_empty());
+    assert_ne!(status, 401, "a client would start a login of its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_cannot_be_reached_is_502() {
+    let api = Scripted::constant("never").await;
+    let dead = dead().await;
+    let text = format!("{}api_url = \"http://{dead}\"\n", api.upstream());
+    let proxy = TestProxy::start(&text);
+    for body in ["", "x"] {
+        let answer = proxy.post("/api/x", body).await;
+        is_own(&answer, 502, "UA-0401");
+        assert!(
+            !answer.text().contains(&dead.to_string()),
+            "it tells where the API is"
+        );
+    }
+    let answer = H2::connect(proxy.addr()).await.get("/api/x").await;
+    is_own(&answer, 502, "UA-0401");
+    let head = "HEAD /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let answer = proxy.caller().await.ask(head).await;
+    assert_eq!((answer.status, answer.body.len()), (502, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_does_not_answer_in_time_is_504_and_is_hung_up_on() {
+    let gone = Arc::new(Notify::new());
+    let told = gone.clone();
+    let api = Scripted::start(move |mut connection| {
+        let told = told.clone();
+        async move {
+            if connection.request().await.is_some() {
+                assert!(connection.head().await.is_none());
+                told.notify_one();
+            }
+        }
+    })
+    .await;
+    let text = format!("{}response_timeout = \"1s\"\n", api.upstream());
+    let proxy = TestProxy::start(&text);
+    let began = Instant::now();
+    is_own(&proxy.post("/api/x", "x").await, 504, "UA-0402");
+    assert!(began.elapsed() >= Duration::from_millis(900));
+    assert!(began.elapsed() < Duration::from_secs(3));
+    timeout(Duration::from_secs(3), gone.notified())
+        .await
+        .expect("the upstream was left waiting");
+    assert_eq!(api.seen().len(), 1, "it may have acted: never again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_stalls_breaks_off_and_does_not_end_well() {
+    let api = Scripted::start(|mut connection| async move {
+        while let Some(seen) = connection.request().await {
+            let head = match seen.target.as_str() {
+                "/length" => "Content-Length: 100\r\n\r\nhello",
+                _ => "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+            };
+            connection.write(format!("HTTP/1.1 200 OK\r\n{head}")).await;
+        }
+    })
+    .await;
+    let text = format!("{}response_timeout = \"1s\"\n", api.upstream());
+    let proxy = TestProxy::start(&text);
+    for path in ["/api/length", "/api/chunked"] {
+        let began = Instant::now();
+        let mut caller = proxy.caller().await;
+        caller
+            .write(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+            .await;
+        let answer = caller.answer(false).await;
+        assert!(answer.is_err(), "{path} looked complete: {answer:?}");
+        assert!(began.elapsed() < Duration::from_secs(3), "{path}");
+        let mut caller = H2::connect(proxy.addr()).await;
+        let answer = caller.ask(crate::support::h2::get(path)).await;
+        assert!(
+            answer.is_err(),
+            "{path} looked complete over HTTP/2: {answer:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_talks_nonsense_is_502() {
+    let api = Scripted::start(|mut connection| async move {
+        while let Some(seen) = connection.request().await {
+            let answer = match seen.target.as_str() {
+                "/garbage" => "220 smtp.example ESMTP\r\n\r\n",
+                "/nothing" => return,
+                "/switch" => {
+                    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
+                }
+                "/coding" => "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+                _ => "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxy",
+            };
+            connection.write(answer).await;
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    for path in ["garbage", "nothing", "switch", "coding", "lengths"] {
+        is_own(
+            &proxy.post(&format!("/api/{path}"), "x").await,
+            502,
+            "UA-0403",
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_comes_back_to_the_proxy_is_508() {
+    let addr = Arc::new(tokio::sync::OnceCell::new());
+    let back = addr.clone();
+    // The upstream is a hop that sends everything on to the proxy.
+    let api = Scripted::start(move |mut connection| {
+        let back = back.clone();
+        async move {
+            while let Some(seen) = connection.request().await {
+                let via = seen.header("via").unwrap();
+                let request = format!(
+                    "GET /api{} HTTP/1.1\r\nHost: localhost\r\nVia: 1.0 other, {via}\r\n\r\n",
+                    seen.target
+                );
+                let answer = Caller::connect(*back.get().unwrap())
+                    .await
+                    .ask(request)
+                    .await;
+                let head = "Content-Type: application/problem+json\r\n";
+                connection
+                    .reply(&format!("{} Loop", answer.status), head, &answer.text())
+                    .await;
+            }
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    addr.set(proxy.addr()).unwrap();
+    let answer = proxy.get("/api/x").await;
+    assert_eq!((answer.status, answer.code().as_str()), (508, "UA-0501"));
+    assert_eq!(api.seen().len(), 1);
+    let via = api.seen()[0].header("via").unwrap().to_owned();
+    let direct = format!("GET /api/x HTTP/1.1\r\nHost: localhost\r\nVia: {via}\r\n\r\n");
+    is_own(&proxy.caller().await.ask(direct).await, 508, "UA-0501");
+    let other = "GET /api/x HTTP/1.1\r\nHost: localhost\r\nVia: 1.1 upauth-of-another\r\n\r\n";
+    let answer = proxy.caller().await.ask(other).await;
+    assert_eq!(
+        answer.status, 508,
+        "it went to the upstream, which sent it back"
+    );
+    assert_eq!(api.seen().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_proxys_own_answers_say_what_and_which_and_never_401() {
+    let api = Scripted::constant("never").await;
+    let text = format!(
+        "{}read_only = true\ndeny = [\"/shut/**\"]\n",
+        api.upstream()
+    );
+    let other = api.upstream().replace("[upstream.api]", "[upstream.other]");
+    let proxy = TestProxy::start(&format!("{text}{other}"));
+    let rows = [
+        (
+            "GET /api/x HTTP/1.1\r\nHost: a\r\nHost: b\r\n",
+            400,
+            "UA-0201",
+        ),
+        ("GET /api/x HTTP/1.1\r\n", 400, "UA-0201"),
+        (
+            "GET /api/x HTTP/1.1\r\nHost: evil.example\r\n",
+            421,
+            "UA-0202",
+        ),
+        (
+            "GET /api/x HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n",
+            403,
+            "UA-0203",
+        ),
+        ("GET /x HTTP/1.1\r\nHost: localhost\r\n", 404, "UA-0204"),
+        (
+            "TRACE /api/x HTTP/1.1\r\nHost: localhost\r\n",
+            405,
+            "UA-0205",
+        ),
+        (
+            "GET /api/shut/x HTTP/1.1\r\nHost: localhost\r\n",
+            403,
+            "UA-0206",
+        ),
+        (
+            "GET /other/oauth/token HTTP/1.1\r\nHost: localhost\r\n",
+            403,
+            "UA-0207",
+        ),
+        (
+            "GET /api/x HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: upgrade\r\n",
+            501,
+            "UA-0208",
+        ),
+        (
+            "DELETE /api/x HTTP/1.1\r\nHost: localhost\r\n",
+            403,
+            "UA-0209",
+        ),
+    ];
+    let mut ids = std::collections::BTreeSet::new();
+    for (head, status, code) in rows {
+        let answer = proxy.caller().await.ask(format!("{head}\r\n")).await;
+        is_own(&answer, status, code);
+        ids.insert(answer.header("x-request-id").unwrap().to_owned());
+    }
+    assert_eq!(ids.len(), rows.len(), "each has an id of its own");
+    assert!(api.seen().is_empty());
+    assert_eq!(api.logins(), 0, "nothing that is refused costs a login");
+}

@@ -1,0 +1,175 @@
+//! Which upstream a request reaches: listener, host, path, default, routes.
+
+use crate::support::{Answer, Caller, Scripted, TestProxy};
+
+/// A server that tells its name and the target it saw.
+async fn named(name: &'static str) -> Scripted {
+    Scripted::start(move |mut connection| async move {
+        while let Some(seen) = connection.request().await {
+            connection
+                .reply("200 OK", "", &format!("{name} {}", seen.target))
+                .await;
+        }
+    })
+    .await
+}
+
+fn upstream(api: &Scripted, name: &str, more: &str) -> String {
+    let text = api
+        .upstream()
+        .replace("[upstream.api]", &format!("[upstream.{name}]"));
+    format!("{text}{more}")
+}
+
+async fn ask(addr: std::net::SocketAddr, host: &str, path: &str) -> Answer {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    Caller::connect(addr).await.ask(request).await
+}
+
+async fn check(proxy: &TestProxy, rows: &[(&str, &str, &str)]) {
+    for (host, path, expected) in rows {
+        let answer = ask(proxy.addr(), host, path).await;
+        let told = match answer.status {
+            200 => answer.text(),
+            _ => answer.code(),
+        };
+        assert_eq!(told, *expected, "{host} {path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_upstream_answers_everywhere_and_a_second_one_moves_nothing() {
+    let (one, two) = (named("one").await, named("two").await);
+    let single = upstream(&one, "one", "");
+    let alone: &[(&str, &str, &str)] = &[
+        ("localhost", "/one/a/b", "one /a/b"),
+        ("localhost", "/one", "one /"),
+        ("localhost", "/one?x=1", "one /?x=1"),
+        ("one.localhost", "/a", "one /a"),
+        ("ONE.localhost:80", "/one/a", "one /one/a"),
+    ];
+    let proxy = TestProxy::start(&single);
+    check(&proxy, alone).await;
+    check(
+        &proxy,
+        &[
+            ("localhost", "/a", "one /a"),
+            ("localhost", "/onerous", "one /onerous"),
+        ],
+    )
+    .await;
+
+    let proxy = TestProxy::start(&format!("{single}{}", upstream(&two, "two", "")));
+    check(&proxy, alone).await;
+    check(
+        &proxy,
+        &[
+            ("localhost", "/two/a", "two /a"),
+            ("two.localhost", "/a", "two /a"),
+            ("localhost", "/a", "UA-0204"),
+            ("localhost", "/onerous/a", "UA-0204"),
+            ("three.localhost", "/a", "UA-0204"),
+        ],
+    )
+    .await;
+    let lost = proxy.get("/nowhere").await;
+    assert_eq!(lost.status, 404);
+    let detail = lost.json()["detail"].to_string();
+    assert!(
+        detail.contains("/one") && detail.contains("/two"),
+        "{detail}"
+    );
+
+    let default = format!(
+        "[server]\ndefault = \"two\"\n{single}{}",
+        upstream(&two, "two", "")
+    );
+    let proxy = TestProxy::start(&default);
+    check(&proxy, alone).await;
+    check(
+        &proxy,
+        &[
+            ("localhost", "/a", "two /a"),
+            ("localhost", "/two/a", "two /a"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstreams_own_listener_and_host_lead_to_it_alone_and_strip_nothing() {
+    let (one, two) = (named("one").await, named("two").await);
+    let own = "listen = \"127.0.0.1:0\"\nhost = \"One.Example\"\n";
+    let proxy = TestProxy::start(&format!(
+        "{}{}",
+        upstream(&one, "one", own),
+        upstream(&two, "two", "")
+    ));
+    for (host, path) in [
+        ("localhost", "/a"),
+        ("localhost", "/two/a"),
+        ("two.localhost", "/one/a"),
+    ] {
+        let answer = ask(proxy.own("one"), host, path).await;
+        assert_eq!(answer.text(), format!("one {path}"), "{host}");
+    }
+    check(
+        &proxy,
+        &[
+            ("one.example", "/two/a", "one /two/a"),
+            ("one.example.:8080", "/a", "one /a"),
+            ("localhost", "/one/a", "one /a"),
+            ("localhost", "/two/a", "two /a"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_with_routes_is_reached_only_through_them_and_the_longest_path_wins() {
+    let (one, two) = (named("one").await, named("two").await);
+    let routes = "[route.short]\nupstream = \"one\"\npath = \"/apps\"\n\
+                  [route.long]\nupstream = \"two\"\npath = \"/apps/two\"\nread_only = true\n\
+                  [route.narrow]\nupstream = \"one\"\npath = \"/narrow\"\nmethods = [\"GET\", \"POST\"]\ndeny = [\"/secret/**\"]\n\
+                  [route.named]\nupstream = \"one\"\nhost = \"named.example\"\n";
+    let proxy = TestProxy::start(&format!(
+        "{}{}{routes}",
+        upstream(&one, "one", ""),
+        upstream(&two, "two", "")
+    ));
+    check(
+        &proxy,
+        &[
+            ("localhost", "/apps/a", "one /a"),
+            ("localhost", "/apps/two/a", "two /a"),
+            ("localhost", "/apps/twofold/a", "one /twofold/a"),
+            ("localhost", "/narrow/a", "one /a"),
+            ("localhost", "/narrow/secret/a", "UA-0206"),
+            ("localhost", "/narrow/%73ecret/a", "UA-0206"),
+            ("named.example", "/secret/a", "one /secret/a"),
+            ("localhost", "/one/a", "UA-0204"),
+            ("localhost", "/two/a", "UA-0204"),
+            ("one.localhost", "/a", "UA-0204"),
+        ],
+    )
+    .await;
+    for (method, path, expected) in [
+        ("DELETE", "/apps/a", (200, String::new())),
+        ("DELETE", "/apps/two/a", (403, "UA-0209".to_owned())),
+        ("POST", "/narrow/a", (200, String::new())),
+        ("DELETE", "/narrow/a", (405, "UA-0205".to_owned())),
+    ] {
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+        let answer = proxy.caller().await.ask(request).await;
+        let code = if answer.status == 200 {
+            String::new()
+        } else {
+            answer.code()
+        };
+        assert_eq!((answer.status, code), expected, "{method} {path}");
+        if answer.status == 405 {
+            assert_eq!(answer.header("allow"), Some("GET, POST"));
+        }
+    }
+}
