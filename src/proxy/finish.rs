@@ -1,15 +1,18 @@
 //! What is known of a request when it is over: one access-log line and the metrics, whatever way it ended.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::{Method, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::upstream::Upstream;
 use crate::code;
 use crate::egress::Broken;
+use crate::server::Arrival;
 use crate::telemetry::{AccessLog, Entry, Id, UpstreamMetrics};
 
 /// The record of one request, filled in as it goes. Written when it is dropped, which is when the answer's body
@@ -89,6 +92,25 @@ impl Drop for Finish {
         if self.log.is_on() {
             self.log.write(self.entry.clone());
         }
+    }
+}
+
+/// The beginning of a request's record.
+pub(super) fn entry(arrival: &Arrival, method: Method) -> Entry {
+    Entry {
+        time: Duration::ZERO,
+        id: None,
+        upstream: Arc::default(),
+        surface: Cow::Borrowed(""),
+        method,
+        target: Bytes::new(),
+        status: StatusCode::OK,
+        bytes: 0,
+        duration: Duration::ZERO,
+        upstream_time: None,
+        replayed: false,
+        code: None,
+        caller: Some(arrival.peer),
     }
 }
 

@@ -13,36 +13,36 @@ mod prepared;
 mod rescue;
 mod route;
 mod stack;
+mod tries;
 mod upstream;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 pub use self::body::{RequestBody, ResponseBody};
 pub use self::error::Error;
 use self::finish::Finish;
-use self::judge::{Answer, proves};
+use self::judge::Answer;
 use self::outcome::{Outcome, Place};
 pub use self::prepared::{BLOCK, Buffers, Making, Prepared};
 use self::rescue::Hint;
 use self::route::Match;
 pub use self::route::{Entry, Narrow, Table};
 pub use self::stack::stack;
+use self::tries::{Next, Tries};
 pub use self::upstream::Upstream;
 use crate::clock::Clock;
-use crate::egress::{Client, Destination, Failure, Phase};
+use crate::egress::{Client, Destination};
 use crate::message::{Allowed, Guard, Origin, Readings, Rejection, Target, check, forwarding};
-use crate::provider::{Surface, Verdict};
+use crate::provider::Surface;
 use crate::server::{Arrival, Incoming};
-use crate::telemetry::{AccessLog, Entry as LogEntry, Ids};
-use crate::token::{Issued, Rejected};
+use crate::telemetry::{AccessLog, Ids};
 
 /// What all requests of one worker share.
 pub struct Proxy {
@@ -92,7 +92,7 @@ impl Proxy {
     }
 
     fn begin(&self, arrival: &Arrival, request: &Request<Incoming>, now: Instant) -> Finish {
-        let mut entry = entry(arrival, request.method().clone());
+        let mut entry = finish::entry(arrival, request.method().clone());
         // Target and time are only for the log.
         if self.log.is_on() {
             entry.time = self.clock.at(now).wall;
@@ -105,7 +105,7 @@ impl Proxy {
 
     /// The answer when a defect ended the request; its record was written when it was dropped.
     fn panicked(&self, arrival: &Arrival, method: Method) -> Response<ResponseBody> {
-        let entry = entry(arrival, method);
+        let entry = finish::entry(arrival, method);
         let finish = Finish::new(self.ids.next(), entry, Instant::now(), AccessLog::off());
         rescue::answer(&Error::Internal, finish, &Hint::default(), &self.table)
     }
@@ -185,7 +185,7 @@ impl Proxy {
             .ok_or(Error::NoRoute)
     }
 
-    /// authorize · attempt · send · judge: at most [`MOST_SENDS`] sends, and never again once the upstream
+    /// authorize · attempt · send · judge: at most [`tries::MOST_SENDS`] sends, and never again once the upstream
     /// application may have acted.
     async fn exchange(
         &self,
@@ -244,108 +244,3 @@ impl Proxy {
         }
     }
 }
-
-/// The beginning of a request's record.
-fn entry(arrival: &Arrival, method: Method) -> LogEntry {
-    LogEntry {
-        time: Duration::ZERO,
-        id: None,
-        upstream: Arc::default(),
-        surface: Cow::Borrowed(""),
-        method,
-        target: Bytes::new(),
-        status: StatusCode::OK,
-        bytes: 0,
-        duration: Duration::ZERO,
-        upstream_time: None,
-        replayed: false,
-        code: None,
-        caller: Some(arrival.peer),
-    }
-}
-
-/// How often and why a request was sent.
-#[derive(Default)]
-struct Tries {
-    sends: u32,
-    /// "Try again" was heard once.
-    again: bool,
-    /// A dead session was replaced once.
-    renewed: bool,
-    /// A reused connection was lost: the next one is new.
-    fresh: bool,
-}
-
-/// What follows an answer.
-enum Next {
-    /// It goes to the caller.
-    Pass,
-    /// The request is sent once more with the same credential.
-    Again,
-    /// The request is sent once more with a newer credential.
-    Renewed,
-}
-
-impl Tries {
-    /// Lets a request be sent once more on a new connection, if it provably was not sent or does no harm.
-    fn after_failure(
-        &mut self,
-        prepared: &mut Prepared,
-        mut failure: Failure<RequestBody>,
-    ) -> Result<(), Error> {
-        let lost_reused =
-            failure.phase == Phase::Head && failure.reused && !failure.timeout && !failure.body;
-        let retry = lost_reused && !self.fresh && self.sends < MOST_SENDS;
-        self.fresh = true;
-        if failure.body && prepared.is_malformed() {
-            return Err(Rejection::Malformed("the framing of the body is wrong").into());
-        }
-        match failure.not_sent.take() {
-            Some(request) if retry => prepared.not_sent(*request),
-            None if retry && prepared.is_safe() && prepared.is_at_hand() => {}
-            _ => return Err(Error::Upstream(Box::new(failure))),
-        }
-        Ok(())
-    }
-
-    /// Rejects a dead session, and says whether the request is sent once more.
-    fn after_answer(
-        &mut self,
-        prepared: &Prepared,
-        upstream: &Upstream,
-        issued: &Issued,
-        answer: &Answer,
-        verdict: Verdict,
-    ) -> Next {
-        let again = |tries: &Self| tries.sends < MOST_SENDS && prepared.is_at_hand();
-        match verdict {
-            Verdict::Alive => {
-                match proves(answer.head.status) {
-                    true if self.renewed => upstream.tokens.cured(issued),
-                    true => upstream.tokens.confirm(issued),
-                    false => {}
-                }
-                Next::Pass
-            }
-            Verdict::TryAgain if !self.again && again(self) => {
-                self.again = true;
-                Next::Again
-            }
-            Verdict::TryAgain => Next::Pass,
-            Verdict::Dead => {
-                let rejected = upstream.tokens.reject(issued);
-                let hopeless = matches!(rejected, Rejected::Settling | Rejected::Exhausted);
-                // With a good status the upstream may have done what was asked all the same.
-                let acted = answer.head.status.is_success() && !prepared.is_safe();
-                if hopeless || acted || self.renewed || !again(self) {
-                    return Next::Pass;
-                }
-                self.renewed = true;
-                Next::Renewed
-            }
-        }
-    }
-}
-
-/// Most times one request is sent.
-const MOST_SENDS: u32 = 3;

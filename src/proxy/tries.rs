@@ -1,0 +1,97 @@
+//! How often and why a request is sent: the whole policy of sending again, in one place.
+
+use super::body::RequestBody;
+use super::error::Error;
+use super::judge::{Answer, proves};
+use super::prepared::Prepared;
+use super::upstream::Upstream;
+use crate::egress::{Failure, Phase};
+use crate::message::Rejection;
+use crate::provider::Verdict;
+use crate::token::{Issued, Rejected};
+
+/// How often and why a request was sent.
+#[derive(Default)]
+pub(super) struct Tries {
+    pub(super) sends: u32,
+    /// "Try again" was heard once.
+    again: bool,
+    /// A dead session was replaced once.
+    renewed: bool,
+    /// A reused connection was lost: the next one is new.
+    pub(super) fresh: bool,
+}
+
+/// What follows an answer.
+pub(super) enum Next {
+    /// It goes to the caller.
+    Pass,
+    /// The request is sent once more with the same credential.
+    Again,
+    /// The request is sent once more with a newer credential.
+    Renewed,
+}
+
+impl Tries {
+    /// Lets a request be sent once more on a new connection, if it provably was not sent or does no harm.
+    pub(super) fn after_failure(
+        &mut self,
+        prepared: &mut Prepared,
+        mut failure: Failure<RequestBody>,
+    ) -> Result<(), Error> {
+        let lost_reused =
+            failure.phase == Phase::Head && failure.reused && !failure.timeout && !failure.body;
+        let retry = lost_reused && !self.fresh && self.sends < MOST_SENDS;
+        self.fresh = true;
+        if failure.body && prepared.is_malformed() {
+            return Err(Rejection::Malformed("the framing of the body is wrong").into());
+        }
+        match failure.not_sent.take() {
+            Some(request) if retry => prepared.not_sent(*request),
+            None if retry && prepared.is_safe() && prepared.is_at_hand() => {}
+            _ => return Err(Error::Upstream(Box::new(failure))),
+        }
+        Ok(())
+    }
+
+    /// Rejects a dead session, and says whether the request is sent once more.
+    pub(super) fn after_answer(
+        &mut self,
+        prepared: &Prepared,
+        upstream: &Upstream,
+        issued: &Issued,
+        answer: &Answer,
+        verdict: Verdict,
+    ) -> Next {
+        let again = |tries: &Self| tries.sends < MOST_SENDS && prepared.is_at_hand();
+        match verdict {
+            Verdict::Alive => {
+                match proves(answer.head.status) {
+                    true if self.renewed => upstream.tokens.cured(issued),
+                    true => upstream.tokens.confirm(issued),
+                    false => {}
+                }
+                Next::Pass
+            }
+            Verdict::TryAgain if !self.again && again(self) => {
+                self.again = true;
+                Next::Again
+            }
+            Verdict::TryAgain => Next::Pass,
+            Verdict::Dead => {
+                let rejected = upstream.tokens.reject(issued);
+                let hopeless = matches!(rejected, Rejected::Settling | Rejected::Exhausted);
+                // With a good status the upstream may have done what was asked all the same.
+                let acted = answer.head.status.is_success() && !prepared.is_safe();
+                if hopeless || acted || self.renewed || !again(self) {
+                    return Next::Pass;
+                }
+                self.renewed = true;
+                Next::Renewed
+            }
+        }
+    }
+}
+
+/// Most times one request is sent.
+pub(super) const MOST_SENDS: u32 = 3;
