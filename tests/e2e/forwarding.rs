@@ -175,7 +175,7 @@ async fn head_204_and_304_have_no_body_and_keep_the_connection() {
                     ("HEAD", _) => {
                         connection
                             .write("HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n")
-                            .await
+                            .await;
                     }
                     (_, "/204") => connection.write("HTTP/1.1 204 No Content\r\n\r\n").await,
                     (_, "/304") => connection

@@ -1,8 +1,25 @@
 //! Behaviour end to end: real sockets, the real `App`, the emulator or a scripted server as the upstream.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the stage is test code too, though it stands outside of test functions"
+)]
+
 mod support;
 
 /// Path, query, headers, bodies and answers pass as they should.
 mod forwarding;
+/// Which requests are sent again, how often, and with which bytes.
+mod replay;
+/// Salesforce: grants, carriers, instances, dead sessions, refused paths.
+mod salesforce;
 /// Streams in both directions, disconnects, early and broken answers.
 mod streaming;
+/// The life of tokens through the whole product: sharing, renewing, failing.
+mod token;
+/// Zilliant: the exact answer as credential, environments apart.
+mod zilliant;
+/// Zuora: track ids, entities, three dead shapes.
+mod zuora;

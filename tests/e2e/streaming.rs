@@ -174,7 +174,7 @@ async fn a_truncated_answer_is_never_presented_as_complete() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_may_come_before_the_body_is_read() {
     let api = Scripted::start(|mut connection| async move {
-        while connection.head().await.is_some() {
+        if connection.head().await.is_some() {
             connection
                 .reply(
                     "413 Payload Too Large",
@@ -182,7 +182,6 @@ async fn an_answer_may_come_before_the_body_is_read() {
                     "too large",
                 )
                 .await;
-            break;
         }
         // The rest of the upload is not read; the connection stays open for the answer.
         tokio::time::sleep(Duration::from_millis(200)).await;

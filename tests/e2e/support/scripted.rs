@@ -84,6 +84,12 @@ impl Connection {
         Some(seen)
     }
 
+    /// How many requests for `target` came so far, on all connections.
+    pub fn number_of(&self, target: &str) -> usize {
+        let seen = self.seen.lock().unwrap();
+        seen.iter().filter(|seen| seen.target == target).count()
+    }
+
     /// The body that belongs to a head.
     pub async fn body(&mut self, seen: &Seen) -> Option<Vec<u8>> {
         if seen.header("transfer-encoding").is_some() {
@@ -141,6 +147,10 @@ impl Scripted {
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let panicked = Arc::new(AtomicUsize::new(0));
         let (logins_of, seen_of, panicked_of) = (logins.clone(), seen.clone(), panicked.clone());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the server ends when it is dropped"
+        )]
         let task = tokio::task::spawn(async move {
             let mut connections = JoinSet::new();
             for number in 0.. {
