@@ -1,5 +1,8 @@
 //! Tokens and passwords that are refused: few logins, whoever asks how often.
 
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
 use super::LIMITS;
 use crate::support::emulated::{CRM, CRM_USER};
 use crate::support::{Caller, Emulated, Scripted, TestProxy, together};
@@ -76,6 +79,35 @@ async fn a_new_token_that_is_known_a_moment_late_causes_no_login_of_its_own() {
         (200, None)
     );
     assert_eq!(at.logins(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_takes_each_token_once_costs_a_handful_of_logins() {
+    let used = Arc::new(Mutex::new(HashSet::new()));
+    let api = Scripted::start(move |mut connection| {
+        let used = used.clone();
+        async move {
+            while let Some(seen) = connection.request().await {
+                let token = seen.header("authorization").unwrap().to_owned();
+                let good = used.lock().unwrap().insert(token);
+                let (status, body) = if good {
+                    ("200 OK", "{}")
+                } else {
+                    ("401 Unauthorized", r#"{"message":"Authentication error"}"#)
+                };
+                connection.reply(status, "", body).await;
+            }
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    let mut caller = proxy.caller().await;
+    for number in 0..500 {
+        let answer = caller.get("/api/v1/x").await;
+        let expected = if number < 5 { 200 } else { 401 };
+        assert_eq!(answer.status, expected, "{number}");
+    }
+    assert_eq!(api.logins(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

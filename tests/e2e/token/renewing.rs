@@ -7,7 +7,6 @@ use upauth::emulator::{Canned, ExpiresIn, Settings};
 
 use super::{ACCOUNT, LIMITS};
 use crate::support::Emulated;
-use crate::support::caller::PATIENCE;
 use crate::support::emulated::{BILLING, CRM};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,11 +20,14 @@ async fn a_token_is_renewed_before_its_end_while_requests_flow_and_none_waits() 
     at.pass(Duration::from_secs(100)).await;
     let began = Instant::now();
     let mut caller = at.proxy.caller().await;
-    while at.counters().live == 1 {
+    while at.counters().live < 2 {
         let asked = Instant::now();
         assert_eq!(caller.get(ACCOUNT).await.status, 200);
         assert!(asked.elapsed() < Duration::from_millis(1500), "it waited");
-        assert!(began.elapsed() < PATIENCE, "never renewed");
+        assert!(
+            began.elapsed() < Duration::from_secs(8),
+            "not renewed in time"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // The old token ends; the new one serves.
@@ -43,12 +45,14 @@ async fn a_token_is_renewed_in_time_by_the_real_clock() {
     let at = Emulated::start_with(short, BILLING).await;
     let mut caller = at.proxy.caller().await;
     assert_eq!(caller.get(ACCOUNT).await.status, 200);
-    at.turn(|dials| dials.billing.delay_ms = 500);
+    at.turn(|dials| dials.billing.delay_ms = 2000);
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(8500) {
+        let asked = Instant::now();
         let answer = caller.get(ACCOUNT).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert_eq!(answer.header("x-upauth-replayed"), None);
+        assert!(asked.elapsed() < Duration::from_millis(1500), "it waited");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!((at.logins(), at.counters().dead_sessions), (2, 0));
