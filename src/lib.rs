@@ -9,12 +9,12 @@
 //!
 //! | floor | rooms |
 //! |---|---|
-//! | attic | `app`: the wiring; `cli`: arguments in, exit code out |
-//! | 4 | `proxy`: the life of a request; `admin`: looking inside |
-//! | 3 | `token`: the token endpoint; `egress`: the API; `server`: the callers |
-//! | 2 | [`provider`]: what is particular to each provider; `tls`: TLS from the configuration |
+//! | attic | [`app`]: the wiring; [`cli`]: arguments in, exit code out |
+//! | 4 | [`proxy`]: the life of a request; [`admin`]: looking inside |
+//! | 3 | [`token`]: the token endpoint; [`egress`]: the API; [`server`]: the callers |
+//! | 2 | [`provider`]: what is particular to each provider; [`tls`]: TLS from the configuration |
 //! | 1 | [`config`]: what the operator decided |
-//! | ground | [`message`]: rules of forwarding; `telemetry`: words for watching; [`secret`]; [`clock`]; [`code`] |
+//! | ground | [`message`]: rules of forwarding; [`telemetry`]: words for watching; [`secret`]; [`clock`]; [`code`] |
 //! | annex | [`emulator`]: the providers, imitated; imports no room |
 
 pub mod clock;
@@ -36,5 +36,6 @@ pub mod admin;
 pub mod proxy;
 
 pub mod app;
+pub mod cli;
 
 pub mod emulator;

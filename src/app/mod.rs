@@ -60,7 +60,9 @@ pub struct Addresses {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address cannot be listened on.
-    #[error("cannot listen on {addr}: {source}")]
+    #[error(
+        "cannot listen on {addr}: {source} (another upauth? choose with `listen`, or `run --listen`)"
+    )]
     Listen {
         /// The address as configured.
         addr: String,

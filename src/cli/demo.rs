@@ -9,7 +9,7 @@ use super::output::Output;
 use super::run::{base_url, named, start, wait};
 use super::signals::Signals;
 use crate::app::Addresses;
-use crate::config::Config;
+use crate::config::{Config, SHIPPED};
 use crate::emulator::{Emulator, Settings};
 
 /// The emulator and the proxy in one process, on the shipped configuration.
@@ -19,23 +19,53 @@ pub(super) fn demo(out: &mut Output<'_>) -> Exit {
         Err(exit) => return exit,
     };
     let variables = emulator.variables();
-    let env = |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-    let checked = match Config::parse(SHIPPED, "proxy.toml", Path::new("."), &env) {
-        Ok(checked) => checked,
+    let env = |name: &str| {
+        variables
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
+    };
+    let mut config = match Config::parse(SHIPPED, "proxy.toml", Path::new("."), &env) {
+        Ok(checked) => checked.config,
         Err(problems) => {
             out.error(&problems.render(out.color));
             return Exit::Failed;
         }
     };
-    let (app, signals) = match start(&checked.config, out) {
+    if is_taken(&config) {
+        out.error("port 7717 or 7718 is taken: this demo listens on free ports");
+        take_free_ports(&mut config);
+    }
+    let (app, signals) = match start(&config, out) {
         Ok(started) => started,
         Err(exit) => return exit,
     };
-    out.answer(&table(&checked.config, app.addrs(), &emulator));
+    out.answer(&table(&config, app.addrs(), &emulator));
     let exit = wait(app, &signals);
     drop(emulator);
     runtime.shutdown_background();
     exit
+}
+
+/// Whether somebody else listens where the demo would: a second demo, most likely.
+fn is_taken(config: &Config) -> bool {
+    let listens = config.server.listen.iter().chain(&config.admin.listen);
+    listens
+        .into_iter()
+        .any(|listen| crate::server::bind(listen, 1).is_err())
+}
+
+fn take_free_ports(config: &mut Config) {
+    for listen in config
+        .server
+        .listen
+        .iter_mut()
+        .chain(&mut config.admin.listen)
+    {
+        for addr in &mut listen.addrs {
+            addr.set_port(0);
+        }
+    }
 }
 
 /// The emulator alone; prints what a configuration needs as lines that a shell can evaluate.
@@ -54,7 +84,10 @@ pub(super) fn emulate(out: &mut Output<'_>) -> Exit {
     for (name, value) in emulator.variables() {
         out.answer(&format!("export {name}='{}'", value.replace('\'', r"'\''")));
     }
-    out.answer(&format!("# end all sessions: curl -X POST http://{}/end-session/all", emulator.control()));
+    out.answer(&format!(
+        "# end all sessions: curl -X POST http://{}/end-session/all",
+        emulator.control()
+    ));
     runtime.block_on(signals.stop.cancelled());
     drop(emulator);
     runtime.shutdown_background();
@@ -89,33 +122,57 @@ fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
     ];
     let mut listener = |name: &str, addr: Option<std::net::SocketAddr>, what: &str| {
         if let Some(addr) = addr {
-            rows.push(format!("  {name:<10} {:<24} {what}", format!("http://{}", named(addr))));
+            rows.push(format!(
+                "  {name:<10} {:<24} {what}",
+                format!("http://{}", named(addr))
+            ));
         }
     };
-    listener("proxy", addrs.server.first().copied(), "send plain requests here");
+    listener(
+        "proxy",
+        addrs.server.first().copied(),
+        "send plain requests here",
+    );
     listener("status", addrs.admin, "/api/v1/status  /metrics  /readyz");
-    listener("emulator", Some(emulator.login()), "Salesforce's login; the others follow on the next ports");
-    rows.extend([String::new(), "  try it (no credential anywhere):".to_owned()]);
+    listener(
+        "emulator",
+        Some(emulator.login()),
+        "Salesforce's login; the others follow on the next ports",
+    );
+    rows.extend([
+        String::new(),
+        "  try it (no credential anywhere):".to_owned(),
+    ]);
     for upstream in &config.upstreams {
-        let path = CALLS.iter().find(|(name, _)| *name == upstream.name).map_or("/", |(_, path)| path);
-        rows.push(format!("    curl '{}{path}'", base_url(config, upstream, addrs)));
+        let path = CALLS
+            .iter()
+            .find(|(name, _)| *name == upstream.name)
+            .map_or("/", |(_, path)| path);
+        rows.push(format!(
+            "    curl '{}{path}'",
+            base_url(config, upstream, addrs)
+        ));
     }
     rows.extend([
         String::new(),
-        "  break it (end every session, then repeat a call: still 200, and the log says why):".to_owned(),
-        format!("    curl -X POST http://{}/end-session/all", emulator.control()),
+        "  break it (end every session, then repeat a call: still 200, and the log says why):"
+            .to_owned(),
+        format!(
+            "    curl -X POST http://{}/end-session/all",
+            emulator.control()
+        ),
         String::new(),
         "  your own org:  README.md, \"Your own org\"        stop: Ctrl-C".to_owned(),
     ]);
     rows.join("\n")
 }
 
-/// The shipped configuration: its uncommented part is the demo's.
-const SHIPPED: &str = include_str!("../../proxy.toml");
-
 /// A call for each upstream of the shipped configuration.
 const CALLS: &[(&str, &str)] = &[
-    ("crm", "/services/data/v64.0/query?q=SELECT+Name+FROM+Account"),
+    (
+        "crm",
+        "/services/data/v64.0/query?q=SELECT+Name+FROM+Account",
+    ),
     ("crm-user", "/services/data/v64.0/limits"),
     ("pricing", "/v1/LogicalEntityData/Product?$top=2"),
     ("billing", "/v1/accounts"),

@@ -4,11 +4,11 @@ use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 
 use super::output::Output;
-use super::{Exit, load};
+use super::{Exit, load, upstream};
 use crate::app::live::{self, Login};
 use crate::app::remote::{self, AskError};
+use crate::config::Upstream;
 use crate::config::server::Listen;
-use crate::config::{Config, Upstream};
 use crate::message::Origin;
 use crate::provider::{CarrierForm, LoginFailure, Refused};
 
@@ -18,11 +18,13 @@ pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Ex
         Ok(checked) => checked,
         Err(exit) => return exit,
     };
-    let chosen: Vec<&Upstream> =
-        checked.config.upstreams.iter().filter(|upstream| name.is_none_or(|name| name == upstream.name)).collect();
-    if chosen.is_empty() {
-        return unknown(name.unwrap_or_default(), &checked.config, out);
-    }
+    let chosen: Vec<&Upstream> = match name {
+        None => checked.config.upstreams.iter().collect(),
+        Some(name) => match upstream(&checked.config, name, out) {
+            Ok(upstream) => vec![upstream],
+            Err(exit) => return exit,
+        },
+    };
     let mut worst = Exit::Done;
     for upstream in chosen {
         match live::login(upstream) {
@@ -42,8 +44,9 @@ pub(super) fn show(path: &Path, name: &str, yes: bool, out: &mut Output<'_>) -> 
         Ok(checked) => checked,
         Err(exit) => return exit,
     };
-    let Some(upstream) = checked.config.upstreams.iter().find(|upstream| upstream.name == name) else {
-        return unknown(name, &checked.config, out);
+    let upstream = match upstream(&checked.config, name, out) {
+        Ok(upstream) => upstream,
+        Err(exit) => return exit,
     };
     if !yes && !asked(name, out) {
         out.error("nothing was printed");
@@ -52,7 +55,12 @@ pub(super) fn show(path: &Path, name: &str, yes: bool, out: &mut Output<'_>) -> 
     match live::login(upstream) {
         Ok(login) => match &login.result {
             Ok(credential) => {
-                out.answer(credential.value(CarrierForm::Token).to_str().unwrap_or_default());
+                out.answer(
+                    credential
+                        .value(CarrierForm::Token)
+                        .to_str()
+                        .unwrap_or_default(),
+                );
                 Exit::Done
             }
             Err(_) => tell(upstream, &login, out),
@@ -81,10 +89,16 @@ pub(super) fn renew(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
         }
         Ok(reply) => {
             out.error(String::from_utf8_lossy(&reply.body).trim_end());
-            if reply.status == 502 { Exit::Refused } else { Exit::Failed }
+            match reply.status {
+                502 => Exit::Refused,
+                503 | 504 => Exit::Unavailable,
+                _ => Exit::Failed,
+            }
         }
         Err(error @ AskError::Unreachable { .. }) => {
-            out.error(&format!("{error}\nIs `upauth run` running with this configuration?"));
+            out.error(&format!(
+                "{error}\nIs `upauth run` running with this configuration?"
+            ));
             Exit::Unavailable
         }
         Err(AskError::Start(error)) => {
@@ -95,18 +109,25 @@ pub(super) fn renew(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
 }
 
 fn tell(upstream: &Upstream, login: &Login, out: &mut Output<'_>) -> Exit {
-    let failure = match &login.result {
-        Ok(_) => {
-            let target = login.target.as_deref().unwrap_or("-");
-            out.answer(&format!("{:<16} ok: token in {} ms, calls go to {target}", upstream.name, login.took.as_millis()));
-            return Exit::Done;
-        }
-        Err(failure) => failure,
+    let Err(failure) = &login.result else {
+        let target = login.target.as_deref().unwrap_or("-");
+        let took = login.took.as_millis();
+        out.answer(&format!(
+            "{:<16} ok: token in {took} ms, calls go to {target}",
+            upstream.name
+        ));
+        return Exit::Done;
     };
     let (likely, exit) = match failure {
         LoginFailure::Refused { what, .. } => (likely(*what), Exit::Refused),
-        LoginFailure::Transient { .. } => ("the endpoint is unreachable, overloaded, or not a token endpoint", Exit::Unavailable),
-        LoginFailure::TargetRefused { .. } => ("the host is new, or not yours: write it into instance_hosts if it is right", Exit::Refused),
+        LoginFailure::Transient { .. } => (
+            "the endpoint is unreachable, overloaded, or not a token endpoint",
+            Exit::Unavailable,
+        ),
+        LoginFailure::TargetRefused { .. } => (
+            "the host is new, or not yours: write it into instance_hosts if it is right",
+            Exit::Refused,
+        ),
         LoginFailure::Secret { .. } => ("a file or program behind a secret", Exit::Config),
     };
     out.error(&format!(
@@ -124,25 +145,25 @@ fn likely(what: Refused) -> &'static str {
              the production login host"
         }
         Refused::Client => "client id or secret; the app is not installed in this org",
-        Refused::Policy => "the app's policy at the provider: no run-as user, no scopes, an address that is not allowed, the wrong login host",
+        Refused::Policy => {
+            "the app's policy at the provider: no run-as user, no scopes, an address that is not allowed, the wrong login host"
+        }
     }
 }
 
 fn asked(name: &str, out: &mut Output<'_>) -> bool {
     if !std::io::stdin().is_terminal() {
-        out.error("standard input is not a terminal: add --yes to print a token without being asked");
+        out.error(
+            "standard input is not a terminal: add --yes to print a token without being asked",
+        );
         return false;
     }
-    out.error(&format!("Print the token of `{name}`? Whoever sees it can use it. [y/N]"));
+    out.error(&format!(
+        "Print the token of `{name}`? Whoever sees it can use it. [y/N]"
+    ));
     let mut line = String::new();
     let _ = std::io::stdin().lock().read_line(&mut line);
     matches!(line.trim(), "y" | "Y" | "yes")
-}
-
-fn unknown(name: &str, config: &Config, out: &mut Output<'_>) -> Exit {
-    let names: Vec<_> = config.upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
-    out.error(&format!("no upstream is called `{name}`; there are: {}", names.join(", ")));
-    Exit::Usage
 }
 
 fn origin(listen: &Listen) -> Option<Origin> {

@@ -40,12 +40,11 @@ pub(super) fn start(config: &Config, out: &mut Output<'_>) -> Result<(App, Signa
         return Err(Exit::Config);
     }
     let metrics = Metrics::new();
-    let started = app::access_log(&config.log, std::io::stdout().is_terminal())
-        .and_then(|log| {
-            metrics.count_dropped(log.dropped());
-            let signals = Signals::listen().map_err(StartError::Thread)?;
-            Ok((App::start(config, &metrics, log)?, signals))
-        });
+    let started = app::access_log(&config.log, std::io::stdout().is_terminal()).and_then(|log| {
+        metrics.count_dropped(log.dropped());
+        let signals = Signals::listen().map_err(StartError::Thread)?;
+        Ok((App::start(config, &metrics, log)?, signals))
+    });
     started.map_err(|error| {
         out.error(&error.to_string());
         match error {
@@ -59,7 +58,13 @@ pub(super) fn start(config: &Config, out: &mut Output<'_>) -> Result<(App, Signa
 /// Serves until a signal, then drains.
 pub(super) fn wait(app: App, signals: &Signals) -> Exit {
     let (stop, now) = (signals.stop.clone(), signals.now.clone());
-    match app.run_until(async move { stop.cancelled().await }, async move { now.cancelled().await }) {
+    let stop = async move {
+        stop.cancelled().await;
+    };
+    let now = async move {
+        now.cancelled().await;
+    };
+    match app.run_until(stop, now) {
         Stopped::Drained => Exit::Done,
         Stopped::Cut => Exit::Failed,
     }
@@ -69,7 +74,11 @@ pub(super) fn wait(app: App, signals: &Signals) -> Exit {
 fn table(config: &Config, addrs: &Addresses) -> String {
     let mut rows = vec![format!("upauth {} serves", env!("CARGO_PKG_VERSION"))];
     for upstream in &config.upstreams {
-        rows.push(format!("  {:<16} {}", upstream.name, base_url(config, upstream, addrs)));
+        rows.push(format!(
+            "  {:<16} {}",
+            upstream.name,
+            base_url(config, upstream, addrs)
+        ));
     }
     if let Some(admin) = addrs.admin {
         rows.push(format!("  {:<16} http://{}", "(status)", named(admin)));
@@ -79,17 +88,36 @@ fn table(config: &Config, addrs: &Addresses) -> String {
 
 /// Where callers reach an upstream: its own listener first.
 pub(super) fn base_url(config: &Config, upstream: &Upstream, addrs: &Addresses) -> String {
-    let scheme = |tls: &ListenTls| if *tls == ListenTls::Off { "http" } else { "https" };
-    if let Some(own) = addrs.upstreams.get(&upstream.name).and_then(|own| own.first()) {
+    let scheme = |tls: &ListenTls| {
+        if *tls == ListenTls::Off {
+            "http"
+        } else {
+            "https"
+        }
+    };
+    if let Some(own) = addrs
+        .upstreams
+        .get(&upstream.name)
+        .and_then(|own| own.first())
+    {
         return format!("{}://{}", scheme(&upstream.tls), named(*own));
     }
     match addrs.server.first() {
-        Some(server) => format!("{}://{}/{}", scheme(&config.server.tls), named(*server), upstream.name),
+        Some(server) => format!(
+            "{}://{}/{}",
+            scheme(&config.server.tls),
+            named(*server),
+            upstream.name
+        ),
         None => String::from("-"),
     }
 }
 
 /// Loopback addresses by the name that everybody types.
 pub(super) fn named(addr: SocketAddr) -> String {
-    if addr.ip().is_loopback() { format!("localhost:{}", addr.port()) } else { addr.to_string() }
+    if addr.ip().is_loopback() {
+        format!("localhost:{}", addr.port())
+    } else {
+        addr.to_string()
+    }
 }

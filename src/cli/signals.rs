@@ -16,21 +16,25 @@ impl Signals {
     pub(super) fn listen() -> std::io::Result<Self> {
         let signals = Self::default();
         let told = signals.clone();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let (registered, registering) = std::sync::mpsc::sync_channel(1);
-        std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            runtime.block_on(async move {
-                let mut streams = match Streams::new() {
-                    Ok(streams) => streams,
-                    Err(error) => return drop(registered.send(Err(error))),
-                };
-                let _ = registered.send(Ok(()));
-                streams.next().await;
-                told.stop.cancel();
-                streams.next().await;
-                told.now.cancel();
-            });
-        })?;
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                runtime.block_on(async move {
+                    let mut streams = match Streams::new() {
+                        Ok(streams) => streams,
+                        Err(error) => return drop(registered.send(Err(error))),
+                    };
+                    let _ = registered.send(Ok(()));
+                    streams.next().await;
+                    told.stop.cancel();
+                    streams.next().await;
+                    told.now.cancel();
+                });
+            })?;
         registering.recv().map_err(std::io::Error::other)??;
         Ok(signals)
     }

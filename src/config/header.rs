@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue};
 use super::reading::Reading;
 use super::section::{Item, Section};
 use crate::code;
+use crate::message::credentials;
 
 /// `set_headers = { NAME = "VALUE" }`.
 pub(super) fn set(
@@ -56,7 +57,7 @@ fn name(text: &str) -> Result<HeaderName, &'static str> {
     let name: HeaderName = text.parse().map_err(|_| "is not a header name")?;
     // Some servers read `_` as `-`.
     let reading = name.as_str().replace('_', "-");
-    if CREDENTIALS.contains(&reading.as_str()) {
+    if credentials::is_credential(&reading) {
         Err("carries a credential")
     } else if CONNECTION.contains(&reading.as_str()) || reading.starts_with("x-upauth-") {
         Err("belongs to the proxy")
@@ -64,16 +65,6 @@ fn name(text: &str) -> Result<HeaderName, &'static str> {
         Ok(name)
     }
 }
-
-const CREDENTIALS: &[&str] = &[
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "x-sfdc-session",
-    "apiaccesskeyid",
-    "apisecretaccesskey",
-    "accesstoken",
-];
 
 /// Host, framing, and what belongs to one connection (RFC 9110 section 7.6.1).
 const CONNECTION: &[&str] = &[

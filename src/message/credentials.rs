@@ -43,6 +43,11 @@ fn keep_cookies(headers: &HeaderMap, names: &[&str]) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// Whether a field of this name (lower case) carries a credential.
+pub fn is_credential(name: &str) -> bool {
+    CREDENTIALS.contains(&name)
+}
+
 /// Every way in which the providers accept a credential in a header (PROVIDERS 1.11, 3.3).
 const CREDENTIALS: [&str; 7] = [
     "authorization",

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 
 use super::finish::Finish;
 use crate::egress::AnswerBody;
+use crate::server::{Incoming, IncomingError};
 
 /// A request's body on its way upstream.
 pub enum RequestBody {
@@ -57,7 +57,7 @@ pub enum BodyError {
     Stalled,
     /// The caller's connection or framing broke.
     #[error("the caller's body broke off")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] IncomingError),
 }
 
 impl Capture {

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io::Read;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
@@ -40,11 +41,15 @@ pub(super) async fn judge(
     if judge::look(surface, method, answer.head.status, &answer.head.headers) == Look::Pass {
         return (answer, Verdict::Alive);
     }
-    let complete = if answer.head.status.is_success() {
-        read_small(&mut answer).await
-    } else {
-        read_prefix(&mut answer).await
+    let read = async {
+        if answer.head.status.is_success() {
+            read_small(&mut answer).await
+        } else {
+            read_prefix(&mut answer).await
+        }
     };
+    // An upstream that drips its answer is passed on as it drips.
+    let complete = tokio::time::timeout(LOOK_TIME, read).await.ok().flatten();
     let Some(complete) = complete else {
         return (answer, Verdict::Alive);
     };
@@ -153,3 +158,5 @@ pub(super) fn proves(status: StatusCode) -> bool {
 
 /// Most bytes a look takes.
 const LOOK: usize = 4096;
+/// Longest time it takes.
+const LOOK_TIME: Duration = Duration::from_secs(5);

@@ -15,19 +15,19 @@ mod route;
 mod stack;
 mod upstream;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response};
-use hyper::body::Incoming;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 pub use self::body::{RequestBody, ResponseBody};
 pub use self::error::Error;
-use self::finish::{Begin, Finish};
+use self::finish::Finish;
 use self::judge::{Answer, proves};
 use self::outcome::{Outcome, Place};
 pub use self::prepared::{BLOCK, Buffers, Making, Prepared};
@@ -40,8 +40,8 @@ use crate::clock::Clock;
 use crate::egress::{Client, Destination, Failure, Phase};
 use crate::message::{Allowed, Guard, Origin, Readings, Rejection, Target, check, forwarding};
 use crate::provider::{Surface, Verdict};
-use crate::server::Arrival;
-use crate::telemetry::{AccessLog, Ids};
+use crate::server::{Arrival, Incoming};
+use crate::telemetry::{AccessLog, Entry as LogEntry, Ids};
 use crate::token::{Issued, Rejected};
 
 /// What all requests of one worker share.
@@ -92,36 +92,21 @@ impl Proxy {
     }
 
     fn begin(&self, arrival: &Arrival, request: &Request<Incoming>, now: Instant) -> Finish {
+        let mut entry = entry(arrival, request.method().clone());
         // Target and time are only for the log.
-        let target = request.uri().path_and_query().filter(|_| self.log.is_on());
-        Finish::new(Begin {
-            id: self.ids.next(),
-            arrived: now,
-            time: if self.log.is_on() {
-                self.clock.at(now).wall
-            } else {
-                Duration::ZERO
-            },
-            method: request.method().clone(),
-            target: target.map_or_else(Bytes::new, |target| {
-                Bytes::copy_from_slice(target.as_str().as_bytes())
-            }),
-            caller: arrival.peer,
-            log: self.log.clone(),
-        })
+        if self.log.is_on() {
+            entry.time = self.clock.at(now).wall;
+            if let Some(target) = request.uri().path_and_query() {
+                entry.target = Bytes::copy_from_slice(target.as_str().as_bytes());
+            }
+        }
+        Finish::new(self.ids.next(), entry, now, self.log.clone())
     }
 
     /// The answer when a defect ended the request; its record was written when it was dropped.
     fn panicked(&self, arrival: &Arrival, method: Method) -> Response<ResponseBody> {
-        let finish = Finish::new(Begin {
-            id: self.ids.next(),
-            arrived: Instant::now(),
-            time: Duration::ZERO,
-            method,
-            target: Bytes::new(),
-            caller: arrival.peer,
-            log: AccessLog::off(),
-        });
+        let entry = entry(arrival, method);
+        let finish = Finish::new(self.ids.next(), entry, Instant::now(), AccessLog::off());
         rescue::answer(&Error::Internal, finish, &Hint::default(), &self.table)
     }
 
@@ -144,10 +129,10 @@ impl Proxy {
         finish.of(upstream);
         let path = Readings::of(target.path());
         let surface = upstream.provider.surface(&path);
-        finish.surface = surface.name;
+        finish.entry.surface = Cow::Borrowed(surface.name);
         upstream.admit(surface, entry.narrow.as_ref(), &parts, &target, &path)?;
         let permit = self.in_flight.clone().try_acquire_owned();
-        finish.permit = Some(permit.map_err(|_| Error::Overload)?);
+        finish.hold(permit.map_err(|_| Error::Overload)?);
         let making = Making {
             upstream,
             surface,
@@ -171,7 +156,7 @@ impl Proxy {
             &origin,
             &place,
             upstream,
-            finish.replayed,
+            finish.entry.replayed,
         ))
     }
 
@@ -208,10 +193,10 @@ impl Proxy {
         now: Instant,
         finish: &mut Finish,
     ) -> Result<(Answer, Origin), Error> {
-        let deadline = now + upstream.token_wait;
+        let mut patience = upstream.token_wait;
         let mut issued = match upstream.tokens.current(now) {
             Some(issued) => issued,
-            None => upstream.obtain(deadline).await?,
+            None => upstream.obtain(&mut patience).await?,
         };
         let mut tries = Tries::default();
         loop {
@@ -250,11 +235,30 @@ impl Proxy {
                     drop(answer);
                     tracing::info!(id = %finish.id, upstream = %upstream.name, surface = surface.name,
                         "the upstream ended the session: waiting for a new one, then sending again");
-                    issued = upstream.obtain(deadline).await?;
+                    issued = upstream.obtain(&mut patience).await?;
                     finish.replay();
                 }
             }
         }
+    }
+}
+
+/// The beginning of a request's record.
+fn entry(arrival: &Arrival, method: Method) -> LogEntry {
+    LogEntry {
+        time: Duration::ZERO,
+        id: None,
+        upstream: Arc::default(),
+        surface: Cow::Borrowed(""),
+        method,
+        target: Bytes::new(),
+        status: StatusCode::OK,
+        bytes: 0,
+        duration: Duration::ZERO,
+        upstream_time: None,
+        replayed: false,
+        code: None,
+        caller: Some(arrival.peer),
     }
 }
 
@@ -311,8 +315,10 @@ impl Tries {
         let again = self.sends < MOST_SENDS && prepared.is_at_hand();
         match verdict {
             Verdict::Alive => {
-                if proves(answer.head.status) {
-                    upstream.tokens.confirm(issued);
+                match proves(answer.head.status) {
+                    true if self.renewed => upstream.tokens.cured(issued),
+                    true => upstream.tokens.confirm(issued),
+                    false => {}
                 }
                 Next::Pass
             }

@@ -77,7 +77,7 @@ impl Outcome {
         match self {
             Self::Forwarded(answer) => {
                 let answer = *answer;
-                finish.status = answer.head.status;
+                finish.entry.status = answer.head.status;
                 let mut response =
                     Response::new(ResponseBody::answer(answer.looked, answer.rest, finish));
                 *response.status_mut() = answer.head.status;
@@ -85,7 +85,7 @@ impl Outcome {
                 response
             }
             Self::Preflight(headers) => {
-                finish.status = StatusCode::NO_CONTENT;
+                finish.entry.status = StatusCode::NO_CONTENT;
                 let mut response = Response::new(ResponseBody::own(bytes::Bytes::new(), finish));
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 *response.headers_mut() = headers;

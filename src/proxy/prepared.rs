@@ -12,7 +12,6 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use http_body::Body;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::body::{Capture, RequestBody};
@@ -21,6 +20,7 @@ use super::upstream::Upstream;
 use crate::message::{Origin, Rejection, Target, credentials, forwarding, hop_by_hop};
 use crate::provider::surface::track_id;
 use crate::provider::{Credential, Stamp, Surface};
+use crate::server::Incoming;
 use crate::telemetry::Id;
 
 /// How much of a body is kept for a replay, and in which memory.

@@ -62,17 +62,17 @@ pub(super) fn answer(
 ) -> Response<ResponseBody> {
     let (code, status) = (error.code(), error.status());
     log(error, &finish);
+    let id = finish.id.to_string();
     let problem = serde_json::json!({
         "type": format!("urn:upauth:{}", code.id),
         "title": code.title,
         "status": status.as_u16(),
         "code": code.id,
         "detail": detail(error, hint, table),
-        "request_id": finish.id.to_string(),
+        "request_id": id,
     });
-    let id = finish.id.to_string();
-    finish.status = status;
-    finish.code = Some(code);
+    finish.entry.status = status;
+    finish.entry.code = Some(code.id);
     let mut body = problem.to_string();
     body.push('\n');
     let mut response = Response::new(ResponseBody::own(Bytes::from(body), finish));
@@ -119,7 +119,7 @@ fn detail(error: &Error, hint: &Hint, table: &Table) -> String {
 }
 
 fn log(error: &Error, finish: &Finish) {
-    let (code, upstream, id) = (error.code().id, &*finish.upstream, finish.id);
+    let (code, upstream, id) = (error.code().id, &*finish.entry.upstream, finish.id);
     if error.status().is_server_error() {
         tracing::warn!(%code, %upstream, %id, %error, "a request failed");
     } else {

@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tower::{Service, service_fn};
 
 use super::Proxy;
 use super::body::ResponseBody;
-use crate::server::Arrival;
+use crate::server::{Arrival, Incoming};
 
 /// The service of one connection.
 ///

@@ -44,10 +44,13 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Waits for a credential, counted as waiting.
-    pub(super) async fn obtain(&self, deadline: Instant) -> Result<Issued, Unavailable> {
+    /// Waits for a credential, counted as waiting; takes the time off `patience`, which is for all waits of a request.
+    pub(super) async fn obtain(&self, patience: &mut Duration) -> Result<Issued, Unavailable> {
         let _waiting = Waiting::new(&self.metrics);
-        self.tokens.obtain(deadline).await
+        let began = Instant::now();
+        let obtained = self.tokens.obtain(began + *patience).await;
+        *patience = patience.saturating_sub(began.elapsed());
+        obtained
     }
 
     /// Whether a call may pass at all (`DESIGN.md` 3, path rules): `deny` beats `allow`, `allow` beats what the

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -16,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::stream::{Protocol, Watched};
 use super::watch::{Entry, Tracked};
-use super::{Arrival, Floor, Serve};
+use super::{AnswerBody, Arrival, Floor, Serve};
 use crate::tls::ServerConfig;
 
 /// Runs one connection to its end. Never fails: what a caller does wrong ends its own connection.
@@ -29,10 +27,7 @@ pub(super) async fn run<S, B>(
     entry: Entry,
 ) where
     S: Serve<B>,
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static,
+    B: AnswerBody,
 {
     let cut = floor.cut.clone();
     let begin = async {
@@ -52,10 +47,7 @@ pub(super) async fn run<S, B>(
 async fn plain<S, B>(stream: TcpStream, service: S, floor: Floor, entry: Entry)
 where
     S: Serve<B>,
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static,
+    B: AnswerBody,
 {
     let mut stream = Watched::new(stream, entry.clone());
     // The time for the first byte is the time for a head.
@@ -84,10 +76,7 @@ async fn secure<S, B>(
     entry: Entry,
 ) where
     S: Serve<B>,
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static,
+    B: AnswerBody,
 {
     let handshake = TlsAcceptor::from(config).accept(stream);
     let stream = tokio::select! {
@@ -108,10 +97,7 @@ async fn http1<I, S, B>(stream: Watched<I>, service: S, floor: Floor, entry: Ent
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Serve<B>,
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static,
+    B: AnswerBody,
 {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -133,10 +119,7 @@ async fn http2<I, S, B>(stream: Watched<I>, service: S, floor: Floor, entry: Ent
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Serve<B>,
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static,
+    B: AnswerBody,
 {
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -168,7 +151,7 @@ fn tracked<S, B>(
 >
 where
     S: Serve<B>,
-    B: Body<Data = Bytes> + Unpin + Send + Unpin + 'static,
+    B: AnswerBody,
 {
     service_fn(move |request| {
         let active = entry.request();

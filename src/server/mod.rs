@@ -15,11 +15,13 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
+
+pub use hyper::Error as IncomingError;
+pub use hyper::body::Incoming;
 
 pub use self::listener::{Bound, bind};
 use crate::config::server::Limits;
@@ -71,6 +73,23 @@ impl Floor {
     }
 }
 
+/// What an answer's body must be.
+pub trait AnswerBody:
+    Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+    + Send
+    + Unpin
+    + 'static
+{
+}
+
+impl<B> AnswerBody for B where
+    B: Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static
+{
+}
+
 /// What a connection's service must be.
 pub trait Serve<B>:
     Service<
@@ -104,10 +123,7 @@ pub async fn serve<S, B>(
     service: impl Fn(Arrival) -> S + Clone + Send + Sync + 'static,
 ) where
     S: Serve<B>,
-    B: Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static,
+    B: AnswerBody,
 {
     let connections = TaskTracker::new();
     let watch = watch::Watch::new(&floor.limits);

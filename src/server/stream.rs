@@ -115,8 +115,8 @@ mod tests {
 
     use tokio::io::AsyncWriteExt;
 
-    use super::super::watch::Watch;
     use super::*;
+    use crate::server::watch::Watch;
 
     async fn told(parts: &[&[u8]]) -> (Option<Protocol>, Vec<u8>) {
         let (mut caller, ours) = tokio::io::duplex(64);

@@ -7,12 +7,15 @@ use std::time::Duration;
 ///
 /// Invariant: an upstream that rejects every token costs at most [`FIRST_HOUR`] logins in the hour that begins
 /// with the login it rejected first, and at most [`LATER_HOURS`] in any hour after it.
+/// Invariant: logins that cured what they were for cost nothing, up to [`CURES`] in any hour.
 #[derive(Debug, Default)]
 pub(super) struct Rejections {
     /// The latest logins that brought a token, oldest first; never more than [`FIRST_HOUR`].
     logins: VecDeque<Duration>,
     /// When the token was obtained whose rejection began this.
     began: Option<Duration>,
+    /// The latest logins that cured what they were for, oldest first; never more than [`CURES`].
+    cures: VecDeque<Duration>,
 }
 
 impl Rejections {
@@ -34,9 +37,19 @@ impl Rejections {
         self.logins.iter().filter(lately).count() < LATER_HOURS
     }
 
+    /// The latest login, made because of a rejection, cured the request that met it: the session had really ended.
+    pub(super) fn cured(&mut self, now: Duration) {
+        self.cures.retain(|at| *at + HOUR > now);
+        if self.cures.len() < CURES {
+            self.cures.push_back(now);
+            self.logins.pop_back();
+        }
+    }
+
     /// The rejected token had served well, or an operator asks: what was before counts no more.
     pub(super) fn forget(&mut self) {
-        *self = Self::default();
+        self.logins.clear();
+        self.began = None;
     }
 }
 
@@ -52,6 +65,8 @@ pub(super) fn back_off(failures: u32, retry_after: Option<Duration>, jitter: f64
 pub(super) const FIRST_HOUR: usize = 5;
 /// Logins in each hour after it.
 pub(super) const LATER_HOURS: usize = 2;
+/// Logins in any hour for sessions that really ended, beyond those: far below what providers allow.
+pub(super) const CURES: usize = 100;
 /// The hour of every budget.
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 const FIRST_WAIT: Duration = Duration::from_secs(1);

@@ -1,10 +1,15 @@
 //! Behaviour end to end: real sockets, the real `App`, the emulator or a scripted server as the upstream.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
+#![allow(
     clippy::unwrap_used,
-    reason = "the stage is test code too, though it stands outside of test functions"
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    missing_docs,
+    reason = "a test that panics has failed, which is what it is for"
 )]
 
 mod support;

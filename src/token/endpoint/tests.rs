@@ -41,13 +41,8 @@ async fn serve(scripts: Vec<Vec<u8>>) -> (String, JoinHandle<Vec<String>>) {
     (url, served)
 }
 
-fn tls() -> rustls::ClientConfig {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth()
+fn tls() -> crate::tls::ClientConfig {
+    crate::tls::ClientConfig::clone(&crate::tls::client(&[]).unwrap())
 }
 
 fn endpoint_with(url: &str, client_secret: Source, timeout: Duration) -> Endpoint {

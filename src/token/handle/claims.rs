@@ -261,8 +261,8 @@ async fn a_changed_secret_ends_the_refusal_of_a_client_within_ten_seconds_of_use
     let changed = Instant::now();
     while obtain(&handle).await.is_err() {
         sleep(seconds(1)).await;
+        assert!(changed.elapsed() <= seconds(13));
     }
-    assert!(changed.elapsed() <= seconds(13));
     assert_eq!(source.count(), 2);
 }
 

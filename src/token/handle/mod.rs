@@ -136,6 +136,12 @@ impl Handle {
         }
     }
 
+    /// A request that met a dead session got a good answer with this credential, the one that came after it.
+    pub fn cured(&self, issued: &Issued) {
+        let generation = issued.generation;
+        self.account().step(Event::Cured { generation });
+    }
+
     /// An operator asks for a new token: forgets refusals, logs in now (or joins the login under way), and says how
     /// that one login ended. A valid credential stays if it failed.
     pub async fn renew(&self, deadline: Instant) -> Result<Issued, Unavailable> {

@@ -18,6 +18,8 @@ pub(crate) struct Held {
     pub(crate) used: Option<Now>,
     /// A good answer came with it.
     pub(crate) proven: bool,
+    /// It cured the request whose token it replaced.
+    pub(crate) cured: bool,
     /// It was minted because of a rejection: until then its rejections cause no login.
     pub(crate) settles_until: Option<Duration>,
     /// It was rejected when the budget was used up, and stayed because it is the only one.
@@ -40,6 +42,7 @@ impl Held {
             sent,
             used: None,
             proven: false,
+            cured: false,
             settles_until: None,
             doubted: false,
             early,
@@ -87,6 +90,7 @@ impl Held {
             generation: self.issued.generation,
         };
         fresh.proven = self.proven;
+        fresh.cured = self.cured;
         fresh.doubted = self.doubted;
         fresh.settles_until = self.settles_until;
         fresh

@@ -96,6 +96,8 @@ pub(crate) enum Event {
     Rejected { generation: u64 },
     /// A good answer came with this generation.
     Proven { generation: u64 },
+    /// A request that met a dead session got a good answer with this generation.
+    Cured { generation: u64 },
     /// The flight ended; `jitter` is between 0 and 1.
     FlightEnded { landed: Landed, jitter: f64 },
     /// A secret behind a remembered refusal changed.
@@ -159,6 +161,7 @@ impl Life {
             Event::Left => self.waiters = self.waiters.saturating_sub(1),
             Event::Rejected { generation } => verdict = Some(self.reject(now, generation)),
             Event::Proven { generation } => self.prove(generation),
+            Event::Cured { generation } => self.cure(now, generation),
             Event::FlightEnded { landed, jitter } => self.land(now, landed, jitter),
             Event::SecretsChanged => self.secrets_changed(),
             Event::OperatorRetry => self.operator_retry(),

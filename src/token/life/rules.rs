@@ -46,6 +46,18 @@ impl Life {
         }
     }
 
+    pub(super) fn cure(&mut self, now: Now, generation: u64) {
+        self.prove(generation);
+        if let Holding::Valid(held) = &mut self.holding
+            && held.issued.generation == generation
+            && held.settles_until.is_some()
+            && !held.cured
+        {
+            held.cured = true;
+            self.rejections.cured(now.mono);
+        }
+    }
+
     pub(super) fn reject(&mut self, now: Now, generation: u64) -> Rejected {
         let Holding::Valid(held) = &mut self.holding else {
             return Rejected::Renewing;

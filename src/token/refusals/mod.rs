@@ -18,7 +18,7 @@ use crate::secret::Fingerprint;
 ///
 /// Invariant: per user at most one login is under way, so that a second account learns what the first was told
 /// before it tries the same.
-/// Invariant: in any hour at most [`TRIES`] passwords of a user are refused, over all accounts and secrets. A secret
+/// Invariant: in any hour at most two passwords of a user are refused, over all accounts and secrets. A secret
 /// whose last login was good may try all the same: somebody else's wrong password does not withhold its only token.
 #[derive(Clone, Debug)]
 pub struct Refusals(Arc<Inner>);

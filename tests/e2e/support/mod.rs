@@ -2,9 +2,8 @@
 
 #![allow(
     dead_code,
-    unreachable_pub,
     unused_imports,
-    reason = "several test programs share the stage, and none needs all of it"
+    reason = "several test binaries share the stage, none uses all of it"
 )]
 
 pub mod caller;

@@ -147,10 +147,6 @@ impl Scripted {
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let panicked = Arc::new(AtomicUsize::new(0));
         let (logins_of, seen_of, panicked_of) = (logins.clone(), seen.clone(), panicked.clone());
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the server ends when it is dropped"
-        )]
         let task = tokio::task::spawn(async move {
             let mut connections = JoinSet::new();
             for number in 0.. {

@@ -1,8 +1,5 @@
 //! Tokens and passwords that are refused: few logins, whoever asks how often.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
-
 use super::LIMITS;
 use crate::support::emulated::{CRM, CRM_USER};
 use crate::support::{Caller, Emulated, Scripted, TestProxy, together};
@@ -82,32 +79,37 @@ async fn a_new_token_that_is_known_a_moment_late_causes_no_login_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upstream_that_takes_each_token_once_costs_a_handful_of_logins() {
-    let used = Arc::new(Mutex::new(HashSet::new()));
-    let api = Scripted::start(move |mut connection| {
-        let used = used.clone();
-        async move {
-            while let Some(seen) = connection.request().await {
-                let token = seen.header("authorization").unwrap().to_owned();
-                let good = used.lock().unwrap().insert(token);
-                let (status, body) = if good {
-                    ("200 OK", "{}")
-                } else {
-                    ("401 Unauthorized", r#"{"message":"Authentication error"}"#)
-                };
-                connection.reply(status, "", body).await;
-            }
+async fn a_path_that_rejects_what_others_accept_costs_a_handful_of_logins() {
+    let api = Scripted::start(|mut connection| async move {
+        while let Some(seen) = connection.request().await {
+            let (status, body) = match seen.target.as_str() {
+                "/closed" => ("401 Unauthorized", r#"{"message":"Authentication error"}"#),
+                _ => ("200 OK", "{}"),
+            };
+            connection.reply(status, "", body).await;
         }
     })
     .await;
     let proxy = TestProxy::start(&api.upstream());
     let mut caller = proxy.caller().await;
-    for number in 0..500 {
-        let answer = caller.get("/api/v1/x").await;
-        let expected = if number < 5 { 200 } else { 401 };
-        assert_eq!(answer.status, expected, "{number}");
+    for _ in 0..250 {
+        assert_eq!(caller.get("/api/open").await.status, 200);
+        assert_eq!(caller.get("/api/closed").await.status, 401);
     }
     assert_eq!(api.logins(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_really_end_are_replaced_as_often_as_they_do() {
+    let at = Emulated::start(CRM).await;
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    for _ in 0..20 {
+        at.emulator.end_sessions("all");
+        let answer = at.proxy.get(LIMITS).await;
+        let replayed = answer.header("x-upauth-replayed");
+        assert_eq!((answer.status, replayed), (200, Some("1")));
+    }
+    assert_eq!(at.logins(), 21);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -291,3 +291,45 @@ fn a_token_that_served_well_may_be_rejected_as_often_as_its_sessions_end() {
         bench.land(number, NO_EXPIRY);
     }
 }
+
+#[test]
+fn one_path_that_rejects_what_others_accept_cannot_make_the_account_log_in_for_ever() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, NO_EXPIRY);
+    let mut logins = vec![0];
+    for minute in 0..240 {
+        let generation = bench.life.generation;
+        bench.step(Event::Proven { generation });
+        if bench.reject().fly {
+            bench.land(minute + 2, NO_EXPIRY);
+            logins.push(minute / 60);
+        }
+        assert!(bench.held().is_some(), "the others are served");
+        bench.pass(seconds(60));
+    }
+    for hour in 0..4 {
+        let count = logins.iter().filter(|of| **of == hour).count();
+        assert!(count <= if hour == 0 { 5 } else { 2 }, "{hour}: {count}");
+    }
+}
+
+#[test]
+fn a_session_whose_end_a_new_login_cured_costs_nothing_up_to_a_hundred_times_an_hour() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, NO_EXPIRY);
+    let mut logins = 0;
+    while bench.reject().fly {
+        logins += 1;
+        bench.land(logins + 1, NO_EXPIRY);
+        let generation = bench.life.generation;
+        // Two requests met the dead session, and both were sent again.
+        bench.step(Event::Cured { generation });
+        bench.step(Event::Cured { generation });
+        bench.pass(seconds(1));
+    }
+    assert_eq!(logins, 100 + 4);
+    bench.pass(seconds(3600));
+    assert!(bench.reject().fly);
+}

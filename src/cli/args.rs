@@ -1,0 +1,157 @@
+//! The commands and their arguments.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Plain requests in, authenticated requests out.
+#[derive(Debug, Parser)]
+#[command(name = "upauth", version, about, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the upstreams of a configuration
+    Run {
+        /// The configuration
+        #[arg(long, value_name = "PATH", default_value = CONFIG, env = "UPAUTH_CONFIG")]
+        config: PathBuf,
+        /// Listen here instead of where the configuration says
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<String>,
+    },
+    /// Serve emulated providers through the proxy: no account, no configuration, no network
+    Demo,
+    /// Serve the emulated providers alone
+    Emulate,
+    /// Say everything that is wrong with a configuration
+    Check {
+        /// The configuration
+        #[arg(long, value_name = "PATH", default_value = CONFIG, env = "UPAUTH_CONFIG")]
+        config: PathBuf,
+        /// Also log in: at every upstream, or at NAME
+        #[arg(long, value_name = "NAME", num_args = 0..=1)]
+        #[expect(
+            clippy::option_option,
+            reason = "clap's form of an option with an optional value"
+        )]
+        live: Option<Option<String>>,
+    },
+    /// Show or renew a token
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Print what a client needs to use an upstream through the proxy, for eval in a shell
+    Env {
+        /// The upstream
+        name: String,
+        /// The configuration
+        #[arg(long, value_name = "PATH", default_value = CONFIG, env = "UPAUTH_CONFIG")]
+        config: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Explain a code such as UA-0103; without one, list them
+    Explain {
+        /// The code, in any spelling: UA-0103, ua-0103, 0103
+        code: Option<String>,
+    },
+    /// Print the version
+    Version {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Log in from the configuration and print the token
+    Show {
+        /// The upstream
+        name: String,
+        /// The configuration
+        #[arg(long, value_name = "PATH", default_value = CONFIG, env = "UPAUTH_CONFIG")]
+        config: PathBuf,
+        /// Do not ask first
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Ask the running proxy for a new token
+    Renew {
+        /// The upstream
+        name: String,
+        /// The configuration, which says where the running proxy's admin listener is
+        #[arg(long, value_name = "PATH", default_value = CONFIG, env = "UPAUTH_CONFIG")]
+        config: PathBuf,
+    },
+}
+
+const CONFIG: &str = "proxy.toml";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn command(line: &str) -> Result<Command, clap::error::ErrorKind> {
+        let words = std::iter::once("upauth").chain(line.split_whitespace());
+        match Arguments::try_parse_from(words) {
+            Ok(arguments) => Ok(arguments.command),
+            Err(error) => Err(error.kind()),
+        }
+    }
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn check_logs_in_nowhere_everywhere_or_at_one() {
+        let live = |line: &str| match command(line) {
+            Ok(Command::Check { live, .. }) => live,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(live("check"), None);
+        assert_eq!(live("check --live"), Some(None));
+        assert_eq!(
+            live("check --live crm --config x.toml"),
+            Some(Some("crm".to_owned()))
+        );
+    }
+
+    #[test]
+    fn the_configuration_is_proxy_toml_unless_said_otherwise() {
+        let Ok(Command::Run { config, listen }) = command("run --listen localhost:1") else {
+            panic!()
+        };
+        assert_eq!(
+            (config.to_str(), listen.as_deref()),
+            (Some("proxy.toml"), Some("localhost:1"))
+        );
+    }
+
+    #[test]
+    fn what_is_not_built_is_absent() {
+        for line in [
+            "init",
+            "status",
+            "retry crm",
+            "reload",
+            "health",
+            "completions",
+            "man",
+        ] {
+            assert_eq!(
+                command(line),
+                Err(clap::error::ErrorKind::InvalidSubcommand),
+                "{line}"
+            );
+        }
+    }
+}

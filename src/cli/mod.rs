@@ -1,0 +1,103 @@
+//! Arguments in, exit code out: what the commands are called, and what they print.
+//!
+//! Answers go to standard output, everything else to standard error. This is the only room that reads the
+//! environment.
+
+mod args;
+mod check;
+mod demo;
+mod env;
+mod exit;
+mod explain;
+mod live;
+mod output;
+mod run;
+mod signals;
+mod version;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Arguments, Command, TokenCommand};
+pub use self::exit::Exit;
+use self::output::Output;
+use crate::config::{Checked, Config, Upstream};
+
+/// The whole program: reads the arguments, runs the command.
+pub fn main() -> ExitCode {
+    // clap prints help and usage errors itself, with exit code 0 or 2.
+    let arguments = Arguments::parse();
+    execute(arguments.command, &mut Output::of_process()).into()
+}
+
+fn execute(command: Command, out: &mut Output<'_>) -> Exit {
+    match command {
+        Command::Run { config, listen } => run::run(&config, listen.as_deref(), out),
+        Command::Demo => demo::demo(out),
+        Command::Emulate => demo::emulate(out),
+        Command::Check { config, live: None } => check::run(&config, out),
+        Command::Check {
+            config,
+            live: Some(name),
+        } => live::check(&config, name.as_deref(), out),
+        Command::Token(TokenCommand::Show { config, name, yes }) => {
+            live::show(&config, &name, yes, out)
+        }
+        Command::Token(TokenCommand::Renew { config, name }) => live::renew(&config, &name, out),
+        Command::Env { config, name, json } => env::run(&config, &name, json, out),
+        Command::Explain { code } => explain::run(code.as_deref(), out),
+        Command::Version { json } => version::run(json, out),
+    }
+}
+
+/// Reads the configuration; prints its warnings, or all that is wrong with it.
+pub(crate) fn load(path: &Path, out: &mut Output<'_>) -> Result<Checked, Exit> {
+    match Config::load(path, &environment) {
+        Ok(checked) => {
+            for warning in &checked.warnings {
+                let drawn = warning.render(out.color);
+                out.error(&format!("{drawn}\n"));
+            }
+            Ok(checked)
+        }
+        Err(problems) => {
+            let drawn = problems.render(out.color);
+            out.error(&drawn);
+            Err(Exit::Config)
+        }
+    }
+}
+
+/// The upstream of this name, or the complaint that there is none.
+fn upstream<'a>(
+    config: &'a Config,
+    name: &str,
+    out: &mut Output<'_>,
+) -> Result<&'a Upstream, Exit> {
+    config.upstream(name).ok_or_else(|| {
+        let names: Vec<_> = config
+            .upstreams
+            .iter()
+            .map(|upstream| upstream.name.as_str())
+            .collect();
+        out.error(&format!(
+            "there is no upstream `{name}`; there are: {}",
+            names.join(", ")
+        ));
+        Exit::Usage
+    })
+}
+
+/// A variable of the environment.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
+    std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests;

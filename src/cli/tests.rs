@@ -1,0 +1,190 @@
+//! The commands that need nothing but a configuration.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clap::Parser;
+
+use super::{Arguments, Exit, Output, execute};
+
+/// A folder that ends with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn with(config: &str) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder =
+            std::env::temp_dir().join(format!("upauth-cli-{}-{count}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("proxy.toml"), config).unwrap();
+        Self(folder)
+    }
+
+    fn run(&self, line: &str) -> (Exit, String, String) {
+        let config = self.0.join("proxy.toml");
+        run_line(&format!("{line} --config {}", config.display()))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn run_line(line: &str) -> (Exit, String, String) {
+    let words = std::iter::once("upauth").chain(line.split_whitespace());
+    let arguments = Arguments::try_parse_from(words).unwrap();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let exit = execute(arguments.command, &mut Output::into(&mut out, &mut err));
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (exit, text(out), text(err))
+}
+
+#[test]
+fn check_says_what_is_sound_and_what_is_not() {
+    let (exit, out, err) = Folder::with(CRM).run("check");
+    assert_eq!((exit, err.as_str()), (Exit::Done, ""));
+    assert!(out.ends_with("proxy.toml is sound: crm\n"), "{out}");
+
+    let (exit, out, err) = Folder::with("x = 1\n").run("check");
+    assert_eq!((exit, out.as_str()), (Exit::Config, ""));
+    assert!(
+        err.contains("error[UA-0103]") && err.contains("2 errors in "),
+        "{err}"
+    );
+
+    let missing = CRM.replace("\"secret\"", "{ file = \"nowhere\" }");
+    let (exit, _, err) = Folder::with(&missing).run("check");
+    assert_eq!(exit, Exit::Config);
+    assert!(
+        err.contains("error[UA-0115]") && err.contains("nowhere"),
+        "{err}"
+    );
+
+    let (exit, _, err) = run_line("check --config /nowhere/proxy.toml");
+    assert_eq!(exit, Exit::Config);
+    assert!(
+        err.contains("error[UA-0102]: cannot read /nowhere/proxy.toml"),
+        "{err}"
+    );
+}
+
+#[test]
+fn a_warning_does_not_fail_a_check() {
+    let plain = CRM.replace("http://127.0.0.1:1", "https://acme.example");
+    let (exit, _, err) = Folder::with(&plain).run("check");
+    assert_eq!(exit, Exit::Done);
+    assert!(
+        err.contains("warning[UA-0131]") && !err.contains("\"secret\""),
+        "{err}"
+    );
+}
+
+#[test]
+fn codes_are_explained_or_listed() {
+    let (exit, out, _) = run_line("explain ua-0103");
+    assert_eq!(exit, Exit::Done);
+    assert!(
+        out.starts_with("UA-0103: the key does not exist\n\nUnknown keys"),
+        "{out}"
+    );
+    assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+
+    let (exit, out, err) = run_line("explain UA-9999");
+    assert_eq!((exit, out.as_str()), (Exit::Usage, ""));
+    assert!(err.contains("UA-01xx configuration"), "{err}");
+
+    let (exit, out, _) = run_line("explain");
+    assert_eq!(exit, Exit::Done);
+    assert_eq!(out.lines().count(), crate::code::all().count());
+}
+
+#[test]
+fn env_prints_the_way_to_an_upstream() {
+    let rows = [
+        ("", "export UPAUTH_URL='http://localhost:7717/crm'"),
+        (
+            "listen = \"localhost:7727\"",
+            "export UPAUTH_URL='http://localhost:7727'",
+        ),
+        (
+            "listen = \"[::1]:7727\"",
+            "export UPAUTH_URL='http://[::1]:7727'",
+        ),
+        (
+            "[server]\npublic_url = \"https://proxy.example\"",
+            "export UPAUTH_URL='https://proxy.example/crm'",
+        ),
+        (
+            "[server]\nlisten = \"0.0.0.0:80\"\n[access]\nopen = true",
+            "export UPAUTH_URL='http://localhost:80/crm'",
+        ),
+        (
+            "[route.r]\nupstream = \"crm\"\npath = \"/r\"",
+            "export UPAUTH_URL='http://localhost:7717/r'",
+        ),
+        (
+            "[route.r]\nupstream = \"crm\"\nhost = \"r.example\"",
+            "export UPAUTH_URL='http://r.example:7717'",
+        ),
+    ];
+    for (more, expected) in rows {
+        let (exit, out, err) = Folder::with(&format!("{CRM}{more}\n")).run("env crm");
+        assert_eq!((exit, err.as_str()), (Exit::Done, ""), "{more}");
+        let (first, rest) = out.split_once('\n').unwrap();
+        assert_eq!(first, expected, "{more}");
+        assert!(rest.lines().all(|line| line.starts_with("# ")), "{rest}");
+    }
+}
+
+#[test]
+fn env_names_the_authority_of_the_proxys_own_certificates() {
+    let folder = Folder::with(&format!(
+        "{CRM}listen = \"localhost:7727\"\ntls = \"auto\"\n[server]\nstate = \"it's\"\n"
+    ));
+    let (_, out, _) = folder.run("env crm");
+    for variable in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"] {
+        let line = format!("export {variable}='{}/it'\\''s/ca.pem'", folder.0.display());
+        assert!(out.contains(&line), "{line}\n{out}");
+    }
+    assert!(
+        out.contains("Salesforce(instance='localhost:7727'"),
+        "{out}"
+    );
+
+    let (_, out, _) = folder.run("env crm --json");
+    let value: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(value["UPAUTH_URL"], "https://localhost:7727");
+}
+
+#[test]
+fn env_refuses_what_it_cannot_know() {
+    let (exit, _, err) = Folder::with(CRM).run("env crn");
+    assert_eq!(exit, Exit::Usage);
+    assert!(err.contains("there are: crm"), "{err}");
+
+    let (exit, _, err) =
+        Folder::with(&format!("{CRM}[server]\nlisten = \"localhost:0\"\n")).run("env crm");
+    assert_eq!(exit, Exit::Failed);
+    assert!(err.contains("port 0"), "{err}");
+}
+
+#[test]
+fn the_version_is_printed_for_people_and_programs() {
+    assert!(
+        run_line("version")
+            .1
+            .starts_with(concat!("upauth ", env!("CARGO_PKG_VERSION")))
+    );
+    let value: serde_json::Value = serde_json::from_str(&run_line("version --json").1).unwrap();
+    assert_eq!(value["version"], env!("CARGO_PKG_VERSION"));
+}
+
+const CRM: &str = "[upstream.crm]
+provider = \"salesforce\"
+login_url = \"http://127.0.0.1:1\"
+client_id = \"id\"
+client_secret = \"secret\"
+";

@@ -1,0 +1,174 @@
+//! The README's console blocks are run: what it shows is what happens. So are the shipped examples.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that panics has failed, which is what it is for"
+)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use upauth::config::Config;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_upauth");
+
+/// A process that is ended, by its own id, with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The console blocks of the README: each command with what is shown after it.
+fn commands() -> Vec<(String, String)> {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let blocks = readme
+        .split("```console\n")
+        .skip(1)
+        .map(|block| block.split("```").next().unwrap());
+    let mut commands: Vec<(String, String)> = Vec::new();
+    for line in blocks.flat_map(str::lines) {
+        match (line.strip_prefix("$ "), commands.last_mut()) {
+            (Some(command), _) => commands.push((command.to_owned(), String::new())),
+            (None, Some((_, shown))) => *shown += &format!("{line}\n"),
+            (None, None) => panic!("a block begins without a command: {line}"),
+        }
+    }
+    commands
+}
+
+#[test]
+fn every_console_block_of_the_readme_shows_what_happens() {
+    let mut ran = 0;
+    for (command, shown) in commands() {
+        let mut words = command.split_whitespace();
+        match words.next().unwrap() {
+            // These run this test, and have tests of their own below.
+            "tests/run" | "cargo" | "git" | "cd" => assert_eq!(shown, "", "{command}"),
+            "upauth" => {
+                let output = Command::new(BINARY)
+                    .args(words)
+                    .stdin(Stdio::null())
+                    .output()
+                    .unwrap();
+                let mut said = String::from_utf8(output.stdout).unwrap();
+                said += &String::from_utf8(output.stderr).unwrap();
+                assert_eq!(said.trim_end(), shown.trim_end(), "{command}");
+                ran += 1;
+            }
+            other => panic!("the README runs `{other}`, which this test does not know"),
+        }
+    }
+    assert!(
+        ran >= 2,
+        "the README shows fewer commands than it should: {ran}"
+    );
+}
+
+#[test]
+fn the_two_commands_of_the_readme_are_there() {
+    let commands: Vec<String> = commands().into_iter().map(|(command, _)| command).collect();
+    for command in ["cargo run -- demo", "tests/run"] {
+        assert!(
+            commands.iter().any(|shown| shown == command),
+            "{commands:?}"
+        );
+    }
+    assert!(Path::new("tests/run").exists());
+}
+
+#[test]
+fn the_demo_can_be_used_exactly_as_it_prints_and_breaking_it_breaks_nothing() {
+    let mut demo = Running(
+        Command::new(BINARY)
+            .arg("demo")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut lines = BufReader::new(demo.0.stdout.take().unwrap()).lines();
+    let mut stderr = demo.0.stderr.take().unwrap();
+    let log = std::thread::spawn(move || {
+        let mut log = String::new();
+        let _ = stderr.read_to_string(&mut log);
+        log
+    });
+    let mut calls = Vec::new();
+    let breaking = loop {
+        let line = lines.next().expect("the demo ended").unwrap();
+        match line.trim().strip_prefix("curl ") {
+            Some(call) if call.starts_with("-X POST ") => break call.replace("-X POST ", ""),
+            Some(call) => calls.push(call.trim_matches('\'').to_owned()),
+            None => {}
+        }
+    };
+    assert_eq!(calls.len(), 4, "{calls:?}");
+    for call in &calls {
+        assert_eq!(ask("GET", call).0, 200, "{call}");
+    }
+    assert_eq!(ask("POST", &breaking).0, 200, "{breaking}");
+    for call in &calls {
+        let (status, head) = ask("GET", call);
+        assert_eq!(status, 200, "{call}");
+        assert!(
+            head.contains("x-upauth-replayed: 1"),
+            "{call} was not broken: {head}"
+        );
+    }
+    Command::new("kill")
+        .arg("-TERM")
+        .arg(demo.0.id().to_string())
+        .status()
+        .unwrap();
+    assert!(
+        demo.0.wait().unwrap().success(),
+        "the demo drains and ends well"
+    );
+    drop(lines);
+    assert!(
+        log.join()
+            .unwrap()
+            .contains("the upstream ended the session"),
+        "the log says why"
+    );
+}
+
+#[test]
+fn the_shipped_examples_are_sound_but_for_the_mistakes() {
+    for entry in std::fs::read_dir("examples").unwrap() {
+        let path = entry.unwrap().path();
+        let parsed = Config::load(&path, &|_| Some("x".to_owned()));
+        let mistakes = path.ends_with("mistakes.toml");
+        assert_eq!(parsed.is_err(), mistakes, "{}", path.display());
+    }
+}
+
+/// Status and head of an answer, asked for with nothing but a socket.
+fn ask(method: &str, url: &str) -> (u16, String) {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (host, path) = rest.split_at(rest.find('/').unwrap());
+    let addr = host.replace("localhost", "127.0.0.1");
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer).to_lowercase();
+    let head = answer.split("\r\n\r\n").next().unwrap().to_owned();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), head)
+}
