@@ -108,11 +108,7 @@ impl Prepared {
     pub(super) async fn hold(&mut self, body: Incoming, buffers: &Buffers) -> Result<(), Error> {
         self.body = hold(body, buffers).await?;
         match &self.body {
-            // Some servers answer 411 to a POST that says nothing of its length.
-            Held::Whole(bytes, _) if bytes.is_empty() && expects_body(&self.method) => {
-                self.headers
-                    .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-            }
+            Held::Whole(bytes, _) if bytes.is_empty() => self.say_empty(),
             // Without it a body of unknown length on GET or DELETE would be dropped in silence.
             Held::Fresh(body, _) if body.size_hint().exact().is_none() => {
                 let chunked = HeaderValue::from_static("chunked");
@@ -177,12 +173,23 @@ impl Prepared {
         self.method.is_safe()
     }
 
+    /// Some servers answer 411 to a POST that says nothing of its length.
+    fn say_empty(&mut self) {
+        if matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {
+            self.headers
+                .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+    }
+
     fn take_body(&mut self) -> Option<RequestBody> {
         match &self.body {
             Held::Whole(bytes, _) => Some(RequestBody::whole(bytes.clone())),
             Held::Passed(capture) => {
                 let (whole, permit) = lock(capture).take_whole()?;
                 self.headers.remove(TRANSFER_ENCODING);
+                if whole.is_empty() {
+                    self.say_empty();
+                }
                 self.body = Held::Whole(whole.clone(), permit);
                 Some(RequestBody::whole(whole))
             }
@@ -195,10 +202,6 @@ impl Prepared {
             }
         }
     }
-}
-
-fn expects_body(method: &Method) -> bool {
-    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 /// The stamps of a surface: the same on every try.

@@ -24,9 +24,19 @@ mod guard;
 mod memory;
 /// What an upstream lets through.
 mod policy;
+/// Which requests are sent again, how often, and with which bytes.
+mod replay;
 /// Drains, watches, waits and routes at their edges.
 mod review;
+/// Salesforce: grants, carriers, instances, dead sessions, refused paths.
+mod salesforce;
 /// Callers and the proxy: versions, TLS, slow callers, limits, ways, troubles, the drain.
 mod server;
 /// Streams in both directions, disconnects, early and broken answers.
 mod streaming;
+/// The life of tokens through the whole product: sharing, renewing, failing.
+mod token;
+/// Zilliant: the exact answer as credential, environments apart.
+mod zilliant;
+/// Zuora: track ids, entities, three dead shapes.
+mod zuora;

@@ -74,15 +74,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
 
     /// `GET` on this connection.
     pub async fn get(&mut self, path: &str) -> Answer {
-        self.ask(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
-            .await
+        self.get_with(path, "").await
+    }
+
+    /// `GET` with these header lines, each ended by CRLF.
+    pub async fn get_with(&mut self, path: &str, headers: &str) -> Answer {
+        self.ask(format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n"
+        ))
+        .await
     }
 
     /// `POST` with a body of declared length.
     pub async fn post(&mut self, path: &str, body: impl AsRef<[u8]>) -> Answer {
+        self.post_with(path, "", body).await
+    }
+
+    /// `POST` with these header lines, each ended by CRLF.
+    pub async fn post_with(&mut self, path: &str, headers: &str, body: impl AsRef<[u8]>) -> Answer {
         let body = body.as_ref();
         let mut request = format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n",
             body.len()
         )
         .into_bytes();

@@ -8,12 +8,14 @@
 
 pub mod caller;
 pub mod canary;
+pub mod emulated;
 pub mod h2;
 pub mod proxy;
 pub mod scripted;
 pub mod tls;
 
 pub use self::caller::{Answer, Caller};
+pub use self::emulated::{Emulated, together};
 pub use self::h2::H2;
 pub use self::proxy::TestProxy;
 pub use self::scripted::{Connection, Scripted, Seen};

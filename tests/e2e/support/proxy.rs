@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use upauth::app::{Addresses, App, Stopped};
+use upauth::clock::Clock;
 use upauth::config::Config;
 use upauth::telemetry::{AccessLog, Metrics};
 
@@ -24,6 +25,16 @@ impl TestProxy {
 
     /// The same with variables for `${NAME}`, and an access log.
     pub fn start_with(text: &str, variables: &[(String, String)], log: AccessLog) -> Self {
+        Self::start_at(text, variables, log, Clock::system())
+    }
+
+    /// The same with a clock that the test may step.
+    pub fn start_at(
+        text: &str,
+        variables: &[(String, String)],
+        log: AccessLog,
+        clock: Clock,
+    ) -> Self {
         let mut text = text.to_owned();
         for (section, line) in [
             ("[server]", "listen = \"127.0.0.1:0\"\nworkers = 1"),
@@ -48,7 +59,7 @@ impl TestProxy {
             .unwrap_or_else(|problems| panic!("{}", problems.render(false)))
             .config;
         let metrics = Metrics::new();
-        let app = App::start(&config, &metrics, log).unwrap();
+        let app = App::start_with(&config, &metrics, log, clock).unwrap();
         Self {
             addrs: app.addrs().clone(),
             app: Some(app),
@@ -79,9 +90,28 @@ impl TestProxy {
         self.caller().await.get(path).await
     }
 
+    /// `GET` with these header lines, each ended by CRLF, on a new connection.
+    pub async fn get_with(&self, path: &str, headers: &str) -> Answer {
+        self.caller().await.get_with(path, headers).await
+    }
+
     /// `POST` on a new connection.
     pub async fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Answer {
         self.caller().await.post(path, body).await
+    }
+
+    /// An upstream as the admin listener tells of it.
+    pub async fn status(&self, upstream: &str) -> serde_json::Value {
+        let told = Caller::connect(self.admin())
+            .await
+            .get("/api/v1/status")
+            .await
+            .json();
+        let all = told["upstreams"].as_array().unwrap();
+        all.iter()
+            .find(|one| one["name"] == upstream)
+            .unwrap()
+            .clone()
     }
 
     /// Drains and stops.

@@ -84,6 +84,12 @@ impl Connection {
         Some(seen)
     }
 
+    /// How many requests for `target` came so far, on all connections.
+    pub fn number_of(&self, target: &str) -> usize {
+        let seen = self.seen.lock().unwrap();
+        seen.iter().filter(|seen| seen.target == target).count()
+    }
+
     /// The body that belongs to a head.
     pub async fn body(&mut self, seen: &Seen) -> Option<Vec<u8>> {
         if seen.header("transfer-encoding").is_some() {

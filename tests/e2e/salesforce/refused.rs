@@ -1,0 +1,105 @@
+//! Calls that are never forwarded: they would mint, end or show a session.
+
+use crate::support::Emulated;
+use crate::support::emulated::CRM;
+
+const LOGINS: &[&str] = &[
+    "/services/oauth2/token",
+    "/services/oauth2/revoke",
+    "/services/oauth2/revoke?token=x",
+    "/services/oauth2/introspect",
+    "/services/oauth2/authorize",
+    "/services/oauth2/singleaccess",
+    "/services/oauth2/logout",
+    "/services/a360/token",
+    "/services/auth/sso/x",
+    "/services/authcallback/x",
+    "/secur/logout.jsp",
+    "/secur/frontdoor.jsp?sid=x",
+    // Encoded once, twice, and its slashes.
+    "/services/%6fauth2/token",
+    "/services/%256Fauth2/token",
+    "/services%2foauth2%2Ftoken",
+    "/services/oauth2%2ftoken",
+    "/%73ecur/logout.jsp",
+    // Dotted.
+    "/./services/oauth2/token",
+    "/services/data/../oauth2/token",
+    "/services/data/%2e%2e/oauth2/token",
+    "/services/data/%252e%252E/oauth2/token",
+    "/services/oauth2/userinfo/../token",
+    "/services/oauth2/x/../userinfo",
+    "/id/../services/oauth2/token",
+    // Several slashes, and one at the end.
+    "//services/oauth2/token",
+    "/services//oauth2///token",
+    "/services/oauth2/token/",
+    // Upper case.
+    "/SERVICES/OAuth2/TOKEN",
+    "/Secur/Logout.jsp",
+    "/services/%4FAUTH2/token",
+    // With path parameters.
+    "/services/oauth2/token;x=1",
+    "/services/oauth2;x=1/token",
+];
+
+const SOAP: &[&str] = &[
+    "/services/Soap/u/59.0",
+    "/services/Soap/c/59.0/00Dxx0000000001",
+    "/services/soap/U/59.0",
+    "/services/%53oap/u/59.0",
+    "/services//Soap/u/59.0",
+    "/services/data/../Soap/u/59.0",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_mint_end_or_show_sessions_are_refused_in_every_spelling() {
+    let at = Emulated::start(CRM).await;
+    for path in LOGINS {
+        let mut caller = at.proxy.caller().await;
+        for answer in [
+            caller.get(&format!("/crm{path}")).await,
+            caller.post(&format!("/crm{path}"), "token=x").await,
+        ] {
+            let refused = (answer.status, answer.code());
+            assert_eq!(refused, (403, "UA-0207".to_owned()), "{path}");
+        }
+    }
+    for path in SOAP {
+        let answer = at.proxy.post(&format!("/crm{path}"), "<login/>").await;
+        let refused = (answer.status, answer.code());
+        assert_eq!(refused, (403, "UA-0210".to_owned()), "{path}");
+    }
+    let counters = at.counters();
+    assert_eq!(counters.connections, 0, "{counters:?}");
+    assert_eq!(
+        (counters.token_requests, counters.api_requests.len()),
+        (0, 0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn allow_opens_one_denied_call_and_no_other_and_never_soap() {
+    let allow = r#"allow = ["/services/oauth2/introspect", "/services/Soap/**"]"#;
+    let at = Emulated::start(&format!("{CRM}{allow}")).await;
+    let open = at
+        .proxy
+        .post("/crm/services/oauth2/introspect", "token=x")
+        .await;
+    // The emulator misses the client's name: the call did arrive.
+    assert_eq!(open.status, 400, "{}", open.text());
+    assert_eq!(open.header("x-upauth-upstream"), Some("crm"));
+    for (path, code) in [
+        ("/services/oauth2/revoke", "UA-0206"),
+        ("/services/oauth2/x/../introspect", "UA-0206"),
+        ("/services/Soap/u/59.0", "UA-0210"),
+    ] {
+        let answer = at.proxy.post(&format!("/crm{path}"), "token=x").await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (403, code),
+            "{path}"
+        );
+    }
+    assert_eq!(at.counters().api_requests["instance"], 1);
+}

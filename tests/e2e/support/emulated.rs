@@ -1,0 +1,143 @@
+//! The emulator with the real proxy in front of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use upauth::clock::Clock;
+use upauth::emulator::{Counters, Dials, Emulator, Settings};
+use upauth::telemetry::AccessLog;
+
+use super::caller::PATIENCE;
+use super::proxy::TestProxy;
+
+/// Both, and time that can be let pass.
+pub struct Emulated {
+    pub emulator: Emulator,
+    pub proxy: TestProxy,
+    passed: Arc<AtomicU64>,
+}
+
+impl Emulated {
+    /// Starts both; `${DEMO_...}` in `config` leads to the emulator.
+    pub async fn start(config: &str) -> Self {
+        Self::start_with(Settings::default(), config).await
+    }
+
+    /// The same with lifetimes of one's own.
+    pub async fn start_with(settings: Settings, config: &str) -> Self {
+        let emulator = Emulator::start(settings).await.unwrap();
+        let mut variables = emulator.variables();
+        variables.push((
+            "SECOND_INSTANCE_HOST".to_owned(),
+            emulator.second_instance().to_string(),
+        ));
+        let passed = Arc::new(AtomicU64::new(0));
+        let wall = passed.clone();
+        let clock =
+            Clock::with_wall(move || BEGAN + Duration::from_millis(wall.load(Ordering::SeqCst)));
+        let proxy = TestProxy::start_at(config, &variables, AccessLog::off(), clock);
+        Self {
+            emulator,
+            proxy,
+            passed,
+        }
+    }
+
+    pub fn turn(&self, change: impl FnOnce(&mut Dials)) {
+        self.emulator.knobs().turn(change);
+    }
+
+    /// Lets time pass at once, for the tokens on both sides. (The proxy's timers do not hear of it, and a token in
+    /// use is held against the wall clock once a second.)
+    pub async fn pass(&self, by: Duration) {
+        self.emulator.advance(by);
+        let by = u64::try_from(by.as_millis()).unwrap();
+        self.passed.fetch_add(by, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.emulator.counters()
+    }
+
+    /// Requests to token endpoints, whatever came of them.
+    pub fn logins(&self) -> u64 {
+        let counters = self.counters();
+        counters.token_requests + counters.billing_token_requests
+    }
+
+    /// Waits until the emulator has seen something.
+    pub async fn until(&self, seen: impl Fn(&Counters) -> bool) {
+        let waiting = async {
+            while !seen(&self.counters()) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting)
+            .await
+            .unwrap_or_else(|_| panic!("never seen: {:?}", self.counters()));
+    }
+}
+
+/// What `count` tasks at once return.
+pub async fn together<F>(count: usize, task: impl Fn(usize) -> F) -> Vec<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    for number in 0..count {
+        tasks.spawn(task(number));
+    }
+    tasks.join_all().await
+}
+
+/// Salesforce by client credentials; further keys may follow.
+pub const CRM: &str = r#"
+[upstream.crm]
+provider = "salesforce"
+login_url = "${DEMO_LOGIN_URL}"
+client_id = "${DEMO_CRM_CLIENT_ID}"
+client_secret = "${DEMO_CRM_CLIENT_SECRET}"
+instance_hosts = ["${DEMO_INSTANCE_HOST}"]
+"#;
+
+/// Salesforce by password; further keys may follow.
+pub const CRM_USER: &str = r#"
+[upstream.crm-user]
+provider = "salesforce"
+grant = "password"
+login_url = "${DEMO_LOGIN_URL}"
+client_id = "${DEMO_CRM_CLIENT_ID}"
+client_secret = "${DEMO_CRM_CLIENT_SECRET}"
+username = "${DEMO_USERNAME}"
+password = "${DEMO_PASSWORD}"
+security_token = "${DEMO_SECURITY_TOKEN}"
+instance_hosts = ["${DEMO_INSTANCE_HOST}"]
+"#;
+
+/// Zilliant, production; further keys may follow.
+pub const PRICING: &str = r#"
+[upstream.pricing]
+provider = "zilliant"
+login_url = "${DEMO_LOGIN_URL}"
+api_url = "${DEMO_PRICING_URL}"
+client_id = "${DEMO_CRM_CLIENT_ID}"
+client_secret = "${DEMO_CRM_CLIENT_SECRET}"
+username = "${DEMO_USERNAME}"
+password = "${DEMO_PASSWORD}"
+security_token = "${DEMO_SECURITY_TOKEN}"
+"#;
+
+/// Zuora; further keys may follow.
+pub const BILLING: &str = r#"
+[upstream.billing]
+provider = "zuora"
+login_url = "${DEMO_BILLING_URL}"
+client_id = "${DEMO_BILLING_CLIENT_ID}"
+client_secret = "${DEMO_BILLING_CLIENT_SECRET}"
+"#;
+
+/// 2023-11-14T22:13:20Z.
+const BEGAN: Duration = Duration::from_secs(1_700_000_000);

@@ -1,0 +1,34 @@
+//! The life of tokens through the whole product. Time is let pass, not waited for, except where the proxy's own timers
+//! are what is tested.
+
+/// A token endpoint in trouble.
+mod failing;
+/// Tokens and passwords that are refused.
+mod refused;
+/// Lifetimes and early renewal.
+mod renewing;
+/// Secrets in files.
+mod secrets;
+/// One login for all.
+mod sharing;
+
+use crate::support::{Answer, Caller, Emulated, together};
+
+const LIMITS: &str = "/crm/services/data/v59.0/limits";
+const ACCOUNT: &str = "/billing/v1/accounts/A1";
+
+/// The answers to `count` requests at once, each on a connection of its own.
+async fn crowd(at: &Emulated, count: usize, path: &'static str) -> Vec<Answer> {
+    let addr = at.proxy.addr();
+    together(count, move |_| async move {
+        Caller::connect(addr).await.get(path).await
+    })
+    .await
+}
+
+fn statuses(answers: &[Answer]) -> Vec<u16> {
+    let mut all: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}

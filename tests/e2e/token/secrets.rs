@@ -1,0 +1,86 @@
+//! Secrets in files, read again at each login.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::LIMITS;
+use crate::support::Emulated;
+use crate::support::emulated::CRM;
+
+/// A file of this test's own; removed when dropped.
+struct SecretFile(PathBuf);
+
+impl SecretFile {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("upauth-e2e-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(&self.0, text).unwrap();
+    }
+}
+
+impl Drop for SecretFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn secret_of(emulated: &[(String, String)], name: &str) -> String {
+    let found = emulated.iter().find(|(known, _)| known == name);
+    found.unwrap().1.clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_secret_in_a_file_is_read_at_the_next_login() {
+    let file = SecretFile::new("rotated", "");
+    let config = CRM.replace(
+        "\"${DEMO_CRM_CLIENT_SECRET}\"",
+        &format!("{{ file = \"{}\" }}", file.0.display()),
+    );
+    let at = Emulated::start(&config).await;
+    let secret = secret_of(&at.emulator.variables(), "DEMO_CRM_CLIENT_SECRET");
+    file.write(&format!("{secret}\n"));
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    at.turn(|dials| dials.login.client_secret = Some("new + secret".to_owned()));
+    file.write("new + secret\n");
+    // The token in hand serves on; the next login sends the new secret.
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    assert_eq!(at.logins(), 1);
+    at.emulator.end_sessions("all");
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    let counters = at.counters();
+    assert_eq!((counters.token_requests, counters.refused_logins), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_secret_file_is_503_until_it_is_there() {
+    let file = SecretFile::new("missing", "");
+    std::fs::remove_file(&file.0).unwrap();
+    let config = CRM.replace(
+        "\"${DEMO_CRM_CLIENT_SECRET}\"",
+        &format!("{{ file = \"{}\" }}", file.0.display()),
+    );
+    let at = Emulated::start(&format!("{config}token_wait = \"300ms\"\n")).await;
+    let answer = at.proxy.get(LIMITS).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "UA-0303"));
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(at.logins(), 0);
+    file.write(&secret_of(
+        &at.emulator.variables(),
+        "DEMO_CRM_CLIENT_SECRET",
+    ));
+    let began = Instant::now();
+    while at.proxy.get(LIMITS).await.status != 200 {
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "the file was not seen"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(at.logins(), 1);
+}
