@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 
-use super::body::RequestBody;
+use super::request_body::RequestBody;
 use crate::code::{self, Code};
 use crate::egress::{self, Phase};
 use crate::message::Rejection;

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,8 +14,9 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::Body;
 
-use super::body::{RequestBody, poll_data};
-use crate::egress::AnswerBody;
+use super::request_body::RequestBody;
+use super::response_body::poll_data;
+use crate::egress::{AnswerBody, Broken};
 use crate::provider::Surface;
 use crate::provider::judge::{self, Look, Verdict};
 
@@ -23,7 +24,29 @@ use crate::provider::judge::{self, Look, Verdict};
 pub(super) struct Answer {
     pub(super) head: http::response::Parts,
     pub(super) looked: VecDeque<Bytes>,
-    pub(super) rest: Box<AnswerBody<RequestBody>>,
+    /// `None`: that was all, and its connection was let go.
+    pub(super) rest: Option<Box<AnswerBody<RequestBody>>>,
+    /// Whether the look saw the end.
+    complete: bool,
+}
+
+impl Answer {
+    /// Whether all of it is at hand.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Lets the connection go, and with it whatever is still being sent on it.
+    pub(super) fn let_go(&mut self) {
+        self.rest = None;
+    }
+
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        match &mut self.rest {
+            Some(rest) => poll_data(rest, cx),
+            None => Poll::Ready(None),
+        }
+    }
 }
 
 /// Judges an answer; its bytes are all still there afterwards.
@@ -36,7 +59,8 @@ pub(super) async fn judge(
     let mut answer = Answer {
         head,
         looked: VecDeque::new(),
-        rest: Box::new(rest),
+        rest: Some(Box::new(rest)),
+        complete: false,
     };
     if judge::look(surface, method, answer.head.status, &answer.head.headers) == Look::Pass {
         return (answer, Verdict::Alive);
@@ -53,6 +77,7 @@ pub(super) async fn judge(
     let Some(complete) = complete else {
         return (answer, Verdict::Alive);
     };
+    answer.complete = complete;
     let raw: Vec<u8> = answer.looked.iter().flatten().copied().take(LOOK).collect();
     let prefix = opened(&answer.head.headers, raw);
     let verdict = judge::judge(
@@ -70,7 +95,7 @@ pub(super) async fn judge(
 async fn read_prefix(answer: &mut Answer) -> Option<bool> {
     let mut length = 0;
     while length < LOOK {
-        if answer.rest.is_end_stream() {
+        if answer.rest.as_ref().is_none_or(|rest| rest.is_end_stream()) {
             return Some(true);
         }
         match next(answer).await {
@@ -108,7 +133,7 @@ async fn read_small(answer: &mut Answer) -> Option<bool> {
         Some(Err(_)) | None => return None,
     }
     // Whether that was all is known only if the end came with it.
-    let end = std::future::poll_fn(|cx| Poll::Ready(poll_data(&mut answer.rest, cx))).await;
+    let end = std::future::poll_fn(|cx| Poll::Ready(answer.poll_rest(cx))).await;
     match end {
         Poll::Ready(None) => Some(true),
         Poll::Ready(Some(Ok(bytes))) => {
@@ -119,8 +144,8 @@ async fn read_small(answer: &mut Answer) -> Option<bool> {
     }
 }
 
-async fn next(answer: &mut Answer) -> Option<Result<Bytes, crate::egress::Broken>> {
-    std::future::poll_fn(|cx| poll_data(&mut answer.rest, cx)).await
+async fn next(answer: &mut Answer) -> Option<Result<Bytes, Broken>> {
+    std::future::poll_fn(|cx| answer.poll_rest(cx)).await
 }
 
 /// The beginning of a body without its content coding; as it is where that fails.

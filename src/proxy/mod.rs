@@ -3,14 +3,15 @@
 //! check · route · admit · prepare · authorize · attempt · send · judge · finish. Errors become answers in `rescue`,
 //! nowhere else.
 
-mod body;
 mod cors;
 mod error;
 mod finish;
 mod judge;
 mod outcome;
 mod prepared;
+mod request_body;
 mod rescue;
+mod response_body;
 mod route;
 mod stack;
 mod tries;
@@ -25,13 +26,14 @@ use http::{HeaderValue, Method, Request, Response};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-pub use self::body::{RequestBody, ResponseBody};
 pub use self::error::Error;
 use self::finish::Finish;
 use self::judge::Answer;
 use self::outcome::{Outcome, Place};
 pub use self::prepared::{BLOCK, Buffers, Making, Prepared};
+pub use self::request_body::RequestBody;
 use self::rescue::Hint;
+pub use self::response_body::ResponseBody;
 use self::route::Match;
 pub use self::route::{Entry, Narrow, Table};
 pub use self::stack::stack;
@@ -229,12 +231,15 @@ impl Proxy {
                     continue;
                 }
             };
-            let (answer, verdict) = judge::judge(surface, prepared.method(), answer).await;
+            let (mut answer, verdict) = judge::judge(surface, prepared.method(), answer).await;
             match tries.after_answer(prepared, upstream, &issued, &answer, verdict) {
                 Next::Pass => return Ok((answer, origin.clone())),
                 Next::Again => {}
                 Next::Renewed => {
-                    drop(answer);
+                    answer.let_go();
+                    if !prepared.catch_up(self.buffers.patience).await {
+                        return Ok((answer, origin.clone()));
+                    }
                     tracing::info!(id = %finish.id, upstream = %upstream.name, surface = surface.name,
                         "the upstream ended the session: waiting for a new one, then sending again");
                     issued = upstream.obtain(&mut patience).await?;

@@ -7,11 +7,11 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
-use super::body::ResponseBody;
 use super::cors;
 use super::error::METHODS;
 use super::finish::Finish;
 use super::judge::Answer;
+use super::response_body::ResponseBody;
 use super::upstream::Upstream;
 use crate::message::{Links, Origin, hop_by_hop, links};
 

@@ -3,7 +3,7 @@
 //! [`Prepared::new`] does what does not depend on a credential; [`Prepared::attempt`] does the rest for each try and
 //! leaves the prepared request as it is.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -14,8 +14,8 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::body::{Capture, RequestBody};
 use super::error::Error;
+use super::request_body::{Capture, RequestBody, Stream, lock};
 use super::upstream::Upstream;
 use crate::message::{Origin, Rejection, Target, credentials, forwarding, hop_by_hop};
 use crate::provider::surface::track_id;
@@ -158,6 +158,20 @@ impl Prepared {
         }
     }
 
+    /// Whether the rest of the body may still come, so that it can be sent again although its sending was given up.
+    pub(super) fn may_come(&self) -> bool {
+        matches!(&self.body, Held::Passed(capture) if lock(capture).may_come())
+    }
+
+    /// Waits for the rest of a body whose sending was given up. Says whether all of it is at hand.
+    pub(super) async fn catch_up(&mut self, patience: Duration) -> bool {
+        if let Held::Passed(capture) = &self.body {
+            let rest = Stream::catch_up(capture, patience);
+            let _ = tokio::time::timeout(CATCH_UP, rest).await;
+        }
+        self.is_at_hand()
+    }
+
     /// Whether what was sent of the caller's body ended in wrong framing.
     pub(super) fn is_malformed(&self) -> bool {
         matches!(&self.body, Held::Passed(capture) if lock(capture).is_malformed())
@@ -273,11 +287,11 @@ async fn read_whole(
     Ok(Held::Whole(whole.freeze(), Some(permit)))
 }
 
-fn lock(capture: &Mutex<Capture>) -> std::sync::MutexGuard<'_, Capture> {
-    capture.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// The unit of [`Buffers::memory`].
 pub const BLOCK: usize = 1024;
+
+/// How long the rest of a body is waited for when the upstream has answered already: callers that are still sending
+/// send on, callers that wait for that answer get it.
+const CATCH_UP: Duration = Duration::from_secs(2);
 
 const TRACK_ID: HeaderName = HeaderName::from_static("zuora-track-id");

@@ -5,9 +5,9 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Request, Response};
 
-use super::body::ResponseBody;
 use super::error::Error;
 use super::finish::Finish;
+use super::response_body::ResponseBody;
 use super::route::Table;
 use crate::message::Rejection;
 use crate::message::origin::split_port;

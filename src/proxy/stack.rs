@@ -9,7 +9,7 @@ use http::{Request, Response};
 use tower::{Service, service_fn};
 
 use super::Proxy;
-use super::body::ResponseBody;
+use super::response_body::ResponseBody;
 use crate::server::{Arrival, Incoming};
 
 /// The service of one connection.

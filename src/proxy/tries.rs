@@ -1,9 +1,9 @@
 //! How often and why a request is sent: the whole policy of sending again, in one place.
 
-use super::body::RequestBody;
 use super::error::Error;
 use super::judge::{Answer, proves};
 use super::prepared::Prepared;
+use super::request_body::RequestBody;
 use super::upstream::Upstream;
 use crate::egress::{Failure, Phase};
 use crate::message::Rejection;
@@ -64,6 +64,9 @@ impl Tries {
         verdict: Verdict,
     ) -> Next {
         let again = |tries: &Self| tries.sends < MOST_SENDS && prepared.is_at_hand();
+        // The rest of a body can be waited for only once its sending is given up, and the answer with it: that must
+        // be at hand itself, for the case that the rest does not come.
+        let later = self.sends < MOST_SENDS && answer.is_complete() && prepared.may_come();
         match verdict {
             Verdict::Alive => {
                 match proves(answer.head.status) {
@@ -83,7 +86,7 @@ impl Tries {
                 let hopeless = matches!(rejected, Rejected::Settling | Rejected::Exhausted);
                 // With a good status the upstream may have done what was asked all the same.
                 let acted = answer.head.status.is_success() && !prepared.is_safe();
-                if hopeless || acted || self.renewed || !again(self) {
+                if hopeless || acted || self.renewed || !(again(self) || later) {
                     return Next::Pass;
                 }
                 self.renewed = true;

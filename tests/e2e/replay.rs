@@ -1,8 +1,9 @@
 //! Which requests are sent again after a dead session, how often, and with which bytes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use crate::support::{Answer, Connection, Scripted, Seen, TestProxy};
 
@@ -215,36 +216,64 @@ async fn a_401_to_head_counts_as_dead() {
     assert_eq!((api.seen().len(), api.logins()), (2, 2));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_is_still_coming_is_not_sent_again() {
-    // The 401 comes while the caller still sends: what was not read yet cannot be replayed.
-    let answered = Arc::new(AtomicBool::new(false));
-    let told = answered.clone();
-    let api = Scripted::start(move |mut connection: Connection| {
-        let told = told.clone();
+/// An API that says 401 to the first token after a piece of the body, and takes the second token's body whole.
+async fn early_401(answered: Arc<Notify>) -> Scripted {
+    Scripted::start(move |mut connection: Connection| {
+        let answered = answered.clone();
         async move {
             while let Some(seen) = connection.head().await {
                 if seen.header("authorization") == Some("Bearer token-1") {
                     connection.caller.chunk().await.unwrap();
                     connection.reply("401 Unauthorized", JSON, DEAD).await;
-                    told.store(true, Ordering::SeqCst);
+                    answered.notify_one();
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     return;
                 }
-                connection.reply("200 OK", JSON, "{}").await;
+                let body = connection.body(&seen).await.unwrap();
+                let body = String::from_utf8(body).unwrap();
+                connection.reply("200 OK", JSON, &body).await;
             }
         }
     })
-    .await;
+    .await
+}
+
+const UPLOAD: &str =
+    "POST /api/up HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_still_coming_when_the_401_comes_is_waited_for_and_sent_again_whole() {
+    let answered = Arc::new(Notify::new());
+    let api = early_401(answered.clone()).await;
     let proxy = TestProxy::start(&api.upstream());
     let mut caller = proxy.caller().await;
-    caller
-        .write("POST /api/up HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
-        .await;
+    caller.write(UPLOAD).await;
+    answered.notified().await;
+    caller.write("4\r\n two\r\n").await;
+    caller.write("0\r\n\r\n").await;
     let answer = caller.answer(false).await.unwrap();
-    assert_eq!((answer.status, answer.text().as_str()), (401, DEAD));
-    assert!(answered.load(Ordering::SeqCst));
-    let next = proxy.get("/api/next").await;
-    assert_eq!((next.status, next.header("x-upauth-replayed")), (200, None));
-    assert_eq!(api.seen().len(), 2);
+    assert_eq!((answer.status, answer.text().as_str()), (200, "one two"));
+    assert_eq!(answer.header("x-upauth-replayed"), Some("1"));
+    assert_eq!(api.logins(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_whose_rest_does_not_come_or_is_too_large_is_not_sent_again() {
+    for rest in [
+        String::new(),
+        format!("fa00\r\n{}\r\n", "x".repeat(64_000)).repeat(2),
+    ] {
+        let answered = Arc::new(Notify::new());
+        let api = early_401(answered.clone()).await;
+        let proxy = TestProxy::start(&api.upstream());
+        let mut caller = proxy.caller().await;
+        caller.write(UPLOAD).await;
+        answered.notified().await;
+        caller.write(rest).await;
+        let answer = caller.answer(false).await.unwrap();
+        assert_eq!((answer.status, answer.text().as_str()), (401, DEAD));
+        let next = proxy.get("/api/next").await;
+        assert_eq!((next.status, next.header("x-upauth-replayed")), (200, None));
+        assert_eq!(api.seen().len(), 2);
+    }
 }

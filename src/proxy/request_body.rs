@@ -1,9 +1,8 @@
-//! The two bodies: what is sent upstream, and what callers get. Both are enums, so that nothing is boxed.
+//! What is sent upstream: a body read whole, or as the caller sends it, with its beginning kept for a replay.
 
-use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,8 +11,6 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 
-use super::finish::Finish;
-use crate::egress::AnswerBody;
 use crate::server::{Incoming, IncomingError};
 
 /// A request's body on its way upstream.
@@ -26,7 +23,8 @@ pub enum RequestBody {
 
 /// A caller's body as it comes, with its beginning kept for a replay.
 pub struct Stream {
-    incoming: Incoming,
+    /// Taken only when the stream is dropped.
+    incoming: Option<Incoming>,
     capture: Arc<Mutex<Capture>>,
     patience: Duration,
     timer: Option<Pin<Box<Sleep>>>,
@@ -37,6 +35,8 @@ pub(super) struct Capture {
     bytes: BytesMut,
     room: usize,
     state: Passed,
+    /// What is still to come, after whoever was sending it is gone.
+    rest: Option<Incoming>,
     /// The room in the memory that all such buffers share.
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -50,6 +50,8 @@ enum Passed {
     TooMuch,
     /// Its framing was wrong.
     Malformed,
+    /// The caller stalled or left.
+    Lost,
 }
 
 /// Why a caller's body could not be sent on.
@@ -69,8 +71,14 @@ impl Capture {
             bytes: BytesMut::new(),
             room,
             state: Passed::Some,
+            rest: None,
             permit,
         }
+    }
+
+    /// Whether all of it may still come, within the limit.
+    pub(super) fn may_come(&self) -> bool {
+        self.state == Passed::Some && self.room > 0
     }
 
     fn keep(&mut self, bytes: &Bytes) {
@@ -121,28 +129,48 @@ impl RequestBody {
         capture: Arc<Mutex<Capture>>,
         patience: Duration,
     ) -> Self {
-        Self::Stream(Box::new(Stream {
-            incoming,
-            capture,
-            patience,
-            timer: None,
-        }))
+        Self::Stream(Box::new(Stream::new(incoming, capture, patience)))
     }
 }
 
 impl Stream {
+    fn new(incoming: Incoming, capture: Arc<Mutex<Capture>>, patience: Duration) -> Self {
+        Self {
+            incoming: Some(incoming),
+            capture,
+            patience,
+            timer: None,
+        }
+    }
+
+    /// Reads what is still to come of a body whose sending was given up, as far as there is room for it.
+    pub(super) async fn catch_up(capture: &Arc<Mutex<Capture>>, patience: Duration) {
+        let rest = lock(capture).rest.take();
+        let Some(rest) = rest else { return };
+        let mut stream = Self::new(rest, capture.clone(), patience);
+        while let Some(Ok(_)) = std::future::poll_fn(|cx| stream.poll_next(cx)).await {
+            if !lock(capture).may_come() {
+                return;
+            }
+        }
+    }
+
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         loop {
-            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+            let Some(incoming) = &mut self.incoming else {
+                return Poll::Ready(None);
+            };
+            let Poll::Ready(frame) = Pin::new(incoming).poll_frame(cx) else {
                 let patience = self.patience;
                 let timer = self
                     .timer
                     .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
                 ready!(timer.as_mut().poll(cx));
+                lock(&self.capture).state = Passed::Lost;
                 return Poll::Ready(Some(Err(BodyError::Stalled)));
             };
             self.timer = None;
-            let mut capture = self.capture.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut capture = lock(&self.capture);
             match frame {
                 // Trailers are not forwarded: the next hop may merge them (RFC 9110 section 6.5.1).
                 Some(Ok(frame)) => {
@@ -152,9 +180,11 @@ impl Stream {
                     }
                 }
                 Some(Err(error)) => {
-                    if is_malformed(&error) {
-                        capture.state = Passed::Malformed;
-                    }
+                    capture.state = if is_malformed(&error) {
+                        Passed::Malformed
+                    } else {
+                        Passed::Lost
+                    };
                     return Poll::Ready(Some(Err(BodyError::Broken(error))));
                 }
                 None => {
@@ -164,6 +194,20 @@ impl Stream {
             }
         }
     }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let mut capture = lock(&self.capture);
+        if capture.may_come() {
+            capture.rest = self.incoming.take();
+        }
+    }
+}
+
+/// The capture of a body, whatever panicked while holding it.
+pub(super) fn lock(capture: &Mutex<Capture>) -> MutexGuard<'_, Capture> {
+    capture.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Body for RequestBody {
@@ -186,7 +230,7 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
-            Self::Stream(stream) => stream.incoming.is_end_stream(),
+            Self::Stream(stream) => stream.incoming.as_ref().is_none_or(Body::is_end_stream),
         }
     }
 
@@ -195,7 +239,11 @@ impl Body for RequestBody {
             Self::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            Self::Stream(stream) => stream.incoming.size_hint(),
+            Self::Stream(stream) => stream
+                .incoming
+                .as_ref()
+                .map(Body::size_hint)
+                .unwrap_or_default(),
         }
     }
 }
@@ -211,108 +259,4 @@ fn is_malformed(error: &dyn std::error::Error) -> bool {
                 io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
             )
         })
-}
-
-/// The body of an answer to a caller. When it ends or is dropped, the request is over.
-pub struct ResponseBody {
-    kind: Kind,
-    finish: Finish,
-}
-
-enum Kind {
-    /// The proxy's own answer.
-    Own(Option<Bytes>),
-    /// The upstream's, after what the judge has looked at.
-    Answer(VecDeque<Bytes>, Box<AnswerBody<RequestBody>>),
-}
-
-impl ResponseBody {
-    pub(super) fn own(bytes: Bytes, finish: Finish) -> Self {
-        let bytes = (!bytes.is_empty()).then_some(bytes);
-        Self {
-            kind: Kind::Own(bytes),
-            finish,
-        }
-    }
-
-    pub(super) fn answer(
-        looked: VecDeque<Bytes>,
-        rest: Box<AnswerBody<RequestBody>>,
-        finish: Finish,
-    ) -> Self {
-        Self {
-            kind: Kind::Answer(looked, rest),
-            finish,
-        }
-    }
-}
-
-impl Body for ResponseBody {
-    type Data = Bytes;
-    type Error = crate::egress::Broken;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let this = &mut *self;
-        let bytes = match &mut this.kind {
-            Kind::Own(bytes) => bytes.take(),
-            Kind::Answer(looked, rest) => match looked.pop_front() {
-                Some(bytes) => Some(bytes),
-                None => match ready!(poll_data(rest, cx)) {
-                    Some(Ok(bytes)) => Some(bytes),
-                    Some(Err(broken)) => {
-                        this.finish.broke(&broken);
-                        return Poll::Ready(Some(Err(broken)));
-                    }
-                    None => None,
-                },
-            },
-        };
-        Poll::Ready(bytes.map(|bytes| {
-            this.finish.sent(bytes.len());
-            Ok(Frame::data(bytes))
-        }))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Own(bytes) => bytes.is_none(),
-            Kind::Answer(looked, rest) => looked.is_empty() && rest.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            Kind::Own(bytes) => {
-                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-            }
-            Kind::Answer(looked, rest) => {
-                let looked = looked.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
-                match rest.size_hint().exact() {
-                    Some(rest) => SizeHint::with_exact(looked + rest),
-                    None => SizeHint::default(),
-                }
-            }
-        }
-    }
-}
-
-/// The next data of an answer; its trailers are not passed on.
-pub(super) fn poll_data(
-    body: &mut AnswerBody<RequestBody>,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Bytes, crate::egress::Broken>>> {
-    loop {
-        match ready!(Pin::new(&mut *body).poll_frame(cx)) {
-            Some(Ok(frame)) => {
-                if let Ok(bytes) = frame.into_data() {
-                    return Poll::Ready(Some(Ok(bytes)));
-                }
-            }
-            Some(Err(broken)) => return Poll::Ready(Some(Err(broken))),
-            None => return Poll::Ready(None),
-        }
-    }
 }
