@@ -26,19 +26,31 @@ pub(super) struct Answer {
     pub(super) looked: VecDeque<Bytes>,
     /// `None`: that was all, and its connection was let go.
     pub(super) rest: Option<Box<AnswerBody<RequestBody>>>,
-    /// Whether the look saw the end.
-    complete: bool,
+    end: End,
+}
+
+/// What the look saw of an answer's end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Nothing: more may come.
+    Ahead,
+    /// All of it is at hand.
+    Complete,
+    /// It broke off.
+    Broken,
 }
 
 impl Answer {
-    /// Whether all of it is at hand.
-    pub(super) fn is_complete(&self) -> bool {
-        self.complete
+    /// Whether nothing more of it will come.
+    pub(super) fn is_over(&self) -> bool {
+        self.end != End::Ahead
     }
 
-    /// Lets the connection go, and with it whatever is still being sent on it.
+    /// Lets the connection go, and with it whatever is still being sent on it. A broken answer stays broken.
     pub(super) fn let_go(&mut self) {
-        self.rest = None;
+        if self.end != End::Broken {
+            self.rest = None;
+        }
     }
 
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
@@ -60,7 +72,7 @@ pub(super) async fn judge(
         head,
         looked: VecDeque::new(),
         rest: Some(Box::new(rest)),
-        complete: false,
+        end: End::Ahead,
     };
     if judge::look(surface, method, answer.head.status, &answer.head.headers) == Look::Pass {
         return (answer, Verdict::Alive);
@@ -73,45 +85,45 @@ pub(super) async fn judge(
         }
     };
     // An upstream that drips its answer is passed on as it drips.
-    let complete = tokio::time::timeout(LOOK_TIME, read).await.ok().flatten();
-    let Some(complete) = complete else {
+    let end = tokio::time::timeout(LOOK_TIME, read).await.ok().flatten();
+    let Some(end) = end else {
         return (answer, Verdict::Alive);
     };
-    answer.complete = complete;
+    answer.end = end;
     let raw: Vec<u8> = answer.looked.iter().flatten().copied().take(LOOK).collect();
     let prefix = opened(&answer.head.headers, raw);
-    let verdict = judge::judge(
-        surface,
-        method,
-        answer.head.status,
-        &answer.head.headers,
-        &prefix,
-        complete,
-    );
+    let complete = end == End::Complete;
+    let (status, headers) = (answer.head.status, &answer.head.headers);
+    let mut verdict = judge::judge(surface, method, status, headers, &prefix, complete);
+    if verdict == Verdict::Alive && end == End::Broken {
+        // An upstream that answers before it has read an upload, and closes, often resets its own answer away. Like a 401
+        // to HEAD, one without its body counts as dead: the caller could not have got it whole anyway.
+        verdict = judge::judge(surface, &Method::HEAD, status, headers, &[], true);
+    }
     (answer, verdict)
 }
 
 /// Reads until the limit or the end; says whether it was the end. An answer that breaks off is judged by what came.
-async fn read_prefix(answer: &mut Answer) -> Option<bool> {
+async fn read_prefix(answer: &mut Answer) -> Option<End> {
     let mut length = 0;
     while length < LOOK {
         if answer.rest.as_ref().is_none_or(|rest| rest.is_end_stream()) {
-            return Some(true);
+            return Some(End::Complete);
         }
         match next(answer).await {
             Some(Ok(bytes)) => {
                 length += bytes.len();
                 answer.looked.push_back(bytes);
             }
-            Some(Err(_)) => return Some(false),
-            None => return Some(true),
+            Some(Err(_)) => return Some(End::Broken),
+            None => return Some(End::Complete),
         }
     }
-    Some(false)
+    Some(End::Ahead)
 }
 
 /// A good status: looks only where the whole answer is small and at hand, so that nothing that streams waits.
-async fn read_small(answer: &mut Answer) -> Option<bool> {
+async fn read_small(answer: &mut Answer) -> Option<End> {
     let declared = answer
         .head
         .headers
@@ -135,7 +147,7 @@ async fn read_small(answer: &mut Answer) -> Option<bool> {
     // Whether that was all is known only if the end came with it.
     let end = std::future::poll_fn(|cx| Poll::Ready(answer.poll_rest(cx))).await;
     match end {
-        Poll::Ready(None) => Some(true),
+        Poll::Ready(None) => Some(End::Complete),
         Poll::Ready(Some(Ok(bytes))) => {
             answer.looked.push_back(bytes);
             None

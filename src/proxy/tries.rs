@@ -66,7 +66,7 @@ impl Tries {
         let again = |tries: &Self| tries.sends < MOST_SENDS && prepared.is_at_hand();
         // The rest of a body can be waited for only once its sending is given up, and the answer with it: that must
         // be at hand itself, for the case that the rest does not come.
-        let later = self.sends < MOST_SENDS && answer.is_complete() && prepared.may_come();
+        let later = self.sends < MOST_SENDS && answer.is_over() && prepared.may_come();
         match verdict {
             Verdict::Alive => {
                 match proves(answer.head.status) {

@@ -277,3 +277,35 @@ async fn a_body_whose_rest_does_not_come_or_is_too_large_is_not_sent_again() {
         assert_eq!(api.seen().len(), 2);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_401_that_is_reset_away_while_the_body_is_sent_counts_as_dead() {
+    let answered = Arc::new(Notify::new());
+    let told = answered.clone();
+    let api = Scripted::start(move |mut connection: Connection| {
+        let told = told.clone();
+        async move {
+            while let Some(seen) = connection.head().await {
+                if seen.header("authorization") == Some("Bearer token-1") {
+                    // Head and half a body; the rest is lost with the connection.
+                    let half = "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: 34\r\n\r\n{\"mess";
+                    connection.write(half).await;
+                    told.notify_one();
+                    return;
+                }
+                let body = connection.body(&seen).await.unwrap();
+                let body = String::from_utf8(body).unwrap();
+                connection.reply("200 OK", JSON, &body).await;
+            }
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    let mut caller = proxy.caller().await;
+    caller.write(UPLOAD).await;
+    answered.notified().await;
+    caller.write("4\r\n two\r\n0\r\n\r\n").await;
+    let answer = caller.answer(false).await.unwrap();
+    assert_eq!((answer.status, answer.text().as_str()), (200, "one two"));
+    assert_eq!(answer.header("x-upauth-replayed"), Some("1"));
+}
