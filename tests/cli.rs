@@ -1,0 +1,264 @@
+//! The commands that talk to somebody, by the real binary: what they print, and the exit codes of the contract.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that panics has failed, which is what it is for"
+)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use upauth::emulator::{Emulator, Settings};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_upauth");
+
+/// The emulator, a folder for configurations, and the variables that lead from one to the other.
+struct Stage {
+    emulator: Emulator,
+    _runtime: tokio::runtime::Runtime,
+    folder: PathBuf,
+    admin: u16,
+}
+
+/// A process that is ended, by its own id, with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Stage {
+    fn new(name: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let emulator = runtime
+            .block_on(Emulator::start(Settings::default()))
+            .unwrap();
+        let folder = std::env::temp_dir().join(format!("upauth-cli-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let admin = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        Self {
+            emulator,
+            _runtime: runtime,
+            folder,
+            admin,
+        }
+    }
+
+    /// Writes a configuration: `crm` at the emulator, and `more`.
+    fn config(&self, secret: &str, more: &str) -> String {
+        let path = self.folder.join("proxy.toml");
+        let text = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\ndrain_timeout = \"20s\"\n[admin]\nlisten = \"127.0.0.1:{}\"\n\
+             [upstream.crm]\nprovider = \"salesforce\"\nlogin_url = \"${{DEMO_LOGIN_URL}}\"\n\
+             client_id = \"${{DEMO_CRM_CLIENT_ID}}\"\nclient_secret = \"{secret}\"\n\
+             instance_hosts = [\"${{DEMO_INSTANCE_HOST}}\"]\n{more}",
+            self.admin
+        );
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn right(&self) -> String {
+        self.config("${DEMO_CRM_CLIENT_SECRET}", "")
+    }
+
+    fn command(&self, arguments: &[&str], config: &str) -> Command {
+        let mut command = Command::new(BINARY);
+        command
+            .args(arguments)
+            .args(["--config", config])
+            .envs(self.emulator.variables())
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn say(&self, arguments: &[&str], config: &str) -> (i32, String, String) {
+        said(&self.command(arguments, config).output().unwrap())
+    }
+
+    /// `upauth run`, and the address it prints for `crm`.
+    fn run(&self, config: &str) -> (Running, String) {
+        let mut command = self.command(&["run"], config);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = lines
+            .find(|line| line.as_ref().unwrap().trim().starts_with("crm "))
+            .unwrap()
+            .unwrap();
+        std::thread::spawn(move || lines.count());
+        let url = line.split_whitespace().last().unwrap();
+        let addr = url
+            .strip_prefix("http://")
+            .unwrap()
+            .replace("localhost", "127.0.0.1");
+        (Running(child), addr.split('/').next().unwrap().to_owned())
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn said(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+fn signal(name: &str, child: &Child) {
+    Command::new("kill")
+        .arg(name)
+        .arg(child.id().to_string())
+        .status()
+        .unwrap();
+}
+
+#[test]
+fn check_live_tells_a_good_login_a_refused_one_and_an_unreachable_one_apart() {
+    let stage = Stage::new("live");
+    let (code, out, _) = stage.say(&["check", "--live"], &stage.right());
+    assert_eq!(code, 0);
+    assert!(
+        out.contains("crm")
+            && out.contains("ok: token in")
+            && out.contains("calls go to http://127.0.0.1:"),
+        "{out}"
+    );
+
+    let (code, _, err) = stage.say(
+        &["check", "--live", "crm"],
+        &stage.config("wrong-secret", ""),
+    );
+    assert_eq!(code, 77, "{err}");
+    assert!(
+        err.contains("invalid_client") && err.contains("likely") && !err.contains("wrong-secret"),
+        "{err}"
+    );
+
+    let nobody = "[upstream.far]\nprovider = \"zuora\"\nlogin_url = \"http://127.0.0.1:1\"\nclient_id = \"a\"\nclient_secret = \"b\"\n";
+    let config = stage.config("${DEMO_CRM_CLIENT_SECRET}", nobody);
+    let (code, _, err) = stage.say(&["check", "--live", "far"], &config);
+    assert_eq!(code, 69, "{err}");
+    let (code, out, _) = stage.say(&["check", "--live", "crm"], &config);
+    assert_eq!(code, 0, "{out}");
+    assert_eq!(stage.say(&["check", "--live", "nobody"], &config).0, 2);
+}
+
+#[test]
+fn token_show_asks_first_and_prints_the_token_alone() {
+    let stage = Stage::new("show");
+    let config = stage.right();
+    let (code, out, err) = stage.say(&["token", "show", "crm"], &config);
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    assert!(err.contains("--yes"), "{err}");
+    let (code, out, _) = stage.say(&["token", "show", "crm", "--yes"], &config);
+    assert_eq!(code, 0);
+    assert!(
+        out.trim_end().starts_with("00D")
+            && out.trim_end().contains('!')
+            && out.lines().count() == 1,
+        "{out}"
+    );
+    let (code, out, _) = stage.say(
+        &["token", "show", "crm", "--yes"],
+        &stage.config("wrong-secret", ""),
+    );
+    assert_eq!((code, out.as_str()), (77, ""));
+}
+
+#[test]
+fn token_renew_asks_the_running_proxy() {
+    let stage = Stage::new("renew");
+    let config = stage.right();
+    let (code, _, err) = stage.say(&["token", "renew", "crm"], &config);
+    assert_eq!(code, 69, "nobody runs: {err}");
+    let (_running, _) = stage.run(&config);
+    let before = stage.emulator.counters().logins;
+    let (code, out, err) = stage.say(&["token", "renew", "crm"], &config);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(stage.emulator.counters().logins > before);
+    assert_eq!(stage.say(&["token", "renew", "nobody"], &config).0, 1);
+}
+
+#[test]
+fn a_taken_port_a_wrong_file_and_wrong_arguments_have_exit_codes_of_their_own() {
+    let stage = Stage::new("codes");
+    let taken = TcpListener::bind(("127.0.0.1", stage.admin)).unwrap();
+    let (code, _, err) = stage.say(&["run"], &stage.right());
+    assert_eq!(code, 74, "{err}");
+    assert!(err.contains(&stage.admin.to_string()), "{err}");
+    drop(taken);
+    let (code, _, err) = stage.say(&["run"], &stage.config("x", "x = 1\n"));
+    assert_eq!(code, 78, "{err}");
+    assert!(err.contains("UA-0103"), "{err}");
+    assert_eq!(stage.say(&["run"], "/nowhere/proxy.toml").0, 78);
+    assert_eq!(
+        said(&Command::new(BINARY).arg("runn").output().unwrap()).0,
+        2
+    );
+}
+
+#[test]
+fn sigterm_drains_and_a_second_one_cuts() {
+    let stage = Stage::new("signals");
+    let config = stage.right();
+    let (mut idle, _) = stage.run(&config);
+    signal("-TERM", &idle.0);
+    assert_eq!(
+        idle.0.wait().unwrap().code(),
+        Some(0),
+        "nothing was in flight"
+    );
+
+    let (mut busy, addr) = stage.run(&config);
+    let mut caller = TcpStream::connect(addr).unwrap();
+    caller
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    write!(
+        caller,
+        "GET /crm/services/apexrest/slow?body_ms=60000 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    )
+    .unwrap();
+    let mut begun = [0; 12];
+    caller.read_exact(&mut begun).unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 200");
+    let began = Instant::now();
+    signal("-TERM", &busy.0);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(
+        busy.0.try_wait().unwrap().is_none(),
+        "a request is in flight"
+    );
+    signal("-INT", &busy.0);
+    assert_eq!(busy.0.wait().unwrap().code(), Some(1), "it was cut");
+    assert!(
+        began.elapsed() < Duration::from_secs(15),
+        "by the second signal, not by drain_timeout"
+    );
+}
