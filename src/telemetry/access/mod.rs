@@ -195,7 +195,10 @@ fn next(queue: &Receiver<Entry>, to: &mut impl Write) -> Option<Entry> {
         }
         Err(TryRecvError::Empty) => {
             let _ = to.flush();
-            queue.recv().ok()
+            let entry = queue.recv().ok();
+            // Under load every entry would wake this thread and be written alone: a short rest lets some gather.
+            thread::park_timeout(GATHER);
+            entry
         }
     }
 }
@@ -210,6 +213,8 @@ fn append(path: &Path) -> io::Result<File> {
 
 /// Entries that may wait for the writer.
 const QUEUE: usize = 8192;
+/// How long a line may wait for others to be written with it.
+const GATHER: Duration = Duration::from_millis(10);
 /// How long the end of the process waits for the last lines.
 const LAST_FLUSH: Duration = Duration::from_secs(2);
 
