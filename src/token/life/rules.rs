@@ -152,7 +152,8 @@ impl Life {
             generation: self.generation + 1,
         };
         let mut fresh = Held::new(issued, sent, self.margin, jitter);
-        if fresh.is_over(now) {
+        // Not only one that is over: a token that cannot be handed out would cause the next login at once.
+        if fresh.remaining(now).is_zero() {
             let failure = transient("the token had expired when it arrived");
             return self.fail(now, failure, None, jitter);
         }

@@ -186,7 +186,11 @@ impl Model {
         };
         let token = Arc::new(token(self.chance.below(4), lifetime));
         let seen = (number(&token), lifetime, sent, self.now.mono);
-        if matches!(lifetime, Lifetime::For(life) if self.now.since(sent) >= life) {
+        let (Lifetime::For(life) | Lifetime::UntilUnusedFor(life)) = lifetime;
+        let half = u32::from(matches!(lifetime, Lifetime::UntilUnusedFor(_))) + 1;
+        if self.now.since(sent) >= life / half {
+            // A failure: what is held is still used since its last renewal.
+            self.asked = true;
             return Ok(token);
         }
         // It becomes the next generation, or a renewal of the held one if it is the same token.

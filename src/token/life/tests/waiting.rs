@@ -1,12 +1,13 @@
 //! When a login is tried, and what those who wait get.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Bench, HOUR};
 use crate::provider::{Lifetime, LoginFailure, Refused};
 use crate::token::issued::Unavailable;
-use crate::token::life::{Event, Renewing};
-use crate::token::script::{refused, seconds, transient};
+use crate::token::life::{Event, Landed, Renewing};
+use crate::token::script::{refused, seconds, token, transient};
 
 #[test]
 fn a_waiter_stays_if_the_next_try_comes_before_its_deadline_and_is_answered_at_once_otherwise() {
@@ -90,4 +91,24 @@ fn an_operator_gets_a_new_login_whatever_was_refused() {
     bench.fail(transient(None), None);
     assert_eq!(bench.held(), Some(1));
     assert!(bench.life.outcome(bench.now).unwrap().is_err());
+}
+
+#[test]
+fn a_token_that_came_too_late_to_be_handed_out_is_not_asked_for_again_at_once() {
+    let mut bench = Bench::new();
+    let sent = bench.now;
+    assert!(bench.step(Event::Wanted).fly);
+    bench.pass(seconds(11));
+    // Unused for half of its timeout, and nobody knows whether it still lives.
+    let credential = Arc::new(token(1, Lifetime::UntilUnusedFor(seconds(20))));
+    let landed = Landed::Credential { credential, sent };
+    let ended = Event::FlightEnded {
+        landed,
+        jitter: 0.0,
+    };
+    assert!(
+        !bench.step(ended).fly,
+        "a login after a login, without a pause"
+    );
+    assert!(matches!(bench.life.renewing, Renewing::WaitingUntil { .. }));
 }
