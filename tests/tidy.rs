@@ -49,7 +49,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("hyper", &["server", "egress"]),
     ("hyper_util", &["server", "egress"]),
     ("memchr", &["provider"]),
-    ("percent_encoding", &["message"]),
+    ("percent_encoding", &["message", "provider"]),
     ("prometheus_client", &["telemetry"]),
     ("rcgen", &["tls"]),
     ("reqwest", &["token"]),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use form_urlencoded::byte_serialize;
 use http::StatusCode;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::Provider;
@@ -189,13 +190,23 @@ pub(super) fn shown(text: &str, secrets: &Secrets, max: usize) -> String {
     }
     // The longer first: a password may hold the security token, never the other way about.
     hidden.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let mut text = text.to_owned();
-    for secret in hidden.iter().filter(|secret| !secret.is_empty()) {
-        if text.contains(secret.as_str()) {
-            text = text.replace(secret.as_str(), HIDDEN);
+    hidden.retain(|secret| !secret.is_empty());
+    let mut text = without(&hidden, text.to_owned());
+    // There are more ways to encode a secret than can be listed: `%20` or `+`, `%2b` or `%2B`, `~` or `%7E`.
+    for plus in ["+", " "] {
+        let read = text.replace('+', plus);
+        let read = percent_decode_str(&read).decode_utf8_lossy();
+        if read != text && hidden.iter().any(|secret| read.contains(secret.as_str())) {
+            text = without(&hidden, read.into_owned());
         }
     }
     printable(&text, max)
+}
+
+fn without(hidden: &[String], text: String) -> String {
+    hidden
+        .iter()
+        .fold(text, |text, secret| text.replace(secret.as_str(), HIDDEN))
 }
 
 /// `text` with everything that is not a letter, digit, space or ASCII sign replaced, and at most
