@@ -121,6 +121,7 @@ const TRACK_ID_MAX: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::tests as fixtures;
 
     #[test]
     fn a_track_id_is_the_callers_if_zuora_would_take_it() {
@@ -146,5 +147,86 @@ mod tests {
         }
         let latin = HeaderValue::from_bytes(b"caf\xe9").unwrap();
         assert_eq!(track_id(Some(&latin), "01J"), "01J");
+    }
+
+    #[test]
+    fn no_spelling_of_a_session_call_is_taken_for_another_call() {
+        let (salesforce, zuora) = (fixtures::salesforce(), fixtures::zuora());
+        let rows = [
+            (&salesforce, "/services/oauth2/token"),
+            (&salesforce, "/services/oauth2/singleaccess"),
+            (&salesforce, "/services/a360/token"),
+            (&salesforce, "/secur/frontdoor.jsp"),
+            (&salesforce, "/services/Soap/u/64.0"),
+            (&zuora, "/oauth/token"),
+            (&zuora, "/v1/connections"),
+            (&zuora, "/rest/v1/connections"),
+        ];
+        for (provider, path) in rows {
+            for spelling in spellings(path) {
+                let surface = provider.surface(&Readings::of(&spelling));
+                assert!(surface.denied.is_some(), "{} {spelling}", provider.name);
+            }
+        }
+    }
+
+    /// Ways in which some server would read `path`.
+    fn spellings(path: &str) -> Vec<String> {
+        let mut spellings = vec![path.to_owned(), path.to_ascii_uppercase()];
+        for (at, byte) in path.bytes().enumerate().skip(1) {
+            let (front, back) = (&path[..at], &path[at + 1..]);
+            let (top, low) = (byte >> 6, 0x80 | byte & 0x3f);
+            let mut instead = vec![
+                format!("%{byte:02x}"),
+                format!("%{byte:02X}"),
+                format!("%25{byte:02x}"),
+                format!("%2525{byte:02x}"),
+                format!("%c{top}%{low:02x}"),
+                format!("%e0%8{top}%{low:02x}"),
+            ];
+            if byte == b'/' {
+                let slashes = [
+                    "//",
+                    "/./",
+                    "/x/../",
+                    "/;a/",
+                    "/%2e/",
+                    "/x/%2e%2e/",
+                    "/x/..;/",
+                    "/x/..%3b/",
+                    "\\",
+                    "%5c",
+                    "./",
+                    "%20/",
+                    "%2e/",
+                    ";x/",
+                    ";x=%2f/",
+                    "%3bx/",
+                    "%2f%2f",
+                    "/%2f/",
+                    "/.;x/",
+                ];
+                instead.extend(slashes.map(str::to_owned));
+            }
+            spellings.extend(instead.iter().map(|new| format!("{front}{new}{back}")));
+        }
+        let ends = [
+            "/",
+            ".",
+            "..",
+            "%20",
+            ";x",
+            "/.",
+            "/..;/token",
+            "%00",
+            "%3f",
+            "%23x",
+            "//",
+        ];
+        spellings.extend(ends.map(|end| format!("{path}{end}")));
+        spellings.extend(
+            ["/", "/.", "/x/..", "/;x", "/%2e", "/%2f"].map(|front| format!("{front}{path}")),
+        );
+        spellings
     }
 }

@@ -265,19 +265,20 @@ fn trimmed(segment: &[u8]) -> &[u8] {
     end.and_then(|last| segment.get(..=last)).unwrap_or(segment)
 }
 
-/// ASCII written as two bytes of UTF-8, which RFC 3629 section 3 forbids and lax decoders take.
+/// ASCII written as two or three bytes of UTF-8, which RFC 3629 section 3 forbids and lax decoders take.
 fn overlong(path: &[u8]) -> Vec<u8> {
     let mut short = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        match (first, after.split_first()) {
-            (0xc0 | 0xc1, Some((second @ 0x80..=0xbf, after))) => {
-                short.push((first & 1) << 6 | (second & 0x3f));
-                rest = after;
+        let (byte, after) = match rest {
+            [top @ (0xc0 | 0xc1), low @ 0x80..=0xbf, after @ ..]
+            | [0xe0, top @ (0x80 | 0x81), low @ 0x80..=0xbf, after @ ..] => {
+                ((top & 1) << 6 | (low & 0x3f), after)
             }
-            _ => short.push(*first),
-        }
+            _ => (*first, after),
+        };
+        short.push(byte);
+        rest = after;
     }
     short
 }
