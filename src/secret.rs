@@ -4,11 +4,13 @@
 //! comes from; it is read again at each login, so a rotated file takes effect without a restart.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_lc_rs::{digest, hmac, rand};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// A value that must never be shown: its `Debug` prints `[secret]`.
 #[derive(Clone)]
@@ -54,7 +56,7 @@ pub enum ReadError {
         /// The file as configured.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The program could not be started, failed, or took too long. Its output is not shown.
     #[error("the command `{program}` {why}")]
@@ -64,12 +66,12 @@ pub enum ReadError {
         /// What went wrong.
         why: String,
     },
-    /// The value is empty or not UTF-8.
+    /// The value is empty, too long or not UTF-8.
     #[error("the value from {from} is {what}")]
     Unusable {
         /// Where it came from.
         from: String,
-        /// "empty" or "not UTF-8".
+        /// "empty", "not UTF-8", or that it is too long.
         what: &'static str,
     },
 }
@@ -80,12 +82,11 @@ impl Source {
         match self {
             Self::Value(value) => Ok(value.clone()),
             Self::File(path) => {
-                let bytes = tokio::fs::read(path)
-                    .await
-                    .map_err(|source| ReadError::File {
-                        path: path.clone(),
-                        source,
-                    })?;
+                let read = async { bounded(tokio::fs::File::open(path).await?).await };
+                let bytes = read.await.map_err(|source| ReadError::File {
+                    path: path.clone(),
+                    source,
+                })?;
                 usable(bytes, || path.display().to_string())
             }
             Self::Command(argv) => run(argv).await,
@@ -126,23 +127,50 @@ async fn run(argv: &[String]) -> Result<Secret, ReadError> {
         program: program.clone(),
         why,
     };
-    let output = tokio::process::Command::new(program)
-        .args(arguments)
-        .stdin(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(COMMAND_TIMEOUT, output)
+    let output = async {
+        let mut child = tokio::process::Command::new(program)
+            .args(arguments)
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        let bytes = match child.stdout.take() {
+            Some(stdout) => bounded(stdout).await?,
+            None => Vec::new(),
+        };
+        // One that prints without end is not waited for.
+        let status = match bytes.len() > LONGEST {
+            true => None,
+            false => Some(child.wait().await?),
+        };
+        io::Result::Ok((status, bytes))
+    };
+    let (status, bytes) = tokio::time::timeout(COMMAND_TIMEOUT, output)
         .await
         .map_err(|_| failed(format!("took longer than {} s", COMMAND_TIMEOUT.as_secs())))?
         .map_err(|error| failed(format!("could not be run: {error}")))?;
-    if !output.status.success() {
-        return Err(failed(format!("failed: {}", output.status)));
+    if let Some(status) = status.filter(|status| !status.success()) {
+        return Err(failed(format!("failed: {status}")));
     }
-    usable(output.stdout, || format!("the command `{program}`"))
+    usable(bytes, || format!("the command `{program}`"))
+}
+
+/// All of a source, or one byte more than a secret may have.
+async fn bounded(source: impl AsyncRead + Unpin) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut source = source.take(LONGEST as u64 + 1);
+    source.read_to_end(&mut bytes).await?;
+    Ok(bytes)
 }
 
 fn usable(bytes: Vec<u8>, from: impl Fn() -> String) -> Result<Secret, ReadError> {
+    if bytes.len() > LONGEST {
+        return Err(ReadError::Unusable {
+            from: from(),
+            what: "longer than 64 KiB",
+        });
+    }
     let mut text = String::from_utf8(bytes).map_err(|_| ReadError::Unusable {
         from: from(),
         what: "not UTF-8",
@@ -236,6 +264,8 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// How long a secret's program may run.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest value of a file or program, in bytes.
+const LONGEST: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -263,6 +293,18 @@ mod tests {
             error.contains("`false`") && !error.contains("hunter2"),
             "{error}"
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_far_too_long_for_a_secret_is_not_read_to_its_end() {
+        let endless = [
+            Source::Command(vec!["cat".into(), "/dev/zero".into()]),
+            Source::File("/dev/zero".into()),
+        ];
+        for source in endless {
+            let error = source.read().await.unwrap_err().to_string();
+            assert!(error.ends_with("is longer than 64 KiB"), "{error}");
+        }
     }
 
     #[test]
