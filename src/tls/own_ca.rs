@@ -6,15 +6,20 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData,
 };
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::sign::CertifiedKey;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{CertificateError, RootCertStore};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 
 use super::Error;
 use crate::clock::Clock;
@@ -45,7 +50,7 @@ pub(super) fn open(state: &Path) -> Result<OwnCa, Error> {
     refuse_exposed(&key_path)?;
     let key = read_key(&key_path)?;
     let params = params(&key)?;
-    if !certificate_path.exists() {
+    if !certificate_path.exists() || !is_of_this_time(&certificate_path)? {
         let certificate = params.self_signed(&key)?;
         place(&certificate_path, &certificate.pem(), Existing::Replaced)?;
     }
@@ -110,6 +115,37 @@ fn params(key: &KeyPair) -> Result<CertificateParams, Error> {
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     valid_for(&mut params, CA_LIFE);
     Ok(params)
+}
+
+/// Whether the certificate of the CA is valid now, and as long as a leaf made now. One that was made while the clock
+/// was wrong, or years ago, would be refused by every client that trusts it.
+fn is_of_this_time(path: &Path) -> Result<bool, Error> {
+    let Some(certificate) = super::certificates(path)?.into_iter().next() else {
+        return Ok(false);
+    };
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone())?;
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), super::provider()).build();
+    let Ok(verifier) = verifier else {
+        return Ok(false);
+    };
+    let now = Clock::system().now().wall;
+    let name = ServerName::from(IpAddr::from(Ipv4Addr::LOCALHOST));
+    // A CA is no server; what else is wrong with it comes after its time.
+    Ok([now, now + LEAF_LIFE].into_iter().all(|at| {
+        let at = UnixTime::since_unix_epoch(at);
+        let judged = verifier.verify_server_cert(&certificate, &[], &name, &[], at);
+        !matches!(
+            judged,
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::Expired
+                    | CertificateError::ExpiredContext { .. }
+                    | CertificateError::NotValidYet
+                    | CertificateError::NotValidYetContext { .. }
+            ))
+        )
+    }))
 }
 
 /// Valid from a day ago, for clients whose clock is behind.

@@ -111,6 +111,33 @@ fn the_second_start_uses_the_ca_of_the_first() {
 }
 
 #[test]
+fn a_certificate_of_another_time_is_made_again_with_the_same_key() {
+    let state = Directory::new();
+    auto(&state.0, &[]);
+    let trusting_the_first = client(&[own_ca(&state.0)]).unwrap();
+    let key_path = state.0.join("ca.key");
+    let key_before = fs::read_to_string(&key_path).unwrap();
+    let key = rcgen::KeyPair::from_pem(&key_before).unwrap();
+    // Made while the clock was wrong, or years ago; and one that ends before a certificate it is to vouch for.
+    for (from, to) in [(1970, 1980), (2100, 2110), (2020, 2027)] {
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+        params.not_before = rcgen::date_time_ymd(from, 1, 1);
+        params.not_after = rcgen::date_time_ymd(to, 1, 1);
+        let wrong = params.self_signed(&key).unwrap().pem();
+        fs::write(own_ca(&state.0), &wrong).unwrap();
+        let server = auto(&state.0, &[]);
+        assert_ne!(
+            fs::read_to_string(own_ca(&state.0)).unwrap(),
+            wrong,
+            "{from}"
+        );
+        assert!(handshake(trusting_the_first.clone(), server, "localhost").is_ok());
+    }
+    assert_eq!(fs::read_to_string(&key_path).unwrap(), key_before);
+}
+
+#[test]
 fn a_lost_certificate_is_made_again_and_the_old_copy_still_verifies() {
     let state = Directory::new();
     auto(&state.0, &[]);
