@@ -10,7 +10,7 @@ use crate::app::remote::{self, AskError};
 use crate::config::Upstream;
 use crate::config::server::Listen;
 use crate::message::Origin;
-use crate::provider::{CarrierForm, LoginFailure, Refused};
+use crate::provider::{CarrierForm, LoginFailure, Provider, Refused};
 
 /// Logs in at `name`, or at every upstream, and says what came of it.
 pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Exit {
@@ -26,9 +26,24 @@ pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Ex
         },
     };
     let mut worst = Exit::Done;
+    let mut refused = Vec::new();
     for upstream in chosen {
+        let user = Provider::of(upstream).user_key();
+        if refused.contains(&user) {
+            out.error(&format!(
+                "{:<16} not tried: the password of its user was just refused, and each try counts towards a lock-out",
+                upstream.name
+            ));
+            continue;
+        }
         match live::login(upstream) {
-            Ok(login) => worst = worse(worst, tell(upstream, &login, out)),
+            Ok(login) => {
+                worst = worse(worst, tell(upstream, &login, out));
+                if matches!(login.result, Err(LoginFailure::Refused { what, .. }) if what == Refused::Password)
+                {
+                    refused.push(user);
+                }
+            }
             Err(error) => {
                 out.error(&format!("{}: {error}", upstream.name));
                 worst = worse(worst, Exit::Config);
@@ -170,7 +185,8 @@ fn origin(listen: &Listen) -> Option<Origin> {
     format!("http://{}", listen.addrs.first()?).parse().ok()
 }
 
-/// Refused before unreachable before done: the exit code tells the worst.
+/// A wrong configuration before refused before unreachable before done: the exit code tells the worst.
 fn worse(one: Exit, other: Exit) -> Exit {
-    if other == Exit::Done { one } else { other }
+    // Their numbers stand in this order.
+    if other as u8 > one as u8 { other } else { one }
 }
