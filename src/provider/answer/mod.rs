@@ -87,7 +87,7 @@ pub fn read(
     let instance = map
         .instance
         .as_ref()
-        .map(|field| instance(field, secrets, &json))
+        .map(|field| instance(field, secrets, token, &json))
         .transpose()?;
     let lifetime = expiry::lifetime(json.pointer(&map.expires_in), answer.wall, map.unused);
     Credential::new(token, answer.body, instance, lifetime)
@@ -97,14 +97,28 @@ pub fn read(
 fn instance(
     field: &InstanceField,
     secrets: &Secrets,
+    token: &str,
     json: &Value,
 ) -> Result<(Origin, Allowed), LoginFailure> {
     let Some(text) = json.pointer(&field.place).and_then(Value::as_str) else {
         return Err(malformed("the token answer names no instance"));
     };
     allowed(field, text).ok_or_else(|| LoginFailure::TargetRefused {
-        host: refusal::shown(text, secrets, HOST_SHOWN),
+        host: refusal::shown(&bare(text, token), secrets, HOST_SHOWN),
     })
+}
+
+/// A refused instance without what may be secret in it: user information, query and fragment, the token itself.
+fn bare(text: &str, token: &str) -> String {
+    let text = text.split(['?', '#']).next().unwrap_or_default();
+    let mut bare = match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => text.to_owned(),
+    };
+    if !token.is_empty() {
+        bare = bare.replace(token, refusal::HIDDEN);
+    }
+    bare
 }
 
 fn allowed(field: &InstanceField, text: &str) -> Option<(Origin, Allowed)> {

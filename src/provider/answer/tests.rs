@@ -178,6 +178,23 @@ fn an_answer_that_is_no_answer_is_transient_and_never_shown() {
 }
 
 #[test]
+fn of_a_refused_instance_neither_the_token_nor_a_password_is_shown() {
+    let rows = [
+        ("https://evil.example", "https://evil.example"),
+        ("https://evil.example/x?sid=t0ken", "https://evil.example/x"),
+        ("https://evil.example/#t0ken", "https://evil.example/"),
+        ("https://u:canary@evil.example", "https://evil.example"),
+        ("t0ken", "[secret]"),
+    ];
+    for (url, expected) in rows {
+        let json = serde_json::json!({"access_token": "t0ken", "instance_url": url});
+        let got = read_as(&salesforce(), 200, json.to_string().as_bytes());
+        let host = expected.to_owned();
+        assert_eq!(got.unwrap_err(), LoginFailure::TargetRefused { host });
+    }
+}
+
+#[test]
 fn no_beginning_of_an_answer_is_an_answer() {
     for end in 0..SALESFORCE.len() {
         let got = read_as(&salesforce(), 200, &SALESFORCE.as_bytes()[..end]).map(|_| ());

@@ -232,7 +232,8 @@ const TEXT_SHOWN: usize = 200;
 /// A longer text is not searched for secrets, and so not shown at all (cutting it first could cut a
 /// secret in two).
 const TEXT_READ: usize = 16 * 1024;
-const HIDDEN: &str = "[secret]";
+/// What stands where a secret was.
+pub(super) const HIDDEN: &str = "[secret]";
 
 #[cfg(test)]
 mod tests;
