@@ -27,7 +27,8 @@ pub fn set_cookies(headers: &mut HeaderMap, prefix: &str, plain: bool) {
 fn turn(cookie: &[u8], prefix: &str, plain: bool) -> Option<HeaderValue> {
     let mut parts = cookie.split(|byte| *byte == b';');
     let pair = parts.next()?.trim_ascii();
-    if is_session(split_pair(pair).0) || !pair.contains(&b'=') {
+    let (name, _) = split_pair(pair);
+    if name.is_empty() || is_session(name) || !pair.contains(&b'=') {
         return None;
     }
     let mut turned = pair.to_vec();
@@ -169,6 +170,8 @@ mod tests {
             ("__Secure-ZSession=x", false),
             ("sid", false),
             ("", false),
+            // Without a name it comes back as its value (RFC 6265bis section 5.6).
+            ("=sid=x", false),
             ("side=x", true),
             ("x=sid", true),
             ("__Host-x=1", true),
