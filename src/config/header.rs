@@ -43,13 +43,15 @@ fn field(item: Item<'_>, reading: &mut Reading<'_>) -> Option<(HeaderName, Heade
     };
     let text = text?;
     // Visible text only: a line break would begin another field.
-    let Ok(value) = HeaderValue::from_str(&text.text) else {
+    let Ok(mut value) = HeaderValue::from_str(&text.text) else {
         let message = format!("the value of `{key}` cannot stand in a header");
         reading
             .problem(&code::BAD_HEADER, text.span, message)
             .help("visible ASCII characters, spaces and tabs");
         return None;
     };
+    // Some APIs want a key beside the token; nothing tells it from other values.
+    value.set_sensitive(true);
     Some((name?, value))
 }
 

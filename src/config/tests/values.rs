@@ -56,6 +56,14 @@ fn debug_of_a_configuration_shows_no_secret() {
 }
 
 #[test]
+fn debug_of_a_configuration_shows_no_value_of_a_header() {
+    let upstream = crm("set_headers = { X-Api-Key = { env = \"SECRET\" } }\n");
+    let value = upstream.set_headers[0].1.to_str().unwrap();
+    let shown = format!("{upstream:?}");
+    assert!(!shown.contains(value), "{shown}");
+}
+
+#[test]
 fn variables_are_replaced_and_can_be_escaped() {
     let rows = [
         ("${SECRET}", "from-env"),
