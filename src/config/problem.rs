@@ -61,7 +61,7 @@ impl Problem {
             warning: false,
             file: Arc::clone(file),
             span,
-            message: message.into(),
+            message: Mask::message(&message.into()),
             label: String::new(),
             help: String::new(),
         }

@@ -24,7 +24,18 @@ struct Hidden {
 impl Mask {
     pub(super) fn of(text: &str) -> Self {
         let scan = Scan::new(text);
-        let mut ranges = scan.secrets();
+        Self::hiding(scan.secrets(), text)
+    }
+
+    /// A message, which may quote a value, without the user names and passwords of URLs in it.
+    pub(super) fn message(text: &str) -> String {
+        let mut ranges = Vec::new();
+        Scan::new(text).hide_user_information(&mut ranges);
+        Self::hiding(ranges, text).text
+    }
+
+    fn hiding(mut ranges: Vec<Range<usize>>, text: &str) -> Self {
+        let scan = Scan::new(text);
         ranges.sort_by_key(|range| range.start);
         let mut masked = String::with_capacity(text.len());
         let mut hidden = Vec::new();

@@ -119,7 +119,7 @@ impl<'a> Scan<'a> {
 
     /// User names and passwords in URLs: `://user:password@`, and what was probably meant to be that. The name of a
     /// user (`me@example.com`) stays.
-    fn hide_user_information(self, hidden: &mut Vec<Range<usize>>) {
+    pub(super) fn hide_user_information(self, hidden: &mut Vec<Range<usize>>) {
         for (end, _) in self.text.match_indices('@') {
             let before = self.slice(0..end);
             let start = before
