@@ -246,7 +246,12 @@ pub struct HostRule {
 impl HostRule {
     fn matches(&self, origin: &Origin) -> bool {
         let port = self.port.unwrap_or(origin.scheme().default_port());
-        let host = if self.wildcard {
+        port == origin.port() && self.names(origin)
+    }
+
+    /// Whether it is about this host, on whatever port.
+    fn names(&self, origin: &Origin) -> bool {
+        if self.wildcard {
             origin
                 .host()
                 .strip_suffix(&self.host)
@@ -254,8 +259,7 @@ impl HostRule {
                 .is_some_and(|front| !front.is_empty())
         } else {
             origin.host() == self.host
-        };
-        host && port == origin.port()
+        }
     }
 }
 
@@ -314,7 +318,7 @@ impl HostRules {
 
     /// Whether and how `origin`'s host is allowed.
     pub fn allow(&self, origin: &Origin) -> Option<Allowed> {
-        if self.never.iter().any(|rule| rule.matches(origin)) {
+        if self.never.iter().any(|rule| rule.names(origin)) {
             return None;
         }
         let mut matching = self.allow.iter().filter(|rule| rule.matches(origin));

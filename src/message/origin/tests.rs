@@ -44,6 +44,7 @@ fn host_rules_match_on_label_boundaries_and_ports() {
             rule("*.salesforce.com"),
             rule("exact.example:8443"),
             rule("a.salesforce.com"),
+            rule("x.lightning.force.com:8443"),
         ],
         vec![rule("*.lightning.force.com")],
     );
@@ -57,6 +58,7 @@ fn host_rules_match_on_label_boundaries_and_ports() {
         ("https://exact.example:8443", Some(Allowed::Exactly)),
         ("https://exact.example", None),
         ("https://x.lightning.force.com", None),
+        ("https://x.lightning.force.com:8443", None),
     ];
     for (origin, expected) in rows {
         assert_eq!(rules.allow(&origin.parse().unwrap()), expected, "{origin}");
