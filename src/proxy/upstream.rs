@@ -12,7 +12,7 @@ use super::route::Narrow;
 use crate::code;
 use crate::config::upstream::Policy;
 use crate::egress::Profile;
-use crate::message::{Readings, Target, forwarding};
+use crate::message::{PathRule, Readings, Target, forwarding};
 use crate::provider::{Denial, Provider, Surface};
 use crate::telemetry::UpstreamMetrics;
 use crate::token::{Handle, Issued, Unavailable};
@@ -72,8 +72,21 @@ impl Upstream {
             }
         }
         let listed = |methods: &[Method]| methods.is_empty() || methods.contains(method);
-        let limited =
-            !policy.methods.is_empty() || narrow.is_some_and(|narrow| !narrow.methods.is_empty());
+        let methods = [Some(&policy.methods), narrow.map(|narrow| &narrow.methods)];
+        let rules = [
+            Some(&policy.deny),
+            Some(&policy.allow),
+            narrow.map(|narrow| &narrow.deny),
+        ];
+        let limited = methods
+            .into_iter()
+            .flatten()
+            .any(|methods| !methods.is_empty())
+            || rules
+                .into_iter()
+                .flatten()
+                .flatten()
+                .any(PathRule::names_method);
         if limited && forwarding::method_override(method, target, headers) {
             return Err(Error::Denied(&code::METHOD_OVERRIDE));
         }

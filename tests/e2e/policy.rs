@@ -84,6 +84,30 @@ async fn read_only_lets_reads_pass_without_a_method_override() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rule_for_one_method_is_not_evaded_by_a_method_override() {
+    for rules in [
+        "deny = [\"DELETE /v1/**\"]\n",
+        "allow = [\"POST /v1/**\"]\n",
+    ] {
+        let (api, proxy) = pair(rules).await;
+        check(
+            &proxy,
+            &api,
+            &[
+                ("POST", "/v1/x", "ok"),
+                ("POST", "/v1/x?_HttpMethod=DELETE", "UA-0211"),
+                (
+                    "POST",
+                    "/v1/x\nX-HTTP-Method-Override: DELETE\r\n",
+                    "UA-0211",
+                ),
+            ],
+        )
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_denied_path_is_denied_however_it_is_written() {
     let (api, proxy) = pair("deny = [\"/shut/**\", \"DELETE /v1/**\", \"/v1/*/secret\"]\n").await;
     check(

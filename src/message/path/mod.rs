@@ -79,6 +79,11 @@ impl Readings {
 }
 
 impl PathRule {
+    /// Whether the rule is for one method.
+    pub fn names_method(&self) -> bool {
+        self.method.is_some()
+    }
+
     /// Whether any reading matches: what a deny asks. A path with too many readings matches every deny.
     pub fn matches_any(&self, method: &Method, path: &Readings) -> bool {
         self.is_for(method) && (!path.complete || path.each().any(|path| self.covers(path)))
