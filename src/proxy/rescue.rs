@@ -1,9 +1,9 @@
 //! Errors become answers, here only: problem JSON (RFC 9457) with `Proxy-Status` (RFC 9209), an id and a code.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
 use http::uri::Authority;
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response, Version};
 
 use super::error::Error;
 use super::finish::Finish;
@@ -18,6 +18,8 @@ pub(super) struct Hint {
     host: Option<HeaderValue>,
     authority: Option<Authority>,
     origin: Option<HeaderValue>,
+    /// Requests follow one another on its connection.
+    in_turn: bool,
 }
 
 impl Hint {
@@ -27,6 +29,7 @@ impl Hint {
             host: request.headers().get(HOST).cloned(),
             authority: request.uri().authority().cloned(),
             origin: request.headers().get(ORIGIN).cloned(),
+            in_turn: request.version() < Version::HTTP_2,
         }
     }
 
@@ -96,6 +99,10 @@ pub(super) fn answer(
     }
     if let Some(after) = error.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+    }
+    // Who wrote this may not agree about where the next request begins (RFC 9112 section 11.2).
+    if hint.in_turn && matches!(error, Error::Rejected(Rejection::Malformed(_))) {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(Ok(allow)) = error.allow().map(HeaderValue::try_from) {
         headers.insert(ALLOW, allow);

@@ -20,6 +20,8 @@ mod admin;
 mod forwarding;
 /// Which Hosts are served, and which pages may call.
 mod guard;
+/// Hostile bytes from callers and upstreams, in tables.
+mod hostile;
 /// What bodies cost.
 mod memory;
 /// What an upstream lets through.

@@ -1,0 +1,262 @@
+//! An upstream that reads strictly: whatever is not canonical HTTP/1.1 is a fault, which the next look at it tells.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// The server; dropping it ends it.
+pub struct Capture {
+    pub addr: SocketAddr,
+    shared: Arc<Mutex<Shared>>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    requests: Vec<Taken>,
+    faults: Vec<String>,
+}
+
+/// A whole request as it came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    pub method: String,
+    pub target: Vec<u8>,
+    pub fields: Vec<(String, Vec<u8>)>,
+    pub body: Vec<u8>,
+}
+
+impl Capture {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let shared = Arc::new(Mutex::new(Shared::default()));
+        let seen = shared.clone();
+        let task = tokio::task::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::task::spawn(serve(stream, addr, seen.clone()));
+            }
+        });
+        Self { addr, shared, task }
+    }
+
+    /// The `[upstream.api]` that stands for this server.
+    pub fn upstream(&self) -> String {
+        format!(
+            "[upstream.api]\nprovider = \"zuora\"\nlogin_url = \"http://{}\"\nclient_id = \"id\"\nclient_secret = \"secret\"\n",
+            self.addr
+        )
+    }
+
+    /// What came since the last look.
+    pub fn take(&self, row: &str) -> Vec<Taken> {
+        let mut shared = self.shared.lock().unwrap();
+        assert!(shared.faults.is_empty(), "{row}: {:?}", shared.faults);
+        std::mem::take(&mut shared.requests)
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Taken {
+    /// What the proxy lets through of the caller's own fields: the rest is told by [`faults`].
+    pub fn own_fields(&self) -> Vec<(String, Vec<u8>)> {
+        let ours = ["host", "authorization", "via", "zuora-track-id"];
+        let mut fields = self.fields.clone();
+        fields.retain(|(name, _)| !ours.contains(&name.as_str()) && !FRAMING.contains(&&**name));
+        fields
+    }
+
+    fn values(&self, name: &str) -> Vec<&[u8]> {
+        let named = self.fields.iter().filter(|(own, _)| own == name);
+        named.map(|(_, value)| value.as_slice()).collect()
+    }
+}
+
+async fn serve(mut stream: TcpStream, addr: SocketAddr, shared: Arc<Mutex<Shared>>) {
+    let mut buffer = Vec::new();
+    loop {
+        let taken = match parse(&buffer) {
+            Ok(Some((taken, length))) => {
+                if length != buffer.len() {
+                    let rest = buffer[length..].escape_ascii().to_string();
+                    let fault = format!("left over behind a request: {rest}");
+                    shared.lock().unwrap().faults.push(fault);
+                }
+                taken
+            }
+            Ok(None) => match stream.read_buf(&mut buffer).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => continue,
+            },
+            Err(fault) => {
+                let told = format!("{fault}: {}", buffer.escape_ascii());
+                return shared.lock().unwrap().faults.push(told);
+            }
+        };
+        buffer.clear();
+        let body = if taken.target == b"/oauth/token" && taken.values("via").is_empty() {
+            r#"{"access_token":"token-1","token_type":"bearer","expires_in":3598}"#
+        } else {
+            let mut shared = shared.lock().unwrap();
+            shared.faults.extend(faults(&taken, addr));
+            shared.requests.push(taken);
+            "ok"
+        };
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What a request that left the proxy may never be.
+fn faults(taken: &Taken, addr: SocketAddr) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut expect = |is_so: bool, what: &str| {
+        if !is_so {
+            faults.push(format!("{what}: {taken:?}"));
+        }
+    };
+    expect(
+        taken.values("host") == [addr.to_string().as_bytes()],
+        "exactly one Host, ours",
+    );
+    expect(
+        taken.values("authorization") == [b"Bearer token-1"],
+        "exactly one credential, ours",
+    );
+    expect(taken.values("via").len() == 1, "exactly one Via");
+    let framing: usize = FRAMING.iter().map(|name| taken.values(name).len()).sum();
+    expect(framing <= 1, "at most one framing field");
+    for name in NEVER {
+        expect(taken.values(name).is_empty(), name);
+    }
+    faults
+}
+
+/// A whole request at the beginning of `bytes`, with its length; `None`: more must come.
+fn parse(bytes: &[u8]) -> Result<Option<(Taken, usize)>, &'static str> {
+    let Some(end) = position(bytes, b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let mut lines = split(&bytes[..end]).into_iter();
+    let line = lines.next().ok_or("no request line")?;
+    let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
+    let [method, target, b"HTTP/1.1"] = words[..] else {
+        return Err("the request line is odd");
+    };
+    if !target.starts_with(b"/") || line.iter().any(u8::is_ascii_control) {
+        return Err("the target is odd");
+    }
+    let mut taken = Taken {
+        method: String::from_utf8_lossy(method).into_owned(),
+        target: target.to_vec(),
+        ..Taken::default()
+    };
+    for line in lines {
+        let colon = line.iter().position(|byte| *byte == b':');
+        let (name, value) = line.split_at(colon.ok_or("a line without a colon")?);
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+        let is_value = |byte: &u8| *byte == b'\t' || !byte.is_ascii_control();
+        if name.is_empty() || !name.iter().all(is_name) || !value.iter().all(is_value) {
+            return Err("a field is odd");
+        }
+        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+        taken.fields.push((name, value[1..].trim_ascii().to_vec()));
+    }
+    let from = end + 4;
+    let length = if taken.values("transfer-encoding").is_empty() {
+        let length = taken.values("content-length").first().copied();
+        let length = std::str::from_utf8(length.unwrap_or(b"0")).unwrap_or("");
+        let length: usize = length.parse().map_err(|_| "an odd length")?;
+        let Some(body) = bytes.get(from..from + length) else {
+            return Ok(None);
+        };
+        taken.body = body.to_vec();
+        length
+    } else if let Some((body, length)) = chunks(&bytes[from..])? {
+        taken.body = body;
+        length
+    } else {
+        return Ok(None);
+    };
+    Ok(Some((taken, from + length)))
+}
+
+fn chunks(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, &'static str> {
+    let (mut body, mut at) = (Vec::new(), 0);
+    loop {
+        let Some(line) = position(&bytes[at..], b"\r\n") else {
+            return Ok(None);
+        };
+        let size = std::str::from_utf8(&bytes[at..at + line]).unwrap_or("");
+        if !size.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err("a chunk size is odd");
+        }
+        let size = usize::from_str_radix(size, 16).map_err(|_| "a chunk size is odd")?;
+        at += line + 2;
+        let Some(chunk) = bytes.get(at..at + size + 2) else {
+            return Ok(None);
+        };
+        if !chunk.ends_with(b"\r\n") {
+            return Err("a chunk or the trailers do not end");
+        }
+        body.extend_from_slice(&chunk[..size]);
+        at += size + 2;
+        if size == 0 {
+            return Ok(Some((body, at)));
+        }
+    }
+}
+
+fn split(head: &[u8]) -> Vec<&[u8]> {
+    let (mut lines, mut rest) = (Vec::new(), head);
+    while let Some(at) = position(rest, b"\r\n") {
+        lines.push(&rest[..at]);
+        rest = &rest[at + 2..];
+    }
+    lines.push(rest);
+    lines
+}
+
+fn position(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|part| part == what)
+}
+
+const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
+
+/// Fields of one connection, of the caller's side, and credentials that are not ours.
+const NEVER: [&str; 21] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authorization",
+    "proxy-authenticate",
+    "te",
+    "trailer",
+    "upgrade",
+    "http2-settings",
+    "expect",
+    "cookie",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-real-ip",
+    "referer",
+    "origin",
+    "x-original-url",
+    "x-sfdc-session",
+    "authorization_",
+    "x_forwarded_for",
+];
