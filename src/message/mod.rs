@@ -17,8 +17,7 @@ pub mod path;
 pub mod redacted;
 pub mod rejection;
 pub mod target;
-
-mod twins;
+pub mod twins;
 
 pub use self::guard::Guard;
 pub use self::links::Links;

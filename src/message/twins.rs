@@ -6,6 +6,13 @@
 use http::HeaderMap;
 use http::header::HeaderName;
 
+/// Removes every field whose name some server takes for one of `names`, and these themselves.
+pub fn strip<'a>(headers: &mut HeaderMap, names: &(impl Iterator<Item = &'a HeaderName> + Clone)) {
+    remove_where(headers, |name| {
+        names.clone().any(|own| alike(name, own.as_str()))
+    });
+}
+
 /// Whether two names are equal but for letter case and their `-` and `_`.
 pub(super) fn alike(a: &str, b: &str) -> bool {
     letters(a).eq(letters(b))
@@ -67,6 +74,18 @@ mod tests {
         for (name, expected) in rows {
             assert_eq!(begins_alike(name, "x-forwarded-"), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_name_goes_with_its_twins() {
+        let names = [HeaderName::from_static("x-tenant")];
+        let mut headers = HeaderMap::new();
+        for name in ["x-tenant", "x_tenant", "xtenant", "x-tenants"] {
+            headers.append(name, "1".parse().unwrap());
+        }
+        strip(&mut headers, &names.iter());
+        assert_eq!(headers.len(), 1);
+        assert!(headers.contains_key("x-tenants"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::error::Error;
 use super::request_body::{Capture, RequestBody, Stream, lock};
 use super::upstream::Upstream;
-use crate::message::{Origin, Rejection, Target, credentials, forwarding, hop_by_hop};
+use crate::message::{Origin, Rejection, Target, credentials, forwarding, hop_by_hop, twins};
 use crate::provider::surface::track_id;
 use crate::provider::{Credential, Stamp, Surface};
 use crate::server::Incoming;
@@ -82,10 +82,11 @@ impl Prepared {
         hop_by_hop::strip(&mut headers)?;
         credentials::strip(&mut headers, &surface.strip, &surface.cookies);
         forwarding::strip(&mut headers);
-        for name in [HOST, CONTENT_LENGTH]
-            .iter()
-            .chain(&upstream.remove_headers)
-        {
+        let set = upstream.set_headers.iter().map(|(name, _)| name);
+        let stamped = stamps.iter().map(|(name, _)| name);
+        let ours = upstream.remove_headers.iter().chain(set).chain(stamped);
+        twins::strip(&mut headers, &ours);
+        for name in [HOST, CONTENT_LENGTH] {
             headers.remove(name);
         }
         for (name, value) in stamps {

@@ -1,6 +1,6 @@
 //! What a caller may say in its header, and what of it goes on: the rows A36 to A43, C1, C4, C31, C34 and C35.
 
-use super::{Closed, Once, Refused, Row, fields, fire, get, row};
+use super::{Closed, Once, Refused, Row, Sent, body, fields, fire, get, row};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_cannot_have_a_field_taken_off_or_put_on() {
@@ -53,6 +53,26 @@ async fn a_caller_cannot_have_a_field_taken_off_or_put_on() {
         rows.push(row(format!("A37 A38 {lines:?}"), get(lines), Closed(400)));
     }
     fire(rows, "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_the_proxy_writes_has_no_twin_of_the_callers() {
+    let rows = [
+        "Zuora-Track-Id: one\r\nzuora_track_id: two\r\nZuoraTrackId: three",
+        "X-Tenant: mine\r\nX_Tenant: mine\r\nX-Tenant_: mine",
+        "X-Gone: mine\r\nX_Gone: mine\r\nXGone: mine",
+        "Zuora-Entity-Ids: mine\r\nZuora_Entity_Ids: mine\r\nentityId: mine",
+    ];
+    let kept = fields(&[("x-tenant", b"ours"), ("zuora-entity-ids", b"7")]).fields;
+    let rows = rows.map(|lines| {
+        let sent = Sent {
+            fields: kept.clone(),
+            ..body("")
+        };
+        row(format!("A40 {lines:?}"), get(lines), Once(sent))
+    });
+    let ours = "set_headers = { X-Tenant = \"ours\" }\nremove_headers = [\"X-Gone\"]\nentity_ids = [\"7\"]\n";
+    fire(rows.into(), ours).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
