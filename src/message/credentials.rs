@@ -48,8 +48,9 @@ pub fn is_credential(name: &str) -> bool {
     CREDENTIALS.contains(&name)
 }
 
-/// Every way in which the providers accept a credential in a header (PROVIDERS 1.11, 3.3).
-const CREDENTIALS: [&str; 7] = [
+/// Every way in which the providers accept a credential in a header (PROVIDERS 1.11, 3.3), and the key that is for
+/// this proxy alone: no upstream may learn it, whether it is asked for or not.
+const CREDENTIALS: [&str; 8] = [
     "authorization",
     "proxy-authorization",
     "cookie",
@@ -57,6 +58,7 @@ const CREDENTIALS: [&str; 7] = [
     "apiaccesskeyid",
     "apisecretaccesskey",
     "accesstoken",
+    "x-upauth-key",
 ];
 
 #[cfg(test)]
@@ -65,10 +67,7 @@ mod tests {
 
     #[test]
     fn credentials_and_their_twins_go() {
-        let ours = [
-            HeaderName::from_static("x-upauth-key"),
-            HeaderName::from_static("zuora-track-id"),
-        ];
+        let ours = [HeaderName::from_static("zuora-track-id")];
         let rows = [
             ("Authorization", false),
             ("authorization_", false),

@@ -23,6 +23,7 @@ async fn a_caller_cannot_have_a_field_taken_off_or_put_on() {
         "apiAccessKeyId: x\r\napiSecretAccessKey: y\r\nAccess_Token: z\r\nAccessToken: z",
         "Proxy_Authorization: x",
         "Cookie: sid=1; ZSession=2\r\nCookie: x=y\r\nCookie_: x",
+        "X-Upauth-Key: mine\r\nX_Upauth_Key: mine",
         "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Proto: https\r\nX_Forwarded_For: 1\r\nX-Forwarded: 1",
         "Forwarded: for=1.2.3.4;host=evil\r\nX-Real-IP: 1.2.3.4\r\nX_Real_IP: 1",
         "X-Original-URL: /shut\r\nX-Rewrite-URL: /shut\r\nX-Original-Host: evil\r\nX-Forwarded-Uri: /shut",
