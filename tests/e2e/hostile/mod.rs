@@ -7,7 +7,9 @@
 
 mod capture;
 mod fields;
+mod frames;
 mod framing;
+mod h2;
 mod heads;
 mod targets;
 
@@ -165,14 +167,19 @@ fn judge(outcome: &Outcome, answers: &[u16], mut taken: Vec<Taken>) -> Result<()
     let [taken] = taken.as_slice() else {
         return Err(format!("not one request: {taken:?}"));
     };
+    if !is_as(taken, sent) {
+        return Err(format!("not as expected: {taken:?}"));
+    }
+    Ok(())
+}
+
+/// Whether this arrived upstream of that request.
+fn is_as(taken: &Taken, sent: &Sent) -> bool {
     let own = taken.own_fields();
     let mut own: Vec<(&str, &[u8])> = own.iter().map(|(n, v)| (&**n, &**v)).collect();
     // The order of different fields means nothing (RFC 9110 section 5.3).
     own.sort_by_key(|(name, _)| *name);
-    if taken.target != sent.target || taken.body != sent.body || own != sent.fields {
-        return Err(format!("not as expected: {taken:?}"));
-    }
-    Ok(())
+    taken.target == sent.target && taken.body == sent.body && own == sent.fields
 }
 
 /// Asked on the connection of a row after its answer.
