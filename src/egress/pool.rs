@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -230,22 +231,32 @@ where
     /// Sends a request and drives the connection until the head of the answer.
     pub(super) async fn send(
         &mut self,
-        request: Request<Upload<B>>,
+        mut request: Request<Upload<B>>,
     ) -> Result<Response<Incoming>, Failure<B>> {
+        let interim = Arc::new(AtomicUsize::new(0));
+        let count = interim.clone();
+        hyper::ext::on_informational(&mut request, move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
         let mut sent = std::pin::pin!(self.sender.try_send_request(request));
         let (driver, ended) = (&mut self.driver, &mut self.ended);
         std::future::poll_fn(move |cx| {
             // Its end wakes the other side, which then has an answer or an error.
             *ended = *ended || driver.as_mut().poll(cx).is_ready();
-            sent.as_mut().poll(cx)
+            let answer = sent.as_mut().poll(cx);
+            // hyper reads over them without end (RFC 9110 section 15.2).
+            if interim.load(Ordering::Relaxed) > MOST_INTERIM {
+                let failure = Failure::new(Phase::Head, "interim answers without end");
+                return Poll::Ready(Err(failure));
+            }
+            answer.map_err(|mut error| {
+                let not_sent = error
+                    .take_message()
+                    .map(|request| request.map(Upload::into_inner));
+                Failure::of(error.error(), not_sent)
+            })
         })
         .await
-        .map_err(|mut error| {
-            let not_sent = error
-                .take_message()
-                .map(|request| request.map(Upload::into_inner));
-            Failure::of(error.error(), not_sent)
-        })
     }
 
     /// Drives the connection while an answer's body is read. `Ready`: it has ended.
@@ -265,6 +276,8 @@ where
     }
 }
 
+/// Interim answers to one request: many more than any upstream has reason for.
+const MOST_INTERIM: usize = 100;
 const MOST_IDLE: usize = 64;
 /// Below the keep-alive time of common front ends (60 s), so that they rarely close first.
 const LONGEST_IDLE: Duration = Duration::from_secs(30);
