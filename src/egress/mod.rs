@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body::Body;
 use tokio::time::Instant;
 
@@ -115,8 +115,14 @@ where
             None => sent.await,
             Some(by) => in_time(sent, by, silence, moved.as_ref()).await?,
         };
-        let answer = answer.map_err(|failure| failure.on(connection.is_reused()))?;
+        let mut answer = answer.map_err(|failure| failure.on(connection.is_reused()))?;
         acceptable(&answer)?;
+        plain_length(answer.headers_mut())?;
+        let has = |name| answer.headers().contains_key(name);
+        if has(header::TRANSFER_ENCODING) && has(header::CONTENT_LENGTH) {
+            // Whoever wrote it may take another byte for its end (RFC 9112 section 6.3).
+            connection.end_after_this();
+        }
         let (parts, body) = answer.into_parts();
         let body = AnswerBody::new(body, connection, self.pool.clone(), silence, moved);
         Ok(Response::from_parts(parts, body))
@@ -175,4 +181,25 @@ fn acceptable<B, T>(answer: &Response<T>) -> Result<(), Failure<B>> {
     } else {
         Err(Failure::new(Phase::Head, "its transfer coding is unknown"))
     }
+}
+
+/// Makes one number of the lengths of an answer: where there is no body hyper looks at none, and they would be passed on
+/// (RFC 9110 section 8.6).
+fn plain_length<B>(headers: &mut HeaderMap) -> Result<(), Failure<B>> {
+    let odd = || Failure::new(Phase::Head, "its length is not a number");
+    let mut length: Option<u64> = None;
+    for line in headers.get_all(header::CONTENT_LENGTH) {
+        for part in line.as_bytes().split(|byte| *byte == b',') {
+            let digits = str::from_utf8(part.trim_ascii()).map_err(|_| odd())?;
+            let one = digits.parse().map_err(|_| odd())?;
+            if digits.starts_with('+') || length.is_some_and(|length| length != one) {
+                return Err(odd());
+            }
+            length = Some(one);
+        }
+    }
+    if let Some(length) = length {
+        headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+    Ok(())
 }

@@ -56,6 +56,8 @@ pub(super) struct Connection<B: Body<Data = Bytes> + Unpin + 'static> {
     key: Key,
     since: Instant,
     reused: bool,
+    /// It serves no request more.
+    last: bool,
     ended: bool,
     permit: Option<OwnedSemaphorePermit>,
     _open: Open,
@@ -148,6 +150,7 @@ where
             key: Key::of(to),
             since: Instant::now(),
             reused: false,
+            last: false,
             ended: false,
             permit: Some(permit),
             _open: Open::new(&to.profile.metrics),
@@ -157,7 +160,7 @@ where
     /// Takes a connection back whose answer has ended, if it can serve another request.
     pub(super) fn give_back(&self, mut connection: Connection<B>) {
         connection.permit = None;
-        if !connection.is_live() {
+        if connection.last || !connection.is_live() {
             return;
         }
         connection.since = Instant::now();
@@ -226,6 +229,11 @@ where
 {
     pub(super) fn is_reused(&self) -> bool {
         self.reused
+    }
+
+    /// Lets it serve the request that is on it, and no other.
+    pub(super) fn end_after_this(&mut self) {
+        self.last = true;
     }
 
     /// Sends a request and drives the connection until the head of the answer.
