@@ -5,6 +5,7 @@
 
 #![expect(clippy::too_many_lines, reason = "a table is as long as it is")]
 
+mod answers;
 mod capture;
 mod fields;
 mod frames;
