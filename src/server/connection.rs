@@ -96,6 +96,9 @@ where
         .timer(TokioTimer::new())
         // The watch does this with one timer per worker, and tells an idle caller from a slow one.
         .header_read_timeout(None)
+        // A caller that closes its writing side has left, and its request upstream ends: from here half a close
+        // (RFC 9112 section 9.6) looks the same as a whole one, and hyper's `half_close` would notice neither.
+        .half_close(false)
         .max_headers(floor.limits.header_fields)
         .max_header_size(floor.limits.header_bytes)
         .max_buf_size(floor.limits.header_bytes.max(64 * 1024))

@@ -13,6 +13,7 @@ mod framing;
 mod h2;
 mod heads;
 mod targets;
+mod timing;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
