@@ -10,17 +10,12 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
+use super::Outgoing;
 use super::pool::{Connection, Pool};
 use super::upload::Moved;
 
 /// The body of an upstream's answer. Dropped before its end, it closes the connection.
-pub struct AnswerBody<B>
-where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static,
-{
+pub struct AnswerBody<B: Outgoing> {
     incoming: Incoming,
     connection: Option<Connection<B>>,
     pool: Arc<Pool<B>>,
@@ -47,13 +42,7 @@ pub enum Broken {
     Before,
 }
 
-impl<B> AnswerBody<B>
-where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static,
-{
+impl<B: Outgoing> AnswerBody<B> {
     pub(super) fn new(
         incoming: Incoming,
         connection: Connection<B>,
@@ -117,13 +106,7 @@ where
     }
 }
 
-impl<B> Body for AnswerBody<B>
-where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static,
-{
+impl<B: Outgoing> Body for AnswerBody<B> {
     type Data = Bytes;
     type Error = Broken;
 
@@ -170,13 +153,7 @@ where
     }
 }
 
-impl<B> Drop for AnswerBody<B>
-where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static,
-{
+impl<B: Outgoing> Drop for AnswerBody<B> {
     fn drop(&mut self) {
         // An answer without a body is never polled: its connection is as good as new.
         if self.is_end_stream() {

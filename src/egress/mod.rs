@@ -26,6 +26,20 @@ use crate::message::Origin;
 use crate::telemetry::UpstreamMetrics;
 use crate::tls::ClientConfig;
 
+/// What a request's body must be.
+pub trait Outgoing:
+    Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static
+{
+}
+
+impl<B> Outgoing for B where
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static
+{
+}
+
 /// How one upstream's API is reached.
 #[derive(Clone, Debug)]
 pub struct Profile {
@@ -55,11 +69,11 @@ pub struct Destination<'a> {
 }
 
 /// One worker's connections to the upstreams.
-pub struct Client<B: Body<Data = Bytes> + Unpin + 'static> {
+pub struct Client<B: Outgoing> {
     pool: Arc<Pool<B>>,
 }
 
-impl<B: Body<Data = Bytes> + Unpin + 'static> Clone for Client<B> {
+impl<B: Outgoing> Clone for Client<B> {
     fn clone(&self) -> Self {
         Self {
             pool: self.pool.clone(),
@@ -67,13 +81,7 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Clone for Client<B> {
     }
 }
 
-impl<B> Default for Client<B>
-where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static,
-{
+impl<B: Outgoing> Default for Client<B> {
     fn default() -> Self {
         Self {
             pool: Arc::default(),
@@ -81,13 +89,7 @@ where
     }
 }
 
-impl<B> Client<B>
-where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static,
-{
+impl<B: Outgoing> Client<B> {
     /// Sends `request` (origin-form target, `Host` set) and waits for the head of the answer. `silence` bounds the
     /// wait for the head and then every wait for more of the body, both counted from when the request's own body last
     /// moved; zero means no bound.

@@ -7,24 +7,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::Body;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::Destination;
 use super::connect::{self, Stream};
 use super::failure::{Failure, Phase};
 use super::upload::Upload;
+use super::{Destination, Outgoing};
 use crate::message::Origin;
 use crate::telemetry::UpstreamMetrics;
 
 /// Idle connections and permits, by profile and origin.
-pub(super) struct Pool<B: Body<Data = Bytes> + Unpin + 'static> {
+pub(super) struct Pool<B: Outgoing> {
     places: Mutex<HashMap<Key, Place<B>>>,
 }
 
@@ -36,13 +34,13 @@ struct Key {
     public_only: bool,
 }
 
-struct Place<B: Body<Data = Bytes> + Unpin + 'static> {
+struct Place<B: Outgoing> {
     idle: Vec<Connection<B>>,
     permits: Arc<Semaphore>,
 }
 
 /// What [`Pool::checkout`] gives.
-pub(super) enum Checkout<B: Body<Data = Bytes> + Unpin + 'static> {
+pub(super) enum Checkout<B: Outgoing> {
     /// A live connection.
     Idle(Connection<B>),
     /// The right to make one.
@@ -50,7 +48,7 @@ pub(super) enum Checkout<B: Body<Data = Bytes> + Unpin + 'static> {
 }
 
 /// A connection that no task drives: whoever holds it polls it.
-pub(super) struct Connection<B: Body<Data = Bytes> + Unpin + 'static> {
+pub(super) struct Connection<B: Outgoing> {
     sender: http1::SendRequest<Upload<B>>,
     driver: Pin<Box<http1::Connection<TokioIo<Stream>, Upload<B>>>>,
     key: Key,
@@ -79,7 +77,7 @@ impl Drop for Open {
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin + 'static> Default for Pool<B> {
+impl<B: Outgoing> Default for Pool<B> {
     fn default() -> Self {
         Self {
             places: Mutex::default(),
@@ -87,13 +85,7 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Default for Pool<B> {
     }
 }
 
-impl<B> Pool<B>
-where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static,
-{
+impl<B: Outgoing> Pool<B> {
     /// A place among the requests to this origin, waiting for one until `by`; then an idle connection if there
     /// is a live one.
     pub(super) async fn checkout(
@@ -220,13 +212,7 @@ impl Key {
     }
 }
 
-impl<B> Connection<B>
-where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static,
-{
+impl<B: Outgoing> Connection<B> {
     pub(super) fn is_reused(&self) -> bool {
         self.reused
     }
