@@ -1,5 +1,6 @@
 //! One connection: TLS, which HTTP it speaks, and hyper until it ends, drains or is cut.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,15 +107,13 @@ where
             TokioIo::new(stream),
             tracked(service, entry.clone(), floor.limits.header_fields),
         );
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        // The connection first: told to shut down before it has read anything, hyper would drop a request that is here.
-        biased;
-        result = connection.as_mut() => return ended(result),
-        () = floor.drain.cancelled() => connection.as_mut().graceful_shutdown(),
-    }
-    entry.told_to_go();
-    ended(connection.await);
+    to_the_end(
+        connection,
+        |connection| connection.graceful_shutdown(),
+        &floor,
+        &entry,
+    )
+    .await;
 }
 
 async fn http2<I, S, B>(stream: Watched<I>, service: S, floor: Floor, entry: Entry)
@@ -137,12 +136,30 @@ where
             TokioIo::new(stream),
             tracked(service, entry.clone(), floor.limits.header_fields),
         );
+    to_the_end(
+        connection,
+        |connection| connection.graceful_shutdown(),
+        &floor,
+        &entry,
+    )
+    .await;
+}
+
+/// Drives a connection until it ends, or the drain begins and it ends after that.
+async fn to_the_end<C>(
+    connection: C,
+    good_bye: impl FnOnce(Pin<&mut C>),
+    floor: &Floor,
+    entry: &Entry,
+) where
+    C: Future<Output = hyper::Result<()>>,
+{
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         // The connection first: told to shut down before it has read anything, hyper would drop a request that is here.
         biased;
         result = connection.as_mut() => return ended(result),
-        () = floor.drain.cancelled() => connection.as_mut().graceful_shutdown(),
+        () = floor.drain.cancelled() => good_bye(connection.as_mut()),
     }
     entry.told_to_go();
     ended(connection.await);
