@@ -131,11 +131,8 @@ fn said(output: &Output) -> (i32, String, String) {
 }
 
 fn signal(name: &str, child: &Child) {
-    Command::new("kill")
-        .arg(name)
-        .arg(child.id().to_string())
-        .status()
-        .unwrap();
+    let kill = format!("kill {name} {}", child.id());
+    Command::new("sh").args(["-c", &kill]).status().unwrap();
 }
 
 #[test]

@@ -124,11 +124,8 @@ fn the_demo_can_be_used_exactly_as_it_prints_and_breaking_it_breaks_nothing() {
             "{call} was not broken: {head}"
         );
     }
-    Command::new("kill")
-        .arg("-TERM")
-        .arg(demo.0.id().to_string())
-        .status()
-        .unwrap();
+    let kill = format!("kill -TERM {}", demo.0.id());
+    Command::new("sh").args(["-c", &kill]).status().unwrap();
     assert!(
         demo.0.wait().unwrap().success(),
         "the demo drains and ends well"
