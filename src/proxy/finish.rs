@@ -61,6 +61,14 @@ impl Finish {
         self.entry.upstream_time = Some(self.entry.upstream_time.unwrap_or_default() + time);
     }
 
+    /// The head of the upstream's answer is ready; `token_time` of the time until then was spent waiting for tokens.
+    pub(super) fn headed(&self, token_time: Duration) {
+        if let Some(metrics) = &self.metrics {
+            let others = self.entry.upstream_time.unwrap_or_default() + token_time;
+            metrics.own_time(self.arrived.elapsed().saturating_sub(others));
+        }
+    }
+
     /// The request is sent again with a new credential.
     pub(super) fn replay(&mut self) {
         self.entry.replayed = true;
@@ -87,7 +95,13 @@ impl Drop for Finish {
         }
         self.entry.duration = self.arrived.elapsed();
         if let Some(metrics) = &self.metrics {
-            metrics.request_ended(self.entry.status.as_u16(), self.entry.duration);
+            let answered = self.entry.status != caller_left();
+            let status = if answered {
+                self.entry.status.as_u16()
+            } else {
+                0
+            };
+            metrics.request_ended(status, self.entry.duration);
         }
         if self.log.is_on() {
             self.log.write(self.entry.clone());

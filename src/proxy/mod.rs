@@ -19,6 +19,7 @@ mod upstream;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -145,9 +146,11 @@ impl Proxy {
         };
         let mut prepared = Prepared::new(parts, &target, &making)?;
         prepared.hold(body, &self.buffers).await?;
+        let mut patience = upstream.token_wait;
         let (answer, origin) = self
-            .exchange(&mut prepared, upstream, surface, finish)
+            .exchange(&mut prepared, upstream, surface, &mut patience, finish)
             .await?;
+        finish.headed(upstream.token_wait.saturating_sub(patience));
         let place = Place {
             public_url: self.public_url.as_ref(),
             tls: arrival.tls,
@@ -194,13 +197,13 @@ impl Proxy {
         prepared: &mut Prepared,
         upstream: &Upstream,
         surface: &Surface,
+        patience: &mut Duration,
         finish: &mut Finish,
     ) -> Result<(Answer, Origin), Error> {
-        let mut patience = upstream.token_wait;
         // Not at the time of arrival: a body may have taken its time to come.
         let mut issued = match upstream.tokens.current(Instant::now()) {
             Some(issued) => issued,
-            None => upstream.obtain(&mut patience).await?,
+            None => upstream.obtain(patience).await?,
         };
         let mut tries = Tries::default();
         loop {
@@ -242,7 +245,7 @@ impl Proxy {
                     }
                     tracing::info!(id = %finish.id, upstream = %upstream.name, surface = surface.name,
                         "the upstream ended the session: waiting for a new one, then sending again");
-                    issued = upstream.obtain(&mut patience).await?;
+                    issued = upstream.obtain(patience).await?;
                     finish.replay();
                 }
             }

@@ -322,6 +322,10 @@ const SAMPLES: &[(&str, Option<f64>)] = &[
         None,
     ),
     (
+        r#"upauth_proxy_overhead_seconds_count{upstream="crm"}"#,
+        Some(5.0),
+    ),
+    (
         r#"upauth_unauthorized_replays_total{upstream="crm"}"#,
         Some(1.0),
     ),

@@ -20,6 +20,7 @@ pub struct UpstreamMetrics {
     /// By class of status, from 1xx; the first is for answers without one (the caller went away).
     pub(super) requests: [AtomicU64; 6],
     pub(super) request_duration: Histogram,
+    pub(super) overhead: Histogram,
     pub(super) in_flight: AtomicI64,
     pub(super) connections: AtomicI64,
     pub(super) replays: AtomicU64,
@@ -43,6 +44,11 @@ impl UpstreamMetrics {
             class.fetch_add(1, Ordering::Relaxed);
         }
         self.request_duration.observe(took);
+    }
+
+    /// The head of an answer was ready, and so much of the time until then was the proxy's own.
+    pub fn own_time(&self, took: Duration) {
+        self.overhead.observe(took);
     }
 
     /// A connection to the API was made.
@@ -89,6 +95,7 @@ impl UpstreamMetrics {
         absorb_all(&self.requests, &other.requests);
         absorb_all(&self.refreshes, &other.refreshes);
         self.request_duration.absorb(&other.request_duration);
+        self.overhead.absorb(&other.overhead);
         self.refresh_duration.absorb(&other.refresh_duration);
         absorb_all([&self.replays], [&other.replays]);
         let gauges = [

@@ -151,6 +151,7 @@ mod tests {
         for status in [200, 204, 503] {
             let worker = metrics.for_worker("crm");
             worker.request_began();
+            worker.own_time(Duration::from_micros(50));
             worker.request_ended(status, Duration::from_millis(3));
             worker.request_began();
         }
@@ -167,6 +168,10 @@ mod tests {
         has(
             &page,
             r#"upauth_request_duration_seconds_count{upstream="crm"} 3"#,
+        );
+        has(
+            &page,
+            r#"upauth_proxy_overhead_seconds_count{upstream="crm"} 3"#,
         );
         let bucket = r#"upauth_request_duration_seconds_bucket{le="#;
         has(&page, &format!(r#"{bucket}"0.0025",upstream="crm"}} 0"#));

@@ -77,6 +77,12 @@ fn requests(to: &mut DescriptorEncoder<'_>, sums: &Sums) -> fmt::Result {
         let labels = [("upstream", name.as_str())];
         write_histogram(family.encode_family(&labels)?, &sum.request_duration)?;
     }
+    let help = "Of the time to the head of an answer what was the proxy's own: without the upstream and the wait for a token";
+    let mut family = seconds(to, "proxy_overhead", help, MetricType::Histogram)?;
+    for (name, sum) in sums {
+        let labels = [("upstream", name.as_str())];
+        write_histogram(family.encode_family(&labels)?, &sum.overhead)?;
+    }
     Ok(())
 }
 
