@@ -1,6 +1,7 @@
 //! `upauth check --live` and `upauth token`: real logins, and what the provider said to them.
 
 use std::io::{BufRead, IsTerminal};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use super::output::Output;
@@ -181,8 +182,16 @@ fn asked(name: &str, out: &mut Output<'_>) -> bool {
     matches!(line.trim(), "y" | "Y" | "yes")
 }
 
+/// Where this machine reaches its own listener: one on every address is asked on loopback.
 fn origin(listen: &Listen) -> Option<Origin> {
-    format!("http://{}", listen.addrs.first()?).parse().ok()
+    let mut addr = *listen.addrs.first()?;
+    if addr.ip().is_unspecified() {
+        addr.set_ip(match addr {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    format!("http://{addr}").parse().ok()
 }
 
 /// A wrong configuration before refused before unreachable before done: the exit code tells the worst.
