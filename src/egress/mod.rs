@@ -134,11 +134,6 @@ impl<B: Outgoing> Client<B> {
     pub fn sweep(&self) {
         self.pool.sweep();
     }
-
-    /// Open idle connections, for tests and metrics.
-    pub fn idle(&self) -> usize {
-        self.pool.idle()
-    }
 }
 
 /// Waits until `by`, and on while the request's body moves.

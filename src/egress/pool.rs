@@ -177,11 +177,6 @@ impl<B: Outgoing> Pool<B> {
         });
     }
 
-    pub(super) fn idle(&self) -> usize {
-        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        places.values().map(|place| place.idle.len()).sum()
-    }
-
     fn take(&self, key: &Key) -> Option<Connection<B>> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         places.get_mut(key)?.idle.pop()

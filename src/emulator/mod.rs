@@ -186,12 +186,6 @@ impl Emulator {
     pub fn advance(&self, by: Duration) {
         self.world.advance(by);
     }
-
-    /// Sends an event to the open event streams; how many there were.
-    pub fn send_event(&self, data: &str) -> usize {
-        let sent = self.world.events.send(Some(data.to_owned()));
-        sent.unwrap_or_default()
-    }
 }
 
 impl fmt::Debug for Emulator {

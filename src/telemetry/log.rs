@@ -2,7 +2,7 @@
 //!
 //! No colours: with them the bytes of a terminal could not be told from the bytes of an attacker.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
@@ -18,17 +18,6 @@ pub enum Format {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-impl Format {
-    /// Text where `stream` is a terminal, JSON otherwise.
-    pub fn fit_for(stream: &impl IsTerminal) -> Self {
-        if stream.is_terminal() {
-            Self::Text
-        } else {
-            Self::Json
-        }
-    }
 }
 
 /// Why diagnostics could not be set up.
