@@ -84,7 +84,7 @@ impl Proxy {
         let mut finish = self.begin(arrival, &request, now);
         let hint = Hint::of(&request);
         let cors = self.guard.cors_origin(request.headers()).cloned();
-        let answer = match self.serve(arrival, request, &mut finish).await {
+        let answer = match self.serve(arrival, request, &hint, &mut finish).await {
             Ok(outcome) => outcome.answer(finish),
             Err(error) => rescue::answer(&error, finish, &hint, &self.table),
         };
@@ -118,6 +118,7 @@ impl Proxy {
         &self,
         arrival: &Arrival,
         request: Request<Incoming>,
+        hint: &Hint,
         finish: &mut Finish,
     ) -> Result<Outcome, Error> {
         let (parts, body) = request.into_parts();
@@ -128,8 +129,7 @@ impl Proxy {
         if cors::is_preflight(&self.guard, &parts) {
             return Ok(Outcome::preflight(&parts));
         }
-        let host = check::host(&parts)?;
-        let Match { entry, target } = self.route(arrival, host.as_deref(), &parts)?;
+        let Match { entry, target } = self.route(arrival, &parts)?;
         let upstream = &*entry.upstream;
         finish.of(upstream);
         let path = Readings::of(target.path());
@@ -154,7 +154,7 @@ impl Proxy {
         let place = Place {
             public_url: self.public_url.as_ref(),
             tls: arrival.tls,
-            host: host.as_deref(),
+            host: hint.authority(),
             prefix: &entry.prefix,
         };
         Ok(Outcome::forwarded(
@@ -177,14 +177,9 @@ impl Proxy {
         Ok(())
     }
 
-    fn route(
-        &self,
-        arrival: &Arrival,
-        host: Option<&str>,
-        parts: &Parts,
-    ) -> Result<Match<'_>, Error> {
+    fn route(&self, arrival: &Arrival, parts: &Parts) -> Result<Match<'_>, Error> {
+        let name = check::authority(parts)?.map(check::name);
         let target = Target::of(&parts.uri)?;
-        let name = host.map(check::name);
         self.table
             .find(arrival.listener, name.as_deref(), &target)
             .ok_or(Error::NoRoute)

@@ -12,7 +12,7 @@ use super::route::Table;
 use crate::message::Rejection;
 use crate::message::origin::split_port;
 
-/// What the answer may say beyond its code: what the caller itself said.
+/// What the caller itself said: who it thinks we are, and whose page it is.
 #[derive(Default)]
 pub(super) struct Hint {
     host: Option<HeaderValue>,
@@ -33,9 +33,14 @@ impl Hint {
         }
     }
 
+    /// `host[:port]` as the caller named it.
+    pub(super) fn authority(&self) -> Option<&str> {
+        let target = self.authority.as_ref().map(Authority::as_str);
+        target.or_else(|| self.host.as_ref()?.to_str().ok())
+    }
+
     fn host(&self) -> Option<&str> {
-        let host = self.authority.as_ref().map(Authority::as_str);
-        let host = host.or_else(|| self.host.as_ref()?.to_str().ok())?;
+        let host = self.authority()?;
         Some(split_port(host).map_or(host, |(name, _)| name)).filter(|name| quotable(name))
     }
 

@@ -30,11 +30,6 @@ pub fn check(parts: &Parts) -> Result<(), Rejection> {
 
 /// The host that is asked for, `host[:port]` as it came: that of absolute-form or `:authority`, else `Host`
 /// (RFC 9112 section 3.2.2, RFC 9113 section 8.3.1). `None`: HTTP/1.0 without `Host`.
-pub fn host(parts: &Parts) -> Result<Option<String>, Rejection> {
-    Ok(authority(parts)?.map(str::to_owned))
-}
-
-/// [`host`], borrowed.
 pub fn authority(parts: &Parts) -> Result<Option<&str>, Rejection> {
     let header = single(&parts.headers, &HOST, "several Host fields")?
         .map(|value| value.to_str().ok().filter(|host| is_authority(host)))

@@ -146,7 +146,7 @@ const HOSTS: &[HostRow] = &[
 fn the_host_is_one_and_well_formed() {
     for (version, target, headers, expected) in HOSTS {
         let parts = parts(*version, "GET", target, headers);
-        let got = host(&parts).map_err(|_| ());
+        let got = authority(&parts).map_err(|_| ());
         assert_eq!(
             got.as_ref().map(Option::as_deref),
             expected.as_ref().map(|e| *e),
