@@ -8,23 +8,35 @@ use std::fmt;
 use bytes::Bytes;
 use form_urlencoded::byte_serialize;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde_json::{Map, Value as Json};
 
 use crate::message::Origin;
 use crate::secret::{Secret, Source};
 
-/// What a login sends, and where. The body is a form (RFC 6749 section 4).
+/// What a login sends, and where.
 #[derive(Clone, Debug)]
 pub struct Login {
     /// The token endpoint's origin.
     pub endpoint: Origin,
     /// The token endpoint's path.
     pub path: Cow<'static, str>,
-    /// The form's parameters, in this order.
+    /// How the body is written.
+    pub encode: Encode,
+    /// The body's parameters, in this order.
     pub parameters: Vec<(Cow<'static, str>, Value)>,
     /// Further header fields.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Where each field comes from; read again at each login.
     pub sources: Vec<(Field, Source)>,
+}
+
+/// How the body of a login is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encode {
+    /// `application/x-www-form-urlencoded` (RFC 6749 section 4).
+    Form,
+    /// One JSON object of strings (Marketing Cloud).
+    Json,
 }
 
 /// A value that the operator gives.
@@ -42,7 +54,7 @@ pub enum Field {
     SecurityToken,
 }
 
-/// The value of a form parameter.
+/// The value of a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// As it stands.
@@ -110,9 +122,26 @@ impl Secrets {
     }
 }
 
-/// Writes `login` down with `secrets`. Every value is encoded on its own: a raw `+` in a password
-/// would arrive as a space and count as a failed login (PROVIDERS 1.2).
+/// Writes `login` down with `secrets`.
 pub fn request(login: &Login, secrets: &Secrets) -> LoginRequest {
+    let (body, kind) = match login.encode {
+        Encode::Form => (form(login, secrets), "application/x-www-form-urlencoded"),
+        Encode::Json => (json(login, secrets), "application/json"),
+    };
+    let mut headers: HeaderMap = login.headers.iter().cloned().collect();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    LoginRequest {
+        origin: login.endpoint.clone(),
+        path: login.path.to_string(),
+        headers,
+        body: Bytes::from(body),
+    }
+}
+
+/// Every value is encoded on its own: a raw `+` in a password would arrive as a space and count as a failed
+/// login (PROVIDERS 1.2).
+fn form(login: &Login, secrets: &Secrets) -> String {
     let mut body = String::new();
     for (name, value) in &login.parameters {
         if !body.is_empty() {
@@ -122,18 +151,15 @@ pub fn request(login: &Login, secrets: &Secrets) -> LoginRequest {
         body.push('=');
         body.extend(byte_serialize(text(value, secrets).as_bytes()));
     }
-    let mut headers: HeaderMap = login.headers.iter().cloned().collect();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/x-www-form-urlencoded"),
-    );
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    LoginRequest {
-        origin: login.endpoint.clone(),
-        path: login.path.to_string(),
-        headers,
-        body: Bytes::from(body),
-    }
+    body
+}
+
+fn json(login: &Login, secrets: &Secrets) -> String {
+    let parameters = login.parameters.iter();
+    let object: Map<_, _> = parameters
+        .map(|(name, value)| (name.to_string(), Json::String(text(value, secrets))))
+        .collect();
+    Json::Object(object).to_string()
 }
 
 fn text(value: &Value, secrets: &Secrets) -> String {
@@ -153,5 +179,40 @@ impl fmt::Debug for LoginRequest {
             .field("origin", &self.origin)
             .field("path", &self.path)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_json_login_is_one_object_of_strings_with_every_value_escaped() {
+        let login = Login {
+            endpoint: "https://auth.example.com".parse().unwrap(),
+            path: "/v2/token".into(),
+            encode: Encode::Json,
+            parameters: vec![
+                (
+                    "grant_type".into(),
+                    Value::Text("client_credentials".into()),
+                ),
+                (
+                    "client_secret".into(),
+                    Value::Fields(vec![Field::ClientSecret]),
+                ),
+                ("account_id".into(), Value::Fields(vec![Field::Username])),
+            ],
+            headers: vec![],
+            sources: vec![],
+        };
+        let mut secrets = Secrets::default();
+        secrets.insert(Field::ClientSecret, Secret::new("a\"b\\c\n+é"));
+        let request = request(&login, &secrets);
+        assert_eq!(
+            request.body,
+            r#"{"account_id":"","client_secret":"a\"b\\c\n+é","grant_type":"client_credentials"}"#
+        );
+        assert_eq!(request.headers[header::CONTENT_TYPE], "application/json");
     }
 }

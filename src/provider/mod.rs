@@ -93,6 +93,7 @@ impl Provider {
             self.name.to_owned(),
             self.login.endpoint.to_string(),
             self.login.path.to_string(),
+            format!("{:?}", self.login.encode),
             // Grant, parameter names and fixed values; the secrets are named by field only.
             format!("{:?}", self.login.parameters),
             format!("{:?}", self.login.headers),

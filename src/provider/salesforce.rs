@@ -10,7 +10,7 @@ use super::answer::{AnswerMap, InstanceField};
 use super::credential::CarrierForm;
 use super::failure::Refused;
 use super::judge::{DeadRule, Sign, Test, Verdict};
-use super::login::{Field, Login, Value};
+use super::login::{Encode, Field, Login, Value};
 use super::refusal::{Class, RefusalRule};
 use super::surface::{Carrier, Denial, Surface, TargetName, constants};
 use crate::config::salesforce::{Grant, Header, Salesforce, User};
@@ -92,6 +92,7 @@ fn login(
     Login {
         endpoint: login_url.clone(),
         path: Cow::Borrowed("/services/oauth2/token"),
+        encode: Encode::Form,
         parameters: vec![
             ("grant_type".into(), Value::Text(grant.into())),
             ("client_id".into(), Value::Fields(vec![Field::ClientId])),

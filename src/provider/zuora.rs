@@ -10,7 +10,7 @@ use super::answer::AnswerMap;
 use super::credential::CarrierForm;
 use super::failure::Refused;
 use super::judge::{DeadRule, Sign, Test, Verdict};
-use super::login::{Field, Login, Value};
+use super::login::{Encode, Field, Login, Value};
 use super::refusal::{Class, RefusalRule};
 use super::surface::{Carrier, Denial, Stamp, Surface, TargetName, constants};
 use crate::config::zuora::Zuora;
@@ -60,6 +60,7 @@ fn login(keys: &Zuora) -> Login {
     Login {
         endpoint: keys.login_url.clone(),
         path: Cow::Borrowed("/oauth/token"),
+        encode: Encode::Form,
         parameters: vec![
             (
                 "grant_type".into(),
