@@ -41,6 +41,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("flate2", &["proxy", "emulator"]),
     ("form_urlencoded", &["provider", "emulator"]),
     ("futures_util", &["proxy", "emulator"]),
+    ("glob", &["config"]),
     ("http", EVERYWHERE),
     ("http_body", &["server", "egress", "proxy"]),
     ("http_body_util", &["egress", "proxy", "app/remote.rs"]),

@@ -92,4 +92,7 @@ codes! {
     PLAIN_SECRET "UA-0131" "a secret is written in the file"
         "Configuration files are copied, committed and shown around. Write { env = \"NAME\" }, { file = \"PATH\" } or \
          { command = [\"PROGRAM\", \"ARGUMENT\"] } instead. This is a warning; it is not given where the token endpoint is on this machine."
+    BAD_INCLUDE "UA-0140" "a file cannot be included"
+        "include names files or patterns, relative to the configuration's folder. They are read in the order of their names, and hold \
+         [upstream.NAME] and [route.NAME] sections only; everything else stands in the configuration itself. A name without * must exist."
 }

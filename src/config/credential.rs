@@ -46,7 +46,7 @@ impl<'a, 'i> Credentials<'a, 'i> {
     /// The keys are there, but would be ignored.
     pub(super) fn refuse(&mut self, keys: &[&'static str], whose: &str, reading: &mut Reading<'_>) {
         for key in keys {
-            let Some(item) = self.table.take(key, reading) else {
+            let Some(item) = self.table.take_own(key, reading) else {
                 continue;
             };
             let message = format!("`{key}` does not apply to {whose}");

@@ -1,17 +1,17 @@
 //! Reading a file: from text to a [`Config`], or to all that is wrong with it.
 
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
-
 use toml::de::DeTable;
 
-use super::problem::File;
+use super::files::{Files, SYNTAX};
 use super::reading::{Reading, Reference};
 use super::reference::Text;
 use super::route::known_upstream;
 use super::section::{Leftover, Section};
 use super::{
-    Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Upstream, listen, names,
+    Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Upstream, defaults, listen,
+    names,
 };
 use crate::code::{self, Code};
 use crate::secret::Source;
@@ -23,7 +23,7 @@ pub struct Checked {
     pub config: Config,
     /// What is allowed, but not wise.
     pub warnings: Vec<Problem>,
-    file: Arc<File>,
+    files: Files,
     references: Vec<Reference>,
 }
 
@@ -43,16 +43,20 @@ impl Config {
         base: &Path,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Checked, Problems> {
-        let file = Arc::new(File::new(name, text));
-        let mut reading = Reading::new(file, base, env);
-        let config = read(text, &mut reading);
+        let mut reading = Reading::new(Files::of(name, text, base), env);
+        let config = read(&mut reading);
+        // What is wrong in the defaults is found once for each upstream.
+        let mut seen = HashSet::new();
+        reading
+            .problems
+            .retain(|problem| seen.insert((problem.place(), problem.message().to_owned())));
         let (warnings, errors): (Vec<_>, Vec<_>) =
             reading.problems.into_iter().partition(Problem::is_warning);
         match config {
             Some(config) if errors.is_empty() => Ok(Checked {
                 config,
                 warnings,
-                file: reading.file,
+                files: reading.files,
                 references: reading.references,
             }),
             _ => Err(Problems::new(name, errors)),
@@ -72,51 +76,48 @@ impl Checked {
         let mut problems = Vec::new();
         for Reference { source, span } in &self.references {
             if let Err(why) = source.read().await {
-                let mut problem = Problem::new(
-                    &code::UNREADABLE_REFERENCE,
-                    &self.file,
-                    span.clone(),
-                    why.to_string(),
-                );
-                problem.help(match source {
+                let help = match source {
                     Source::Command(_) => {
                         "run the program by hand; it must end within 10 s and print the value"
                     }
                     _ => "paths are relative to the configuration's folder",
-                });
-                problems.push(problem);
+                };
+                let (code, span) = (&code::UNREADABLE_REFERENCE, span.clone());
+                problems.push(self.files.problem(code, span, why.to_string(), help));
             }
         }
-        problems.sort_by_key(|problem: &Problem| problem.span().start);
+        problems.sort_by_key(Problem::place);
         problems
     }
 }
 
-pub(super) fn read(text: &str, reading: &mut Reading<'_>) -> Option<Config> {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    let broken: Vec<_> = errors
-        .iter()
-        .map(|error| {
-            let span = error.span().unwrap_or(0..0);
-            let message = error.message().to_owned();
-            let help = match message.contains("duplicate") {
-                true => "keep one of them, and write all its keys there",
-                false => "text stands in quotation marks, a list in [ ], a section's name in [ ] on a line of its own",
-            };
-            reading.problem(&code::SYNTAX, span.clone(), message).help(help);
-            span
-        })
-        .collect();
+pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
+    // Only a sound text can have others behind it.
+    if DeTable::parse(&reading.files.text).is_ok() {
+        let problems = reading.files.include();
+        reading.problems.extend(problems);
+    }
+    let text = reading.files.text.clone();
+    let (document, errors) = DeTable::parse_recoverable(&text);
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        let message = error.message().to_owned();
+        let help = match message.contains("duplicate") {
+            true => "keep one of them, and write all its keys there",
+            false => SYNTAX,
+        };
+        reading.problem(&code::SYNTAX, span, message).help(help);
+    }
+    let broken: Vec<_> = reading.problems.iter().map(Problem::row).collect();
     let span = document.span();
     let root = Section::new("", "", span.start..span.start, document.into_inner());
     let config = sections(root, reading);
     if !broken.is_empty() {
-        let lines: Vec<_> = broken.iter().map(|span| line(text, span.start)).collect();
+        let mut at = 0;
         reading.problems.retain(|problem| {
-            let code = problem.code();
-            code == &code::SYNTAX
-                || !(CONSEQUENCES.contains(&code)
-                    || lines.contains(&line(text, problem.span().start)))
+            at += 1;
+            at <= broken.len()
+                || !(CONSEQUENCES.contains(&problem.code()) || broken.contains(&problem.row()))
         });
     }
     config
@@ -130,14 +131,23 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     let admin = Admin::read(root.section("admin", reading), reading);
     let outbound = Leg::read(root.section("outbound", reading), reading);
     let log = Log::read(root.section("log", reading), reading);
+    // Its patterns were followed before; what is not a list of texts is told here.
+    if let Some(item) = root.take("include", reading) {
+        item.texts(reading);
+    }
+    let mut section = root.section("defaults", reading);
+    let inherited = section.section("upstream", reading);
+    section.finish(Leftover::default(), reading);
     let mut known = Vec::new();
     let mut upstreams = Vec::new();
-    for (name, span, table) in root.sections("upstream", reading) {
+    for (name, span, mut table) in root.sections("upstream", reading) {
         names::check(&name, &span, true, reading);
+        table.inherit(&inherited);
         let upstream = Upstream::read(&name, table, &outbound, reading);
         upstreams.extend(upstream.map(|upstream| (upstream, span)));
         known.push(name);
     }
+    defaults::unused(inherited, "upstream.NAME", reading);
     let mut routes = Vec::new();
     for (name, span, table) in root.sections("route", reading) {
         names::check(&name, &span, false, reading);
@@ -169,11 +179,6 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     })
 }
 
-/// The line, from 0, of a place in `text`.
-fn line(text: &str, at: usize) -> usize {
-    text.get(..at).unwrap_or_default().matches('\n').count()
-}
-
 /// Problems that a broken line elsewhere may have caused: it seems to be missing, or to belong to another section.
 const CONSEQUENCES: &[&Code] = &[
     &code::MISSING_KEY,
@@ -184,7 +189,7 @@ const CONSEQUENCES: &[&Code] = &[
 ];
 
 const LEFTOVER: Leftover = Leftover {
-    later: &["include", "store", "defaults"],
+    later: &["store"],
     elsewhere: &[],
     whose: "",
 };

@@ -56,7 +56,7 @@ impl Log {
                 Some(text) => match text.text.as_str() {
                     "off" => AccessLog::Off,
                     "stdout" => AccessLog::Stdout,
-                    path => AccessLog::File(reading.path(path)),
+                    path => AccessLog::File(reading.path(text.span.start, path)),
                 },
             },
         };

@@ -17,6 +17,8 @@ pub mod zilliant;
 pub mod zuora;
 
 mod credential;
+mod defaults;
+mod files;
 mod header;
 mod load;
 mod mask;

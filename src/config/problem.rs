@@ -37,14 +37,17 @@ pub(super) struct File {
     pub(super) name: String,
     pub(super) text: String,
     mask: Mask,
+    /// Which of the configuration's files it is.
+    order: usize,
 }
 
 impl File {
-    pub(super) fn new(name: &str, text: &str) -> Self {
+    pub(super) fn new(name: &str, text: &str, order: usize) -> Self {
         Self {
             name: name.to_owned(),
             text: text.to_owned(),
             mask: Mask::of(text),
+            order,
         }
     }
 }
@@ -88,8 +91,14 @@ impl Problem {
         self.warning
     }
 
-    pub(super) fn span(&self) -> Range<usize> {
-        self.span.clone()
+    /// The place to sort by: file, then byte.
+    pub(super) fn place(&self) -> (usize, usize) {
+        (self.file.order, self.span.start)
+    }
+
+    /// The file and the line in it.
+    pub(super) fn row(&self) -> (usize, usize) {
+        (self.file.order, self.line())
     }
 
     /// The stable code.
@@ -105,6 +114,11 @@ impl Problem {
     /// What to do about it.
     pub fn remedy(&self) -> &str {
         &self.help
+    }
+
+    /// The file it is in.
+    pub fn file(&self) -> &str {
+        &self.file.name
     }
 
     /// The line, from 1.
@@ -155,7 +169,7 @@ impl Problem {
 impl Problems {
     /// All of `problems`, which must not be empty, sorted by place.
     pub(super) fn new(name: &str, mut problems: Vec<Problem>) -> Self {
-        problems.sort_by_key(|problem| (problem.span.start, problem.code.id));
+        problems.sort_by_key(|problem| (problem.place(), problem.code.id));
         Self {
             name: name.to_owned(),
             problems,
@@ -165,7 +179,7 @@ impl Problems {
     /// The file itself cannot be read.
     pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Self {
         let name = path.display().to_string();
-        let file = Arc::new(File::new(&name, ""));
+        let file = Arc::new(File::new(&name, "", 0));
         let message = format!("cannot read {name}: {error}");
         let mut problem = Problem::new(&code::UNREADABLE, &file, 0..0, message);
         problem.help("write one (`upauth explain UA-0102`), or name it: --config PATH");

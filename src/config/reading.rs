@@ -2,23 +2,24 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use super::problem::{File, Problem};
+use super::files::Files;
+use super::problem::Problem;
 use super::server::Listen;
 use crate::code::{self, Code};
 use crate::secret::Source;
 
 /// One reading of one file.
 pub(super) struct Reading<'a> {
-    pub(super) file: Arc<File>,
+    pub(super) files: Files,
     pub(super) problems: Vec<Problem>,
     pub(super) doors: Vec<Door>,
     pub(super) references: Vec<Reference>,
-    /// `section.key` of every key that was asked for: what this version accepts.
+    /// `section.key` of every key and section that was asked for.
+    pub(super) asked: BTreeSet<String>,
+    /// Those that hold a value: what this version accepts.
     pub(super) accepted: BTreeSet<String>,
-    base: &'a Path,
     env: &'a dyn Fn(&str) -> Option<String>,
 }
 
@@ -38,18 +39,14 @@ pub(super) struct Reference {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(
-        file: Arc<File>,
-        base: &'a Path,
-        env: &'a dyn Fn(&str) -> Option<String>,
-    ) -> Self {
+    pub(super) fn new(files: Files, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self {
-            file,
+            files,
             problems: Vec::new(),
             doors: Vec::new(),
             references: Vec::new(),
+            asked: BTreeSet::new(),
             accepted: BTreeSet::new(),
-            base,
             env,
         }
     }
@@ -61,7 +58,8 @@ impl<'a> Reading<'a> {
         span: Range<usize>,
         message: impl Into<String>,
     ) -> &mut Problem {
-        let problem = Problem::new(code, &self.file, span, message);
+        let (file, span) = self.files.place(&span);
+        let problem = Problem::new(code, file, span, message);
         let at = self.problems.len();
         self.problems.push(problem);
         // Just pushed, so the index is in range.
@@ -80,8 +78,8 @@ impl<'a> Reading<'a> {
         (self.env)(name)
     }
 
-    /// A path of the file, which is relative to the file's folder.
-    pub(super) fn path(&self, text: &str) -> PathBuf {
-        self.base.join(text)
+    /// A path that is written at `at`; it is relative to the folder of the file that holds it.
+    pub(super) fn path(&self, at: usize, text: &str) -> PathBuf {
+        self.files.path(at, text)
     }
 }

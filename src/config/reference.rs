@@ -155,7 +155,7 @@ fn from_file(item: Item<'_>, span: Range<usize>, reading: &mut Reading<'_>) -> O
             .help("name a file, relative to the configuration's folder");
         return None;
     }
-    let source = Source::File(reading.path(&path.text));
+    let source = Source::File(reading.path(path.span.start, &path.text));
     reading.references.push(Reference {
         source: source.clone(),
         span: span.clone(),
@@ -258,7 +258,7 @@ fn missing(name: &str, state: &str, span: Range<usize>, reading: &mut Reading<'_
 
 /// The place of `part` in the quoted value at `span`; the whole value if it is written in another way there.
 fn within(part: &str, span: &Range<usize>, reading: &Reading<'_>) -> Range<usize> {
-    let value = reading.file.text.get(span.clone()).unwrap_or_default();
+    let value = reading.files.text.get(span.clone()).unwrap_or_default();
     match value.find(part) {
         Some(at) => span.start + at..span.start + at + part.len(),
         None => span.clone(),

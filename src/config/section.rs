@@ -19,10 +19,13 @@ pub(super) struct Section<'i> {
     pub(super) span: Range<usize>,
     /// In the order of the file.
     items: Vec<Item<'i>>,
+    /// What holds for keys that are not here: those of [defaults.upstream].
+    inherited: Vec<Item<'i>>,
     asked: Vec<&'static str>,
 }
 
 /// A key and its value.
+#[derive(Clone)]
 pub(super) struct Item<'i> {
     pub(super) key: String,
     pub(super) key_span: Range<usize>,
@@ -58,33 +61,56 @@ impl<'i> Section<'i> {
             kind: kind.to_owned(),
             span,
             items,
+            inherited: Vec::new(),
             asked: Vec::new(),
         }
     }
 
-    /// Takes the key out, if it is there.
+    /// Takes over the keys of `defaults` that are not here.
+    pub(super) fn inherit(&mut self, defaults: &Self) {
+        self.inherited.clone_from(&defaults.items);
+    }
+
+    /// Takes the key out, if it is here or in the defaults.
     pub(super) fn take(
         &mut self,
         key: &'static str,
         reading: &mut Reading<'_>,
     ) -> Option<Item<'i>> {
         self.asked.push(key);
+        reading.asked.insert(join(&self.kind, key));
         reading.accepted.insert(join(&self.kind, key));
-        let at = self.items.iter().position(|item| item.key == key)?;
-        Some(self.items.remove(at))
+        let inherited = remove(&mut self.inherited, key);
+        remove(&mut self.items, key).or(inherited)
+    }
+
+    /// Takes the key out, if it is here; a default that does not fit this section is no mistake.
+    pub(super) fn take_own(
+        &mut self,
+        key: &'static str,
+        reading: &mut Reading<'_>,
+    ) -> Option<Item<'i>> {
+        remove(&mut self.inherited, key);
+        self.take(key, reading)
     }
 
     /// Takes the section `key` out; an absent one is empty.
     pub(super) fn section(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Self {
+        let inherited = remove(&mut self.inherited, key);
         let item = self.take(key, reading);
         reading.accepted.remove(&join(&self.kind, key));
         let (name, kind) = (join(&self.name, key), join(&self.kind, key));
-        let table = item.and_then(|item| {
+        let mut table = |item: Option<Item<'i>>| {
+            let item = item?;
             let span = item.span.clone();
             Some((span, item.table(reading)?))
-        });
-        let (span, table) = table.unwrap_or((self.span.clone(), DeTable::new()));
-        Self::new(&name, &kind, span, table)
+        };
+        let (span, own) = table(item).unwrap_or((self.span.clone(), DeTable::new()));
+        let mut section = Self::new(&name, &kind, span.clone(), own);
+        if let Some((_, defaults)) = table(inherited) {
+            section.inherit(&Self::new(&name, &kind, span, defaults));
+        }
+        section
     }
 
     /// Takes the sections of `[key.NAME]` out, each with the place of its name.
@@ -107,24 +133,30 @@ impl<'i> Section<'i> {
 
     /// Whether the key is still there.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.items.iter().any(|item| item.key == key)
+        self.find(key).is_some()
     }
 
     /// Whether the key is there with a value that `test` accepts.
     pub(super) fn is(&self, key: &str, test: impl Fn(&DeValue<'_>) -> bool) -> bool {
-        let mut items = self.items.iter();
-        items.any(|item| item.key == key && test(&item.value))
+        self.find(key).is_some_and(|item| test(&item.value))
     }
 
     /// The place of the key's value; of the section, if the key is absent.
     pub(super) fn span_of(&self, key: &str) -> Range<usize> {
-        let item = self.items.iter().find(|item| item.key == key);
-        item.map_or(self.span.clone(), |item| item.span.clone())
+        self.find(key)
+            .map_or(self.span.clone(), |item| item.span.clone())
+    }
+
+    fn find(&self, key: &str) -> Option<&Item<'i>> {
+        let mut items = self.items.iter().chain(&self.inherited);
+        items.find(|item| item.key == key)
     }
 
     /// Takes the keys out without a look.
     pub(super) fn pass_over(&mut self, keys: &[&str]) {
-        self.items.retain(|item| !keys.contains(&item.key.as_str()));
+        for items in [&mut self.items, &mut self.inherited] {
+            items.retain(|item| !keys.contains(&item.key.as_str()));
+        }
     }
 
     /// Whether no key is left.
@@ -210,7 +242,12 @@ impl<'i> Item<'i> {
     }
 }
 
-fn join(section: &str, key: &str) -> String {
+fn remove<'i>(items: &mut Vec<Item<'i>>, key: &str) -> Option<Item<'i>> {
+    let at = items.iter().position(|item| item.key == key)?;
+    Some(items.remove(at))
+}
+
+pub(super) fn join(section: &str, key: &str) -> String {
     match section {
         "" => key.to_owned(),
         section => format!("{section}.{key}"),

@@ -223,7 +223,7 @@ fn listen_or_default(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<
 /// The default depends on the environment, as the XDG base directory specification and systemd have it.
 fn state(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<PathBuf> {
     if let Some(text) = table.text("state", reading) {
-        return Some(reading.path(&text.text));
+        return Some(reading.path(text.span.start, &text.text));
     }
     let env = |name: &str| reading.env(name).filter(|value| !value.is_empty());
     // systemd separates several directories by colons.

@@ -243,7 +243,7 @@ const LEFTOVER: Leftover = Leftover {
 };
 
 /// Keys that only some providers have.
-const PROVIDER_KEYS: &[&str] = &[
+pub(super) const PROVIDER_KEYS: &[&str] = &[
     "login_url",
     "api_url",
     "client_id",
@@ -259,7 +259,8 @@ const PROVIDER_KEYS: &[&str] = &[
     "org_ids",
 ];
 
-const LATER: &[&str] = &[
+/// Keys that are planned.
+pub(super) const LATER: &[&str] = &[
     "environment",
     "private_key",
     "audience",

@@ -1,5 +1,6 @@
 //! Whole files through [`Config::parse`].
 
+mod files;
 mod mistakes;
 mod render;
 mod shipped;

@@ -1,11 +1,10 @@
 //! The shipped `proxy.toml`: what `demo` runs, every key, and the defaults as they are.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use super::parse;
+use crate::config::files::Files;
 use crate::config::load::read;
-use crate::config::problem::File;
 use crate::config::reading::Reading;
 use crate::config::{Checked, Config, SHIPPED};
 
@@ -67,8 +66,6 @@ fn every_documented_default_is_the_default() {
 
 #[test]
 fn every_accepted_key_is_documented_where_it_belongs() {
-    let file = Arc::new(File::new("proxy.toml", SHIPPED));
-    let mut reading = Reading::new(file, Path::new(""), &demo);
     // The example of a route is indented, because it would take `crm` from its place.
     let route = SHIPPED
         .split("#     [route.reports]")
@@ -76,7 +73,8 @@ fn every_accepted_key_is_documented_where_it_belongs() {
         .unwrap()
         .replace("#     ", "");
     let text = format!("{}\n[route.reports]{route}", uncommented());
-    read(&text, &mut reading).unwrap();
+    let mut reading = Reading::new(Files::of("proxy.toml", &text, Path::new("")), &demo);
+    read(&mut reading).unwrap();
     assert!(reading.problems.is_empty(), "{:?}", reading.problems);
     let known = [
         // Under every upstream, but documented for all of them in [outbound].

@@ -32,15 +32,7 @@ fn syntax_and_keys() {
 #[test]
 fn what_is_planned_is_not_ignored() {
     check_all(&[
-        (
-            "include = [\"conf.d/*.toml\"]\n{CRM}",
-            "UA-0104 1:1 `include` is not in this version",
-        ),
         ("{CRM}[store]\nkind = \"redis\"\n", "UA-0104 6:2 `store`"),
-        (
-            "{CRM}[defaults.upstream]\nread_only = true\n",
-            "UA-0104 6:2 `defaults`",
-        ),
         ("{CRM}[access]\nkeys = []\n", "UA-0104 7:1 `keys`"),
         ("{CRM}[outbound]\nproxy = \"env\"\n", "UA-0104 7:1 `proxy`"),
         (

@@ -1,0 +1,212 @@
+//! [`Files`]: a configuration and what it includes, read as one text.
+//!
+//! The text of one file stands behind that of the other, so that a name given twice is found wherever it stands; a
+//! place in the whole is told as the place in its own file. Included files hold upstreams and routes only.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{File, Problem};
+use crate::code::{self, Code};
+
+/// All files of one configuration.
+pub(super) struct Files {
+    /// Their texts, one behind the other.
+    pub(super) text: String,
+    parts: Vec<Part>,
+}
+
+/// One file, and where its text begins.
+struct Part {
+    start: usize,
+    file: Arc<File>,
+    /// What relative paths in it start from.
+    folder: PathBuf,
+}
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let files = self.parts.iter().map(|part| &part.file);
+        f.debug_list().entries(files).finish()
+    }
+}
+
+impl Files {
+    /// The configuration alone.
+    pub(super) fn of(name: &str, text: &str, folder: &Path) -> Self {
+        let mut files = Self {
+            text: String::new(),
+            parts: Vec::new(),
+        };
+        files.push(name, text, folder);
+        files
+    }
+
+    fn push(&mut self, name: &str, text: &str, folder: &Path) {
+        if !self.text.is_empty() && !self.text.ends_with('\n') {
+            self.text.push('\n');
+        }
+        self.parts.push(Part {
+            start: self.text.len(),
+            file: Arc::new(File::new(name, text, self.parts.len())),
+            folder: folder.to_owned(),
+        });
+        self.text.push_str(text);
+    }
+
+    /// Adds the files that `include` at the top of the configuration names.
+    ///
+    /// A file with broken syntax is not added (what follows it would be misread); its problems come back.
+    pub(super) fn include(&mut self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (pattern, span) in included(&self.text) {
+            let found = match self.matching(&pattern) {
+                Ok(found) => found,
+                Err(why) => {
+                    let message = format!("`include`: {why}");
+                    let help = "paths relative to this file: \"more.toml\", \"conf.d/*.toml\"";
+                    problems.push(self.problem(&code::BAD_INCLUDE, span, message, help));
+                    continue;
+                }
+            };
+            for path in found {
+                self.add(&path, &span, &mut problems);
+            }
+        }
+        problems
+    }
+
+    /// The files of a pattern, in the order of their names; one without `*` must be there.
+    fn matching(&self, pattern: &str) -> Result<Vec<PathBuf>, String> {
+        let folder = self.folder(0);
+        // What is special in the folder's own name is not a pattern.
+        let folder = glob::Pattern::escape(&folder.display().to_string());
+        let whole = Path::new(&folder).join(pattern);
+        let found = glob::glob(&whole.display().to_string()).map_err(|error| error.to_string())?;
+        let found: Vec<_> = found.filter_map(Result::ok).collect();
+        if found.is_empty() && !pattern.contains(['*', '?', '[']) {
+            return Err(format!("there is no file {pattern}"));
+        }
+        Ok(found)
+    }
+
+    fn add(&mut self, path: &Path, span: &Range<usize>, problems: &mut Vec<Problem>) {
+        let name = path.display().to_string();
+        if self.parts.iter().any(|part| part.file.name == name) {
+            return;
+        }
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                let message = format!("cannot read {name}: {error}");
+                let help = "included files must be readable and UTF-8";
+                problems.push(self.problem(&code::BAD_INCLUDE, span.clone(), message, help));
+                return;
+            }
+        };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let (document, errors) = DeTable::parse_recoverable(&text);
+        let alone = Self {
+            text: String::new(),
+            parts: vec![Part {
+                start: 0,
+                file: Arc::new(File::new(&name, &text, self.parts.len())),
+                folder: folder.to_owned(),
+            }],
+        };
+        for error in &errors {
+            let span = error.span().unwrap_or(0..0);
+            let message = error.message().to_owned();
+            problems.push(alone.problem(&code::SYNTAX, span, message, SYNTAX));
+        }
+        for (key, value) in document.get_ref() {
+            let name = key.get_ref();
+            if !(INCLUDABLE.contains(&&**name) && matches!(value.get_ref(), DeValue::Table(_))) {
+                let message = format!("`{name}` stands in an included file");
+                problems.push(alone.problem(&code::BAD_INCLUDE, key.span(), message, OTHERS));
+            }
+        }
+        if problems.is_empty() {
+            self.push(&name, &text, folder);
+        }
+    }
+
+    /// A problem at a place of the whole.
+    pub(super) fn problem(
+        &self,
+        code: &'static Code,
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: &str,
+    ) -> Problem {
+        let (file, span) = self.place(&span);
+        let mut problem = Problem::new(code, file, span, message);
+        problem.help(help);
+        problem
+    }
+
+    /// The file that a place of the whole is in, and the place there.
+    pub(super) fn place(&self, span: &Range<usize>) -> (&Arc<File>, Range<usize>) {
+        let part = self.part(span.start);
+        let start = span.start - part.start;
+        (
+            &part.file,
+            start..span.end.saturating_sub(part.start).max(start),
+        )
+    }
+
+    /// A path as the file writes it that holds the place `at`.
+    pub(super) fn path(&self, at: usize, text: &str) -> PathBuf {
+        self.part(at).folder.join(text)
+    }
+
+    fn folder(&self, part: usize) -> &Path {
+        self.parts
+            .get(part)
+            .map_or(Path::new(""), |part| &part.folder)
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "there is always one part, and the first begins at zero"
+    )]
+    fn part(&self, at: usize) -> &Part {
+        let behind = self.parts.partition_point(|part| part.start <= at);
+        &self.parts[behind.max(1) - 1]
+    }
+}
+
+/// The patterns of `include`, each with its place. What is not a list of texts is found again, and told, when the
+/// sections are read.
+fn included(text: &str) -> Vec<(String, Range<usize>)> {
+    let (document, _) = DeTable::parse_recoverable(text);
+    let mut document = document.into_inner();
+    let Some(value) = document.remove("include") else {
+        return Vec::new();
+    };
+    match value.into_inner() {
+        DeValue::Array(items) => items
+            .into_iter()
+            .filter_map(|item| {
+                let span = item.span();
+                match item.into_inner() {
+                    DeValue::String(text) => Some((text.into_owned(), span)),
+                    _ => None,
+                }
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What stands in included files.
+const INCLUDABLE: &[&str] = &["upstream", "route"];
+const OTHERS: &str =
+    "only [upstream.NAME] and [route.NAME] can be included; the rest stands in the main file";
+/// What usually is behind broken syntax.
+pub(super) const SYNTAX: &str =
+    "text stands in quotation marks, a list in [ ], a section's name in [ ] on a line of its own";

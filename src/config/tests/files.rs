@@ -1,0 +1,227 @@
+//! Configurations of several files, and what upstreams inherit.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{CRM, env, parse, with_crm};
+use crate::config::{Checked, Config, Problems, Provider};
+use crate::secret::Source;
+
+/// A folder that is removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str, files: &[(&str, &str)]) -> Self {
+        let path = std::env::temp_dir().join(format!("upauth-files-{name}-{}", std::process::id()));
+        for (name, text) in files {
+            let file = path.join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, with_crm(text)).unwrap();
+        }
+        Self(path)
+    }
+
+    fn load(&self) -> Result<Checked, Problems> {
+        Config::load(&self.0.join("proxy.toml"), &env)
+    }
+
+    /// `FILE:LINE:COLUMN CODE message` of each problem.
+    fn problems(&self) -> Vec<String> {
+        let problems = self.load().unwrap_err();
+        let shown = problems.iter().map(|problem| {
+            let file = problem.file().rsplit('/').next().unwrap();
+            let (line, column) = (problem.line(), problem.column());
+            format!(
+                "{file}:{line}:{column} {} {}",
+                problem.code().id,
+                problem.message()
+            )
+        });
+        shown.collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn upstream(name: &str, more: &str) -> String {
+    CRM.replace("upstream.crm", &format!("upstream.{name}")) + more
+}
+
+#[test]
+fn included_upstreams_and_routes_follow_in_the_order_of_the_names_of_their_files() {
+    let secret = upstream("b", "").replace("{ env = \"SECRET\" }", "{ file = \"s\" }");
+    let files = [
+        (
+            "proxy.toml",
+            "include = [\"conf.d/*.toml\", \"more.toml\", \"none/*.toml\"]\n{CRM}",
+        ),
+        (
+            "conf.d/b.toml",
+            "[route.r]\nupstream = \"a\"\npath = \"/r\"",
+        ),
+        ("conf.d/a.toml", &upstream("a", "")),
+        ("conf.d/c.txt", "nonsense"),
+        ("more.toml", &secret),
+    ];
+    let folder = Folder::new("order", &files);
+    let config = folder.load().unwrap().config;
+    let names: Vec<_> = config.upstreams.iter().map(|up| up.name.as_str()).collect();
+    assert_eq!(names, ["crm", "a", "b"]);
+    assert_eq!(config.routes.len(), 1);
+    let Provider::Salesforce(salesforce) = &config.upstreams[2].provider else {
+        panic!("{:?}", config.upstreams[2])
+    };
+    assert!(matches!(&salesforce.client_secret, Source::File(path) if *path == folder.0.join("s")));
+}
+
+#[test]
+fn a_problem_of_an_included_file_is_told_at_its_place_there() {
+    let wrong = upstream("a", "colour = \"red\"\n");
+    let files = [
+        (
+            "proxy.toml",
+            "include = [\"a.toml\"]\n{CRM}[server]\nworkers = \"x\"\n",
+        ),
+        ("a.toml", &format!("\n{wrong}")),
+    ];
+    let folder = Folder::new("place", &files);
+    let expected = [
+        "proxy.toml:8:11 UA-0123 `workers` is not a number or size",
+        "a.toml:7:1 UA-0103 unknown key `colour` in [upstream.a]",
+    ];
+    assert_eq!(folder.problems(), expected);
+    let drawn = folder.load().unwrap_err().render(false);
+    assert!(
+        drawn.contains("a.toml:7:1\n") && drawn.contains("colour = \"red\""),
+        "{drawn}"
+    );
+}
+
+#[test]
+fn what_cannot_be_included_is_a_problem() {
+    let rows: &[(&str, &str, &str)] = &[
+        (
+            "a.toml",
+            "[server]\nworkers = 1\n",
+            "a.toml:1:2 UA-0140 `server` stands in an included file",
+        ),
+        (
+            "a.toml",
+            "include = [\"b.toml\"]\n",
+            "a.toml:1:1 UA-0140 `include` stands in an included file",
+        ),
+        (
+            "a.toml",
+            "upstream = 1\n",
+            "a.toml:1:1 UA-0140 `upstream` stands in an included file",
+        ),
+        ("a.toml", "[upstream.a\n", "a.toml:1:12 UA-0101 "),
+        (
+            "a.toml",
+            "[upstream.crm]\n",
+            "a.toml:1:11 UA-0101 duplicate key",
+        ),
+        (
+            "b.toml",
+            "",
+            "proxy.toml:1:12 UA-0140 `include`: there is no file a.toml",
+        ),
+    ];
+    for (name, text, expected) in rows {
+        let files = [
+            ("proxy.toml", "include = [\"a.toml\"]\n{CRM}"),
+            (name, text),
+        ];
+        let problems = Folder::new("cannot", &files).problems();
+        assert_eq!(problems.len(), 1, "{text}: {problems:?}");
+        assert!(problems[0].starts_with(expected), "{text}: {problems:?}");
+    }
+}
+
+#[test]
+fn a_secret_in_an_included_file_is_not_shown() {
+    let files = [
+        ("proxy.toml", "include = [\"a.toml\"]\n{CRM}"),
+        (
+            "a.toml",
+            "[upstream.a]\nprovider = \"zuora\"\nclient_secret = \"hunter2\" x\n",
+        ),
+    ];
+    let drawn = Folder::new("secret", &files)
+        .load()
+        .unwrap_err()
+        .render(false);
+    assert!(
+        drawn.contains("a.toml") && !drawn.contains("hunter2"),
+        "{drawn}"
+    );
+}
+
+#[test]
+fn an_upstream_has_the_defaults_that_it_does_not_replace() {
+    let text = format!(
+        "{CRM}token_wait = \"1s\"\n[upstream.crm.api]\nconnect_timeout = \"3s\"\n{}\
+         [defaults.upstream]\nread_only = true\ntoken_wait = \"2s\"\nprovider = \"zuora\"\nusername = \"u\"\n\
+         [defaults.upstream.api]\nconnect_timeout = \"4s\"\nca = {{ file = \"ca.pem\" }}\n",
+        upstream("b", "")
+    );
+    let config = parse(&text).unwrap().config;
+    let of = |name: &str| config.upstream(name).unwrap().clone();
+    let (crm, b) = (of("crm"), of("b"));
+    assert!(crm.policy.read_only && b.policy.read_only);
+    let waits = (crm.token_wait, b.token_wait);
+    assert_eq!(waits, (Duration::from_secs(1), Duration::from_secs(2)));
+    let connect = (crm.api.connect_timeout, b.api.connect_timeout);
+    assert_eq!(connect, (Duration::from_secs(3), Duration::from_secs(4)));
+    assert_eq!(
+        (crm.api.ca.len(), b.api.ca.len(), b.token.ca.len()),
+        (1, 1, 0)
+    );
+}
+
+#[test]
+fn a_mistake_in_the_defaults_is_told_once() {
+    let two = format!("{CRM}{}[defaults.upstream]\n", upstream("b", ""));
+    let rows = [
+        ("read_only = 1", "12:13 UA-0105"),
+        (
+            "reed_only = true",
+            "12:1 UA-0103 unknown key `reed_only` in [defaults.upstream] / did you mean `read_only`?",
+        ),
+        (
+            "entity_ids = [\"1\"]",
+            "12:1 UA-0128 `entity_ids` applies to none of the upstreams",
+        ),
+        ("warm = true", "12:1 UA-0104"),
+        (
+            "api = { timeout = 1 }",
+            "12:9 UA-0103 unknown key `timeout` in [defaults.upstream.api]",
+        ),
+        ("api = { proxy = \"off\" }", "12:9 UA-0104"),
+    ];
+    for (line, expected) in rows {
+        let problems = parse(&format!("{two}{line}\n")).unwrap_err();
+        let shown: Vec<_> = problems
+            .iter()
+            .map(|problem| {
+                let place = (problem.line(), problem.column());
+                let (code, message) = (problem.code().id, problem.message());
+                format!(
+                    "{}:{} {code} {message} / {}",
+                    place.0,
+                    place.1,
+                    problem.remedy()
+                )
+            })
+            .collect();
+        assert!(
+            shown.len() == 1 && shown[0].starts_with(expected),
+            "{line}: {shown:?}"
+        );
+    }
+}
