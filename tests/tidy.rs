@@ -38,6 +38,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("base64", &["provider", "emulator"]),
     ("bytes", EVERYWHERE),
     ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("flate2", &["proxy", "emulator"]),
     ("form_urlencoded", &["provider", "emulator"]),
     ("futures_util", &["proxy", "emulator"]),

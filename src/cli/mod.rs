@@ -11,6 +11,7 @@ mod exit;
 mod explain;
 mod live;
 mod output;
+mod papers;
 mod run;
 mod signals;
 mod version;
@@ -48,6 +49,8 @@ fn execute(command: Command, out: &mut Output<'_>) -> Exit {
         Command::Token(TokenCommand::Renew { config, name }) => live::renew(&config, &name, out),
         Command::Env { config, name, json } => env::run(&config, &name, json, out),
         Command::Explain { code } => explain::run(code.as_deref(), out),
+        Command::Completions { shell } => papers::completions(shell, out),
+        Command::Man { folder } => papers::man(folder.as_deref(), out),
         Command::Version { json } => version::run(json, out),
     }
 }

@@ -249,3 +249,28 @@ client_secret = \"secret\"
 
 const REFUSAL: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 70\r\n\
 Connection: close\r\n\r\n{\"error\":\"invalid_grant\",\"error_description\":\"authentication failure\"}";
+
+#[test]
+fn completions_and_manual_pages_know_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let (exit, script, _) = run_line(&format!("completions {shell}"));
+        assert_eq!(exit, Exit::Done);
+        for word in ["emulate", "renew", "--live"] {
+            // Some shells write the dashes apart.
+            let word = word.trim_start_matches('-');
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    let (exit, page, _) = run_line("man");
+    assert_eq!(exit, Exit::Done);
+    assert!(page.contains(".TH upauth 1") && page.contains("upauth\\-emulate(1)"));
+
+    let folder = Folder::with("");
+    let pages = folder.0.join("man");
+    let (exit, _, err) = run_line(&format!("man --folder {}", pages.display()));
+    assert_eq!((exit, err.as_str()), (Exit::Done, ""));
+    assert!(pages.join("upauth-token-renew.1").exists());
+    let file = folder.0.join("proxy.toml");
+    let (exit, _, err) = run_line(&format!("man --folder {}", file.display()));
+    assert_eq!(exit, Exit::Io, "{err}");
+}
