@@ -88,6 +88,7 @@ fn made(config: &Config, name: &str, tokens: &Handle) -> Upstream {
             id: 0,
             tls: upauth::tls::client(&[]).unwrap(),
             connect_timeout: Duration::from_secs(5),
+            proxy: None,
             connections: config.connections,
             metrics: metrics.clone(),
         },

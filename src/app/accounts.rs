@@ -9,6 +9,7 @@ use tokio::runtime;
 use super::StartError;
 use crate::clock::Clock;
 use crate::config::{Config, Upstream};
+use crate::egress::Proxy;
 use crate::provider::{Lifetime, LoginFailure, Provider};
 use crate::secret::Fingerprinter;
 use crate::telemetry::metrics::Refresh;
@@ -25,6 +26,8 @@ pub(super) struct Account {
     pub(super) tokens: Handle,
     /// TLS to its API.
     pub(super) api_tls: Arc<ClientConfig>,
+    /// The proxy on the way to its API.
+    pub(super) proxy: Option<Arc<Proxy>>,
 }
 
 /// All accounts, by upstream.
@@ -83,6 +86,12 @@ impl Accounts {
                 provider,
                 tokens,
                 api_tls: tls.get(&upstream.api.ca)?,
+                proxy: upstream
+                    .api
+                    .proxy
+                    .as_ref()
+                    .and_then(Proxy::of)
+                    .map(Arc::new),
             };
             by_upstream.insert(upstream.name.clone(), account);
         }
@@ -150,7 +159,7 @@ pub(super) fn endpoint(
     Endpoint::new(
         provider.clone(),
         tls.clone(),
-        upstream.token.connect_timeout,
+        &upstream.token,
         upstream.token_timeout,
         clock.clone(),
         fingerprinter.clone(),

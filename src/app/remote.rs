@@ -56,6 +56,7 @@ pub fn post(admin: &Origin, path: &'static str, name: &str) -> Result<Reply, Ask
         .headers_mut()
         .insert("x-upauth-admin", http::HeaderValue::from_static("1"));
     let profile = Profile {
+        proxy: None,
         id: 0,
         tls: tls::client(&[]).map_err(StartError::from)?,
         connect_timeout: Duration::from_secs(5),

@@ -110,6 +110,7 @@ impl Shared {
             profile: Profile {
                 id,
                 tls: account.api_tls.clone(),
+                proxy: account.proxy.clone(),
                 connect_timeout: config.api.connect_timeout,
                 connections: config.connections,
                 metrics: metrics.clone(),

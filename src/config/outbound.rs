@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::proxy::Proxy;
 use super::reading::Reading;
 use super::section::{Item, Leftover, Section};
 use super::value::Zero;
 
 /// One leg: to the token endpoint (`[upstream.NAME.token]`) or to the API (`[upstream.NAME.api]`),
 /// with what `[outbound]` and the upstream say already merged in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Leg {
     /// PEM files of further authorities, added to the system's.
     pub ca: Vec<PathBuf>,
     /// Time for name resolution, TCP and TLS together. Default 5 s.
     pub connect_timeout: Duration,
+    /// The proxy on the way.
+    pub proxy: Option<Proxy>,
 }
 
 impl Leg {
@@ -25,15 +28,13 @@ impl Leg {
         let default = Self {
             ca: Vec::new(),
             connect_timeout: CONNECT_TIMEOUT,
+            proxy: match table.has("proxy") {
+                true => None,
+                false => Proxy::of_env(reading),
+            },
         };
         let leg = default.narrowed(&mut table, reading);
-        table.finish(
-            Leftover {
-                later: LATER,
-                ..Leftover::default()
-            },
-            reading,
-        );
+        table.finish(Leftover::default(), reading);
         leg
     }
 
@@ -50,19 +51,14 @@ impl Leg {
                 Zero::Refused,
                 reading,
             ),
+            proxy: Proxy::read(table, reading).unwrap_or_else(|_| self.proxy.clone()),
         }
     }
 
     /// The same with what `[upstream.NAME.token]` or `[upstream.NAME.api]` says instead.
     pub(super) fn of_section(&self, mut table: Section<'_>, reading: &mut Reading<'_>) -> Self {
         let leg = self.narrowed(&mut table, reading);
-        table.finish(
-            Leftover {
-                later: LATER,
-                ..Leftover::default()
-            },
-            reading,
-        );
+        table.finish(Leftover::default(), reading);
         leg
     }
 }
@@ -82,4 +78,3 @@ fn authorities(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Vec<PathBuf>
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const LATER: &[&str] = &["proxy"];

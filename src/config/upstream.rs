@@ -278,7 +278,6 @@ pub(super) const LATER: &[&str] = &[
     "http2",
     "expect_org",
     "outbound",
-    "proxy",
     "token_url",
     "encode",
     "client_auth",

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -51,12 +50,14 @@ async fn tcp<B>(to: Destination<'_>) -> Result<TcpStream, Failure<B>> {
         .path_and_query("/")
         .build()
         .map_err(|error| Failure::new(Phase::Connect, error))?;
-    let mut connector = HttpConnector::new_with_resolver(Resolver {
-        public_only: to.public_only,
-    });
-    connector.set_nodelay(true);
-    connector.set_keepalive(Some(KEEPALIVE));
-    let stream: TokioIo<TcpStream> = connector.oneshot(uri).await.map_err(|error| {
+    if let Some(proxy) = to.profile.proxy.as_deref()
+        && proxy.takes(to.origin)
+    {
+        // The proxy may be anywhere, and it alone sees to which address the target's name leads.
+        return proxy.connect(uri, connector(false)).await;
+    }
+    let connected = connector(to.public_only).oneshot(uri).await;
+    let stream = connected.map_err(|error| {
         let text = chain(&error);
         let phase = if text.contains(NOT_PUBLIC) {
             Phase::Address
@@ -66,6 +67,13 @@ async fn tcp<B>(to: Destination<'_>) -> Result<TcpStream, Failure<B>> {
         Failure::new(phase, text)
     })?;
     Ok(stream.into_inner())
+}
+
+pub(super) fn connector(public_only: bool) -> HttpConnector<Resolver> {
+    let mut connector = HttpConnector::new_with_resolver(Resolver { public_only });
+    connector.set_nodelay(true);
+    connector.set_keepalive(Some(KEEPALIVE));
+    connector
 }
 
 async fn tls<B>(
@@ -83,7 +91,7 @@ async fn tls<B>(
 
 /// The system's resolver, which leaves out addresses that are not allowed; what it gives is what is connected to.
 #[derive(Clone)]
-struct Resolver {
+pub(super) struct Resolver {
     public_only: bool,
 }
 

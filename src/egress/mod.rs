@@ -8,6 +8,7 @@ mod answer;
 mod connect;
 mod failure;
 mod pool;
+mod proxy;
 mod upload;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 pub use self::answer::{AnswerBody, Broken};
 pub use self::failure::{Failure, Phase};
 use self::pool::{Checkout, Pool};
+pub use self::proxy::Proxy;
 use self::upload::{Moved, Upload};
 use crate::message::Origin;
 use crate::telemetry::UpstreamMetrics;
@@ -47,6 +49,8 @@ pub struct Profile {
     pub id: usize,
     /// TLS for https targets.
     pub tls: Arc<ClientConfig>,
+    /// The proxy on the way to https targets.
+    pub proxy: Option<Arc<Proxy>>,
     /// Name resolution, TCP and TLS together.
     pub connect_timeout: Duration,
     /// Most requests at once to one origin, per worker.

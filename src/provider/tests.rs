@@ -92,6 +92,7 @@ fn upstream(provider: config::Provider) -> Upstream {
     let leg = Leg {
         ca: vec![],
         connect_timeout: Duration::from_secs(5),
+        proxy: None,
     };
     Upstream {
         name: "crm".to_owned(),

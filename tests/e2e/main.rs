@@ -24,6 +24,8 @@ mod guard;
 mod hostile;
 /// What bodies cost.
 mod memory;
+/// The proxy on the way out.
+mod outbound;
 /// What an upstream lets through.
 mod policy;
 /// Which requests are sent again, how often, and with which bytes.

@@ -184,6 +184,7 @@ async fn the_time_a_caller_takes_is_not_the_upstreams_silence() {
         id: 0,
         tls: upauth::tls::client(&[]).unwrap(),
         connect_timeout: PATIENCE,
+        proxy: None,
         connections: 1,
         metrics: Metrics::new().upstream("api"),
     };

@@ -202,7 +202,6 @@ fn a_mistake_in_the_defaults_is_told_once() {
             "api = { timeout = 1 }",
             "12:9 UA-0103 unknown key `timeout` in [defaults.upstream.api]",
         ),
-        ("api = { proxy = \"off\" }", "12:9 UA-0104"),
     ];
     for (line, expected) in rows {
         let problems = parse(&format!("{two}{line}\n")).unwrap_err();

@@ -79,6 +79,7 @@ fn every_accepted_key_is_documented_where_it_belongs() {
     let known = [
         // Under every upstream, but documented for all of them in [outbound].
         "upstream.NAME.ca",
+        "upstream.NAME.proxy",
         "upstream.NAME.connect_timeout",
     ];
     for key in reading.accepted {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{CRM, parse, with_crm};
 use crate::config::server::ListenTls;
-use crate::config::{Config, Provider, Upstream};
+use crate::config::{Config, Leg, Provider, Upstream};
 use crate::secret::Source;
 
 fn config(text: &str) -> Config {
@@ -38,10 +38,7 @@ fn the_shortest_file_has_all_defaults() {
     assert!(config.admin.health_listen.is_none());
     let upstream = &config.upstreams[0];
     assert_eq!(upstream.token_wait, Duration::from_secs(20));
-    assert_eq!(
-        (upstream.connections, &upstream.token),
-        (256, &upstream.api)
-    );
+    assert_eq!(upstream.connections, 256);
     let Provider::Salesforce(salesforce) = &upstream.provider else {
         panic!("{:?}", upstream.provider)
     };
@@ -108,7 +105,7 @@ fn paths_are_relative_to_the_file() {
 fn what_a_leg_says_beats_the_upstream_and_that_beats_outbound() {
     let text = "[outbound]\nca = { file = \"o\" }\nconnect_timeout = \"1s\"\n{CRM}connect_timeout = \"2s\"\n[upstream.crm.token]\nca = [{ file = \"t\" }]\nconnect_timeout = \"3s\"\n";
     let upstream = config(text).upstreams.remove(0);
-    let leg = |leg: &crate::config::Leg| format!("{:?} {:?}", leg.ca, leg.connect_timeout);
+    let leg = |leg: &Leg| format!("{:?} {:?}", leg.ca, leg.connect_timeout);
     assert_eq!(leg(&upstream.token), "[\"/etc/upauth/t\"] 3s");
     assert_eq!(leg(&upstream.api), "[\"/etc/upauth/o\"] 2s");
 }
@@ -204,4 +201,51 @@ async fn references_that_cannot_be_read_are_found_by_check_only() {
             (8, "UA-0115")
         ]
     );
+}
+
+#[test]
+fn the_proxy_of_a_leg_is_the_innermost_that_is_written() {
+    // Of the token leg, of the API leg, and how many warnings.
+    let shown = |text: &str, (variable, value): (&str, &str)| {
+        let env = |name: &str| match name == variable {
+            true => Some(value.to_owned()),
+            false => super::env(name),
+        };
+        let checked = Config::parse(text, "proxy.toml", Path::new(""), &env).unwrap();
+        let upstream = &checked.config.upstreams[0];
+        let of = |leg: &Leg| match &leg.proxy {
+            Some(proxy) => proxy.url.to_string(),
+            None => "-".to_owned(),
+        };
+        let warnings = checked.warnings.len();
+        format!("{} {} {warnings}", of(&upstream.token), of(&upstream.api))
+    };
+    let set = ("https_proxy", "http://e:1/");
+    let table = "[outbound]\nproxy = { url = \"http://o:2\" }\n{CRM}";
+    let rows = [
+        ("{CRM}", ("", ""), "- - 0"),
+        ("{CRM}", set, "http://e:1 http://e:1 0"),
+        ("{CRM}", ("ALL_PROXY", "e"), "http://e http://e 0"),
+        ("{CRM}", ("HTTP_PROXY", "http://e"), "- - 0"),
+        ("{CRM}", ("ALL_PROXY", "socks5://e:1"), "- - 1"),
+        (table, set, "http://o:2 http://o:2 0"),
+        (
+            &format!("{table}proxy = \"env\"\n"),
+            set,
+            "http://e:1 http://e:1 0",
+        ),
+        (&format!("{table}proxy = \"off\"\n"), set, "- - 0"),
+        (
+            "{CRM}[upstream.crm.token]\nproxy = \"off\"\n",
+            set,
+            "- http://e:1 0",
+        ),
+    ];
+    for (text, variable, expected) in rows {
+        assert_eq!(
+            shown(&with_crm(text), variable),
+            expected,
+            "{text} {variable:?}"
+        );
+    }
 }

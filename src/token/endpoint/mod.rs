@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{LoginFuture, SecretsFuture, TokenSource};
 use crate::clock::Clock;
+use crate::config::{self, Leg};
 use crate::provider::login::{self, LoginRequest};
 use crate::provider::refusal::printable;
 use crate::provider::{Answer, Credential, Field, LoginFailure, Provider, Secrets, answer};
@@ -37,17 +38,17 @@ pub struct Unusable(#[source] reqwest::Error);
 
 impl Endpoint {
     /// The endpoint of `provider`. `tls` is a `rustls::ClientConfig`: reqwest's own would not build on
-    /// a machine without a trust store, not even for plain http. `connect` is the time for name
-    /// resolution, TCP and TLS; `timeout` that for the whole login, secrets included.
+    /// a machine without a trust store, not even for plain http. `leg` says how it is reached; `timeout` is the
+    /// time for the whole login, secrets included.
     pub fn new(
         provider: Arc<Provider>,
         tls: impl Any,
-        connect: Duration,
+        leg: &Leg,
         timeout: Duration,
         clock: Clock,
         fingerprinter: Fingerprinter,
     ) -> Result<Self, Unusable> {
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -57,8 +58,14 @@ impl Endpoint {
             // one that was counted.
             .pool_max_idle_per_host(0)
             .user_agent(concat!("upauth/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(connect)
-            .timeout(timeout)
+            .connect_timeout(leg.connect_timeout)
+            .timeout(timeout);
+        if let Some(proxy) = &leg.proxy
+            && !provider.login.endpoint.is_loopback()
+        {
+            client = client.proxy(through(proxy).map_err(|error| Unusable(error.without_url()))?);
+        }
+        let client = client
             .build()
             .map_err(|error| Unusable(error.without_url()))?;
         Ok(Self {
@@ -188,6 +195,15 @@ impl Endpoint {
         let values = secrets.iter().map(|(_, value)| value.expose().as_bytes());
         Some(self.fingerprinter.of(values))
     }
+}
+
+/// For https endpoints only: over plain http the proxy would see the secrets.
+fn through(proxy: &config::Proxy) -> reqwest::Result<reqwest::Proxy> {
+    let mut through = reqwest::Proxy::https(proxy.url.to_string())?;
+    if let Some((user, password)) = &proxy.user {
+        through = through.basic_auth(user, password.expose());
+    }
+    Ok(through.no_proxy(reqwest::NoProxy::from_string(&proxy.except)))
 }
 
 impl TokenSource for Endpoint {

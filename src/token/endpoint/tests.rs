@@ -45,6 +45,14 @@ fn tls() -> crate::tls::ClientConfig {
     crate::tls::ClientConfig::clone(&crate::tls::client(&[]).unwrap())
 }
 
+fn leg() -> Leg {
+    Leg {
+        ca: vec![],
+        connect_timeout: Duration::from_secs(5),
+        proxy: None,
+    }
+}
+
 fn endpoint_with(url: &str, client_secret: Source, timeout: Duration) -> Endpoint {
     let keys = Zuora {
         login_url: url.parse().unwrap(),
@@ -57,7 +65,7 @@ fn endpoint_with(url: &str, client_secret: Source, timeout: Duration) -> Endpoin
     Endpoint::new(
         Arc::new(zuora::provider(&keys)),
         tls(),
-        Duration::from_secs(5),
+        &leg(),
         timeout,
         Clock::system(),
         Fingerprinter::new(),
@@ -232,7 +240,7 @@ fn a_client_needs_a_tls_configuration_that_it_understands() {
     let built = Endpoint::new(
         keys,
         "no tls",
-        second,
+        &leg(),
         second,
         Clock::system(),
         Fingerprinter::new(),

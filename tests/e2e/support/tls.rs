@@ -64,7 +64,12 @@ impl Ca {
 
     /// Certificate and key for `name`, as PEM.
     pub fn issue(&self, name: &str) -> (String, String) {
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        self.issue_for(&[name])
+    }
+
+    fn issue_for(&self, names: &[&str]) -> (String, String) {
+        let names = names.iter().map(|name| (*name).to_owned());
+        let params = CertificateParams::new(names.collect::<Vec<_>>()).unwrap();
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         (certificate.pem(), key.serialize_pem())
@@ -72,7 +77,12 @@ impl Ca {
 
     /// A TLS listener with a certificate for `name`; the bytes within go to `to`. Ends with the test's runtime.
     pub async fn front(&self, name: &str, to: SocketAddr) -> SocketAddr {
-        let (certificate, key) = self.issue(name);
+        self.front_for(&[name], to).await
+    }
+
+    /// The same for several names.
+    pub async fn front_for(&self, names: &[&str], to: SocketAddr) -> SocketAddr {
+        let (certificate, key) = self.issue_for(names);
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .unwrap()

@@ -167,3 +167,24 @@ fn methods_rules_and_headers() {
         ),
     ]);
 }
+
+#[test]
+fn outbound_proxies() {
+    check_all(&[
+        ("{CRM}proxy = \"on\"\n", "UA-0108 6:9 unknown proxy `on`"),
+        ("{CRM}proxy = 1\n", "UA-0105 6:9 "),
+        ("{CRM}proxy = {}\n", "UA-0106 6:9 lacks `url`"),
+        (
+            "{CRM}proxy = { url = \"https://p:1\" }\n",
+            "UA-0141 6:17 plain http",
+        ),
+        (
+            "{CRM}proxy = { url = \"http://me:pw@p:1\" }\n",
+            "UA-0141 6:17 keys of their own",
+        ),
+        (
+            "{CRM}proxy = { url = \"http://p:1\", user = \"me\" }\n",
+            "UA-0103 6:31 keys here: url, username",
+        ),
+    ]);
+}

@@ -1,0 +1,163 @@
+//! The proxy on the way out: `CONNECT` for https targets, and nothing else ever goes there.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::tls::{Ca, Folder};
+use crate::support::{Caller, Scripted, TestProxy};
+
+/// A proxy that leads every `CONNECT` to one address, whatever its name, and keeps what it was asked.
+struct Outbound {
+    addr: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Outbound {
+    /// `answer` is its status line.
+    async fn start(to: SocketAddr, answer: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let kept = asked.clone();
+        tokio::task::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let kept = kept.clone();
+                tokio::task::spawn(async move {
+                    let mut caller = Caller::over(stream);
+                    let Some(head) = caller.request_head().await else {
+                        return;
+                    };
+                    kept.lock().unwrap().push(head);
+                    caller.write(format!("HTTP/1.1 {answer}\r\n\r\n")).await;
+                    if answer.starts_with("200") {
+                        let mut inside = TcpStream::connect(to).await.unwrap();
+                        let _ = inside.write_all(&caller.buffered()).await;
+                        let _ =
+                            tokio::io::copy_bidirectional(&mut caller.stream, &mut inside).await;
+                    }
+                });
+            }
+        });
+        Self { addr, asked }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+/// A Zuora upstream at `api.example` and its token endpoint at `login.example`, names that nobody here resolves.
+fn upstream(pem: &std::path::Path, proxy: &str) -> String {
+    format!(
+        "[outbound]\nca = {{ file = {pem:?} }}\n{proxy}\n[upstream.api]\nprovider = \"zuora\"\n\
+         login_url = \"https://login.example\"\napi_url = \"https://api.example:8443\"\n\
+         client_id = \"id\"\nclient_secret = {{ env = \"SECRET\" }}\n"
+    )
+}
+
+fn start(text: &str, variables: &[(&str, String)]) -> TestProxy {
+    let mut all: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect();
+    all.push(("SECRET".to_owned(), "secret".to_owned()));
+    TestProxy::start_with(text, &all, upauth::telemetry::AccessLog::off())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_legs_go_through_the_proxy_that_the_file_or_the_environment_names() {
+    let api = Scripted::constant("hello").await;
+    let (ca, folder) = (Ca::new(), Folder::new());
+    let pem = folder.write("ca.pem", &ca.pem);
+    // One server for both names, told apart by nobody: what matters is who was asked for what.
+    let front = ca
+        .front_for(&["login.example", "api.example"], api.addr)
+        .await;
+    let outbound = Outbound::start(front, "200 OK").await;
+    let url = format!("http://{}", outbound.addr);
+    let with_user = format!("http://me:p%40ss@{}", outbound.addr);
+    let table = format!(
+        "proxy = {{ url = {url:?}, username = \"me\", password = \"p@ss\", except = \"elsewhere.example\" }}"
+    );
+    let basic = "Basic bWU6cEBzcw==";
+    let elsewhere = "http://127.0.0.1:9".to_owned();
+    let rows = [
+        (&*table, ("HTTPS_PROXY", elsewhere), Some(basic)),
+        ("", ("HTTPS_PROXY", url), None),
+        ("proxy = \"env\"", ("https_proxy", with_user), Some(basic)),
+    ];
+    for (line, variable, authorization) in rows {
+        let proxy = start(&upstream(&pem, line), &[variable]);
+        let answer = proxy.get("/api/x").await;
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (200, "hello"),
+            "{line}"
+        );
+        let asked = std::mem::take(&mut *outbound.asked.lock().unwrap());
+        for (head, target) in asked.iter().zip(["login.example:443", "api.example:8443"]) {
+            assert!(
+                head.starts_with(&format!("CONNECT {target} HTTP/1.1\r\n")),
+                "{head}"
+            );
+            let sent = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(": ")?;
+                name.eq_ignore_ascii_case("proxy-authorization")
+                    .then_some(value)
+            });
+            assert_eq!(sent, authorization, "{head}");
+            assert!(
+                !head.contains("secret") && !head.contains("token"),
+                "{head}"
+            );
+        }
+        assert_eq!(asked.len(), 2, "{line}");
+    }
+    let seen = api.seen().pop().unwrap();
+    assert_eq!(
+        (seen.header("host"), seen.header("proxy-authorization")),
+        (Some("api.example:8443"), None)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_this_machine_and_exceptions_never_see_the_proxy() {
+    let api = Scripted::constant("hello").await;
+    let (ca, folder) = (Ca::new(), Folder::new());
+    let pem = folder.write("ca.pem", &ca.pem);
+    let front = ca.front("localhost", api.addr).await;
+    let outbound = Outbound::start(front, "200 OK").await;
+    let variables = [("HTTPS_PROXY", format!("http://{}", outbound.addr))];
+    let all = [
+        ("HTTPS_PROXY", variables[0].1.clone()),
+        ("HTTP_PROXY", variables[0].1.clone()),
+        ("ALL_PROXY", variables[0].1.clone()),
+    ];
+
+    let plain = start(&api.upstream(), &all);
+    assert_eq!(plain.get("/api/x").await.status, 200);
+    let port = front.port();
+    let here = api.upstream()
+        + &format!("api_url = \"https://localhost:{port}\"\nca = {{ file = {pem:?} }}\n");
+    let here = start(&here, &all);
+    assert_eq!(here.get("/api/x").await.status, 200);
+    assert!(outbound.asked().is_empty(), "{:?}", outbound.asked());
+
+    // Names that nobody resolves, so that going there directly fails.
+    let rows = [
+        ("proxy = \"off\"", ""),
+        ("", "example"),
+        ("", ".example, 10.0.0.0/8"),
+        ("", "*"),
+    ];
+    for (line, except) in rows {
+        let variables = [variables[0].clone(), ("NO_PROXY", except.to_owned())];
+        let text = upstream(&pem, line) + "token_wait = \"1s\"\n";
+        let direct = start(&text, &variables);
+        assert_eq!(direct.get("/api/x").await.status, 503, "{line} {except}");
+    }
+    assert!(outbound.asked().is_empty(), "{:?}", outbound.asked());
+}
