@@ -217,22 +217,19 @@ async fn a_401_to_head_counts_as_dead() {
 }
 
 /// An API that says 401 to the first token after a piece of the body, and takes the second token's body whole.
-async fn early_401(answered: Arc<Notify>) -> Scripted {
-    Scripted::start(move |mut connection: Connection| {
-        let answered = answered.clone();
-        async move {
-            while let Some(seen) = connection.head().await {
-                if seen.header("authorization") == Some("Bearer token-1") {
-                    connection.caller.chunk().await.unwrap();
-                    connection.reply("401 Unauthorized", JSON, DEAD).await;
-                    answered.notify_one();
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    return;
-                }
-                let body = connection.body(&seen).await.unwrap();
-                let body = String::from_utf8(body).unwrap();
-                connection.reply("200 OK", JSON, &body).await;
+async fn early_401(answered: &Arc<Notify>) -> Scripted {
+    Scripted::start_with(answered, |mut connection, answered| async move {
+        while let Some(seen) = connection.head().await {
+            if seen.header("authorization") == Some("Bearer token-1") {
+                connection.caller.chunk().await.unwrap();
+                connection.reply("401 Unauthorized", JSON, DEAD).await;
+                answered.notify_one();
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                return;
             }
+            let body = connection.body(&seen).await.unwrap();
+            let body = String::from_utf8(body).unwrap();
+            connection.reply("200 OK", JSON, &body).await;
         }
     })
     .await
@@ -244,7 +241,7 @@ const UPLOAD: &str =
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_is_still_coming_when_the_401_comes_is_waited_for_and_sent_again_whole() {
     let answered = Arc::new(Notify::new());
-    let api = early_401(answered.clone()).await;
+    let api = early_401(&answered).await;
     let proxy = TestProxy::start(&api.upstream());
     let mut caller = proxy.caller().await;
     caller.write(UPLOAD).await;
@@ -264,7 +261,7 @@ async fn a_body_whose_rest_does_not_come_or_is_too_large_is_not_sent_again() {
         format!("fa00\r\n{}\r\n", "x".repeat(64_000)).repeat(2),
     ] {
         let answered = Arc::new(Notify::new());
-        let api = early_401(answered.clone()).await;
+        let api = early_401(&answered).await;
         let proxy = TestProxy::start(&api.upstream());
         let mut caller = proxy.caller().await;
         caller.write(UPLOAD).await;
@@ -281,10 +278,7 @@ async fn a_body_whose_rest_does_not_come_or_is_too_large_is_not_sent_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_401_that_is_reset_away_while_the_body_is_sent_counts_as_dead() {
     let answered = Arc::new(Notify::new());
-    let told = answered.clone();
-    let api = Scripted::start(move |mut connection: Connection| {
-        let told = told.clone();
-        async move {
+    let api = Scripted::start_with(&answered, |mut connection, told| async move {
             while let Some(seen) = connection.head().await {
                 if seen.header("authorization") == Some("Bearer token-1") {
                     // Head and half a body; the rest is lost with the connection.
@@ -297,8 +291,7 @@ async fn a_401_that_is_reset_away_while_the_body_is_sent_counts_as_dead() {
                 let body = String::from_utf8(body).unwrap();
                 connection.reply("200 OK", JSON, &body).await;
             }
-        }
-    })
+})
     .await;
     let proxy = TestProxy::start(&api.upstream());
     let mut caller = proxy.caller().await;
