@@ -6,14 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
-use tokio::sync::Notify;
+use tokio::sync::{Barrier, Notify};
 use tokio::time::{sleep, timeout};
 use upauth::egress::{Client, Destination, Profile};
 use upauth::message::Origin;
 use upauth::telemetry::Metrics;
 
 use crate::support::caller::PATIENCE;
-use crate::support::{Connection, Scripted, TestProxy};
+use crate::support::{Caller, Scripted, TestProxy};
 
 /// How a scripted server is reached without a proxy in between.
 struct Way {
@@ -60,19 +60,18 @@ fn open(metrics: &Metrics) -> String {
 #[tokio::test]
 async fn a_connection_that_the_upstream_has_closed_is_let_go() {
     let close = Arc::new(Notify::new());
-    let api = Scripted::start_with(&close, |mut connection: Connection, close| async move {
-        while let Some(seen) = connection.request().await {
-            match seen.header("connection") {
-                // As it was announced.
-                Some(_) => {
-                    return connection
-                        .reply("200 OK", "Connection: close\r\n", "")
-                        .await;
-                }
-                None => connection.reply("200 OK", "", "ok").await,
+    let api = Scripted::start_with(&close, |mut connection, close| async move {
+        match connection.request().await {
+            // As it is announced.
+            Some(seen) if seen.header("connection").is_some() => {
+                let headers = "Connection: close\r\n";
+                connection.reply("200 OK", headers, "").await;
             }
-            close.notified().await;
-            return;
+            Some(_) => {
+                connection.reply("200 OK", "", "ok").await;
+                close.notified().await;
+            }
+            None => {}
         }
     })
     .await;
@@ -105,37 +104,61 @@ async fn a_connection_that_the_upstream_has_closed_is_let_go() {
 async fn a_connection_that_died_while_it_was_idle_costs_none_of_the_three_sends() {
     let json = "Content-Type: application/json\r\n";
     let (closed, mut closing) = tokio::sync::mpsc::channel::<()>(1);
-    let api = Scripted::start_with(
-        &closed,
-        move |mut connection: Connection, closed| async move {
-            while let Some(seen) = connection.request().await {
-                if seen.target == "/warm" {
-                    connection.reply("200 OK", "", "").await;
-                    drop(connection);
-                    let _ = closed.send(()).await;
-                    return;
-                }
-                let token = seen.header("authorization").unwrap_or_default();
-                match (connection.number_of("/tried"), token) {
-                    (1, _) => {
-                        let body = r#"{"message":"Failed to get user info"}"#;
-                        connection.reply("401 Unauthorized", json, body).await;
-                    }
-                    (_, "Bearer token-1") => {
-                        let body = r#"{"message":"Authentication error"}"#;
-                        connection.reply("401 Unauthorized", json, body).await;
-                    }
-                    _ => connection.reply("200 OK", json, "{}").await,
-                }
+    let api = Scripted::start_with(&closed, move |mut connection, closed| async move {
+        while let Some(seen) = connection.request().await {
+            if seen.target == "/warm" {
+                connection.reply("200 OK", "", "").await;
+                drop(connection);
+                let _ = closed.send(()).await;
+                return;
             }
-        },
-    )
+            let token = seen.header("authorization").unwrap_or_default();
+            match (connection.number_of("/tried"), token) {
+                (1, _) => {
+                    let body = r#"{"message":"Failed to get user info"}"#;
+                    connection.reply("401 Unauthorized", json, body).await;
+                }
+                (_, "Bearer token-1") => {
+                    let body = r#"{"message":"Authentication error"}"#;
+                    connection.reply("401 Unauthorized", json, body).await;
+                }
+                _ => connection.reply("200 OK", json, "{}").await,
+            }
+        }
+    })
     .await;
     let proxy = TestProxy::start(&api.upstream());
     assert_eq!(proxy.get("/api/warm").await.status, 200);
     closing.recv().await.unwrap();
     sleep(Duration::from_millis(50)).await;
     assert_eq!(proxy.get("/api/tried").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_lost_on_a_used_connection_is_sent_once_more_on_a_new_one() {
+    let together = Arc::new(Barrier::new(4));
+    let api = Scripted::start_with(&together, |mut connection, together| async move {
+        let mut used = false;
+        while let Some(seen) = connection.request().await {
+            if seen.target == "/lost" && used {
+                return;
+            }
+            if seen.target == "/warm" {
+                together.wait().await;
+            }
+            used = true;
+            connection.reply("200 OK", "", "ok").await;
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    // Four at once, so that several used connections are at hand.
+    let addr = proxy.addr();
+    let warm = |_| async move { Caller::connect(addr).await.get("/api/warm").await.status };
+    assert_eq!(crate::support::together(4, warm).await, [200; 4]);
+    assert_eq!(proxy.get("/api/lost").await.status, 200);
+    let sent = api.seen().into_iter().filter(|seen| seen.target == "/lost");
+    assert_eq!(sent.count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

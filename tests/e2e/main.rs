@@ -14,6 +14,8 @@
 
 mod support;
 
+/// One line for each request.
+mod access_log;
 /// Health, metrics, status and renewal of the running proxy.
 mod admin;
 /// Connections to the upstreams: silent, used again, let go.
