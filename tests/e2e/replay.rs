@@ -162,6 +162,10 @@ async fn a_session_that_is_dead_again_after_the_renewal_is_not_renewed_for_again
     let answer = proxy.get("/api/v1/x").await;
     assert_eq!((answer.status, answer.text().as_str()), (401, DEAD));
     assert_eq!((api.seen().len(), api.logins()), (2, 2));
+    // The new token has had no good answer yet: what is said of it passes, and nothing is sent again.
+    let answer = proxy.get("/api/v1/x").await;
+    assert_eq!((answer.status, answer.text().as_str()), (401, DEAD));
+    assert_eq!((api.seen().len(), api.logins()), (3, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
