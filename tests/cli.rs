@@ -199,7 +199,11 @@ fn token_renew_asks_the_running_proxy() {
     let (code, out, err) = stage.say(&["token", "renew", "crm"], &config);
     assert_eq!(code, 0, "{out}{err}");
     assert!(stage.emulator.counters().logins > before);
-    assert_eq!(stage.say(&["token", "renew", "nobody"], &config).0, 1);
+    let (code, _, err) = stage.say(&["token", "renew", "nobody"], &config);
+    assert_eq!(
+        (code, err.as_str()),
+        (2, "there is no upstream `nobody`; there are: crm\n")
+    );
     // The same proxy, by a configuration that says it listens everywhere.
     let text = std::fs::read_to_string(&config).unwrap();
     let (own, everywhere) = (
@@ -213,6 +217,33 @@ fn token_renew_asks_the_running_proxy() {
     .unwrap();
     let (code, out, err) = stage.say(&["token", "renew", "crm"], &config);
     assert_eq!(code, 0, "{out}{err}");
+}
+
+#[test]
+fn token_renew_says_in_words_what_the_provider_refused() {
+    let stage = Stage::new("renew-refused");
+    let config = stage.config("wrong-secret", "");
+    let (_running, _) = stage.run(&config);
+    let (code, _, err) = stage.say(&["token", "renew", "crm"], &config);
+    assert_eq!(code, 77, "{err}");
+    assert!(err.ends_with("(UA-0301)\n") && !err.contains('{'), "{err}");
+}
+
+#[test]
+fn env_names_files_that_are_found_from_everywhere() {
+    let stage = Stage::new("env");
+    stage.config("secret", "tls = \"auto\"\nlisten = \"localhost:7727\"\n");
+    let path = stage.folder.join("proxy.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replace("[server]\n", "[server]\nstate = \"state\"\n");
+    std::fs::write(&path, text).unwrap();
+    let mut env = Command::new(BINARY);
+    env.args(["env", "crm"]).current_dir(&stage.folder);
+    let output = env.envs(stage.emulator.variables()).output().unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    let folder = stage.folder.canonicalize().unwrap();
+    let line = format!("export CURL_CA_BUNDLE='{}/state/ca.pem'", folder.display());
+    assert!(out.contains(&line), "{line}\n{out}");
 }
 
 #[test]

@@ -41,6 +41,9 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
     for (name, value) in variables {
         out.answer(&format!("export {name}={}", quoted(&value)));
     }
+    if way.ca.is_some() {
+        out.answer("# in this shell they replace the system's authorities: other https calls may fail in it");
+    }
     for hint in hints(upstream, &way.url) {
         out.answer(&format!("# {hint}"));
     }
@@ -82,9 +85,11 @@ fn way(config: &Config, upstream: &Upstream) -> Option<Way> {
         None => base(listen, tls, host)?,
     };
     let state = config.server.state.as_ref();
+    // Absolute: the lines are evaluated here, and their clients run anywhere.
     let ca = state
         .filter(|_| *tls == ListenTls::Auto)
-        .map(|state| state.join("ca.pem"));
+        .map(|state| state.join("ca.pem"))
+        .map(|ca| std::path::absolute(&ca).unwrap_or(ca));
     Some(Way {
         url: base + &path,
         ca,
@@ -151,5 +156,10 @@ fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
-/// What OpenSSL and Go, Python's requests, and Node read.
-const CA_VARIABLES: [&str; 3] = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"];
+/// What OpenSSL and Go, Python's requests, curl (which heeds its own before OpenSSL's), and Node read.
+const CA_VARIABLES: [&str; 4] = [
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+];

@@ -94,6 +94,9 @@ pub(super) fn renew(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
         Ok(checked) => checked,
         Err(exit) => return exit,
     };
+    if let Err(exit) = upstream(&checked.config, name, out) {
+        return exit;
+    }
     let Some(admin) = checked.config.admin.listen.as_ref().and_then(origin) else {
         out.error("the running proxy has no admin listener: [admin] listen is empty");
         return Exit::Config;
@@ -104,7 +107,7 @@ pub(super) fn renew(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
             Exit::Done
         }
         Ok(reply) => {
-            out.error(String::from_utf8_lossy(&reply.body).trim_end());
+            out.error(&said(&reply.body));
             match reply.status {
                 502 => Exit::Refused,
                 503 | 504 => Exit::Unavailable,
@@ -121,6 +124,16 @@ pub(super) fn renew(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
             out.error(&error.to_string());
             Exit::Failed
         }
+    }
+}
+
+/// What the proxy says went wrong, as a person reads it; as it is if that is not one of its problems.
+fn said(problem: &[u8]) -> String {
+    let fields = serde_json::from_slice::<serde_json::Value>(problem).unwrap_or_default();
+    let text = |name: &str| fields.get(name).and_then(serde_json::Value::as_str);
+    match (text("code"), text("title"), text("detail")) {
+        (Some(code), Some(title), Some(detail)) => format!("{title}: {detail} ({code})"),
+        _ => String::from_utf8_lossy(problem).trim_end().to_owned(),
     }
 }
 

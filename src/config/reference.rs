@@ -133,6 +133,13 @@ fn reference(mut table: Section<'_>, reading: &mut Reading<'_>) -> Option<Value>
 
 fn from_env(item: Item<'_>, span: Range<usize>, reading: &mut Reading<'_>) -> Option<Text> {
     let name = item.text(reading)?;
+    if !is_variable(&name.text) {
+        let message = "`env` needs the name of an environment variable";
+        reading
+            .problem(&code::BAD_REFERENCE, name.span, message)
+            .help("write { env = \"NAME\" }: letters, digits and _, no digit first");
+        return None;
+    }
     match reading.env(&name.text) {
         Some(text) if !text.is_empty() => Some(Text {
             text,
@@ -141,7 +148,7 @@ fn from_env(item: Item<'_>, span: Range<usize>, reading: &mut Reading<'_>) -> Op
         }),
         found => {
             let state = if found.is_some() { "empty" } else { "not set" };
-            missing(&name.text, state, name.span, reading);
+            missing(&name.text, state, name.span, "", reading);
             None
         }
     }
@@ -225,7 +232,8 @@ fn expand(text: &str, span: &Range<usize>, reading: &mut Reading<'_>) -> Option<
                 Some(default) => result.push_str(default),
                 None => {
                     let place = within(&format!("${{{name}}}"), span, reading);
-                    missing(name, "not set", place, reading);
+                    let or = format!("; text may have a default: \"${{{name}:-default}}\"");
+                    missing(name, "not set", place, &or, reading);
                     complete = false;
                 }
             },
@@ -244,11 +252,11 @@ fn bad_reference(message: &str, reference: &str, span: &Range<usize>, reading: &
         .help("write ${NAME} or ${NAME:-default}; for ${ itself write $${");
 }
 
-fn missing(name: &str, state: &str, span: Range<usize>, reading: &mut Reading<'_>) {
+fn missing(name: &str, state: &str, span: Range<usize>, or: &str, reading: &mut Reading<'_>) {
     let help = if name.starts_with("DEMO_") {
         "`upauth demo` sets it; for an account of your own, write the value here".to_owned()
     } else {
-        format!("set it; text may have a default: \"${{{name}:-default}}\"")
+        format!("set it: export {name}=...{or}")
     };
     let message = format!("the environment variable `{name}` is {state}");
     reading

@@ -187,7 +187,15 @@ impl<'i> Section<'i> {
                 let known = self.asked.iter().copied();
                 let help = match nearest(key, known.clone()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("keys here: {}", known.collect::<Vec<_>>().join(", ")),
+                    None => {
+                        let known = known.collect::<Vec<_>>().join(", ");
+                        match self.name.is_empty() {
+                            true => format!(
+                                "every key stands in a section, such as [upstream.NAME]; sections: {known}"
+                            ),
+                            false => format!("keys here: {known}"),
+                        }
+                    }
                 };
                 let place = match self.name.as_str() {
                     "" => "at the top of the file".to_owned(),

@@ -50,16 +50,18 @@ pub(super) enum Checkout<B: Outgoing> {
 /// A connection that no task drives: whoever holds it polls it.
 pub(super) struct Connection<B: Outgoing> {
     sender: http1::SendRequest<Upload<B>>,
-    driver: Pin<Box<http1::Connection<TokioIo<Stream>, Upload<B>>>>,
+    /// `None`: it has ended.
+    driver: Option<Driver<B>>,
     key: Key,
     since: Instant,
     reused: bool,
     /// It serves no request more.
     last: bool,
-    ended: bool,
     permit: Option<OwnedSemaphorePermit>,
     _open: Open,
 }
+
+type Driver<B> = Pin<Box<http1::Connection<TokioIo<Stream>, Upload<B>>>>;
 
 /// An open connection, as the metrics count it.
 struct Open(Arc<UpstreamMetrics>);
@@ -138,12 +140,11 @@ impl<B: Outgoing> Pool<B> {
             .map_err(|error| Failure::of(&error, None))?;
         Ok(Connection {
             sender,
-            driver: Box::pin(driver),
+            driver: Some(Box::pin(driver)),
             key: Key::of(to),
             since: Instant::now(),
             reused: false,
             last: false,
-            ended: false,
             permit: Some(permit),
             _open: Open::new(&to.profile.metrics),
         })
@@ -228,10 +229,10 @@ impl<B: Outgoing> Connection<B> {
             count.fetch_add(1, Ordering::Relaxed);
         });
         let mut sent = std::pin::pin!(self.sender.try_send_request(request));
-        let (driver, ended) = (&mut self.driver, &mut self.ended);
+        let driver = &mut self.driver;
         std::future::poll_fn(move |cx| {
-            // Its end wakes the other side, which then has an answer or an error.
-            *ended = *ended || driver.as_mut().poll(cx).is_ready();
+            // After its end the other side has an answer or an error.
+            let _ = poll_driver(driver, cx);
             let answer = sent.as_mut().poll(cx);
             // hyper reads over them without end (RFC 9110 section 15.2).
             if interim.load(Ordering::Relaxed) > MOST_INTERIM {
@@ -250,12 +251,7 @@ impl<B: Outgoing> Connection<B> {
 
     /// Drives the connection while an answer's body is read. `Ready`: it has ended.
     pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.ended = self.ended || self.driver.as_mut().poll(cx).is_ready();
-        if self.ended {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        poll_driver(&mut self.driver, cx)
     }
 
     /// Whether it can take a request now. Polls it once, which notices a close by the upstream.
@@ -265,9 +261,78 @@ impl<B: Outgoing> Connection<B> {
     }
 }
 
+/// Drops a driver that has ended: what it has not sent goes back to the sender, which would wait for ever.
+fn poll_driver<B: Outgoing>(driver: &mut Option<Driver<B>>, cx: &mut Context<'_>) -> Poll<()> {
+    if let Some(running) = driver {
+        // Why it ended is told to the other side.
+        let _ = std::task::ready!(running.as_mut().poll(cx));
+        *driver = None;
+    }
+    Poll::Ready(())
+}
+
 /// Interim answers to one request: many more than any upstream has reason for.
 const MOST_INTERIM: usize = 100;
 const MOST_IDLE: usize = 64;
 /// Below the keep-alive time of common front ends (60 s), so that they rarely close first.
 const LONGEST_IDLE: Duration = Duration::from_secs(30);
 const LONGEST_QUEUE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use bytes::Bytes;
+    use http_body::Body;
+    use http_body_util::Full;
+
+    use super::*;
+    use crate::egress::Profile;
+
+    #[tokio::test]
+    async fn a_request_on_a_connection_that_has_just_died_is_given_back() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let profile = Profile {
+            proxy: None,
+            id: 0,
+            tls: crate::tls::client(&[]).unwrap(),
+            connect_timeout: Duration::from_secs(9),
+            connections: 1,
+            metrics: crate::telemetry::Metrics::new().upstream("api"),
+        };
+        let to = Destination {
+            profile: &profile,
+            origin: &origin.parse().unwrap(),
+            public_only: false,
+            fresh: false,
+        };
+        let pool = Pool::<Full<Bytes>>::default();
+        let Ok(Checkout::Place(permit)) = pool.checkout(to, None).await else {
+            panic!("there was a connection already");
+        };
+        let mut connection = pool.connect(to, permit).await.unwrap();
+        let (mut upstream, _) = listener.accept().unwrap();
+        let request = || {
+            let request = Request::get("/").header("host", "localhost");
+            let request = request.body(Full::default()).unwrap();
+            request.map(|body| Upload::new(body, Instant::now()))
+        };
+        let answering = std::thread::spawn(move || {
+            let _ = upstream.read(&mut [0; 1024]).unwrap();
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+            upstream.write_all(answer).unwrap();
+            upstream
+        });
+        let answer = connection.send(request()).await.unwrap();
+        assert!(answer.into_body().is_end_stream());
+        pool.give_back(connection);
+        let mut connection = pool.take(&Key::of(to)).unwrap();
+        drop(answering.join().unwrap());
+        // Closed, and the runtime hears of it while it has nothing else to do.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let sent = tokio::time::timeout(Duration::from_secs(9), connection.send(request()));
+        let failure = sent.await.expect("it waits for ever").unwrap_err();
+        assert!(failure.not_sent.is_some(), "{failure}");
+    }
+}

@@ -204,6 +204,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_answer_proves_a_credential_unless_it_may_be_the_credentials_fault() {
+        let rows = [
+            (200, true),
+            (304, true),
+            (400, true),
+            (404, true),
+            (429, true),
+            (401, false),
+            (403, false),
+            (500, false),
+            (503, false),
+        ];
+        for (status, expected) in rows {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(proves(status), expected, "{status}");
+        }
+    }
+
+    #[test]
     fn what_opens_to_more_than_a_look_is_seen_to_be_cut_off() {
         let rows = [
             (100, 100),

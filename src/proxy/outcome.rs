@@ -76,6 +76,8 @@ impl Outcome {
         }
         keep_private(headers);
         headers.insert(UPSTREAM, upstream.label.clone());
+        // An upstream behind a proxy like this one says it of a request that is not the caller's.
+        headers.remove(REPLAYED);
         if replayed {
             headers.insert(REPLAYED, HeaderValue::from_static("1"));
         }

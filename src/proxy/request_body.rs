@@ -78,7 +78,8 @@ impl Capture {
 
     /// Whether all of it may still come, within the limit.
     pub(super) fn may_come(&self) -> bool {
-        self.state == Passed::Some && self.room > 0
+        // Room may be used up to the last byte; what had none from the beginning holds no permit.
+        self.state == Passed::Some && self.permit.is_some()
     }
 
     fn keep(&mut self, bytes: &Bytes) {

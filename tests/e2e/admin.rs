@@ -58,9 +58,7 @@ async fn the_status_follows_a_login() {
     );
     emulator.knobs().turn(|dials| dials.billing.delay_ms = 1000);
     let mut caller = proxy.caller().await;
-    caller
-        .write("GET /billing/v1/accounts/A1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await;
+    caller.begin("/billing/v1/accounts/A1").await;
     timeout(Duration::from_secs(5), async {
         while status(&proxy, "billing").await["state"] != "logging_in" {
             sleep(Duration::from_millis(20)).await;

@@ -99,7 +99,8 @@ async fn hop_by_hop_fields_cookies_and_links_of_the_answer_are_turned() {
                 "Connection: x-secret-hop\r\nX-Secret-Hop: 1\r\nKeep-Alive: timeout=5\r\nProxy-Authenticate: Basic\r\n\
                  Location: http://{host}/v1/next?x=1\r\nStrict-Transport-Security: max-age=1\r\n\
                  Set-Cookie: BrowserId=abc; domain=.salesforce.com; Path=/; Secure\r\nSet-Cookie: ZSession=tok; Path=/\r\n\
-                 Access-Control-Allow-Origin: *\r\nCache-Control: public, max-age=60\r\nX-Kept: yes\r\n"
+                 Access-Control-Allow-Origin: *\r\nCache-Control: public, max-age=60\r\nX-Kept: yes\r\n\
+                 Alt-Svc: h3=\":443\"\r\nX-Upauth-Replayed: 1\r\nX-Upauth-Upstream: other\r\n"
             );
             connection.reply("302 Found", &headers, "moved").await;
         }
@@ -119,12 +120,15 @@ async fn hop_by_hop_fields_cookies_and_links_of_the_answer_are_turned() {
     );
     assert_eq!(answer.header("cache-control"), Some("max-age=60, private"));
     assert_eq!(answer.header("x-kept"), Some("yes"));
+    assert_eq!(answer.header("x-upauth-upstream"), Some("api"));
     for gone in [
         "x-secret-hop",
         "keep-alive",
         "proxy-authenticate",
         "strict-transport-security",
+        "alt-svc",
         "access-control-allow-origin",
+        "x-upauth-replayed",
     ] {
         assert_eq!(answer.header(gone), None, "{gone}");
     }

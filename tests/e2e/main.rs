@@ -14,8 +14,12 @@
 
 mod support;
 
+/// One line for each request.
+mod access_log;
 /// Health, metrics, status and renewal of the running proxy.
 mod admin;
+/// Connections to the upstreams: silent, used again, let go.
+mod connections;
 /// Path, query, headers, bodies and answers pass as they should.
 mod forwarding;
 /// Which Hosts are served, and which pages may call.
@@ -30,8 +34,6 @@ mod outbound;
 mod policy;
 /// Which requests are sent again, how often, and with which bytes.
 mod replay;
-/// Drains, watches, waits and routes at their edges.
-mod review;
 /// Salesforce: grants, carriers, instances, dead sessions, refused paths.
 mod salesforce;
 /// Callers and the proxy: versions, TLS, slow callers, limits, ways, troubles, the drain.

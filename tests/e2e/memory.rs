@@ -1,15 +1,17 @@
 //! Bodies stream: a gibibyte each way costs the process next to no memory.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::support::tls::Folder;
-use crate::support::{Caller, Connection, Scripted};
+use crate::support::{Caller, Connection, Scripted, TestProxy};
 
 const GIB: usize = 1 << 30;
 const PIECE: usize = 256 * 1024;
@@ -174,4 +176,57 @@ async fn a_gibibyte_each_way_costs_next_to_no_memory() {
         grown <= MOST_GROWTH_KIB,
         "grown by {grown} KiB from {before} KiB"
     );
+}
+
+/// What a request meets whose session is dead, while `other` is under way and may hold all memory for replays.
+async fn replayed_beside(other: &[u8]) -> u16 {
+    let end = Arc::new(Notify::new());
+    let api = Scripted::start_with(&end, |mut connection, end| async move {
+        let json = "Content-Type: application/json\r\n";
+        while let Some(seen) = connection.head().await {
+            if seen.target == "/other" {
+                return end.notified().await;
+            }
+            let _ = connection.body(&seen).await;
+            if seen.header("authorization") == Some("Bearer token-1") {
+                let body = r#"{"message":"Authentication error"}"#;
+                connection.reply("401 Unauthorized", json, body).await;
+            } else {
+                connection.reply("200 OK", json, "{}").await;
+            }
+        }
+    })
+    .await;
+    let limits = "[server.limits]\nreplay_bytes = \"4KiB\"\nbuffer_bytes = \"4KiB\"\n";
+    let proxy = TestProxy::start(&format!("{limits}{}", api.upstream()));
+    let mut caller = proxy.caller().await;
+    caller.write(other).await;
+    api.saw(1).await;
+    let answer = proxy.post("/api/x", vec![b'x'; 4096]).await;
+    end.notify_one();
+    answer.status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_are_kept_for_a_replay_share_one_memory() {
+    let head = "POST /api/other HTTP/1.1\r\nHost: localhost\r\n";
+    let small = format!("{head}Content-Length: 1\r\n\r\nx");
+    let whole = format!("{head}Content-Length: 4096\r\n\r\n{}", "x".repeat(4096));
+    let begun = format!("{head}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+    for (other, status) in [(small, 401), (whole, 401), (begun, 401)] {
+        assert_eq!(replayed_beside(other.as_bytes()).await, status, "{other}");
+    }
+    // What is too large to be kept holds none of it, declared or found out.
+    let declared = format!("{head}Content-Length: 4097\r\n\r\nx");
+    let found = format!(
+        "{head}Transfer-Encoding: chunked\r\n\r\n1001\r\n{}\r\n",
+        "x".repeat(4097)
+    );
+    for other in [
+        String::from("GET /api/other HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        declared,
+        found,
+    ] {
+        assert_eq!(replayed_beside(other.as_bytes()).await, 200, "{other:.80}");
+    }
 }

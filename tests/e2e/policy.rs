@@ -256,3 +256,18 @@ async fn trace_connect_and_websocket_are_refused_and_other_upgrades_are_served_p
         501
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn options_of_the_proxy_itself_are_told_by_the_proxy() {
+    let api = Scripted::constant("ok").await;
+    let proxy = TestProxy::start(&api.upstream());
+    for request in [
+        "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "OPTIONS /api/x HTTP/1.1\r\nHost: localhost\r\nMax-Forwards: 0\r\n\r\n",
+    ] {
+        let answer = proxy.caller().await.ask(request).await;
+        assert_eq!(answer.status, 204);
+        assert!(answer.header("allow").unwrap().contains("PATCH"));
+    }
+    assert!(api.seen().is_empty());
+}

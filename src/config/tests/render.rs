@@ -70,7 +70,7 @@ fn a_secret_is_hidden_in_the_quoted_line() {
 5 | client_secret = "********"
   |                  ^^^^^^^^
   |
-  = help: set it; text may have a default: "${NOWHERE:-default}"
+  = help: set it: export NOWHERE=...; text may have a default: "${NOWHERE:-default}"
 
 1 error in proxy.toml; nothing was started."#;
     assert_eq!(rendered(text), expected);

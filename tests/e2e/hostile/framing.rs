@@ -1,5 +1,7 @@
 //! Where a request ends (RFC 9112 sections 6 and 7): the rows A1 to A13.
 
+use crate::support::{Scripted, TestProxy};
+
 use super::{Closed, HIDDEN, Last, Once, Refused, Sent, body, fire, get, post, row};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,4 +225,33 @@ async fn wrong_chunks_are_refused_and_right_ones_are_written_anew() {
             .map(|(name, rest, whole)| row(*name, post(te, rest), Once(body(whole)))),
     );
     fire(rows, "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_framing_within_a_body_is_the_callers_fault_and_reaches_nobody() {
+    let (whole, mut came) = tokio::sync::mpsc::channel(9);
+    let api = Scripted::start_with(&whole, |mut connection, whole| async move {
+        while let Some(seen) = connection.head().await {
+            let piece = connection.caller.chunk().await;
+            assert_eq!(piece.unwrap().unwrap(), b"hello", "{seen:?}");
+            let rest = connection.caller.chunk().await;
+            whole.send(rest.is_ok()).await.unwrap();
+            if rest.is_err() {
+                return;
+            }
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    for wrong in ["zz\r\n", "0x3\r\nabc\r\n", "ffffffffffffffffff\r\n"] {
+        let mut caller = proxy.caller().await;
+        caller.begin_upload("/api/up").await;
+        caller.piece("hello").await;
+        // The answer must not depend on how the pieces fall together.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        caller.write(wrong).await;
+        let answer = caller.answer(false).await.unwrap();
+        assert_eq!((answer.status, answer.code().as_str()), (400, "UA-0201"));
+        assert!(!came.recv().await.unwrap(), "{wrong} was completed");
+    }
 }

@@ -152,3 +152,32 @@ async fn the_instance_is_swapped_with_its_token_as_one_value_under_load() {
     }
     assert!(org.login.seen().len() <= 5, "{}", org.login.seen().len());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_only_a_wildcard_allows_is_not_called_at_an_address_that_is_not_public() {
+    let api = Scripted::constant("here").await;
+    let port = api.addr.port();
+    // A name to us, and 127.0.0.1 to every resolver, without a name server.
+    let instance = format!("http://127.0.0.0x1:{port}");
+    let tokens = Scripted::start_with(&instance, |mut connection, instance| async move {
+        while connection.request().await.is_some() {
+            let body = json!({ "access_token": "token", "instance_url": instance });
+            connection.reply("200 OK", "", &body.to_string()).await;
+        }
+    })
+    .await;
+    let login = tokens.addr;
+    let config = |host: &str| {
+        format!(
+            "[upstream.crm]\nprovider = \"salesforce\"\nlogin_url = \"http://{login}\"\nclient_id = \"id\"\n\
+             client_secret = \"secret\"\ninstance_hosts = [\"{host}:{port}\"]\n\
+             plain_http = [\"127.0.0.0x1\"]\n"
+        )
+    };
+    let proxy = TestProxy::start(&config("*.0.0x1"));
+    let answer = proxy.get("/crm/services/data").await;
+    assert_eq!((answer.status, answer.code().as_str()), (502, "UA-0404"));
+    assert!(api.seen().is_empty());
+    let proxy = TestProxy::start(&config("127.0.0.0x1"));
+    assert_eq!(proxy.get("/crm/services/data").await.text(), "here");
+}

@@ -1,13 +1,21 @@
 //! The end: what is in flight is finished, nobody holds the proxy longer than `drain_timeout`.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use upauth::app::Stopped;
+use upauth::config::server::{Limits, Listen};
+use upauth::server::{Door, Floor, bind, serve};
 
+use crate::support::caller::PATIENCE;
 use crate::support::{Caller, H2, Scripted, TestProxy};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -17,20 +25,16 @@ const GET_ROOT: &[u8] = b"\0\0\x0e\x01\x05\0\0\0\x01\x82\x86\x84\x41\x09localhos
 
 /// Beginning of an answer, then its end when told.
 async fn held(end: &Arc<Notify>) -> Scripted {
-    let end = end.clone();
-    Scripted::start(move |mut connection| {
-        let end = end.clone();
-        async move {
-            while let Some(seen) = connection.request().await {
-                if seen.target == "/long" {
-                    connection
-                        .write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
-                        .await;
-                    end.notified().await;
-                    connection.write("world").await;
-                } else {
-                    connection.reply("200 OK", "", "ok").await;
-                }
+    Scripted::start_with(end, |mut connection, end| async move {
+        while let Some(seen) = connection.request().await {
+            if seen.target == "/long" {
+                connection
+                    .write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+                    .await;
+                end.notified().await;
+                connection.write("world").await;
+            } else {
+                connection.reply("200 OK", "", "ok").await;
             }
         }
     })
@@ -88,13 +92,7 @@ async fn half_a_head_and_a_client_that_acknowledges_nothing_do_not_hold_the_drai
     let mut deaf = proxy.caller().await;
     deaf.write(PREFACE).await;
     deaf.write(GET_ROOT).await;
-    timeout(Duration::from_secs(5), async {
-        while api.seen().is_empty() {
-            sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await
-    .unwrap();
+    api.saw(1).await;
     let (stopped, took) = stopping(proxy).await.await.unwrap();
     assert_eq!(stopped, Stopped::Drained);
     assert!(took < Duration::from_millis(2500), "{took:?}");
@@ -110,20 +108,13 @@ async fn requests_in_flight_that_finish_are_complete() {
         .write("POST /api/up HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n\r\nabc")
         .await;
     let mut long = proxy.caller().await;
-    long.write("GET /api/long HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await;
+    long.begin("/api/long").await;
     let head = long.head().await.unwrap();
     assert_eq!(head.status, 200);
     let mut h2 = H2::connect(proxy.addr()).await;
     let long_h2 =
         tokio::task::spawn(async move { h2.ask(crate::support::h2::get("/api/long")).await });
-    timeout(Duration::from_secs(5), async {
-        while api.seen().len() < 2 {
-            sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await
-    .unwrap();
+    api.saw(2).await;
     let stop = stopping(proxy).await;
     upload.write("def").await;
     let answer = upload.answer(false).await.unwrap();
@@ -145,18 +136,11 @@ async fn what_does_not_finish_is_cut_at_the_deadline_and_does_not_look_complete(
         .write("POST /api/up HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n\r\nabc")
         .await;
     let mut long = proxy.caller().await;
-    long.write("GET /api/long HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await;
+    long.begin("/api/long").await;
     let mut h2 = H2::connect(proxy.addr()).await;
     let long_h2 =
         tokio::task::spawn(async move { h2.ask(crate::support::h2::get("/api/long")).await });
-    timeout(Duration::from_secs(5), async {
-        while api.seen().len() < 2 {
-            sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await
-    .unwrap();
+    api.saw(2).await;
     let (stopped, took) = stopping(proxy).await.await.unwrap();
     assert_eq!(stopped, Stopped::Cut);
     assert!(took > Duration::from_millis(2900), "{took:?}");
@@ -212,8 +196,7 @@ async fn a_second_wish_to_stop_cuts_at_once() {
     let api = held(&Arc::default()).await;
     let mut proxy = start(&api);
     let mut long = proxy.caller().await;
-    long.write("GET /api/long HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await;
+    long.begin("/api/long").await;
     long.head().await.unwrap();
     let app = proxy.app.take().unwrap();
     let began = Instant::now();
@@ -252,6 +235,53 @@ async fn during_the_drain_delay_callers_are_served_and_readiness_says_no() {
     assert_eq!(Caller::connect(admin).await.get("/livez").await.status, 200);
     assert_eq!(Caller::connect(addr).await.get("/api/x").await.status, 200);
     assert_eq!(stop.await.unwrap(), Stopped::Drained);
+}
+
+fn limits() -> Limits {
+    let text = "[upstream.a]\nprovider = \"zuora\"\nlogin_url = \"http://127.0.0.1:1\"\nclient_id = \"i\"\nclient_secret = \"s\"\n";
+    let config = upauth::config::Config::parse(text, "t.toml", ".".as_ref(), &|_: &str| None);
+    config
+        .unwrap_or_else(|problems| panic!("{}", problems.render(false)))
+        .config
+        .server
+        .limits
+}
+
+#[tokio::test]
+async fn every_request_sent_before_the_drain_is_answered() {
+    let listen = Listen {
+        host: "127.0.0.1".to_owned(),
+        addrs: vec!["127.0.0.1:0".parse().unwrap()],
+    };
+    let mut bound = bind(&listen, 1).unwrap();
+    let mut callers = Vec::new();
+    // More than a task may do in one go.
+    for _ in 0..200 {
+        let mut caller = Caller::connect(bound.addrs[0]).await;
+        caller.begin("/").await;
+        callers.push(caller);
+    }
+    let floor = Floor::new(limits());
+    floor.drain.cancel();
+    let doors = bound.sockets.remove(0).into_iter().map(|socket| Door {
+        listener: 0,
+        socket,
+        tls: None,
+    });
+    let serving = serve(doors.collect(), floor, |_| {
+        tower::service_fn(|_: Request<Incoming>| async {
+            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"ok"))))
+        })
+    });
+    let asking = async {
+        for mut caller in callers {
+            let answer = caller.answer(false).await.expect("sent, but not answered");
+            assert_eq!(answer.text(), "ok");
+        }
+    };
+    timeout(PATIENCE, async { tokio::join!(serving, asking) })
+        .await
+        .unwrap();
 }
 
 #[test]

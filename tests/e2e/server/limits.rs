@@ -54,9 +54,7 @@ async fn connections_beyond_the_limit_wait_until_another_ends() {
         assert_eq!(caller.get("/api/x").await.status, 200);
     }
     let mut third = proxy.caller().await;
-    third
-        .write("GET /api/third HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await;
+    third.begin("/api/third").await;
     let early = timeout(Duration::from_millis(500), third.head()).await;
     assert!(early.is_err(), "a third connection was served");
     assert_eq!(api.seen().len(), 2);
@@ -66,26 +64,20 @@ async fn connections_beyond_the_limit_wait_until_another_ends() {
 
 /// A server whose bodies end when it is told so.
 async fn held(end: &Arc<Notify>) -> Scripted {
-    let end = end.clone();
-    Scripted::start(move |mut connection| {
-        let end = end.clone();
-        async move {
-            while connection.request().await.is_some() {
-                connection
-                    .write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
-                    .await;
-                end.notified().await;
-                connection.write("0\r\n\r\n").await;
-            }
+    Scripted::start_with(end, |mut connection, end| async move {
+        while connection.request().await.is_some() {
+            connection
+                .write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+                .await;
+            end.notified().await;
+            connection.write("0\r\n\r\n").await;
         }
     })
     .await
 }
 
 async fn begin(caller: &mut Caller) {
-    caller
-        .write("GET /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await;
+    caller.begin("/api/x").await;
     assert_eq!(caller.head().await.unwrap().status, 200);
     assert_eq!(caller.chunk().await.unwrap().unwrap(), b"hello");
 }
@@ -127,9 +119,7 @@ async fn a_caller_who_leaves_gives_the_place_back() {
     let served = timeout(Duration::from_secs(5), async {
         loop {
             let mut caller = proxy.caller().await;
-            caller
-                .write("GET /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                .await;
+            caller.begin("/api/x").await;
             if caller.head().await.unwrap().status == 200 {
                 break;
             }
@@ -137,4 +127,24 @@ async fn a_caller_who_leaves_gives_the_place_back() {
         }
     });
     served.await.expect("the place was never given back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_nobody_calls_keeps_no_place_from_the_others() {
+    let api = Scripted::constant("ok").await;
+    let limits = "[server.limits]\nconnections = 1\n";
+    let proxy = TestProxy::start(&format!(
+        "{limits}{}listen = \"127.0.0.1:0\"\n",
+        api.upstream()
+    ));
+    for addr in [
+        proxy.addr(),
+        proxy.addr(),
+        proxy.own("api"),
+        proxy.own("api"),
+    ] {
+        let mut caller = Caller::connect(addr).await;
+        let request = "GET /api/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        assert_eq!(caller.ask(request).await.status, 200);
+    }
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::support::caller::PATIENCE;
 use crate::support::tls::{Ca, Folder, connect};
 use crate::support::{Caller, H2, Scripted, TestProxy};
 
@@ -204,9 +206,7 @@ async fn a_slow_body_that_keeps_coming_is_not_cut() {
     );
     let proxy = TestProxy::start(&text);
     let mut caller = proxy.caller().await;
-    caller
-        .write("POST /api/up HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
-        .await;
+    caller.begin_upload("/api/up").await;
     for _ in 0..6 {
         caller.write("1\r\nx\r\n").await;
         sleep(Duration::from_millis(400)).await;
@@ -214,4 +214,36 @@ async fn a_slow_body_that_keeps_coming_is_not_cut() {
     caller.write("0\r\n\r\n").await;
     assert_eq!(caller.answer(false).await.unwrap().status, 200);
     assert_eq!(api.seen()[0].body, b"xxxxxx");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_http2_connection_outlives_the_time_for_a_head() {
+    let api = Scripted::constant("ok").await;
+    let limits = "[server.limits]\nheader_timeout = \"400ms\"\n";
+    let proxy = TestProxy::start(&format!("{limits}{}", api.upstream()));
+    let mut caller = H2::connect(proxy.addr()).await;
+    assert_eq!(caller.get("/api/x").await.status, 200);
+    // Idle, but for pings.
+    sleep(Duration::from_millis(1500)).await;
+    assert_eq!(caller.get("/api/x").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_takes_nothing_of_its_answer_is_cut() {
+    let (gone, mut went) = mpsc::channel(1);
+    let api = Scripted::start_with(&gone, |mut connection, gone| async move {
+        if connection.begin("text/plain").await.is_none() {
+            return;
+        }
+        let piece = [b"10000\r\n".as_slice(), &[b'x'; 0x10000], b"\r\n"].concat();
+        while connection.caller.stream.write_all(&piece).await.is_ok() {}
+        gone.send(()).await.unwrap();
+    })
+    .await;
+    let limits = "[server.limits]\nidle_timeout = \"200ms\"\n";
+    let proxy = TestProxy::start(&format!("{limits}{}", api.upstream()));
+    let mut caller = proxy.caller().await;
+    caller.begin("/api/x").await;
+    assert_eq!(caller.head().await.unwrap().status, 200);
+    timeout(PATIENCE, went.recv()).await.unwrap().unwrap();
 }

@@ -66,13 +66,10 @@ async fn an_upstream_that_cannot_be_reached_is_502() {
 async fn an_upstream_that_does_not_answer_in_time_is_504_and_is_hung_up_on() {
     let gone = Arc::new(Notify::new());
     let told = gone.clone();
-    let api = Scripted::start(move |mut connection| {
-        let told = told.clone();
-        async move {
-            if connection.request().await.is_some() {
-                assert!(connection.head().await.is_none());
-                told.notify_one();
-            }
+    let api = Scripted::start_with(&told, |mut connection, told| async move {
+        if connection.request().await.is_some() {
+            assert!(connection.head().await.is_none());
+            told.notify_one();
         }
     })
     .await;
@@ -152,24 +149,21 @@ async fn a_request_that_comes_back_to_the_proxy_is_508() {
     let addr = Arc::new(tokio::sync::OnceCell::new());
     let back = addr.clone();
     // The upstream is a hop that sends everything on to the proxy.
-    let api = Scripted::start(move |mut connection| {
-        let back = back.clone();
-        async move {
-            while let Some(seen) = connection.request().await {
-                let via = seen.header("via").unwrap();
-                let request = format!(
-                    "GET /api{} HTTP/1.1\r\nHost: localhost\r\nVia: 1.0 other, {via}\r\n\r\n",
-                    seen.target
-                );
-                let answer = Caller::connect(*back.get().unwrap())
-                    .await
-                    .ask(request)
-                    .await;
-                let head = "Content-Type: application/problem+json\r\n";
-                connection
-                    .reply(&format!("{} Loop", answer.status), head, &answer.text())
-                    .await;
-            }
+    let api = Scripted::start_with(&back, |mut connection, back| async move {
+        while let Some(seen) = connection.request().await {
+            let via = seen.header("via").unwrap();
+            let request = format!(
+                "GET /api{} HTTP/1.1\r\nHost: localhost\r\nVia: 1.0 other, {via}\r\n\r\n",
+                seen.target
+            );
+            let answer = Caller::connect(*back.get().unwrap())
+                .await
+                .ask(request)
+                .await;
+            let head = "Content-Type: application/problem+json\r\n";
+            connection
+                .reply(&format!("{} Loop", answer.status), head, &answer.text())
+                .await;
         }
     })
     .await;

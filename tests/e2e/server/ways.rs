@@ -173,3 +173,32 @@ async fn an_upstream_with_routes_is_reached_only_through_them_and_the_longest_pa
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_for_all_paths_leads_there() {
+    let api = Scripted::constant("ok").await;
+    let route = "[route.all]\nupstream = \"api\"\npath = \"/\"\nread_only = true\n";
+    let proxy = TestProxy::start(&format!("{}{route}", api.upstream()));
+    assert_eq!(proxy.get("/v1/x").await.status, 200);
+    assert_eq!(proxy.get("/").await.status, 200);
+    assert_eq!(proxy.post("/v1/x", "y").await.status, 403);
+    assert_eq!(api.seen()[0].target, "/v1/x");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_and_a_host_of_an_upstream_with_routes_lead_nowhere_else() {
+    let api = Scripted::constant("ok").await;
+    let other = api.upstream().replace("upstream.api", "upstream.other");
+    let route = "[route.some]\nupstream = \"api\"\npath = \"/some\"\n";
+    let text = format!("{}listen = \"127.0.0.1:0\"\n{other}{route}", api.upstream());
+    let proxy = TestProxy::start(&text);
+    let rows = [("/some/x", 200), ("/x", 404), ("/other/x", 404)];
+    for (path, status) in rows {
+        let mut own = Caller::connect(proxy.own("api")).await;
+        assert_eq!(own.get(path).await.status, status, "{path} at its listener");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: api.localhost\r\n\r\n");
+        let answer = proxy.caller().await.ask(request).await;
+        assert_eq!(answer.status, status, "{path} at its host");
+    }
+    assert_eq!(proxy.get("/other/x").await.status, 200);
+}

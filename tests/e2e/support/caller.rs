@@ -102,6 +102,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
         self.ask(request).await
     }
 
+    /// Sends a `GET` and reads nothing of its answer yet.
+    pub async fn begin(&mut self, path: &str) {
+        self.write(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+            .await;
+    }
+
+    /// Begins a `POST` whose body comes in pieces.
+    pub async fn begin_upload(&mut self, path: &str) {
+        self.write(format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        ))
+        .await;
+    }
+
+    /// A piece of a body that comes in pieces.
+    pub async fn piece(&mut self, piece: &str) {
+        self.write(format!("{:x}\r\n{piece}\r\n", piece.len()))
+            .await;
+    }
+
+    /// The end of a body that came in pieces.
+    pub async fn end(&mut self) {
+        self.write("0\r\n\r\n").await;
+    }
+
     /// The head of the next request, for a server; `None` when the connection ended.
     pub async fn request_head(&mut self) -> Option<String> {
         let head = self.until(b"\r\n\r\n").await.ok()?;

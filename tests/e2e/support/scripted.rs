@@ -4,12 +4,14 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
-use super::caller::Caller;
+use super::caller::{Caller, PATIENCE};
 
 /// The server; dropping it ends its connections, and fails the test if its script panicked.
 pub struct Scripted {
@@ -109,6 +111,32 @@ impl Connection {
         let _ = self.caller.stream.write_all(bytes.as_ref()).await;
     }
 
+    /// Takes a request and begins an answer that comes in pieces. `None`: the connection ended.
+    pub async fn begin(&mut self, kind: &str) -> Option<Seen> {
+        let seen = self.request().await?;
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: ";
+        self.write(format!("{head}{kind}\r\n\r\n")).await;
+        Some(seen)
+    }
+
+    /// A piece of such an answer.
+    pub async fn piece(&mut self, piece: &str) {
+        self.write(format!("{:x}\r\n{piece}\r\n", piece.len()))
+            .await;
+    }
+
+    /// The end of such an answer.
+    pub async fn end(&mut self) {
+        self.write("0\r\n\r\n").await;
+    }
+
+    /// Waits until the other side has left.
+    pub async fn left(&mut self) {
+        let mut byte = [0];
+        let gone = timeout(PATIENCE, self.caller.stream.read(&mut byte)).await;
+        assert!(matches!(gone, Ok(Ok(0) | Err(_))), "{gone:?}");
+    }
+
     /// A whole answer.
     pub async fn reply(&mut self, status: &str, headers: &str, body: &str) {
         let head = format!(
@@ -175,6 +203,19 @@ impl Scripted {
         }
     }
 
+    /// The same for a script that shares something with its test: each connection has a clone.
+    pub async fn start_with<T, F>(
+        shared: &T,
+        script: impl Fn(Connection, T) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        T: Clone + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let shared = shared.clone();
+        Self::start(move |connection| script(connection, shared.clone())).await
+    }
+
     /// Answers every request with 200 and `body`.
     pub async fn constant(body: &'static str) -> Self {
         Self::start(move |mut connection| async move {
@@ -187,6 +228,16 @@ impl Scripted {
 
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
+    }
+
+    /// Waits until so many requests came.
+    pub async fn saw(&self, count: usize) {
+        let enough = async {
+            while self.seen().len() < count {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, enough).await.expect("they never came");
     }
 
     pub fn logins(&self) -> usize {

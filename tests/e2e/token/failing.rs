@@ -119,3 +119,16 @@ async fn a_login_that_hangs_is_given_up_and_the_next_one_serves_who_still_waits(
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(at.logins(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_waits_for_tokens_of_one_request_together_last_no_longer_than_token_wait() {
+    let at = Emulated::start(&format!("{CRM}token_wait = \"3s\"\n")).await;
+    at.turn(|dials| {
+        dials.login.delay_ms = 2000;
+        // The login that it waits for brings a token that is dead on its first use.
+        dials.salesforce.fresh_rejections = 1;
+    });
+    let answer = at.proxy.get(LIMITS).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "UA-0302"));
+    assert_eq!(at.logins(), 2);
+}

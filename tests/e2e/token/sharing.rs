@@ -50,14 +50,14 @@ async fn five_hundred_rejections_of_one_token_cost_one_renewal() {
     assert_eq!(at.proxy.get(LIMITS).await.status, 200);
     // All are on their way with the same token when it dies.
     at.turn(|dials| {
-        dials.salesforce.delay_ms = 3000;
+        dials.salesforce.delay_ms = 60_000;
         dials.login.delay_ms = 100;
     });
     let kill = async {
         at.until(|counters| counters.api_requests["instance"] == 501)
             .await;
-        at.turn(|dials| dials.salesforce.delay_ms = 0);
         at.emulator.end_sessions("all");
+        at.turn(|dials| dials.salesforce.delay_ms = 0);
     };
     let (answers, ()) = tokio::join!(crowd(&at, 500, LIMITS), kill);
     assert_eq!(statuses(&answers), [200]);

@@ -16,7 +16,7 @@ fn syntax_and_keys() {
         ("{CRM}[upstream.crm]\n", "UA-0101 6:11 duplicate"),
         ("", "UA-0129 1:1 add [upstream.NAME]"),
         ("{CRM}[sever]\n", "UA-0103 6:2 did you mean `server`?"),
-        ("colour = 1\n{CRM}", "UA-0103 1:1 keys here: server, access"),
+        ("colour = 1\n{CRM}", "UA-0103 1:1 sections: server, access"),
         (
             "{CRM}[server]\nlisen = \"x\"\n",
             "UA-0103 7:1 did you mean `listen`?",

@@ -16,6 +16,12 @@ fn references() {
         ),
         ("{ env = \"NOWHERE\" }", "UA-0113 5:25 `NOWHERE` is not set"),
         ("{ env = \"EMPTY\" }", "UA-0113 5:25 `EMPTY` is empty"),
+        ("{ env = \"NOWHERE\" }", "UA-0113 5:25 export NOWHERE=..."),
+        ("{ env = \"\" }", "UA-0114 5:25 write { env = \"NAME\" }"),
+        (
+            "{ env = \"$NAME\" }",
+            "UA-0114 5:25 the name of an environment",
+        ),
         ("\"x ${NOWHERE}\"", "UA-0113 5:20 `NOWHERE` is not set"),
         ("\"${SECRET\"", "UA-0114 5:18 not closed"),
         ("\"${a b}\"", "UA-0114 5:18 name of an environment variable"),

@@ -1,0 +1,265 @@
+//! Connections to the upstreams: how long an upstream may be silent on one, when it is used again, and when not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use tokio::sync::{Barrier, Notify};
+use tokio::time::{sleep, timeout};
+use upauth::egress::{Client, Destination, Profile};
+use upauth::message::Origin;
+use upauth::telemetry::Metrics;
+
+use crate::support::caller::PATIENCE;
+use crate::support::{Caller, Scripted, TestProxy};
+
+/// How a scripted server is reached without a proxy in between.
+struct Way {
+    profile: Profile,
+    origin: Origin,
+}
+
+impl Way {
+    fn to(api: &Scripted, metrics: &Metrics) -> Self {
+        let profile = Profile {
+            proxy: None,
+            id: 0,
+            tls: upauth::tls::client(&[]).unwrap(),
+            connect_timeout: PATIENCE,
+            connections: 1,
+            metrics: metrics.upstream("api"),
+        };
+        let origin = format!("http://{}", api.addr).parse().unwrap();
+        Self { profile, origin }
+    }
+
+    fn destination(&self) -> Destination<'_> {
+        Destination {
+            profile: &self.profile,
+            origin: &self.origin,
+            public_only: false,
+            fresh: false,
+        }
+    }
+}
+
+fn get() -> Request<Full<Bytes>> {
+    let request = Request::get("/x").header("host", "localhost");
+    request.body(Full::default()).unwrap()
+}
+
+/// The connections that the metrics say are open.
+fn open(metrics: &Metrics) -> String {
+    let page = metrics.encode();
+    let mut lines = page.lines();
+    let line = lines.find(|line| line.starts_with("upauth_upstream_connections{"));
+    line.unwrap().rsplit(' ').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_connection_that_the_upstream_has_closed_is_let_go() {
+    let close = Arc::new(Notify::new());
+    let api = Scripted::start_with(&close, |mut connection, close| async move {
+        match connection.request().await {
+            // As it is announced.
+            Some(seen) if seen.header("connection").is_some() => {
+                let headers = "Connection: close\r\n";
+                connection.reply("200 OK", headers, "").await;
+            }
+            Some(_) => {
+                connection.reply("200 OK", "", "ok").await;
+                close.notified().await;
+            }
+            None => {}
+        }
+    })
+    .await;
+    let metrics = Metrics::new();
+    let way = Way::to(&api, &metrics);
+    let client = Client::default();
+    let ask = async |request| {
+        let answer = client.send(way.destination(), request, PATIENCE).await;
+        answer.unwrap().into_body().collect().await.unwrap();
+    };
+    let mut last = get();
+    let value = http::HeaderValue::from_static("close");
+    last.headers_mut().insert("connection", value);
+    ask(last).await;
+    assert_eq!(open(&metrics), "0", "kept although it was to be closed");
+    ask(get()).await;
+    assert_eq!(open(&metrics), "1", "not kept");
+    close.notify_one();
+    // Far less than an idle connection may be kept.
+    let swept = timeout(Duration::from_secs(10), async {
+        while open(&metrics) != "0" {
+            sleep(Duration::from_millis(10)).await;
+            client.sweep();
+        }
+    });
+    swept.await.expect("a dead connection was kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_died_while_it_was_idle_costs_none_of_the_three_sends() {
+    let json = "Content-Type: application/json\r\n";
+    let (closed, mut closing) = tokio::sync::mpsc::channel::<()>(1);
+    let api = Scripted::start_with(&closed, move |mut connection, closed| async move {
+        while let Some(seen) = connection.request().await {
+            if seen.target == "/warm" {
+                connection.reply("200 OK", "", "").await;
+                drop(connection);
+                let _ = closed.send(()).await;
+                return;
+            }
+            let token = seen.header("authorization").unwrap_or_default();
+            match (connection.number_of("/tried"), token) {
+                (1, _) => {
+                    let body = r#"{"message":"Failed to get user info"}"#;
+                    connection.reply("401 Unauthorized", json, body).await;
+                }
+                (_, "Bearer token-1") => {
+                    let body = r#"{"message":"Authentication error"}"#;
+                    connection.reply("401 Unauthorized", json, body).await;
+                }
+                _ => connection.reply("200 OK", json, "{}").await,
+            }
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    assert_eq!(proxy.get("/api/warm").await.status, 200);
+    closing.recv().await.unwrap();
+    sleep(Duration::from_millis(50)).await;
+    assert_eq!(proxy.get("/api/tried").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_lost_on_a_used_connection_is_sent_once_more_on_a_new_one() {
+    let together = Arc::new(Barrier::new(4));
+    let api = Scripted::start_with(&together, |mut connection, together| async move {
+        let mut used = false;
+        while let Some(seen) = connection.request().await {
+            if seen.target == "/lost" && used {
+                return;
+            }
+            if seen.target == "/warm" {
+                together.wait().await;
+            }
+            used = true;
+            connection.reply("200 OK", "", "ok").await;
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    // Four at once, so that several used connections are at hand.
+    let addr = proxy.addr();
+    let warm = |_| async move { Caller::connect(addr).await.get("/api/warm").await.status };
+    assert_eq!(crate::support::together(4, warm).await, [200; 4]);
+    assert_eq!(proxy.get("/api/lost").await.status, 200);
+    let sent = api.seen().into_iter().filter(|seen| seen.target == "/lost");
+    assert_eq!(sent.count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_closes_between_two_requests_loses_no_get_and_doubles_no_post() {
+    // Closes a while after each answer without saying so: the classic keep-alive race.
+    let api = Scripted::start(|mut connection| async move {
+        if connection.request().await.is_some() {
+            connection.reply("200 OK", "", "ok").await;
+            sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    let mut caller = proxy.caller().await;
+    for number in 0..100 {
+        let got = caller.get(&format!("/api/get/{number}")).await;
+        assert_eq!(got.status, 200, "{number}: {}", got.text());
+        let posted = caller.post(&format!("/api/post/{number}"), "x").await;
+        assert!(
+            matches!(posted.status, 200 | 502),
+            "{number}: {}",
+            posted.text()
+        );
+        sleep(Duration::from_millis(number % 4)).await;
+    }
+    let mut posts: Vec<String> = api
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.method == "POST")
+        .map(|seen| seen.target)
+        .collect();
+    let all = posts.len();
+    posts.dedup();
+    assert_eq!(posts.len(), all, "a POST was sent twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_moves_is_not_a_silent_upstream() {
+    let api = Scripted::start(|mut connection| async move {
+        while connection.request().await.is_some() {
+            connection.reply("200 OK", "", "done").await;
+        }
+    })
+    .await;
+    let text = format!("{}response_timeout = \"500ms\"\n", api.upstream());
+    let proxy = TestProxy::start(&text);
+    let mut caller = proxy.caller().await;
+    caller.begin_upload("/api/up").await;
+    for _ in 0..12 {
+        caller.piece("more").await;
+        sleep(Duration::from_millis(100)).await;
+    }
+    caller.end().await;
+    let answer = caller.answer(false).await.unwrap();
+    assert_eq!((answer.status, answer.text().as_str()), (200, "done"));
+    assert_eq!(api.seen()[0].body, b"more".repeat(12));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_over_leaves_the_upstream_its_time_and_no_more() {
+    let api =
+        Scripted::start(
+            |mut connection| async move { while connection.request().await.is_some() {} },
+        )
+        .await;
+    let text = format!("{}response_timeout = \"300ms\"\n", api.upstream());
+    let proxy = TestProxy::start(&text);
+    let mut caller = proxy.caller().await;
+    caller.begin_upload("/api/up").await;
+    caller.piece("more").await;
+    caller.end().await;
+    assert_eq!(caller.answer(false).await.unwrap().status, 504);
+}
+
+#[tokio::test]
+async fn the_time_a_caller_takes_is_not_the_upstreams_silence() {
+    let go = Arc::new(Notify::new());
+    let api = Scripted::start_with(&go, |mut connection, go| async move {
+        if connection.begin("text/plain").await.is_none() {
+            return;
+        }
+        connection.piece("one").await;
+        go.notified().await;
+        sleep(Duration::from_millis(100)).await;
+        connection.piece("two").await;
+        connection.end().await;
+    })
+    .await;
+    let metrics = Metrics::new();
+    let way = Way::to(&api, &metrics);
+    let silence = Duration::from_millis(400);
+    let client = Client::default();
+    let answer = client.send(way.destination(), get(), silence).await;
+    let mut body = answer.unwrap().into_body();
+    let mut next = async || {
+        let frame = body.frame().await.unwrap();
+        frame.expect("broken off").into_data().unwrap()
+    };
+    assert_eq!(next().await, "one");
+    sleep(silence * 2).await;
+    go.notify_one();
+    assert_eq!(next().await, "two");
+}
