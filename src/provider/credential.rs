@@ -1,11 +1,11 @@
-//! [`Credential`]: ready-made header values and the host that came with them, one value, swapped whole.
+//! [`Credential`]: ready-made header values and the hosts that came with them, one value, swapped whole.
 
 use std::fmt;
 use std::time::Duration;
 
 use http::HeaderValue;
 
-use crate::message::{Allowed, Origin};
+use super::base::{Base, TargetName};
 
 /// How a token is written into a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Credential {
     oauth: HeaderValue,
     oauth_base64: HeaderValue,
     token: HeaderValue,
-    instance: Option<(Origin, Allowed)>,
+    targets: Vec<(TargetName, Base)>,
     lifetime: Lifetime,
 }
 
@@ -49,7 +49,7 @@ impl Credential {
     pub fn new(
         token: &str,
         raw: &[u8],
-        instance: Option<(Origin, Allowed)>,
+        targets: Vec<(TargetName, Base)>,
         lifetime: Lifetime,
     ) -> Result<Self, UnusableToken> {
         use base64::Engine;
@@ -67,7 +67,7 @@ impl Credential {
             oauth: sensitive(format!("OAuth {token}"))?,
             oauth_base64: sensitive(format!("OAuth {base64}"))?,
             token: sensitive(token.to_owned())?,
-            instance,
+            targets,
             lifetime,
         })
     }
@@ -82,9 +82,11 @@ impl Credential {
         }
     }
 
-    /// The host that came with the token, and how the allow-list covered it.
-    pub fn instance(&self) -> Option<&(Origin, Allowed)> {
-        self.instance.as_ref()
+    /// A target that came with the token.
+    pub fn target(&self, name: TargetName) -> Option<&Base> {
+        let mut targets = self.targets.iter();
+        let (_, base) = targets.find(|(have, _)| *have == name)?;
+        Some(base)
     }
 
     /// What the answer said about its life.
@@ -92,19 +94,16 @@ impl Credential {
         self.lifetime
     }
 
-    /// Whether both are the same token for the same host (a login may return the string it returned before).
+    /// Whether both are the same token for the same hosts (a login may return the string it returned before).
     pub fn same_token(&self, other: &Self) -> bool {
-        self.token == other.token && self.instance == other.instance
+        self.token == other.token && self.targets == other.targets
     }
 }
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credential")
-            .field(
-                "instance",
-                &self.instance.as_ref().map(|(origin, _)| origin),
-            )
+            .field("targets", &self.targets)
             .field("lifetime", &self.lifetime)
             .finish_non_exhaustive()
     }

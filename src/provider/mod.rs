@@ -12,6 +12,7 @@
 //! Nothing here waits, reads a clock, a file or the environment, or opens a socket.
 
 pub mod answer;
+pub mod base;
 pub mod credential;
 pub mod expiry;
 pub mod failure;
@@ -23,16 +24,17 @@ pub mod surface;
 pub mod zilliant;
 pub mod zuora;
 
-pub use self::answer::{Answer, AnswerMap, InstanceField};
+pub use self::answer::{Answer, AnswerMap};
+pub use self::base::{Base, TargetField, TargetName};
 pub use self::credential::{CarrierForm, Credential, Lifetime};
 pub use self::failure::{LoginFailure, Refused};
 pub use self::judge::{DeadRule, Look, Verdict};
 pub use self::login::{Field, Login, LoginRequest, Secrets};
 pub use self::refusal::RefusalRule;
-pub use self::surface::{Carrier, Denial, Stamp, Surface, TargetName};
+pub use self::surface::{Carrier, Denial, Stamp, Surface};
 
 use crate::config;
-use crate::message::{Allowed, Origin, Readings};
+use crate::message::Readings;
 
 /// All that is particular to the provider of one upstream.
 #[derive(Clone, Debug)]
@@ -49,10 +51,10 @@ pub struct Provider {
     pub surfaces: Vec<Surface>,
     /// The family of every other path.
     pub rest: Surface,
-    /// The target that the configuration names.
-    pub api: Option<Origin>,
-    /// Whether a token serves one `api` only (Zilliant: one token per environment).
-    pub token_per_api: bool,
+    /// The targets that the configuration names.
+    pub configured: Vec<(TargetName, Base)>,
+    /// Whether a token serves one configured target only (Zilliant: one token per environment).
+    pub token_per_target: bool,
 }
 
 impl Provider {
@@ -73,16 +75,14 @@ impl Provider {
             .unwrap_or(&self.rest)
     }
 
-    /// Where `surface` sends `credential`. `None`: the token answer named no host.
-    pub fn target<'a>(
-        &'a self,
-        surface: &Surface,
-        credential: &'a Credential,
-    ) -> Option<(&'a Origin, Allowed)> {
-        match surface.target {
-            TargetName::Instance => credential.instance().map(|(origin, how)| (origin, *how)),
-            // The operator wrote this very host.
-            TargetName::Api => self.api.as_ref().map(|origin| (origin, Allowed::Exactly)),
+    /// Where `surface` sends `credential`: what the operator wrote, else what came with the token. `None`: the token
+    /// answer named no such host.
+    pub fn target<'a>(&'a self, surface: &Surface, credential: &'a Credential) -> Option<&'a Base> {
+        let configured = self.configured.iter();
+        let mut configured = configured.filter(|(name, _)| *name == surface.target);
+        match configured.next() {
+            Some((_, base)) => Some(base),
+            None => credential.target(surface.target),
         }
     }
 
@@ -102,8 +102,8 @@ impl Provider {
             format!("{:?}", upstream.token),
             format!("{:?}", upstream.token_timeout),
         ];
-        if self.token_per_api {
-            parts.extend(self.api.iter().map(Origin::to_string));
+        if self.token_per_target {
+            parts.push(format!("{:?}", self.configured));
         }
         parts.extend(
             self.login

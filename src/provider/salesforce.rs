@@ -6,13 +6,14 @@ use std::time::Duration;
 use http::{HeaderName, header};
 
 use super::Provider;
-use super::answer::{AnswerMap, InstanceField};
+use super::answer::AnswerMap;
+use super::base::{TargetField, TargetName};
 use super::credential::CarrierForm;
 use super::failure::Refused;
 use super::judge::{DeadRule, Sign, Test, Verdict};
 use super::login::{Encode, Field, Login, Value};
 use super::refusal::{Class, RefusalRule};
-use super::surface::{Carrier, Denial, Surface, TargetName, constants};
+use super::surface::{Carrier, Denial, Surface, constants};
 use crate::config::salesforce::{Grant, Header, Salesforce, User};
 use crate::message::{HostRules, Origin};
 use crate::secret::Source;
@@ -34,15 +35,18 @@ pub fn provider(keys: &Salesforce, plain_http: &[String]) -> Provider {
             password_login(&keys.login_url, &keys.client_id, &keys.client_secret, user)
         }
     };
-    let instance = InstanceField {
+    let instance = TargetField {
+        name: TargetName::Instance,
         place: Cow::Borrowed("/instance_url"),
+        required: true,
+        may_have_path: false,
         hosts: hosts(keys),
         plain_http: plain_http.to_vec(),
     };
     Provider {
         name: "salesforce",
         login,
-        answer: answer_map(Some(instance), keys.session_timeout),
+        answer: answer_map(vec![instance], keys.session_timeout),
         refusals: refusals(),
         surfaces: vec![
             identity(form),
@@ -52,8 +56,8 @@ pub fn provider(keys: &Salesforce, plain_http: &[String]) -> Provider {
             streaming(form),
         ],
         rest: rest(form),
-        api: None,
-        token_per_api: false,
+        configured: vec![],
+        token_per_target: false,
     }
 }
 
@@ -110,10 +114,10 @@ fn login(
 }
 
 /// Where the fields of Salesforce's token answer stand; Zilliant's has no instance of its own.
-pub(super) fn answer_map(instance: Option<InstanceField>, session_timeout: Duration) -> AnswerMap {
+pub(super) fn answer_map(targets: Vec<TargetField>, session_timeout: Duration) -> AnswerMap {
     AnswerMap {
         token: Cow::Borrowed("/access_token"),
-        instance,
+        targets,
         expires_in: Cow::Borrowed("/expires_in"),
         unused: session_timeout,
         error_code: vec![Cow::Borrowed("/error")],

@@ -11,6 +11,7 @@ use crate::config::upstream::Policy;
 use crate::config::zilliant::Zilliant;
 use crate::config::zuora::Zuora;
 use crate::config::{Leg, Upstream};
+use crate::message::Allowed;
 use crate::secret::{Secret, Source};
 
 pub(super) fn source(text: &str) -> Source {
@@ -201,10 +202,10 @@ fn each_surface_carries_the_token_its_own_way() {
 fn zilliant_goes_to_its_own_host_and_names_the_login_host() {
     let provider = zilliant();
     let credential =
-        Credential::new("t", b"{}", None, Lifetime::UntilUnusedFor(Duration::ZERO)).unwrap();
-    let (origin, how) = provider.target(&provider.rest, &credential).unwrap();
-    assert_eq!(origin.to_string(), "https://mycompany.zilliant.com");
-    assert_eq!(how, Allowed::Exactly);
+        Credential::new("t", b"{}", vec![], Lifetime::UntilUnusedFor(Duration::ZERO)).unwrap();
+    let base = provider.target(&provider.rest, &credential).unwrap();
+    assert_eq!(base.origin.to_string(), "https://mycompany.zilliant.com");
+    assert_eq!(base.allowed, Allowed::Exactly);
     assert_eq!(
         provider.rest.stamps,
         [Stamp::Set(

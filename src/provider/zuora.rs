@@ -7,12 +7,13 @@ use http::{HeaderName, HeaderValue, header};
 
 use super::Provider;
 use super::answer::AnswerMap;
+use super::base::{Base, TargetName};
 use super::credential::CarrierForm;
 use super::failure::Refused;
 use super::judge::{DeadRule, Sign, Test, Verdict};
 use super::login::{Encode, Field, Login, Value};
 use super::refusal::{Class, RefusalRule};
-use super::surface::{Carrier, Denial, Stamp, Surface, TargetName, constants};
+use super::surface::{Carrier, Denial, Stamp, Surface, constants};
 use crate::config::zuora::Zuora;
 
 /// The provider of a Zuora upstream.
@@ -26,7 +27,7 @@ pub fn provider(keys: &Zuora) -> Provider {
         login: login(keys),
         answer: AnswerMap {
             token: Cow::Borrowed("/access_token"),
-            instance: None,
+            targets: vec![],
             expires_in: Cow::Borrowed("/expires_in"),
             unused: UNUSED,
             // Zuora's own families beside the shape of RFC 6749.
@@ -51,8 +52,8 @@ pub fn provider(keys: &Zuora) -> Provider {
         ],
         surfaces: vec![logins, soap],
         rest: family("rest", &[], keys),
-        api: Some(keys.api_url.clone()),
-        token_per_api: false,
+        configured: vec![(TargetName::Api, Base::of(keys.api_url.clone()))],
+        token_per_target: false,
     }
 }
 

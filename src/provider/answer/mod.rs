@@ -10,21 +10,20 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::Provider;
+use super::base::{Base, TargetField};
 use super::credential::Credential;
 use super::expiry;
 use super::failure::LoginFailure;
 use super::login::Secrets;
 use super::refusal::{self, Said};
-use crate::message::origin::Scheme;
-use crate::message::{Allowed, HostRules, Origin};
 
 /// Where the fields of the token answer stand (JSON pointers, RFC 6901), and what is made of them.
 #[derive(Clone, Debug)]
 pub struct AnswerMap {
     /// The token.
     pub token: Cow<'static, str>,
-    /// The host that came with the token, if the answer names one.
-    pub instance: Option<InstanceField>,
+    /// The hosts that come with the token.
+    pub targets: Vec<TargetField>,
     /// The lifetime.
     pub expires_in: Cow<'static, str>,
     /// Without a lifetime: how long the token lives unused. The token room renews it at half of that, because Salesforce
@@ -34,17 +33,6 @@ pub struct AnswerMap {
     pub error_code: Vec<Cow<'static, str>>,
     /// The text of an error; the first that is there counts.
     pub error_text: Vec<Cow<'static, str>>,
-}
-
-/// The host that comes with a token, and the hosts it may be.
-#[derive(Clone, Debug)]
-pub struct InstanceField {
-    /// Where it stands.
-    pub place: Cow<'static, str>,
-    /// Which hosts are allowed.
-    pub hosts: HostRules,
-    /// Hosts besides loopback that may be spoken to without TLS.
-    pub plain_http: Vec<String>,
 }
 
 /// What a token endpoint answered.
@@ -84,31 +72,36 @@ pub fn read(
         Some(token) => token.trim_end_matches(['\r', '\n']),
         None => return Err(malformed("the token endpoint's answer holds no token")),
     };
-    let instance = map
-        .instance
-        .as_ref()
-        .map(|field| instance(field, secrets, token, &json))
-        .transpose()?;
+    let mut targets = Vec::new();
+    for field in &map.targets {
+        if let Some(base) = target(field, secrets, token, &json)? {
+            targets.push((field.name, base));
+        }
+    }
     let lifetime = expiry::lifetime(json.pointer(&map.expires_in), answer.wall, map.unused);
-    Credential::new(token, answer.body, instance, lifetime)
+    Credential::new(token, answer.body, targets, lifetime)
         .map_err(|_| malformed("the token holds bytes that no header can carry"))
 }
 
-fn instance(
-    field: &InstanceField,
+fn target(
+    field: &TargetField,
     secrets: &Secrets,
     token: &str,
     json: &Value,
-) -> Result<(Origin, Allowed), LoginFailure> {
+) -> Result<Option<Base>, LoginFailure> {
     let Some(text) = json.pointer(&field.place).and_then(Value::as_str) else {
-        return Err(malformed("the token answer names no instance"));
+        return match field.required {
+            true => Err(malformed("the token answer does not name the host to call")),
+            false => Ok(None),
+        };
     };
-    allowed(field, text).ok_or_else(|| LoginFailure::TargetRefused {
+    let base = field.allow(text);
+    base.map(Some).ok_or_else(|| LoginFailure::TargetRefused {
         host: refusal::shown(&bare(text, token), secrets, HOST_SHOWN),
     })
 }
 
-/// A refused instance without what may be secret in it: user information, query and fragment, the token itself.
+/// A refused host without what may be secret in it: user information, query and fragment, the token itself.
 fn bare(text: &str, token: &str) -> String {
     let text = text.split(['?', '#']).next().unwrap_or_default();
     let mut bare = match (text.split_once("://"), text.rsplit_once('@')) {
@@ -121,15 +114,6 @@ fn bare(text: &str, token: &str) -> String {
     bare
 }
 
-fn allowed(field: &InstanceField, text: &str) -> Option<(Origin, Allowed)> {
-    let origin: Origin = text.parse().ok()?;
-    let secure = origin.scheme() == Scheme::Https
-        || origin.is_loopback()
-        || field.plain_http.iter().any(|host| host == origin.host());
-    let how = field.hosts.allow(&origin)?;
-    secure.then_some((origin, how))
-}
-
 fn malformed(text: &str) -> LoginFailure {
     LoginFailure::Transient {
         text: text.to_owned(),
@@ -139,7 +123,7 @@ fn malformed(text: &str) -> LoginFailure {
 
 /// Real answers are below 4 KiB; the whole answer may have to fit into a header (Zilliant).
 const TOKEN_ANSWER_MAX: usize = 64 * 1024;
-/// How much of a refused instance is shown.
+/// How much of a refused host is shown.
 const HOST_SHOWN: usize = 100;
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use http::HeaderMap;
 
 use super::*;
+use crate::message::Allowed;
+use crate::provider::TargetName;
 use crate::provider::credential::{CarrierForm, Lifetime};
 use crate::provider::tests::{salesforce, salesforce_keys, secrets, zilliant, zuora};
 use crate::provider::{Refused, salesforce as data};
@@ -28,9 +30,9 @@ fn a_salesforce_answer_brings_token_and_instance() {
     let bearer = credential.value(CarrierForm::Bearer);
     assert_eq!(bearer, "Bearer 00Dxx0000000001!AQ4AQFakeFakeFake_fake.0");
     assert!(bearer.is_sensitive());
-    let (origin, how) = credential.instance().unwrap();
-    assert_eq!(origin.to_string(), "https://acme.my.salesforce.com");
-    assert_eq!(*how, Allowed::Exactly, "the origin of login_url");
+    let base = credential.target(TargetName::Instance).unwrap();
+    assert_eq!(base.origin.to_string(), "https://acme.my.salesforce.com");
+    assert_eq!(base.allowed, Allowed::Exactly, "the origin of login_url");
     assert_eq!(
         credential.lifetime(),
         Lifetime::UntilUnusedFor(Duration::from_secs(7200))
@@ -47,7 +49,7 @@ fn the_zilliant_header_is_the_base64_of_the_exact_bytes() {
         credential.value(CarrierForm::OAuthBase64),
         "OAuth eyJhY2Nlc3NfdG9rZW4iOiIwMER4eDAwMDAwMDAwMDEhQVE0QVFGYWtlRmFrZUZha2VfZmFrZS4wIiwiaW5zdGFuY2VfdXJsIjoiaHR0cHM6Ly9hY21lLm15LnNhbGVzZm9yY2UuY29tIiwiaWQiOiJodHRwczovL2xvZ2luLnNhbGVzZm9yY2UuY29tL2lkLzAwRHh4MDAwMDAwMDAwMUVBQS8wMDV4eDAwMDAwMDAwMEFBQVEiLCJ0b2tlbl90eXBlIjoiQmVhcmVyIiwiaXNzdWVkX2F0IjoiMTcwMDAwMDAwMDAwMCIsInNpZ25hdHVyZSI6IlptRnJaWE5wWjI1aGRIVnlaUT09In0="
     );
-    assert!(credential.instance().is_none());
+    assert!(credential.target(TargetName::Instance).is_none());
     let spaced = body.replace(',', " ,\n");
     let spaced = read_as(&zilliant(), 200, spaced.as_bytes()).unwrap();
     assert!(spaced.value(CarrierForm::OAuthBase64) != credential.value(CarrierForm::OAuthBase64));
@@ -66,7 +68,7 @@ fn a_zuora_answer_brings_token_and_lifetime() {
         credential.lifetime(),
         Lifetime::For(Duration::from_secs(3598))
     );
-    assert!(credential.instance().is_none());
+    assert!(credential.target(TargetName::Instance).is_none());
 }
 
 #[test]
