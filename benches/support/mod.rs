@@ -72,6 +72,7 @@ pub fn credential() -> Credential {
     Credential::new(
         &token,
         raw.as_bytes(),
+        &[],
         vec![(TargetName::Instance, Base::of(origin))],
         lifetime,
     )

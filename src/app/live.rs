@@ -40,7 +40,7 @@ pub fn login(upstream: &Upstream) -> Result<Login, StartError> {
         Some(format!("{}{}", base.origin, base.path))
     });
     Ok(Login {
-        endpoint: format!("{}{}", provider.login.endpoint, provider.login.path),
+        endpoint: provider.login.to_string(),
         took: clock.now().since(sent),
         result,
         target,

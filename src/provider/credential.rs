@@ -18,6 +18,17 @@ pub enum CarrierForm {
     OAuthBase64,
     /// `TOKEN` alone.
     Token,
+    /// As the template with this number in [`AnswerMap::templates`](super::AnswerMap) says.
+    Template(usize),
+}
+
+/// A header value of the operator's own making: `Tok {access_token}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// What stands before the token.
+    pub before: String,
+    /// What stands after it.
+    pub after: String,
 }
 
 /// A token, ready to be sent. Its header values are marked sensitive; its `Debug` shows none.
@@ -26,6 +37,7 @@ pub struct Credential {
     oauth: HeaderValue,
     oauth_base64: HeaderValue,
     token: HeaderValue,
+    templates: Vec<HeaderValue>,
     targets: Vec<(TargetName, Base)>,
     lifetime: Lifetime,
 }
@@ -49,6 +61,7 @@ impl Credential {
     pub fn new(
         token: &str,
         raw: &[u8],
+        templates: &[Template],
         targets: Vec<(TargetName, Base)>,
         lifetime: Lifetime,
     ) -> Result<Self, UnusableToken> {
@@ -61,12 +74,19 @@ impl Credential {
         if token.is_empty() || !token.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
             return Err(UnusableToken);
         }
+        let of_template = |template: &Template| {
+            sensitive(format!("{}{token}{}", template.before, template.after))
+        };
         let base64 = base64::engine::general_purpose::STANDARD.encode(raw);
         Ok(Self {
             bearer: sensitive(format!("Bearer {token}"))?,
             oauth: sensitive(format!("OAuth {token}"))?,
             oauth_base64: sensitive(format!("OAuth {base64}"))?,
             token: sensitive(token.to_owned())?,
+            templates: templates
+                .iter()
+                .map(of_template)
+                .collect::<Result<_, _>>()?,
             targets,
             lifetime,
         })
@@ -74,7 +94,10 @@ impl Credential {
 
     /// The header value in this form; a clone of it is a count.
     pub fn value(&self, form: CarrierForm) -> &HeaderValue {
+        static NONE: HeaderValue = HeaderValue::from_static("");
         match form {
+            // Templates and the surfaces that count them are of one provider.
+            CarrierForm::Template(index) => self.templates.get(index).unwrap_or(&NONE),
             CarrierForm::Bearer => &self.bearer,
             CarrierForm::OAuth => &self.oauth,
             CarrierForm::OAuthBase64 => &self.oauth_base64,

@@ -6,6 +6,7 @@ use super::Provider;
 use super::base::{Base, TargetName};
 use super::credential::CarrierForm;
 use super::judge::{DeadRule, Sign, Verdict};
+use super::login::Login;
 use super::salesforce::{answer_map, password_login, refusals};
 use super::surface::{Carrier, Stamp, Surface};
 use crate::config::zilliant::Zilliant;
@@ -14,12 +15,12 @@ use crate::config::zilliant::Zilliant;
 pub fn provider(keys: &Zilliant) -> Provider {
     Provider {
         name: "zilliant",
-        login: password_login(
+        login: Login::Call(password_login(
             &keys.login_url,
             &keys.client_id,
             &keys.client_secret,
             &keys.user,
-        ),
+        )),
         // The instance in the answer is Salesforce's; no request goes there.
         answer: answer_map(vec![], keys.session_timeout),
         refusals: refusals(),

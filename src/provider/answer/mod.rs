@@ -11,11 +11,12 @@ use serde_json::Value;
 
 use super::Provider;
 use super::base::{Base, TargetField};
-use super::credential::Credential;
-use super::expiry;
+use super::credential::{Credential, Template};
+use super::expiry::{self, Unit};
 use super::failure::LoginFailure;
 use super::login::Secrets;
 use super::refusal::{self, Said};
+use crate::secret::Secret;
 
 /// Where the fields of the token answer stand (JSON pointers, RFC 6901), and what is made of them.
 #[derive(Clone, Debug)]
@@ -26,6 +27,14 @@ pub struct AnswerMap {
     pub targets: Vec<TargetField>,
     /// The lifetime.
     pub expires_in: Cow<'static, str>,
+    /// What the lifetime is counted in.
+    pub unit: Unit,
+    /// The refresh token to be used next.
+    pub refresh_token: Option<Cow<'static, str>>,
+    /// What an answer with a token must show besides.
+    pub success: Option<Success>,
+    /// Header values of the operator's own making; [`CarrierForm::Template`](super::CarrierForm) counts them.
+    pub templates: Vec<Template>,
     /// Without a lifetime: how long the token lives unused. The token room renews it at half of that, because Salesforce
     /// notes activity only in the second half of the timeout (PROVIDERS 1.6).
     pub unused: Duration,
@@ -33,6 +42,26 @@ pub struct AnswerMap {
     pub error_code: Vec<Cow<'static, str>>,
     /// The text of an error; the first that is there counts.
     pub error_text: Vec<Cow<'static, str>>,
+}
+
+/// A value that tells success from failure, for servers that answer 200 to everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Success {
+    /// Where it stands.
+    pub place: Cow<'static, str>,
+    /// What it is then; numbers and booleans are read as they are written.
+    pub equals: String,
+}
+
+impl Success {
+    fn passes(&self, json: &Value) -> bool {
+        match json.pointer(&self.place) {
+            Some(Value::String(text)) => *text == self.equals,
+            Some(Value::Number(number)) => number.to_string() == self.equals,
+            Some(Value::Bool(truth)) => truth.to_string() == self.equals,
+            _ => false,
+        }
+    }
 }
 
 /// What a token endpoint answered.
@@ -48,12 +77,21 @@ pub struct Answer<'a> {
     pub wall: Duration,
 }
 
-/// The credential in `answer`. `secrets` are those of the login, so that no failure repeats them.
+/// What a login brought.
+#[derive(Debug)]
+pub struct Granted {
+    /// The credential.
+    pub credential: Credential,
+    /// The refresh token to be used next; `None`: the one that was used, if any, stays.
+    pub refresh_token: Option<Secret>,
+}
+
+/// What `answer` grants. `secrets` are those of the login, so that no failure repeats them.
 pub fn read(
     provider: &Provider,
     secrets: &Secrets,
     answer: &Answer<'_>,
-) -> Result<Credential, LoginFailure> {
+) -> Result<Granted, LoginFailure> {
     let refused = || refusal::classify(provider, secrets, answer);
     if !answer.status.is_success() {
         return Err(refused());
@@ -64,7 +102,8 @@ pub fn read(
     let json: Value = serde_json::from_slice(answer.body).map_err(|_| refused())?;
     let map = &provider.answer;
     // Some servers answer 200 with an error (PROVIDERS 5); a token beside an error is not used.
-    if Said::of(map, &json).has_code() {
+    let succeeded = map.success.as_ref().is_none_or(|test| test.passes(&json));
+    if Said::of(map, &json).has_code() || !succeeded {
         return Err(refused());
     }
     let token = match json.pointer(&map.token).and_then(Value::as_str) {
@@ -78,9 +117,18 @@ pub fn read(
             targets.push((field.name, base));
         }
     }
-    let lifetime = expiry::lifetime(json.pointer(&map.expires_in), answer.wall, map.unused);
-    Credential::new(token, answer.body, targets, lifetime)
-        .map_err(|_| malformed("the token holds bytes that no header can carry"))
+    let expires_in = json.pointer(&map.expires_in);
+    let lifetime = expiry::lifetime(expires_in, map.unit, answer.wall, map.unused);
+    let credential = Credential::new(token, answer.body, &map.templates, targets, lifetime)
+        .map_err(|_| malformed("the token holds bytes that no header can carry"))?;
+    let refresh_token = map.refresh_token.as_ref();
+    let refresh_token = refresh_token.and_then(|place| json.pointer(place)?.as_str());
+    Ok(Granted {
+        credential,
+        refresh_token: refresh_token
+            .filter(|token| !token.is_empty())
+            .map(Secret::new),
+    })
 }
 
 fn target(
