@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
@@ -130,6 +131,35 @@ async fn a_truncated_answer_is_never_presented_as_complete() {
         caller.begin(&format!("/api{path}")).await;
         let answer = caller.answer(false).await;
         assert!(answer.is_err(), "{path} looked complete: {answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truncated_answer_is_not_complete_to_a_caller_who_knows_by_the_end_of_its_connection() {
+    let read = Arc::new(Notify::new());
+    let api = Scripted::start_with(&read, |mut connection, read| async move {
+        let Some(seen) = connection.begin(EVENTS).await else {
+            return;
+        };
+        connection.piece("hello").await;
+        read.notified().await;
+        if seen.target == "/whole" {
+            connection.end().await;
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    for (path, whole) in [("/whole", true), ("/broken", false)] {
+        let mut caller = proxy.caller().await;
+        caller
+            .write(format!("GET /api{path} HTTP/1.0\r\n\r\n"))
+            .await;
+        let head = caller.head().await.unwrap();
+        assert_eq!((head.status, head.header("content-length")), (200, None));
+        assert_eq!(caller.exactly(5).await.unwrap(), b"hello");
+        read.notify_one();
+        let end = caller.stream.read(&mut [0]).await;
+        assert_eq!(end.is_ok(), whole, "{path}: {end:?}");
     }
 }
 
