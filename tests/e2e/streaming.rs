@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
 use crate::support::caller::PATIENCE;
-use crate::support::{Scripted, TestProxy};
+use crate::support::{H2, Scripted, TestProxy};
 
 /// The type of an answer that is events.
 const EVENTS: &str = "text/event-stream";
@@ -108,6 +108,32 @@ async fn a_caller_who_leaves_before_the_head_is_seen_by_the_upstream() {
     drop(caller);
     let heard = timeout(PATIENCE, leaving.recv()).await;
     heard.expect("the upstream never heard of it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_http_2_that_is_given_up_is_seen_by_the_upstream_and_the_others_go_on() {
+    let (left, mut leaving) = mpsc::channel::<()>(1);
+    let api = Scripted::start_with(&left, |mut connection, left| async move {
+        while let Some(seen) = connection.request().await {
+            if seen.target == "/quick" {
+                connection.reply("200 OK", "", "ok").await;
+                continue;
+            }
+            left.send(()).await.unwrap();
+            connection.left().await;
+            left.send(()).await.unwrap();
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    let mut caller = H2::connect(proxy.addr()).await;
+    let mut hasty = caller.clone();
+    let asking = tokio::task::spawn(async move { hasty.get("/api/slow").await });
+    leaving.recv().await.unwrap();
+    asking.abort();
+    let heard = timeout(PATIENCE, leaving.recv()).await;
+    heard.expect("the upstream never heard of it");
+    assert_eq!(caller.get("/api/quick").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
