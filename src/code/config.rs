@@ -49,8 +49,10 @@ codes! {
         "Inside text, ${NAME} and ${NAME:-default} stand for environment variables, and $${ for ${ itself. Instead of text, a value may be \
          { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", \"ARGUMENT\"] }. Files, such as certificates, are always { file = \"PATH\" }."
     UNREADABLE_REFERENCE "UA-0115" "what a reference points to cannot be read"
-        "A file is missing or empty, or a program failed, took longer than 10 s or printed nothing. `upauth check` reports this as a problem; \
-         `upauth run` starts all the same, shows the upstream as unavailable and tries again."
+        "A file is missing or empty, or a program failed, took longer than 10 s or printed nothing. Credentials (client_id, client_secret, \
+         username, password, security_token) are read at each login: `upauth check` reports this as a problem, `upauth run` starts all the \
+         same, shows the upstream as unavailable and tries again. Every other value is needed when the configuration is read: \
+         nothing is started."
     NOT_AN_ORIGIN "UA-0116" "the value is not an origin"
         "An origin is scheme, host and port, such as https://acme.my.salesforce.com. It has no path, query or user name: the provider knows \
          its token path, and callers bring the path of the API."

@@ -64,7 +64,10 @@ impl<'a, 'i> Credentials<'a, 'i> {
     ) -> Option<Source> {
         let item = self.table.take(key, reading)?;
         match item.text_or_reference(reading)? {
-            Value::Later(source, _) => Some(source),
+            Value::Later(source, span) => {
+                reading.later(&source, span);
+                Some(source)
+            }
             Value::Text(text) if text.text.is_empty() => {
                 if !may_be_empty {
                     let message = format!("`{key}` is empty");

@@ -1,6 +1,6 @@
 //! [`Reading`]: what one reading of a file knows and finds: the environment, the problems, the listeners.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -21,6 +21,8 @@ pub(super) struct Reading<'a> {
     /// Those that hold a value: what this version accepts.
     pub(super) accepted: BTreeSet<String>,
     env: &'a dyn Fn(&str) -> Option<String>,
+    /// Files and programs that were read now, by identity: a default holds for many upstreams.
+    now: HashMap<String, Result<String, String>>,
 }
 
 /// A listener and its place.
@@ -48,6 +50,7 @@ impl<'a> Reading<'a> {
             asked: BTreeSet::new(),
             accepted: BTreeSet::new(),
             env,
+            now: HashMap::new(),
         }
     }
 
@@ -76,6 +79,24 @@ impl<'a> Reading<'a> {
     /// A variable of the environment.
     pub(super) fn env(&self, name: &str) -> Option<String> {
         (self.env)(name)
+    }
+
+    /// The text that a file or program holds at this moment, or why there is none.
+    pub(super) fn now(&mut self, source: &Source) -> Result<String, String> {
+        let read = || match source.read_now() {
+            Ok(text) => Ok(text.expose().to_owned()),
+            Err(why) => Err(why.to_string()),
+        };
+        self.now
+            .entry(source.identity())
+            .or_insert_with(read)
+            .clone()
+    }
+
+    /// Notes a file or program that is read later, so that it can be checked now.
+    pub(super) fn later(&mut self, source: &Source, span: Range<usize>) {
+        let source = source.clone();
+        self.references.push(Reference { source, span });
     }
 
     /// A path that is written at `at`; it is relative to the folder of the file that holds it.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::credential::{self, Credentials, SESSION_TIMEOUT};
 use super::reading::Reading;
+use super::reference::is_reference;
 use super::section::Section;
 use super::value::Zero;
 use crate::code;
@@ -144,7 +145,7 @@ fn header(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Header {
     use toml::de::DeValue;
     const KEY: &str = "header";
     if table.is(KEY, |value| {
-        matches!(value, DeValue::Table(_) | DeValue::Array(_))
+        matches!(value, DeValue::Table(_) | DeValue::Array(_)) && !is_reference(value)
     }) {
         let span = table.span_of(KEY);
         table.take(KEY, reading);

@@ -203,7 +203,7 @@ pub(super) fn own_host(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Op
         Ok(host) => Some(host),
         Err(why) => {
             let (code, help) = HOSTS;
-            let message = format!("`{}` {why}", text.text);
+            let message = format!("{} {why}", text.quoted());
             reading.problem(code, text.span, message).help(help);
             None
         }
