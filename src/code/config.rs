@@ -59,9 +59,9 @@ codes! {
     HTTPS_REQUIRED "UA-0117" "https is required here"
         "Tokens and secrets would cross the network in plain text. http is accepted for loopback addresses and for hosts that the \
          upstream names in plain_http."
-    LOGIN_HOST "UA-0118" "client_credentials does not work on this login host"
+    LOGIN_HOST "UA-0118" "this is not a host to log in at"
         "Salesforce serves the client credentials flow on the org's own My Domain host only, never on login.salesforce.com or \
-         test.salesforce.com. Write login_url = \"https://YOUR-DOMAIN.my.salesforce.com\" (Setup, My Domain)."
+         test.salesforce.com; and the hosts a browser shows (*.lightning.force.com) give no tokens at all. Write login_url = \"https://YOUR-DOMAIN.my.salesforce.com\" (Setup, My Domain)."
     BAD_LISTEN "UA-0119" "the listener's address cannot be used"
         "A listener is ADDRESS:PORT, where ADDRESS is an IP address (IPv6 in brackets) or localhost, which stands for 127.0.0.1 and [::1]. \
          Other host names are not resolved: what they mean may change. Port 0 takes a free port."

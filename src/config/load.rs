@@ -139,6 +139,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     section.finish(Leftover::default(), reading);
     let mut known = Vec::new();
     let mut upstreams = Vec::new();
+    let before = reading.problems.len();
     for (name, span, mut table) in root.sections("upstream", reading) {
         names::check(&name, &span, true, reading);
         table.inherit(&inherited);
@@ -146,6 +147,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
         upstreams.extend(upstream.map(|upstream| (upstream, span)));
         known.push(name);
     }
+    let mut nowhere = known.is_empty() && reading.problems.len() == before;
     defaults::unused(inherited, "upstream.NAME", reading);
     let mut routes = Vec::new();
     for (name, span, table) in root.sections("route", reading) {
@@ -153,8 +155,12 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
         let route = Route::read(&name, table, &known, reading);
         routes.extend(route.map(|route| (route, span)));
     }
+    let before = reading.problems.len();
     root.finish(LEFTOVER, reading);
-    if known.is_empty() {
+    // A section that nobody knows was meant to be one, most likely.
+    nowhere &= reading.problems.len() == before;
+    reading.send_home();
+    if nowhere {
         reading
             .problem(&code::NO_UPSTREAM, 0..0, "there is no upstream")
             .help("add [upstream.NAME] with provider, login_url, client_id and client_secret");

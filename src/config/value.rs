@@ -32,7 +32,8 @@ impl Section<'_> {
             Some(item) => match item.value {
                 DeValue::Boolean(flag) => flag,
                 _ => {
-                    item.wrong_type("true or false", "without quotation marks", reading);
+                    let help = format!("write {key} = true, without quotation marks");
+                    item.wrong_type("true or false", &help, reading);
                     false
                 }
             },

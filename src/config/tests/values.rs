@@ -89,7 +89,7 @@ fn any_string_of_an_upstream_may_come_from_the_environment_a_file_or_a_program()
     ];
     for reference in rows {
         let text = CRM.replace("\"https://acme.my.salesforce.com\"", reference)
-            + "header = { command = [\"echo\", \"oauth\"] }\ntls = { command = [\"echo\", \"auto\"] }\n\
+            + "header = { command = [\"echo\", \"oauth\"] }\nlisten = \"localhost:1\"\ntls = { command = [\"echo\", \"auto\"] }\n\
                proxy = { command = [\"echo\", \"off\"] }\ntoken_wait = { command = [\"echo\", \"3s\"] }\n";
         let checked = Config::parse(&text, "proxy.toml", &folder, &super::env).unwrap();
         let upstream = &checked.config.upstreams[0];
