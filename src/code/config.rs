@@ -49,17 +49,19 @@ codes! {
         "Inside text, ${NAME} and ${NAME:-default} stand for environment variables, and $${ for ${ itself. Instead of text, a value may be \
          { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", \"ARGUMENT\"] }. Files, such as certificates, are always { file = \"PATH\" }."
     UNREADABLE_REFERENCE "UA-0115" "what a reference points to cannot be read"
-        "A file is missing or empty, or a program failed, took longer than 10 s or printed nothing. `upauth check` reports this as a problem; \
-         `upauth run` starts all the same, shows the upstream as unavailable and tries again."
+        "A file is missing or empty, or a program failed, took longer than 10 s or printed nothing. Credentials (client_id, client_secret, \
+         username, password, security_token) are read at each login: `upauth check` reports this as a problem, `upauth run` starts all the \
+         same, shows the upstream as unavailable and tries again. Every other value is needed when the configuration is read: \
+         nothing is started."
     NOT_AN_ORIGIN "UA-0116" "the value is not an origin"
         "An origin is scheme, host and port, such as https://acme.my.salesforce.com. It has no path, query or user name: the provider knows \
          its token path, and callers bring the path of the API."
     HTTPS_REQUIRED "UA-0117" "https is required here"
         "Tokens and secrets would cross the network in plain text. http is accepted for loopback addresses and for hosts that the \
          upstream names in plain_http."
-    LOGIN_HOST "UA-0118" "client_credentials does not work on this login host"
+    LOGIN_HOST "UA-0118" "this is not a host to log in at"
         "Salesforce serves the client credentials flow on the org's own My Domain host only, never on login.salesforce.com or \
-         test.salesforce.com. Write login_url = \"https://YOUR-DOMAIN.my.salesforce.com\" (Setup, My Domain)."
+         test.salesforce.com; and the hosts a browser shows (*.lightning.force.com) give no tokens at all. Write login_url = \"https://YOUR-DOMAIN.my.salesforce.com\" (Setup, My Domain)."
     BAD_LISTEN "UA-0119" "the listener's address cannot be used"
         "A listener is ADDRESS:PORT, where ADDRESS is an IP address (IPv6 in brackets) or localhost, which stands for 127.0.0.1 and [::1]. \
          Other host names are not resolved: what they mean may change. Port 0 takes a free port."

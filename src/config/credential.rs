@@ -64,7 +64,10 @@ impl<'a, 'i> Credentials<'a, 'i> {
     ) -> Option<Source> {
         let item = self.table.take(key, reading)?;
         match item.text_or_reference(reading)? {
-            Value::Later(source, _) => Some(source),
+            Value::Later(source, span) => {
+                reading.later(&source, span);
+                Some(source)
+            }
             Value::Text(text) if text.text.is_empty() => {
                 if !may_be_empty {
                     let message = format!("`{key}` is empty");
@@ -108,7 +111,7 @@ pub(super) fn required_origin(
 
 /// `grant` of a provider that has one grant.
 pub(super) fn only_grant(table: &mut Section<'_>, only: &'static str, reading: &mut Reading<'_>) {
-    table.word("grant", &[(only, ())], LATER_GRANTS, reading);
+    table.word("grant", &[(only, ())], &[], reading);
 }
 
 /// Notes that the section lacks a required key.
@@ -133,7 +136,7 @@ fn example(key: &str) -> &'static str {
 
 /// The keys of the password grant.
 pub(super) const USER: &[&str] = &["username", "password", "security_token"];
-/// Grants that are planned.
+/// Grants of Salesforce that are planned.
 pub(super) const LATER_GRANTS: &[&str] = &["jwt_bearer", "refresh_token", "command"];
 /// How long a Salesforce session lives unused, unless the org says otherwise.
 pub(super) const SESSION_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);

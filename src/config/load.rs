@@ -6,7 +6,7 @@ use toml::de::DeTable;
 
 use super::files::{Files, SYNTAX};
 use super::reading::{Reading, Reference};
-use super::reference::Text;
+use super::reference::{Text, remedy};
 use super::route::known_upstream;
 use super::section::{Leftover, Section};
 use super::{
@@ -14,7 +14,6 @@ use super::{
     names,
 };
 use crate::code::{self, Code};
-use crate::secret::Source;
 
 /// A configuration without errors.
 #[derive(Debug)]
@@ -74,16 +73,16 @@ impl Checked {
     /// the proxy from starting, but makes an upstream unavailable.
     pub async fn check_references(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
+        let mut seen = HashSet::new();
         for Reference { source, span } in &self.references {
+            // One that stands in the defaults is found once for each upstream.
+            if !seen.insert((span.start, source.identity())) {
+                continue;
+            }
             if let Err(why) = source.read().await {
-                let help = match source {
-                    Source::Command(_) => {
-                        "run the program by hand; it must end within 10 s and print the value"
-                    }
-                    _ => "paths are relative to the configuration's folder",
-                };
                 let (code, span) = (&code::UNREADABLE_REFERENCE, span.clone());
-                problems.push(self.files.problem(code, span, why.to_string(), help));
+                let (why, help) = (why.to_string(), remedy(source));
+                problems.push(self.files.problem(code, span, why, help));
             }
         }
         problems.sort_by_key(Problem::place);
@@ -140,6 +139,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     section.finish(Leftover::default(), reading);
     let mut known = Vec::new();
     let mut upstreams = Vec::new();
+    let before = reading.problems.len();
     for (name, span, mut table) in root.sections("upstream", reading) {
         names::check(&name, &span, true, reading);
         table.inherit(&inherited);
@@ -147,6 +147,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
         upstreams.extend(upstream.map(|upstream| (upstream, span)));
         known.push(name);
     }
+    let mut nowhere = known.is_empty() && reading.problems.len() == before;
     defaults::unused(inherited, "upstream.NAME", reading);
     let mut routes = Vec::new();
     for (name, span, table) in root.sections("route", reading) {
@@ -154,15 +155,24 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
         let route = Route::read(&name, table, &known, reading);
         routes.extend(route.map(|route| (route, span)));
     }
+    let before = reading.problems.len();
     root.finish(LEFTOVER, reading);
-    if known.is_empty() {
+    // A section that nobody knows was meant to be one, most likely.
+    nowhere &= reading.problems.len() == before;
+    reading.send_home();
+    if nowhere {
         reading
             .problem(&code::NO_UPSTREAM, 0..0, "there is no upstream")
             .help("add [upstream.NAME] with provider, login_url, client_id and client_secret");
     }
     if let Some(text) = server.default.clone() {
-        let (span, plain) = (default_place, false);
-        known_upstream(Text { text, span, plain }, &known, reading);
+        let text = Text {
+            text,
+            span: default_place,
+            plain: false,
+            hidden: false,
+        };
+        known_upstream(text, &known, reading);
     }
     listen::check(access.open, reading);
     names::places(&upstreams, &routes, reading);

@@ -1,8 +1,9 @@
 //! What the operator decided: `proxy.toml`, read into values that cannot be wrong.
 //!
 //! One file per section and per provider. Each has the typed values with their defaults, and reads them out of a
-//! `Section`; what is wrong becomes a [`Problem`], all of them at once. Nothing here opens a socket, asks a
-//! token endpoint or reads the secrets behind `{ file }` and `{ command }`, except [`Checked::check_references`].
+//! `Section`; what is wrong becomes a [`Problem`], all of them at once. Nothing here opens a socket or asks a token
+//! endpoint. `{ file }` and `{ command }` are read with the configuration, except those of credentials, which are
+//! read at each login (and by [`Checked::check_references`]).
 
 pub mod access;
 pub mod admin;

@@ -49,6 +49,7 @@ fn parse(key: &str, text: &Text, reading: &mut Reading<'_>) -> Option<Origin> {
     };
     let split = Origin::split_url(&text.text);
     let help = match (why, split) {
+        _ if text.hidden => format!("it must be like {EXAMPLE}"),
         (OriginError::Path, Some((origin, _))) if key == "login_url" => {
             format!("write {key} = \"{origin}\"; the provider knows its token path")
         }
@@ -58,7 +59,7 @@ fn parse(key: &str, text: &Text, reading: &mut Reading<'_>) -> Option<Origin> {
         (OriginError::Scheme, _) if format!("https://{}", text.text).parse::<Origin>().is_ok() => {
             format!("write {key} = \"https://{}\"", text.text)
         }
-        _ => format!("scheme, host and port only: {key} = \"https://acme.my.salesforce.com\""),
+        _ => format!("scheme, host and port only: {key} = {EXAMPLE}"),
     };
     reading
         .problem(
@@ -69,3 +70,5 @@ fn parse(key: &str, text: &Text, reading: &mut Reading<'_>) -> Option<Origin> {
         .help(help);
     None
 }
+
+const EXAMPLE: &str = "\"https://acme.my.salesforce.com\"";

@@ -1,12 +1,15 @@
 //! `provider = "salesforce"`.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::credential::{self, Credentials, SESSION_TIMEOUT};
 use super::reading::Reading;
+use super::reference::is_reference;
 use super::section::Section;
 use super::value::Zero;
 use crate::code;
+use crate::message::origin::OriginError;
 use crate::message::{HostRule, Origin};
 use crate::secret::Source;
 
@@ -104,9 +107,14 @@ impl Salesforce {
             )
         {
             let message = format!("client_credentials does not work on {}", login_url.host());
-            reading.problem(&code::LOGIN_HOST, place, message).help(
-                "use the org's own host: login_url = \"https://YOUR-DOMAIN.my.salesforce.com\"",
-            );
+            reading
+                .problem(&code::LOGIN_HOST, place.clone(), message)
+                .help(
+                    "use the org's own host: login_url = \"https://YOUR-DOMAIN.my.salesforce.com\"",
+                );
+        }
+        if let Some(login_url) = &login_url {
+            not_a_page(login_url, place.clone(), reading);
         }
         let header = header(table, reading);
         let instance_hosts = instance_hosts(table, reading);
@@ -140,11 +148,26 @@ impl User {
     }
 }
 
+/// `login_url` as the browser shows it is a mistake: those hosts have pages only.
+pub(super) fn not_a_page(login_url: &Origin, place: Range<usize>, reading: &mut Reading<'_>) {
+    let host = login_url.host();
+    let mut pages = PAGES.iter();
+    let Some(domain) = pages.find_map(|pages| host.strip_suffix(pages)) else {
+        return;
+    };
+    let message = format!("{host} has pages for people, and gives no tokens");
+    let help =
+        format!("use the org's own host: login_url = \"https://{domain}.my.salesforce.com\"");
+    reading
+        .problem(&code::LOGIN_HOST, place, message)
+        .help(help);
+}
+
 fn header(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Header {
     use toml::de::DeValue;
     const KEY: &str = "header";
     if table.is(KEY, |value| {
-        matches!(value, DeValue::Table(_) | DeValue::Array(_))
+        matches!(value, DeValue::Table(_) | DeValue::Array(_)) && !is_reference(value)
     }) {
         let span = table.span_of(KEY);
         table.take(KEY, reading);
@@ -161,9 +184,16 @@ fn instance_hosts(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<
     let given = table.has("instance_hosts");
     let remedy = (
         &code::BAD_HOST,
-        "\"host\", \"host:port\" or \"*.suffix\", without a scheme",
+        "\"host\", \"host:port\" or \"*.suffix\" with a dot in the suffix, without a scheme",
     );
-    let rules = table.parsed("instance_hosts", str::parse, remedy, reading);
+    let rule = |text: &str| match text.contains("://") {
+        true => Err("has a scheme".to_owned()),
+        false => text.parse().map_err(|why: OriginError| why.to_string()),
+    };
+    let rules = table.parsed("instance_hosts", rule, remedy, reading);
     // An empty list is what the documentation shows for the default.
     (given && !rules.is_empty()).then_some(rules)
 }
+
+/// The ends of the hosts that a browser shows. An org's name stands before each.
+const PAGES: &[&str] = &[".lightning.force.com", ".my.salesforce-setup.com"];

@@ -88,9 +88,10 @@ impl Upstream {
         let mut leftover = LEFTOVER;
         let provider = Provider::read(&mut table, &plain_http, &mut leftover, reading);
         let leg = outbound.narrowed(&mut table, reading);
+        let listen = table.listen("listen", false, reading).unwrap_or_default();
         let upstream = Self {
-            listen: table.listen("listen", false, reading).unwrap_or_default(),
-            tls: ListenTls::read(&mut table, reading),
+            tls: own_tls(&mut table, &listen, reading),
+            listen,
             host: own_host(&mut table, reading),
             policy: Policy::read(&mut table, reading),
             set_headers: header::set(&mut table, reading),
@@ -176,6 +177,25 @@ impl Provider {
     }
 }
 
+/// `tls`, which is that of a listener of the upstream's own.
+fn own_tls(table: &mut Section<'_>, listen: &[Listen], reading: &mut Reading<'_>) -> ListenTls {
+    let place = table.own_key("tls");
+    let tls = ListenTls::read(table, reading);
+    if let Some(place) = place
+        && listen.is_empty()
+        && tls != ListenTls::Off
+    {
+        reading
+            .problem(
+                &code::DOES_NOT_APPLY,
+                place,
+                "`tls` is that of a listener of the upstream's own, and there is none",
+            )
+            .help("add listen = \"localhost:7730\", or write tls into [server]");
+    }
+    tls
+}
+
 impl Policy {
     fn read(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Self {
         Self {
@@ -203,7 +223,7 @@ pub(super) fn own_host(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Op
         Ok(host) => Some(host),
         Err(why) => {
             let (code, help) = HOSTS;
-            let message = format!("`{}` {why}", text.text);
+            let message = format!("{} {why}", text.quoted());
             reading.problem(code, text.span, message).help(help);
             None
         }
@@ -277,7 +297,6 @@ pub(super) const LATER: &[&str] = &[
     "rotates",
     "http2",
     "expect_org",
-    "outbound",
     "token_url",
     "encode",
     "client_auth",

@@ -70,6 +70,9 @@ pub enum ReadError {
         /// What went wrong.
         why: String,
     },
+    /// There was no thread or runtime to read it on.
+    #[error("cannot read a value now: {0}")]
+    Now(io::Error),
     /// The value is empty, too long or not UTF-8.
     #[error("the value from {from} is {what}")]
     Unusable {
@@ -87,7 +90,10 @@ impl Source {
             Self::Value(value) => Ok(value.clone()),
             Self::File(path) => {
                 let read = async { bounded(tokio::fs::File::open(path).await?).await };
-                let bytes = read.await.map_err(|source| ReadError::File {
+                // A pipe opens only when somebody writes to it.
+                let read = tokio::time::timeout(COMMAND_TIMEOUT, read).await;
+                let read = read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+                let bytes = read.map_err(|source| ReadError::File {
                     path: path.clone(),
                     source,
                 })?;
@@ -95,6 +101,25 @@ impl Source {
             }
             Self::Command(argv) => run(argv).await,
         }
+    }
+
+    /// The same for whoever cannot wait asynchronously: blocks, at most [`COMMAND_TIMEOUT`].
+    pub fn read_now(&self) -> Result<Secret, ReadError> {
+        let read = || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_all().build()?;
+            let value = runtime.block_on(self.read());
+            // Does not wait for a pipe that is still being opened.
+            runtime.shutdown_background();
+            Ok(value)
+        };
+        // A thread of its own, because a runtime cannot be driven from within another.
+        let value: io::Result<_> = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().spawn_scoped(scope, read)?;
+            let panicked = |_| Err(io::Error::other("the thread panicked"));
+            thread.join().unwrap_or_else(panicked)
+        });
+        value.map_err(ReadError::Now)?
     }
 
     /// What decides whether two sources are the same account: the place, or a digest of the value.
@@ -309,6 +334,12 @@ mod tests {
             let error = source.read().await.unwrap_err().to_string();
             assert!(error.ends_with("is longer than 64 KiB"), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_value_that_is_needed_now_can_be_read_within_a_runtime() {
+        let source = Source::Command(vec!["printf".into(), "a\n".into()]);
+        assert_eq!(source.read_now().unwrap().expose(), "a");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{CRM, parse, with_crm};
+use crate::config::salesforce::Header;
 use crate::config::server::ListenTls;
 use crate::config::{Config, Leg, Provider, Upstream};
 use crate::secret::Source;
@@ -77,16 +78,47 @@ fn variables_are_replaced_and_can_be_escaped() {
 }
 
 #[test]
-fn any_string_of_an_upstream_may_come_from_the_environment() {
-    let text = CRM.replace("\"https://acme.my.salesforce.com\"", "{ env = \"URL\" }");
-    let upstream = config(&text).upstreams.remove(0);
-    let Provider::Salesforce(salesforce) = upstream.provider else {
-        panic!()
-    };
-    assert_eq!(
-        salesforce.login_url.to_string(),
-        "https://acme.my.salesforce.com"
+fn any_string_of_an_upstream_may_come_from_the_environment_a_file_or_a_program() {
+    let folder = std::env::temp_dir().join(format!("upauth-references-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("url"), "https://acme.my.salesforce.com\n").unwrap();
+    let rows = [
+        "{ env = \"URL\" }",
+        "{ file = \"url\" }",
+        "{ command = [\"echo\", \"https://acme.my.salesforce.com\"] }",
+    ];
+    for reference in rows {
+        let text = CRM.replace("\"https://acme.my.salesforce.com\"", reference)
+            + "header = { command = [\"echo\", \"oauth\"] }\nlisten = \"localhost:1\"\ntls = { command = [\"echo\", \"auto\"] }\n\
+               proxy = { command = [\"echo\", \"off\"] }\ntoken_wait = { command = [\"echo\", \"3s\"] }\n";
+        let checked = Config::parse(&text, "proxy.toml", &folder, &super::env).unwrap();
+        let upstream = &checked.config.upstreams[0];
+        let Provider::Salesforce(salesforce) = &upstream.provider else {
+            panic!()
+        };
+        let url = salesforce.login_url.to_string();
+        assert_eq!(url, "https://acme.my.salesforce.com", "{reference}");
+        assert_eq!(salesforce.header, Header::OAuth);
+        assert_eq!(upstream.tls, ListenTls::Auto);
+        assert_eq!(upstream.token_wait, Duration::from_secs(3));
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_program_in_the_defaults_runs_once_for_all_upstreams() {
+    let folder = std::env::temp_dir().join(format!("upauth-once-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let runs = folder.join("runs");
+    let text = format!(
+        "{CRM}{}[defaults.upstream]\nplain_http = [{{ command = [\"sh\", \"-c\", \"echo >> {}; echo a.example\"] }}]\n",
+        CRM.replace("crm", "b"),
+        runs.display()
     );
+    let upstreams = config(&text).upstreams;
+    assert!(upstreams.iter().all(|u| u.plain_http == ["a.example"]));
+    assert_eq!(std::fs::read_to_string(&runs).unwrap(), "\n");
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
