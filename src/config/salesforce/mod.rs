@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::credential::{self, Credentials, SESSION_TIMEOUT};
-use super::reading::Reading;
-use super::reference::is_reference;
-use super::section::Section;
-use super::value::Zero;
 use crate::code;
+use crate::config::credential::{self, Credentials, SESSION_TIMEOUT};
+use crate::config::reading::Reading;
+use crate::config::reference::is_reference;
+use crate::config::section::Section;
+use crate::config::value::Zero;
 use crate::message::origin::OriginError;
 use crate::message::{HostRule, Origin};
 use crate::secret::Source;
