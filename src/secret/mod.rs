@@ -73,12 +73,18 @@ pub enum ReadError {
     /// There was no thread or runtime to read it on.
     #[error("cannot read a value now: {0}")]
     Now(io::Error),
-    /// The value is empty, too long or not UTF-8.
+    /// The value is not UTF-8.
+    #[error("the value from {from} is not UTF-8")]
+    NotText {
+        /// Where it came from.
+        from: String,
+    },
+    /// The value is empty or too long.
     #[error("the value from {from} is {what}")]
     Unusable {
         /// Where it came from.
         from: String,
-        /// "empty", "not UTF-8", or that it is too long.
+        /// "empty", or that it is too long.
         what: &'static str,
     },
 }
@@ -200,10 +206,7 @@ fn usable(bytes: Vec<u8>, from: impl Fn() -> String) -> Result<Secret, ReadError
             what: "longer than 64 KiB",
         });
     }
-    let mut text = String::from_utf8(bytes).map_err(|_| ReadError::Unusable {
-        from: from(),
-        what: "not UTF-8",
-    })?;
+    let mut text = String::from_utf8(bytes).map_err(|_| ReadError::NotText { from: from() })?;
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {

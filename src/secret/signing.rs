@@ -34,6 +34,16 @@ pub enum KeyError {
         "is not a private key in PEM (a PKCS#12 or Java key store? convert it: openssl pkcs12 -in FILE -nocerts -nodes -out KEY.pem)"
     )]
     NotPem,
+    /// Bytes that are no text, which the reader of the file found.
+    #[error(
+        "is not in PEM, but binary: a PKCS#12 key store (openssl pkcs12 -in FILE -nocerts -nodes -out KEY.pem) or DER (openssl pkey -inform DER -in FILE -out KEY.pem)"
+    )]
+    Binary,
+    /// PEM in one line, as some files of variables hold it.
+    #[error(
+        "has its line breaks written as \\n: it needs real ones (printf '%b' \"$KEY\" > KEY.pem)"
+    )]
+    OneLine,
     /// A key that needs a password.
     #[error(
         "is an encrypted private key (decrypt it: openssl pkey -in FILE -out KEY.pem, and keep that file from others)"
@@ -80,6 +90,9 @@ impl SigningKey {
         // The PEM reader passes over sections of kinds it does not know.
         if pem.expose().contains("ENCRYPTED") {
             return Err(KeyError::Encrypted);
+        }
+        if pem.expose().contains("-----\\n") {
+            return Err(KeyError::OneLine);
         }
         Err(only.map_or(KeyError::NotPem, KeyError::NoPrivateKey))
     }
@@ -196,6 +209,11 @@ mod tests {
                 Err(KeyError::NotPem),
             ),
             ("", Err(KeyError::NotPem), Err(KeyError::NotPem)),
+            (
+                &key!("rsa").replace('\n', "\\n"),
+                Err(KeyError::OneLine),
+                Err(KeyError::OneLine),
+            ),
         ];
         for (index, (pem, rs256, es256)) in rows.into_iter().enumerate() {
             let read = |algorithm| SigningKey::parse(&Secret::new(pem), algorithm).map(drop);
