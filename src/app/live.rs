@@ -7,15 +7,15 @@ use super::StartError;
 use super::accounts::{TlsClients, endpoint};
 use crate::clock::Clock;
 use crate::config::Upstream;
-use crate::provider::{Credential, LoginFailure, Provider};
+use crate::provider::{self, Credential, LoginFailure, Provider};
 use crate::secret::Fingerprinter;
 use crate::token::TokenSource;
 
 /// A login that was tried.
 #[derive(Debug)]
 pub struct Login {
-    /// Where the login was sent, without secrets.
-    pub endpoint: String,
+    /// What was done to log in, without secrets.
+    pub request: String,
     /// How long it took.
     pub took: Duration,
     /// What came of it.
@@ -40,7 +40,10 @@ pub fn login(upstream: &Upstream) -> Result<Login, StartError> {
         Some(format!("{}{}", base.origin, base.path))
     });
     Ok(Login {
-        endpoint: provider.login.to_string(),
+        request: match provider.login {
+            provider::Login::Call(_) => format!("POST {}", provider.login),
+            provider::Login::Program(_) => format!("run {}", provider.login),
+        },
         took: clock.now().since(sent),
         result,
         target,

@@ -165,7 +165,7 @@ fn surfaces(provider: &Provider) -> Vec<String> {
 fn failure(why: Unavailable) -> LoginFailure {
     match why {
         Unavailable::Refused { text, what } => LoginFailure::Refused { what, text },
-        Unavailable::TargetRefused { host } => LoginFailure::TargetRefused { host },
+        Unavailable::TargetRefused { host, why } => LoginFailure::TargetRefused { host, why },
         Unavailable::Secret { text } => LoginFailure::Secret { text },
         Unavailable::Transient { text, retry_after } => LoginFailure::Transient {
             text,

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Upstream as UpstreamConfig};
 use crate::egress::{Client, Profile};
 use crate::message::{Guard, forwarding};
+use crate::provider::Provider;
 use crate::proxy::{self, BLOCK, Buffers, Proxy, Upstream};
 use crate::secret::{hex, random};
 use crate::server::{self, Door, Floor};
@@ -100,7 +101,7 @@ impl Shared {
         let metrics = self.metrics.for_worker(&config.name);
         Some(Upstream {
             name: Arc::from(config.name.as_str()),
-            label: HeaderValue::from_str(&config.name).ok()?,
+            label: HeaderValue::from_str(&label(config, &account.provider)).ok()?,
             provider: account.provider.clone(),
             policy: config.policy.clone(),
             set_headers: config.set_headers.clone(),
@@ -118,6 +119,15 @@ impl Shared {
             tokens: account.tokens.clone(),
             metrics,
         })
+    }
+}
+
+/// What answers say of the upstream they come from: `crm (sandbox)`.
+fn label(config: &UpstreamConfig, provider: &Provider) -> String {
+    let name = &config.name;
+    match provider.environment {
+        Some(environment) => format!("{name} ({environment})"),
+        None => name.clone(),
     }
 }
 

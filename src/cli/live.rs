@@ -154,14 +154,17 @@ fn tell(upstream: &Upstream, login: &Login, out: &mut Output<'_>) -> Exit {
             Exit::Unavailable,
         ),
         LoginFailure::TargetRefused { .. } => (
-            "the host is new, or not yours: write it into instance_hosts if it is right",
+            "the host is new, or not yours: write it into instance_hosts if it is right, and environment as it is",
             Exit::Refused,
         ),
-        LoginFailure::Secret { .. } => ("a file or program behind a secret", Exit::Config),
+        LoginFailure::Secret { .. } => (
+            "a file or program: a secret, a key, or the one that prints the token",
+            Exit::Config,
+        ),
     };
     out.error(&format!(
-        "{:<16} failed\n  request   POST {}\n  answer    {failure}\n  likely    {likely}\n  again     upauth check --live {}",
-        upstream.name, login.endpoint, upstream.name
+        "{:<16} failed\n  request   {}\n  answer    {failure}\n  likely    {likely}\n  again     upauth check --live {}",
+        upstream.name, login.request, upstream.name
     ));
     exit
 }
@@ -173,7 +176,9 @@ fn likely(what: Refused) -> &'static str {
             "user name, password or security token; a locked user; the password flow is blocked in this org; a sandbox user at \
              the production login host"
         }
-        Refused::Client => "client id or secret; the app is not installed in this org",
+        Refused::Client => {
+            "client id, secret, key or refresh token; the app is not installed in this org"
+        }
         Refused::Policy => {
             "the app's policy at the provider: no run-as user, no scopes, an address that is not allowed, the wrong login host"
         }

@@ -50,7 +50,7 @@ codes! {
          { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", \"ARGUMENT\"] }. Files, such as certificates, are always { file = \"PATH\" }."
     UNREADABLE_REFERENCE "UA-0115" "what a reference points to cannot be read"
         "A file is missing or empty, or a program failed, took longer than 10 s or printed nothing. Credentials (client_id, client_secret, \
-         username, password, security_token) are read at each login: `upauth check` reports this as a problem, `upauth run` starts all the \
+         username, password, security_token, private_key, refresh_token) are read at each login: `upauth check` reports this as a problem, `upauth run` starts all the \
          same, shows the upstream as unavailable and tries again. Every other value is needed when the configuration is read: \
          nothing is started."
     NOT_AN_ORIGIN "UA-0116" "the value is not an origin"
@@ -94,6 +94,14 @@ codes! {
     PLAIN_SECRET "UA-0131" "a secret is written in the file"
         "Configuration files are copied, committed and shown around. Write { env = \"NAME\" }, { file = \"PATH\" } or \
          { command = [\"PROGRAM\", \"ARGUMENT\"] } instead. This is a warning; it is not given where the token endpoint is on this machine."
+    WRONG_ENVIRONMENT "UA-0132" "the host belongs to the other environment"
+        "environment says whether an upstream is a sandbox or production, and the name of the host says otherwise. Sandboxes and scratch \
+         orgs log in at test.salesforce.com or at a My Domain host with .sandbox. or .scratch. in it; everything else, developer editions \
+         included, counts as production. A token answer that names a host of the other kind is refused, too."
+    PRIVATE_KEY "UA-0133" "the private key cannot be used"
+        "jwt_bearer and private_key_jwt sign with a private key in PEM, without a password: RSA of at least 2048 bits for RS256 \
+         (-----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY-----), an EC key on P-256 for ES256. Key stores (PKCS#12, .p12, .pfx, .jks) \
+         and encrypted keys must be converted first; the problem names the command."
     BAD_INCLUDE "UA-0140" "a file cannot be included"
         "include names files or patterns, relative to the configuration's folder. They are read in the order of their names, and hold \
          [upstream.NAME] and [route.NAME] sections only; everything else stands in the configuration itself. A name without * must exist."

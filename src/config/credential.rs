@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::origin;
 use super::reading::Reading;
-use super::reference::{Value, value};
+use super::reference::{Value, program, value};
 use super::section::Section;
 use crate::code;
 use crate::message::Origin;
-use crate::secret::Source;
+use crate::secret::{Algorithm, SigningKey, Source};
 
 /// The credentials of an upstream while they are read.
 pub(super) struct Credentials<'a, 'i> {
@@ -43,17 +43,40 @@ impl<'a, 'i> Credentials<'a, 'i> {
         self.read(key, true, reading)
     }
 
-    /// The keys are there, but would be ignored.
-    pub(super) fn refuse(&mut self, keys: &[&'static str], whose: &str, reading: &mut Reading<'_>) {
-        for key in keys {
-            let Some(item) = self.table.take_own(key, reading) else {
-                continue;
-            };
-            let message = format!("`{key}` does not apply to {whose}");
-            reading
-                .problem(&code::DOES_NOT_APPLY, item.key_span, message)
-                .help("remove it, or write grant = \"password\"");
+    /// `private_key`, which must be one for `algorithm`; one that stands elsewhere is looked at by `check`.
+    pub(super) fn private_key(
+        &mut self,
+        algorithm: Algorithm,
+        reading: &mut Reading<'_>,
+    ) -> Option<Source> {
+        let place = self.table.span_of("private_key");
+        let source = self.required("private_key", reading)?;
+        if let Source::Value(pem) = &source {
+            if let Err(why) = SigningKey::parse(pem, algorithm) {
+                reading
+                    .problem(&code::PRIVATE_KEY, place, format!("`private_key` {why}"))
+                    .help(PRIVATE_KEY);
+                return None;
+            }
+        } else {
+            reading.last_is_key(algorithm);
         }
+        Some(source)
+    }
+
+    /// `refresh_token`, and `rotates`.
+    pub(super) fn refresh_token(&mut self, reading: &mut Reading<'_>) -> Option<Source> {
+        let token = self.required("refresh_token", reading);
+        let place = self.table.span_of("rotates");
+        let words = [("auto", Rotates::Auto), ("never", Rotates::Never)];
+        if self.table.word("rotates", &words, &[], reading) == Rotates::Auto {
+            // The successor would be lost with the process, and the grant with it.
+            reading
+                .not_in_this_version(place, "a refresh token that rotates")
+                .help("write rotates = \"never\" if the provider never returns another one");
+            return None;
+        }
+        token
     }
 
     fn read(
@@ -94,6 +117,61 @@ impl<'a, 'i> Credentials<'a, 'i> {
     }
 }
 
+/// Keys, each with the grants that it belongs to.
+pub(super) struct GrantKeys(pub(super) &'static [(&'static str, &'static [&'static str])]);
+
+impl GrantKeys {
+    /// Keys that are there, but would be ignored with `grant`.
+    pub(super) fn refuse_others(
+        &self,
+        table: &mut Section<'_>,
+        grant: &str,
+        reading: &mut Reading<'_>,
+    ) {
+        for (key, grants) in self.0 {
+            if grants.contains(&grant) {
+                continue;
+            }
+            let Some(item) = table.take_own(key, reading) else {
+                continue;
+            };
+            let message = format!("`{key}` does not apply to grant = \"{grant}\"");
+            let help = format!(
+                "remove it, or write grant = \"{}\"",
+                grants.join("\" or \"")
+            );
+            reading
+                .problem(&code::DOES_NOT_APPLY, item.key_span, message)
+                .help(help);
+        }
+    }
+
+    /// Takes the keys out without a look.
+    pub(super) fn pass_over(&self, table: &mut Section<'_>) {
+        let keys: Vec<_> = self.0.iter().map(|(key, _)| *key).collect();
+        table.pass_over(&keys);
+    }
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Rotates {
+    #[default]
+    Auto,
+    Never,
+}
+
+/// `command`, the program that prints a token.
+pub(super) fn command(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<Source> {
+    let Some(item) = table.take("command", reading) else {
+        lacks(table, "command", reading);
+        return None;
+    };
+    let span = item.span.clone();
+    let source = program(item, reading)?;
+    reading.later(&source, span);
+    Some(source)
+}
+
 /// An origin that a credential is sent to, and that the upstream cannot do without.
 pub(super) fn required_origin(
     table: &mut Section<'_>,
@@ -130,15 +208,22 @@ fn example(key: &str) -> &'static str {
         "api_url" => "\"https://HOST\", the address of the API",
         "client_id" => "\"...\", or { env = \"CLIENT_ID\" }",
         "username" => "\"...\", or { env = \"USERNAME\" }",
+        "private_key" => "{ file = \"KEY.pem\" }",
+        "command" => "[\"PROGRAM\", \"ARGUMENT\"], which prints a token at each login",
         _ => "{ env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", \"ARGUMENT\"] }",
     }
 }
 
-/// The keys of the password grant.
-pub(super) const USER: &[&str] = &["username", "password", "security_token"];
-/// Grants of Salesforce that are planned.
-pub(super) const LATER_GRANTS: &[&str] = &["jwt_bearer", "refresh_token", "command"];
 /// How long a Salesforce session lives unused, unless the org says otherwise.
 pub(super) const SESSION_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 
-const SECRETS: &[&str] = &["client_secret", "password", "security_token"];
+const SECRETS: &[&str] = &[
+    "client_secret",
+    "password",
+    "security_token",
+    "private_key",
+    "refresh_token",
+];
+/// How a private key is given.
+pub(super) const PRIVATE_KEY: &str =
+    "private_key = { file = \"KEY.pem\" }, a private key in PEM without a password";

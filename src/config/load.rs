@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use toml::de::DeTable;
 
+use super::credential::PRIVATE_KEY;
 use super::files::{Files, SYNTAX};
 use super::reading::{Reading, Reference};
 use super::reference::{Text, remedy};
@@ -14,6 +15,7 @@ use super::{
     names,
 };
 use crate::code::{self, Code};
+use crate::secret::{KeyError, ReadError, SigningKey};
 
 /// A configuration without errors.
 #[derive(Debug)]
@@ -74,16 +76,26 @@ impl Checked {
     pub async fn check_references(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut seen = HashSet::new();
-        for Reference { source, span } in &self.references {
+        for Reference { source, span, key } in &self.references {
             // One that stands in the defaults is found once for each upstream.
             if !seen.insert((span.start, source.identity())) {
                 continue;
             }
-            if let Err(why) = source.read().await {
-                let (code, span) = (&code::UNREADABLE_REFERENCE, span.clone());
-                let (why, help) = (why.to_string(), remedy(source));
-                problems.push(self.files.problem(code, span, why, help));
-            }
+            let (read, span) = (source.read().await, span.clone());
+            let usable = match (key, &read) {
+                (Some(algorithm), Ok(pem)) => SigningKey::parse(pem, *algorithm).map(drop),
+                (Some(_), Err(ReadError::NotText { .. })) => Err(KeyError::Binary),
+                _ => Ok(()),
+            };
+            let (code, why, help) = match (usable, read) {
+                (Err(why), _) => {
+                    let why = format!("the private key {why}");
+                    (&code::PRIVATE_KEY, why, PRIVATE_KEY)
+                }
+                (_, Err(why)) => (&code::UNREADABLE_REFERENCE, why.to_string(), remedy(source)),
+                _ => continue,
+            };
+            problems.push(self.files.problem(code, span, why, help));
         }
         problems.sort_by_key(Problem::place);
         problems

@@ -8,7 +8,7 @@ use super::files::Files;
 use super::problem::Problem;
 use super::server::Listen;
 use crate::code::{self, Code};
-use crate::secret::Source;
+use crate::secret::{Algorithm, Source};
 
 /// One reading of one file.
 pub(super) struct Reading<'a> {
@@ -40,6 +40,8 @@ pub(super) struct Door {
 pub(super) struct Reference {
     pub(super) source: Source,
     pub(super) span: Range<usize>,
+    /// Set if it must hold a private key.
+    pub(super) key: Option<Algorithm>,
 }
 
 impl<'a> Reading<'a> {
@@ -127,7 +129,18 @@ impl<'a> Reading<'a> {
     /// Notes a file or program that is read later, so that it can be checked now.
     pub(super) fn later(&mut self, source: &Source, span: Range<usize>) {
         let source = source.clone();
-        self.references.push(Reference { source, span });
+        self.references.push(Reference {
+            source,
+            span,
+            key: None,
+        });
+    }
+
+    /// The one that was noted last must hold a private key.
+    pub(super) fn last_is_key(&mut self, algorithm: Algorithm) {
+        if let Some(last) = self.references.last_mut() {
+            last.key = Some(algorithm);
+        }
     }
 
     /// A path that is written at `at`; it is relative to the folder of the file that holds it.

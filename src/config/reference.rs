@@ -190,6 +190,11 @@ fn from_file(item: Item<'_>, span: Range<usize>, reading: &mut Reading<'_>) -> O
 }
 
 fn from_command(item: Item<'_>, span: Range<usize>, reading: &mut Reading<'_>) -> Option<Value> {
+    Some(Value::Later(program(item, reading)?, span))
+}
+
+/// A program with its arguments: `["PROGRAM", "ARGUMENT"]`.
+pub(super) fn program(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Source> {
     let place = item.span.clone();
     let argv: Vec<_> = item
         .texts(reading)?
@@ -202,7 +207,7 @@ fn from_command(item: Item<'_>, span: Range<usize>, reading: &mut Reading<'_>) -
             .help("write command = [\"PROGRAM\", \"ARGUMENT\"]; there is no shell");
         return None;
     }
-    Some(Value::Later(Source::Command(argv), span))
+    Some(Source::Command(argv))
 }
 
 /// Replaces `${NAME}`, `${NAME:-default}` and `$${`; says whether there was nothing to replace.
@@ -307,9 +312,9 @@ pub(super) fn is_reference(value: &DeValue<'_>) -> bool {
     let DeValue::Table(table) = value else {
         return false;
     };
-    table
-        .iter()
-        .any(|(key, _)| KINDS.contains(&&**key.get_ref()))
+    // An upstream may have a key `command` among others.
+    let mut keys = table.iter().map(|(key, _)| key.get_ref());
+    !table.is_empty() && keys.all(|key| KINDS.contains(&&**key))
 }
 
 /// The value of a credential that stands in the file.

@@ -277,16 +277,17 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
     "session_timeout",
     "entity_ids",
     "org_ids",
+    "environment",
+    "private_key",
+    "audience",
+    "refresh_token",
+    "rotates",
+    "command",
 ];
 
 /// Keys that are planned.
 pub(super) const LATER: &[&str] = &[
-    "environment",
-    "private_key",
-    "audience",
     "scope",
-    "refresh_token",
-    "command",
     "account_id",
     "offline",
     "legacy_token",
@@ -294,7 +295,6 @@ pub(super) const LATER: &[&str] = &[
     "local_login",
     "errors",
     "warm",
-    "rotates",
     "http2",
     "expect_org",
     "token_url",

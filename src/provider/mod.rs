@@ -6,6 +6,7 @@
 //! | which API family is this path? | [`Provider::surface`] |
 //! | what is sent to the token endpoint? | [`login::request`] |
 //! | what did it answer? | [`answer::read`] |
+//! | what did a program print? | [`printed::read`] |
 //! | why did it refuse? | [`refusal::classify`] |
 //! | does this upstream answer mean a dead session? | [`judge::look`], [`judge::judge`] |
 //!
@@ -19,6 +20,7 @@ pub mod expiry;
 pub mod failure;
 pub mod judge;
 pub mod login;
+pub mod printed;
 pub mod refusal;
 pub mod salesforce;
 pub mod surface;
@@ -28,13 +30,14 @@ pub mod zuora;
 pub use self::answer::{Answer, AnswerMap, Granted, Success};
 pub use self::base::{Base, TargetField, TargetName};
 pub use self::credential::{CarrierForm, Credential, Lifetime, Template};
-pub use self::failure::{LoginFailure, Refused};
+pub use self::failure::{LoginFailure, Refused, Strange};
 pub use self::judge::{DeadRule, Look, Verdict};
 pub use self::login::{Call, Field, Login, LoginRequest, Secrets};
 pub use self::refusal::RefusalRule;
 pub use self::surface::{Carrier, Denial, Stamp, Surface};
 
 use crate::config;
+use crate::config::salesforce::Environment;
 use crate::message::Readings;
 
 /// All that is particular to the provider of one upstream.
@@ -56,6 +59,8 @@ pub struct Provider {
     pub configured: Vec<(TargetName, Base)>,
     /// Whether a token serves one configured target only (Zilliant: one token per environment).
     pub token_per_target: bool,
+    /// Which kind of host a token may be for; a host that only a pattern allowed must be known to be of this kind.
+    pub environment: Option<Environment>,
 }
 
 impl Provider {
@@ -103,7 +108,7 @@ impl Provider {
             self.login.to_string(),
             how,
             // A token that one allow-list let in is not handed to an upstream with another.
-            format!("{:?}", self.answer),
+            format!("{:?} {:?}", self.answer, self.environment),
             format!("{:?}", upstream.token),
             format!("{:?}", upstream.token_timeout),
         ];

@@ -28,14 +28,29 @@ pub(super) fn user() -> User {
 
 pub(super) fn salesforce_keys() -> Salesforce {
     Salesforce {
-        login_url: "https://acme.my.salesforce.com".parse().unwrap(),
-        client_id: source("3MVG9FAKE"),
-        client_secret: source("AAAA0000"),
-        grant: Grant::ClientCredentials,
+        login: by(Grant::ClientCredentials {
+            client_secret: source("AAAA0000"),
+        }),
+        environment: None,
         header: Header::Bearer,
         instance_hosts: None,
         session_timeout: Duration::from_secs(7200),
     }
+}
+
+fn by(grant: Grant) -> config::salesforce::Login {
+    config::salesforce::Login::Call {
+        login_url: "https://acme.my.salesforce.com".parse().unwrap(),
+        client_id: source("3MVG9FAKE"),
+        grant,
+    }
+}
+
+/// Salesforce by this grant.
+pub(super) fn granted_by(grant: Grant) -> Provider {
+    let mut keys = salesforce_keys();
+    keys.login = by(grant);
+    salesforce::provider(&keys, &[])
 }
 
 pub(super) fn zuora_keys() -> Zuora {
@@ -65,9 +80,10 @@ pub(super) fn salesforce() -> Provider {
 }
 
 pub(super) fn password() -> Provider {
-    let mut keys = salesforce_keys();
-    keys.grant = Grant::Password(user());
-    salesforce::provider(&keys, &[])
+    granted_by(Grant::Password {
+        client_secret: source("AAAA0000"),
+        user: user(),
+    })
 }
 
 pub(super) fn zuora() -> Provider {
@@ -284,6 +300,14 @@ fn the_login_body_encodes_every_value_on_its_own() {
             zilliant(),
             "https://test.salesforce.com/services/oauth2/token",
             password_grant,
+        ),
+        (
+            granted_by(Grant::RefreshToken {
+                refresh_token: source("5Aep+8/61=="),
+                client_secret: None,
+            }),
+            "https://acme.my.salesforce.com/services/oauth2/token",
+            "grant_type=refresh_token&client_id=3MVG9FAKE&refresh_token=5Aep%2B8%2F61%3D%3D",
         ),
         (
             zuora(),

@@ -51,5 +51,6 @@ pub fn provider(keys: &Zilliant) -> Provider {
         },
         configured: vec![(TargetName::Api, Base::of(keys.api_url.clone()))],
         token_per_target: true,
+        environment: None,
     }
 }

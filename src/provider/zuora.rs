@@ -59,6 +59,7 @@ pub fn provider(keys: &Zuora) -> Provider {
         rest: family("rest", &[], keys),
         configured: vec![(TargetName::Api, Base::of(keys.api_url.clone()))],
         token_per_target: false,
+        environment: None,
     }
 }
 

@@ -1,10 +1,15 @@
 //! `provider = "salesforce"`.
 
+mod environment;
+mod grant;
+
 use std::ops::Range;
 use std::time::Duration;
 
+pub use self::environment::Environment;
+pub use self::grant::{Grant, Login};
 use crate::code;
-use crate::config::credential::{self, Credentials, SESSION_TIMEOUT};
+use crate::config::credential::{Credentials, SESSION_TIMEOUT};
 use crate::config::reading::Reading;
 use crate::config::reference::is_reference;
 use crate::config::section::Section;
@@ -16,29 +21,16 @@ use crate::secret::Source;
 /// The keys of a Salesforce upstream.
 #[derive(Clone, Debug)]
 pub struct Salesforce {
-    /// Where to log in: an origin.
-    pub login_url: Origin,
-    /// Consumer key.
-    pub client_id: Source,
-    /// Consumer secret.
-    pub client_secret: Source,
-    /// `grant`. Default `client_credentials`.
-    pub grant: Grant,
+    /// How a token is obtained.
+    pub login: Login,
+    /// `environment`: an instance of the other kind is refused.
+    pub environment: Option<Environment>,
     /// `header` on the REST surface. Default `bearer`.
     pub header: Header,
     /// Replaces the default allow-list of instance hosts.
     pub instance_hosts: Option<Vec<HostRule>>,
     /// How long a session lives unused. Default 2 h.
     pub session_timeout: Duration,
-}
-
-/// The grants of a Salesforce upstream.
-#[derive(Clone, Debug)]
-pub enum Grant {
-    /// `client_credentials`.
-    ClientCredentials,
-    /// `password`.
-    Password(User),
 }
 
 /// User name, password and security token.
@@ -62,69 +54,23 @@ pub enum Header {
     OAuth,
 }
 
-#[derive(Clone, Copy, Default)]
-enum GrantName {
-    #[default]
-    ClientCredentials,
-    Password,
-}
-
 impl Salesforce {
     pub(super) fn read(
         table: &mut Section<'_>,
         plain_http: &[String],
         reading: &mut Reading<'_>,
     ) -> Option<Self> {
-        let place = table.span_of("login_url");
-        let login_url = credential::required_origin(table, "login_url", plain_http, reading);
-        let mut credentials = Credentials::new(table, login_url.as_ref());
-        let client_id = credentials.required("client_id", reading);
-        let client_secret = credentials.required("client_secret", reading);
-        let before = reading.problems.len();
-        let grants = [
-            ("client_credentials", GrantName::ClientCredentials),
-            ("password", GrantName::Password),
-        ];
-        let grant = credentials
-            .table
-            .word("grant", &grants, credential::LATER_GRANTS, reading);
-        let grant = match grant {
-            // Which of the keys belong to a grant that is not known cannot be said.
-            _ if reading.problems.len() > before => {
-                credentials.table.pass_over(credential::USER);
-                None
-            }
-            GrantName::Password => User::read(&mut credentials, reading).map(Grant::Password),
-            GrantName::ClientCredentials => {
-                credentials.refuse(credential::USER, "grant = \"client_credentials\"", reading);
-                Some(Grant::ClientCredentials)
-            }
-        };
-        if let (Some(Grant::ClientCredentials), Some(login_url)) = (&grant, &login_url)
-            && matches!(
-                login_url.host(),
-                "login.salesforce.com" | "test.salesforce.com"
-            )
-        {
-            let message = format!("client_credentials does not work on {}", login_url.host());
-            reading
-                .problem(&code::LOGIN_HOST, place.clone(), message)
-                .help(
-                    "use the org's own host: login_url = \"https://YOUR-DOMAIN.my.salesforce.com\"",
-                );
-        }
-        if let Some(login_url) = &login_url {
-            not_a_page(login_url, place.clone(), reading);
-        }
+        let environments = [Environment::Production, Environment::Sandbox]
+            .map(|environment| (environment.as_str(), Some(environment)));
+        let environment = table.word("environment", &environments, &[], reading);
+        let login = Login::read(table, plain_http, environment, reading);
         let header = header(table, reading);
         let instance_hosts = instance_hosts(table, reading);
         let session_timeout =
             table.duration("session_timeout", SESSION_TIMEOUT, Zero::Refused, reading);
         Some(Self {
-            login_url: login_url?,
-            client_id: client_id?,
-            client_secret: client_secret?,
-            grant: grant?,
+            login: login?,
+            environment,
             header,
             instance_hosts,
             session_timeout,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{CRM, parse, with_crm};
+use super::{CRM, client, parse, with_crm};
 use crate::config::salesforce::Header;
 use crate::config::server::ListenTls;
 use crate::config::{Config, Leg, Provider, Upstream};
@@ -96,7 +96,7 @@ fn any_string_of_an_upstream_may_come_from_the_environment_a_file_or_a_program()
         let Provider::Salesforce(salesforce) = &upstream.provider else {
             panic!()
         };
-        let url = salesforce.login_url.to_string();
+        let url = client(upstream).0.to_string();
         assert_eq!(url, "https://acme.my.salesforce.com", "{reference}");
         assert_eq!(salesforce.header, Header::OAuth);
         assert_eq!(upstream.tls, ListenTls::Auto);
@@ -124,10 +124,8 @@ fn a_program_in_the_defaults_runs_once_for_all_upstreams() {
 #[test]
 fn paths_are_relative_to_the_file() {
     let text = CRM.replace("{ env = \"SECRET\" }", "{ file = \"secret\" }");
-    let Provider::Salesforce(salesforce) = config(&text).upstreams.remove(0).provider else {
-        panic!()
-    };
-    let Source::File(path) = salesforce.client_secret else {
+    let upstream = config(&text).upstreams.remove(0);
+    let Source::File(path) = client(&upstream).1 else {
         panic!()
     };
     assert_eq!(path, Path::new("/etc/upauth/secret"));

@@ -13,9 +13,11 @@ use super::Provider;
 use super::base::{Base, TargetField};
 use super::credential::{Credential, Template};
 use super::expiry::{self, Unit};
-use super::failure::LoginFailure;
+use super::failure::{LoginFailure, Strange};
 use super::login::Secrets;
 use super::refusal::{self, Said};
+use crate::config::salesforce::Environment;
+use crate::message::Allowed;
 use crate::secret::Secret;
 
 /// Where the fields of the token answer stand (JSON pointers, RFC 6901), and what is made of them.
@@ -113,7 +115,7 @@ pub fn read(
     };
     let mut targets = Vec::new();
     for field in &map.targets {
-        if let Some(base) = target(field, secrets, token, &json)? {
+        if let Some(base) = target(provider, field, secrets, token, &json)? {
             targets.push((field.name, base));
         }
     }
@@ -132,6 +134,7 @@ pub fn read(
 }
 
 fn target(
+    provider: &Provider,
     field: &TargetField,
     secrets: &Secrets,
     token: &str,
@@ -143,10 +146,21 @@ fn target(
             false => Ok(None),
         };
     };
-    let base = field.allow(text);
-    base.map(Some).ok_or_else(|| LoginFailure::TargetRefused {
-        host: refusal::shown(&bare(text, token), secrets, HOST_SHOWN),
-    })
+    let why = match (field.allow(text), provider.environment) {
+        (None, _) => Strange::NotAllowed,
+        (Some(base), Some(wanted)) if !is_of(&base, wanted) => Strange::NotOf(wanted),
+        (Some(base), _) => return Ok(Some(base)),
+    };
+    let host = refusal::shown(&bare(text, token), secrets, HOST_SHOWN);
+    Err(LoginFailure::TargetRefused { host, why })
+}
+
+/// A name that tells nothing is taken for what the operator says, if it was the operator who wrote it.
+fn is_of(base: &Base, wanted: Environment) -> bool {
+    match Environment::of(base.origin.host()) {
+        Some(environment) => environment == wanted,
+        None => base.allowed == Allowed::Exactly,
+    }
 }
 
 /// A refused host without what may be secret in it: user information, query and fragment, the token itself.

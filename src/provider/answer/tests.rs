@@ -3,7 +3,7 @@
 use http::HeaderMap;
 
 use super::*;
-use crate::message::Allowed;
+use crate::config::salesforce::Login;
 use crate::provider::credential::{CarrierForm, Lifetime};
 use crate::provider::expiry::Unit;
 use crate::provider::tests::{salesforce, salesforce_keys, secrets, zilliant, zuora};
@@ -103,10 +103,63 @@ fn an_instance_outside_the_allow_list_is_refused() {
 }
 
 #[test]
+fn an_instance_of_the_other_environment_is_refused_and_an_unknown_one_unless_it_is_named() {
+    use Environment::{Production, Sandbox};
+    let read = |wanted, hosts: Option<&str>, url: &str| {
+        let mut keys = salesforce_keys();
+        keys.environment = Some(wanted);
+        keys.instance_hosts = hosts.map(|host| vec![host.parse().unwrap()]);
+        let json = serde_json::json!({"access_token": "t", "instance_url": url});
+        read_as(
+            &data::provider(&keys, &[]),
+            200,
+            json.to_string().as_bytes(),
+        )
+    };
+    let (production, sandbox) = (
+        "https://acme.my.salesforce.com",
+        "https://acme--dev.sandbox.my.salesforce.com",
+    );
+    let site = "https://portal.acme.example";
+    let rows = [
+        (Production, None, production, true),
+        (Production, None, sandbox, false),
+        (Sandbox, None, sandbox, true),
+        (Sandbox, None, production, false),
+        (Sandbox, None, "https://cs42.salesforce.com", true),
+        // Its name tells nothing, and only a pattern allowed it.
+        (Sandbox, None, "https://odd.salesforce.com", false),
+        (Production, None, "https://odd.salesforce.com", false),
+        (
+            Sandbox,
+            Some("odd.salesforce.com"),
+            "https://odd.salesforce.com",
+            true,
+        ),
+        (Sandbox, Some("portal.acme.example"), site, true),
+        (Sandbox, Some("*.acme.example"), site, false),
+        // What the operator wrote does not make a production host a sandbox.
+        (Sandbox, Some("acme.my.salesforce.com"), production, false),
+    ];
+    for (wanted, hosts, url, expected) in rows {
+        match read(wanted, hosts, url) {
+            Ok(_) => assert!(expected, "{wanted} {hosts:?} {url}"),
+            Err(why) => {
+                assert!(!expected, "{wanted} {hosts:?} {url}");
+                let words = format!("is not a {wanted} host");
+                assert!(why.to_string().contains(&words), "{why}");
+            }
+        }
+    }
+}
+
+#[test]
 fn instance_hosts_replace_the_list_and_plain_http_is_only_for_hosts_named_so() {
     let provider = |hosts: &[&str], plain_http: &[&str]| {
         let mut keys = salesforce_keys();
-        keys.login_url = "http://127.0.0.1:7720".parse().unwrap();
+        if let Login::Call { login_url, .. } = &mut keys.login {
+            *login_url = "http://127.0.0.1:7720".parse().unwrap();
+        }
         keys.instance_hosts = Some(hosts.iter().map(|host| host.parse().unwrap()).collect());
         let plain_http: Vec<String> = plain_http.iter().map(ToString::to_string).collect();
         data::provider(&keys, &plain_http)
@@ -193,7 +246,8 @@ fn of_a_refused_instance_neither_the_token_nor_a_password_is_shown() {
         let json = serde_json::json!({"access_token": "t0ken", "instance_url": url});
         let got = read_as(&salesforce(), 200, json.to_string().as_bytes());
         let host = expected.to_owned();
-        assert_eq!(got.unwrap_err(), LoginFailure::TargetRefused { host });
+        let why = Strange::NotAllowed;
+        assert_eq!(got.unwrap_err(), LoginFailure::TargetRefused { host, why });
     }
 }
 

@@ -169,6 +169,15 @@ impl Secrets {
     }
 }
 
+impl Call {
+    /// Adds a parameter that is one field.
+    pub(super) fn add(&mut self, name: &'static str, field: Field, source: &Source) {
+        let value = Value::Fields(vec![field]);
+        self.parameters.push((name.into(), value));
+        self.sources.push((field, source.clone()));
+    }
+}
+
 impl Login {
     /// Where each field comes from.
     pub fn sources(&self) -> &[(Field, Source)] {
@@ -305,6 +314,9 @@ impl fmt::Debug for LoginRequest {
             .finish_non_exhaustive()
     }
 }
+
+/// `grant_type` of RFC 7523 section 2.1.
+pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 #[cfg(test)]
 mod tests;

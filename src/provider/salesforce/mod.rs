@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use super::Provider;
 use super::answer::AnswerMap;
-use super::base::{TargetField, TargetName};
+use super::assertion::Assertion;
+use super::base::{Base, TargetField, TargetName};
 use super::credential::CarrierForm;
 use super::expiry::Unit;
 use super::failure::Refused;
-use super::login::{Call, Encode, Field, Login, Value};
+use super::login::{Call, Encode, Field, JWT_BEARER, Login, Value};
 use super::refusal::{Class, RefusalRule};
 use super::surface::constants;
-use crate::config::salesforce::{Grant, Header, Salesforce, User};
+use crate::config::salesforce::{self as config, Grant, Header, Salesforce, User};
 use crate::message::{HostRules, Origin};
-use crate::secret::Source;
+use crate::secret::{Algorithm, Source};
 
 /// The provider of a Salesforce upstream.
 pub fn provider(keys: &Salesforce, plain_http: &[String]) -> Provider {
@@ -24,34 +25,101 @@ pub fn provider(keys: &Salesforce, plain_http: &[String]) -> Provider {
         Header::Bearer => CarrierForm::Bearer,
         Header::OAuth => CarrierForm::OAuth,
     };
-    let login = match &keys.grant {
-        Grant::ClientCredentials => login(
-            &keys.login_url,
-            "client_credentials",
-            &keys.client_id,
-            &keys.client_secret,
-        ),
-        Grant::Password(user) => {
-            password_login(&keys.login_url, &keys.client_id, &keys.client_secret, user)
+    let (login, api_url) = match &keys.login {
+        config::Login::Call {
+            login_url,
+            client_id,
+            grant,
+        } => (Login::Call(login(login_url, client_id, grant)), None),
+        config::Login::Program { command, api_url } => {
+            (Login::Program(command.clone()), api_url.as_ref())
         }
     };
-    let instance = TargetField {
+    let mut answer = answer_map(vec![instance(keys, plain_http)], keys.session_timeout);
+    answer.refresh_token = Some(Cow::Borrowed("/refresh_token"));
+    if api_url.is_some() {
+        // Whatever host a program names, no request goes there.
+        answer.targets.clear();
+    }
+    Provider {
+        name: "salesforce",
+        login,
+        answer,
+        refusals: refusals(),
+        surfaces: surfaces::named(form),
+        rest: surfaces::rest(form),
+        configured: api_url
+            .map(|url| (TargetName::Instance, Base::of(url.clone())))
+            .into_iter()
+            .collect(),
+        token_per_target: false,
+        environment: keys.environment,
+    }
+}
+
+fn instance(keys: &Salesforce, plain_http: &[String]) -> TargetField {
+    let allow = match &keys.instance_hosts {
+        Some(hosts) => hosts.clone(),
+        None => constants(&INSTANCE_HOSTS),
+    };
+    let mut hosts = HostRules::new(allow, constants(&NEVER));
+    if let config::Login::Call { login_url, .. } = &keys.login {
+        hosts.push_origin(login_url);
+    }
+    TargetField {
         name: TargetName::Instance,
         place: Cow::Borrowed("/instance_url"),
         required: true,
         may_have_path: false,
-        hosts: hosts(keys),
+        hosts,
         plain_http: plain_http.to_vec(),
-    };
-    Provider {
-        name: "salesforce",
-        login: Login::Call(login),
-        answer: answer_map(vec![instance], keys.session_timeout),
-        refusals: refusals(),
-        surfaces: surfaces::named(form),
-        rest: surfaces::rest(form),
-        configured: vec![],
-        token_per_target: false,
+    }
+}
+
+fn login(login_url: &Origin, client_id: &Source, grant: &Grant) -> Call {
+    match grant {
+        Grant::ClientCredentials { client_secret } => {
+            let mut call = call(login_url, "client_credentials");
+            add_client(&mut call, client_id, Some(client_secret));
+            call
+        }
+        Grant::Password {
+            client_secret,
+            user,
+        } => password_login(login_url, client_id, client_secret, user),
+        Grant::JwtBearer {
+            username,
+            private_key,
+            audience,
+        } => {
+            let mut call = call(login_url, JWT_BEARER);
+            let assertion = Assertion {
+                algorithm: Algorithm::Rs256,
+                issuer: Field::ClientId,
+                subject: Field::Username,
+                audience: audience.clone().into(),
+                // Not asked for, and a reading of the clock less to be wrong about.
+                unique: false,
+                key_id: None,
+            };
+            let assertion = Value::Assertion(Box::new(assertion));
+            call.parameters.push(("assertion".into(), assertion));
+            call.sources.extend([
+                (Field::ClientId, client_id.clone()),
+                (Field::Username, username.clone()),
+                (Field::PrivateKey, private_key.clone()),
+            ]);
+            call
+        }
+        Grant::RefreshToken {
+            refresh_token,
+            client_secret,
+        } => {
+            let mut call = call(login_url, "refresh_token");
+            add_client(&mut call, client_id, client_secret.as_ref());
+            call.add("refresh_token", Field::RefreshToken, refresh_token);
+            call
+        }
     }
 }
 
@@ -62,48 +130,34 @@ pub(super) fn password_login(
     client_secret: &Source,
     user: &User,
 ) -> Call {
-    let mut call = login(login_url, "password", client_id, client_secret);
-    call.parameters.extend([
-        ("username".into(), Value::Fields(vec![Field::Username])),
-        (
-            "password".into(),
-            Value::Fields(vec![Field::Password, Field::SecurityToken]),
-        ),
-    ]);
-    call.sources.extend([
-        (Field::Username, user.username.clone()),
-        (Field::Password, user.password.clone()),
-    ]);
+    let mut call = call(login_url, "password");
+    add_client(&mut call, client_id, Some(client_secret));
+    call.add("username", Field::Username, &user.username);
+    let password = Value::Fields(vec![Field::Password, Field::SecurityToken]);
+    call.parameters.push(("password".into(), password));
+    call.sources.push((Field::Password, user.password.clone()));
     let token = user.security_token.iter();
     call.sources
         .extend(token.map(|token| (Field::SecurityToken, token.clone())));
     call
 }
 
-fn login(
-    login_url: &Origin,
-    grant: &'static str,
-    client_id: &Source,
-    client_secret: &Source,
-) -> Call {
+fn call(login_url: &Origin, grant: &'static str) -> Call {
     Call {
         endpoint: login_url.clone(),
         path: Cow::Borrowed("/services/oauth2/token"),
         encode: Encode::Form,
-        parameters: vec![
-            ("grant_type".into(), Value::Text(grant.into())),
-            ("client_id".into(), Value::Fields(vec![Field::ClientId])),
-            (
-                "client_secret".into(),
-                Value::Fields(vec![Field::ClientSecret]),
-            ),
-        ],
+        parameters: vec![("grant_type".into(), Value::Text(grant.into()))],
         basic: None,
         headers: vec![],
-        sources: vec![
-            (Field::ClientId, client_id.clone()),
-            (Field::ClientSecret, client_secret.clone()),
-        ],
+        sources: vec![],
+    }
+}
+
+fn add_client(call: &mut Call, id: &Source, secret: Option<&Source>) {
+    call.add("client_id", Field::ClientId, id);
+    if let Some(secret) = secret {
+        call.add("client_secret", Field::ClientSecret, secret);
     }
 }
 
@@ -145,7 +199,8 @@ pub(super) fn refusals() -> Vec<RefusalRule> {
         RefusalRule::text("no valid scopes defined", policy),
         RefusalRule::text("activation secret invalid", policy),
         RefusalRule::text("invalid assertion", client),
-        RefusalRule::text("expired authorization code", client),
+        // No code is involved: a clock is wrong, or (until 2024) another refresh was under way. Both pass.
+        RefusalRule::text("expired authorization code", Class::Later(RATE_LIMITED)),
         RefusalRule::text("expired access/refresh token", client),
         // "authentication failure" is deliberately vague: a wrong password, a lock-out that ends by
         // itself, or the hourly login limit; the last two also without a password.
@@ -153,16 +208,6 @@ pub(super) fn refusals() -> Vec<RefusalRule> {
         RefusalRule::code("invalid_client", client),
         RefusalRule::code("invalid_client_id", client),
     ]
-}
-
-fn hosts(keys: &Salesforce) -> HostRules {
-    let allow = match &keys.instance_hosts {
-        Some(hosts) => hosts.clone(),
-        None => constants(&INSTANCE_HOSTS),
-    };
-    let mut hosts = HostRules::new(allow, constants(&NEVER));
-    hosts.push_origin(&keys.login_url);
-    hosts
 }
 
 const INSTANCE_HOSTS: [&str; 3] = ["*.salesforce.com", "*.salesforce.mil", "*.sfcrmproducts.cn"];

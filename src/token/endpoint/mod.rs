@@ -18,8 +18,11 @@ use crate::config::{self, Leg};
 use crate::message::Origin;
 use crate::provider::login::{self, LoginRequest, Moment};
 use crate::provider::refusal::printable;
-use crate::provider::{Answer, Credential, Field, Login, LoginFailure, Provider, Secrets, answer};
-use crate::secret::{Fingerprint, Fingerprinter, Secret, Source, hex, random};
+use crate::provider::{
+    Answer, Call, Credential, Field, Granted, Login, LoginFailure, Provider, Secrets, answer,
+    printed,
+};
+use crate::secret::{Fingerprint, Fingerprinter, KeyError, ReadError, Secret, Source, hex, random};
 
 /// The token endpoint of one account.
 pub struct Endpoint {
@@ -86,25 +89,25 @@ impl Endpoint {
             .map_err(|_| LoginFailure::Secret {
                 text: "reading the secrets took longer than token_timeout".to_owned(),
             })??;
-        let asked = async {
-            match &self.provider.login {
-                Login::Call(call) => {
-                    let moment = Moment {
-                        wall: self.clock.now().wall,
-                        unique: hex(&random::<16>()),
-                    };
-                    let request =
-                        login::request(call, &secrets, &moment).map_err(|why| unreadable(&why))?;
-                    self.post(request).await
-                }
-                Login::Program(program) => {
-                    let printed = program.read().await.map_err(|why| unreadable(&why))?;
-                    let body = Bytes::copy_from_slice(printed.expose().as_bytes());
-                    Ok((StatusCode::OK, HeaderMap::new(), body))
-                }
-            }
+        let granted = match &self.provider.login {
+            Login::Call(call) => self.call(call, &secrets, deadline).await?,
+            Login::Program(program) => self.run(program, deadline).await?,
         };
-        let (status, headers, body) = timeout_at(deadline, asked)
+        Ok(granted.credential)
+    }
+
+    async fn call(
+        &self,
+        call: &Call,
+        secrets: &Secrets,
+        deadline: Instant,
+    ) -> Result<Granted, LoginFailure> {
+        let moment = Moment {
+            wall: self.clock.now().wall,
+            unique: hex(&random::<16>()),
+        };
+        let request = login::request(call, secrets, &moment).map_err(|why| unreadable(&why))?;
+        let (status, headers, body) = timeout_at(deadline, self.post(request))
             .await
             .map_err(|_| self.unreachable("no answer in time"))??;
         let answer = Answer {
@@ -113,8 +116,16 @@ impl Endpoint {
             body: &body,
             wall: self.clock.now().wall,
         };
-        let granted = answer::read(&self.provider, &secrets, &answer)?;
-        Ok(granted.credential)
+        answer::read(&self.provider, secrets, &answer)
+    }
+
+    async fn run(&self, program: &Source, deadline: Instant) -> Result<Granted, LoginFailure> {
+        let printed = timeout_at(deadline, program.read()).await;
+        let printed = printed
+            .map_err(|_| self.unreachable("it printed nothing in time"))?
+            .map_err(|why| unreadable(&why))?;
+        let wall = self.clock.now().wall;
+        printed::read(&self.provider, printed.expose(), wall)
     }
 
     async fn read_secrets(&self) -> Result<Secrets, LoginFailure> {
@@ -122,8 +133,14 @@ impl Endpoint {
         for (field, source) in self.provider.login.sources() {
             let value = match (source, self.printed_lately(*field)) {
                 (Source::Command(_), Some(value)) => value,
-                _ => source.read().await.map_err(|error| LoginFailure::Secret {
-                    text: format!("{}: {error}", field.key()),
+                _ => source.read().await.map_err(|error| {
+                    let why = match (field, &error) {
+                        (Field::PrivateKey, ReadError::NotText { .. }) => {
+                            KeyError::Binary.to_string()
+                        }
+                        _ => error.to_string(),
+                    };
+                    unreadable(&format!("{}: {why}", field.key()))
                 })?,
             };
             if let Source::Command(_) = source {

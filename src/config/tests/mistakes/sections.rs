@@ -48,14 +48,6 @@ fn what_is_planned_is_not_ignored() {
         ),
         ("{CRM}warm = true\n", "UA-0104 6:1 `warm`"),
         (
-            "{CRM}environment = \"sandbox\"\n",
-            "UA-0104 6:1 `environment`",
-        ),
-        (
-            "{CRM}grant = \"jwt_bearer\"\n",
-            "UA-0104 6:9 client_credentials, password",
-        ),
-        (
             "{CRM}header = \"oauth-base64\"\n",
             "UA-0104 6:10 bearer, oauth",
         ),
@@ -176,7 +168,7 @@ fn origins_and_keys_of_another_grant() {
         ),
         (
             "{CRM}api_url = \"https://x.example\"\n",
-            "UA-0128 6:1 salesforce upstreams",
+            "UA-0128 6:1 write grant = \"command\"",
         ),
         (
             "{CRM}grant = \"passwort\"\n",
