@@ -19,6 +19,8 @@ pub struct Counters {
     pub grants: BTreeMap<String, u64>,
     /// Refresh tokens that were used again after they were spent, whatever came of it.
     pub spent_refresh_tokens: u64,
+    /// Families of refresh tokens that were ended, with the sessions that came from them.
+    pub revoked_families: u64,
     /// The most token requests (of all) that were under way at once.
     pub token_requests_at_once: u64,
     /// Successful logins by Salesforce user or Zuora client.
