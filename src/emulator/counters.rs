@@ -37,6 +37,8 @@ pub struct Counters {
     pub dummy_credentials: u64,
     /// API requests with `Authorization` and `X-SFDC-Session` that differ.
     pub both_header_forms: u64,
+    /// Requests to the foreign host of results that carried a credential.
+    pub credentials_at_files: u64,
     /// Requests whose `Host` is another than the listener's own.
     pub wrong_host: u64,
     /// Marketing Cloud requests for what belongs to another account than the token.

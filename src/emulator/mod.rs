@@ -156,6 +156,11 @@ impl Emulator {
         self.world.address(Site::Billing)
     }
 
+    /// The foreign host of Zuora's query results.
+    pub fn files(&self) -> SocketAddr {
+        self.world.address(Site::Files)
+    }
+
     /// Marketing Cloud, first generation: tokens.
     pub fn legacy_login(&self) -> SocketAddr {
         self.world.address(Site::LegacyLogin)

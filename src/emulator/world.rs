@@ -35,11 +35,12 @@ pub(super) enum Site {
     CloudLogin,
     CloudRest,
     CloudSoap,
+    Files,
 }
 
 impl Site {
     /// In the order of their ports: what is new comes last.
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Login,
         Self::InstanceA,
         Self::InstanceB,
@@ -53,6 +54,7 @@ impl Site {
         Self::CloudLogin,
         Self::CloudRest,
         Self::CloudSoap,
+        Self::Files,
     ];
 
     /// Salesforce's login hosts.
@@ -73,6 +75,7 @@ impl Site {
             Self::CloudLogin => "cloud_login",
             Self::CloudRest => "cloud_rest",
             Self::CloudSoap => "cloud_soap",
+            Self::Files => "files",
         }
     }
 }
