@@ -31,8 +31,11 @@ pub use self::login::{Field, Login, LoginRequest, Secrets};
 pub use self::refusal::RefusalRule;
 pub use self::surface::{Carrier, Denial, Stamp, Surface, TargetName};
 
+use std::borrow::Cow;
+
 use crate::config;
 use crate::message::{Allowed, Origin, Readings};
+use crate::secret::Secret;
 
 /// All that is particular to the provider of one upstream.
 #[derive(Clone, Debug)]
@@ -114,16 +117,16 @@ impl Provider {
         parts
     }
 
-    /// What login budgets and refusals are shared by: the token endpoint, the client and the user.
-    pub fn user_key(&self) -> Vec<String> {
-        let mut parts = vec![self.login.endpoint.to_string(), self.login.path.to_string()];
-        for wanted in [Field::ClientId, Field::Username] {
-            let source = self
-                .login
-                .sources
-                .iter()
-                .find(|(field, _)| *field == wanted);
-            parts.push(source.map_or_else(String::new, |(_, source)| source.identity()));
+    /// What login budgets and refusals are shared by: the token endpoint, the client and the user, as `secrets` name
+    /// them. For a keyed fingerprint, not for logs.
+    pub fn user_key<'a>(&'a self, secrets: &'a Secrets) -> Vec<Cow<'a, str>> {
+        let mut parts = vec![
+            Cow::Owned(self.login.endpoint.to_string()),
+            Cow::Borrowed(&*self.login.path),
+        ];
+        for field in [Field::ClientId, Field::Username] {
+            let value = secrets.get(field).map_or("", Secret::expose);
+            parts.push(Cow::Borrowed(value));
         }
         parts
     }
