@@ -57,7 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("rcgen", &["tls"]),
     ("reqwest", &["token"]),
     ("rustls", &["tls"]),
-    ("rustls_pki_types", &["tls"]),
+    ("rustls_pki_types", &["secret", "tls"]),
     ("rustls_platform_verifier", &["tls"]),
     ("secrecy", &["secret"]),
     (

@@ -18,8 +18,8 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use upauth::clock::Clock;
 use upauth::config::{self, Config};
-use upauth::message::{Allowed, Origin};
-use upauth::provider::{Credential, Lifetime, LoginFailure};
+use upauth::message::Origin;
+use upauth::provider::{Base, Credential, Lifetime, LoginFailure, TargetName};
 use upauth::secret::Fingerprinter;
 use upauth::token::{Handle, LoginFuture, Refusals, SecretsFuture, Settings, TokenSource};
 
@@ -72,7 +72,8 @@ pub fn credential() -> Credential {
     Credential::new(
         &token,
         raw.as_bytes(),
-        Some((origin, Allowed::Exactly)),
+        &[],
+        vec![(TargetName::Instance, Base::of(origin))],
         lifetime,
     )
     .unwrap()

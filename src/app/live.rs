@@ -36,11 +36,11 @@ pub fn login(upstream: &Upstream) -> Result<Login, StartError> {
     let sent = clock.now();
     let result = runtime.block_on(source.login());
     let target = result.as_ref().ok().and_then(|credential| {
-        let (origin, _) = provider.target(&provider.rest, credential)?;
-        Some(origin.to_string())
+        let base = provider.target(&provider.rest, credential)?;
+        Some(format!("{}{}", base.origin, base.path))
     });
     Ok(Login {
-        endpoint: format!("{}{}", provider.login.endpoint, provider.login.path),
+        endpoint: provider.login.to_string(),
         took: clock.now().since(sent),
         result,
         target,

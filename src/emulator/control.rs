@@ -32,10 +32,7 @@ pub(super) async fn answer(world: &World, request: Request) -> Response {
         },
         (&Method::POST, ["end-session", which]) => match world.end_sessions(which) {
             Some(ended) => answer::value(StatusCode::OK, json!({ "ended": ended })),
-            None => plain(
-                StatusCode::NOT_FOUND,
-                "salesforce, zilliant, zuora or all\n".to_owned(),
-            ),
+            None => plain(StatusCode::NOT_FOUND, format!("{PROVIDERS} or all\n")),
         },
         (&Method::POST, ["advance"]) => {
             let ms = form::number(&parts, "ms").unwrap_or_default();
@@ -72,8 +69,9 @@ fn plain(status: StatusCode, body: String) -> Response {
     answer::text(status, "text/plain", body)
 }
 
+const PROVIDERS: &str = "salesforce, zilliant, zuora, marketing-cloud-legacy, marketing-cloud";
 const USAGE: &str = "\
-POST /end-session/{salesforce|zilliant|zuora|all}
+POST /end-session/{PROVIDER|all}
 GET  /counters
 GET  /knobs, POST /knobs (JSON, merged)
 POST /advance?ms=N

@@ -11,7 +11,15 @@ pub struct Counters {
     pub token_requests: u64,
     /// Requests to Zuora's token endpoint.
     pub billing_token_requests: u64,
-    /// The most token requests (of both) that were under way at once.
+    /// Requests to Marketing Cloud's token endpoint, first generation.
+    pub legacy_token_requests: u64,
+    /// Requests to Marketing Cloud's token endpoint, second generation.
+    pub cloud_token_requests: u64,
+    /// Tokens that were issued, by provider and grant: `marketing-cloud-legacy offline`.
+    pub grants: BTreeMap<String, u64>,
+    /// Refresh tokens that were used again after they were spent, whatever came of it.
+    pub spent_refresh_tokens: u64,
+    /// The most token requests (of all) that were under way at once.
     pub token_requests_at_once: u64,
     /// Successful logins by Salesforce user or Zuora client.
     pub logins: BTreeMap<String, u64>,
@@ -29,6 +37,8 @@ pub struct Counters {
     pub both_header_forms: u64,
     /// Requests whose `Host` is another than the listener's own.
     pub wrong_host: u64,
+    /// Marketing Cloud requests for what belongs to another account than the token.
+    pub other_accounts: u64,
     /// Zilliant requests with a token that belongs to the other environment.
     pub mixed_environments: u64,
     /// Bytes of request bodies received by `drain`.

@@ -21,11 +21,15 @@ mod form;
 mod jobs;
 mod knobs;
 mod listen;
+mod marketing_cloud;
+mod marketing_cloud_legacy;
 mod people;
+mod refresh;
 mod salesforce;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod variables;
 mod world;
 mod zilliant;
 mod zuora;
@@ -41,7 +45,7 @@ use tokio_util::sync::DropGuard;
 pub use self::canned::Canned;
 pub use self::counters::Counters;
 pub use self::knobs::{
-    AnswerDials, ApiDials, BillingDials, DeadShape, Dials, ExpiresIn, Knobs, LoginDials,
+    AnswerDials, ApiDials, BillingDials, CloudDials, DeadShape, Dials, ExpiresIn, Knobs, LoginDials,
 };
 use self::world::{Site, World};
 
@@ -54,6 +58,10 @@ pub struct Settings {
     pub session: Duration,
     /// The lifetime of Zuora tokens.
     pub token_lifetime: Duration,
+    /// The lifetime of Marketing Cloud's tokens, first generation.
+    pub legacy_lifetime: Duration,
+    /// The lifetime of Marketing Cloud's tokens, second generation.
+    pub cloud_lifetime: Duration,
 }
 
 impl Settings {
@@ -62,6 +70,8 @@ impl Settings {
         first_port: Some(7720),
         session: Duration::from_secs(45),
         token_lifetime: Duration::from_secs(60),
+        legacy_lifetime: Duration::from_secs(60),
+        cloud_lifetime: Duration::from_secs(60),
     };
 }
 
@@ -71,6 +81,8 @@ impl Default for Settings {
             first_port: None,
             session: Duration::from_secs(2 * 60 * 60),
             token_lifetime: Duration::from_secs(3598),
+            legacy_lifetime: Duration::from_secs(3600),
+            cloud_lifetime: Duration::from_secs(1079),
         }
     }
 }
@@ -97,34 +109,10 @@ impl Emulator {
         Ok(Self { world, _stop: stop })
     }
 
-    /// What a configuration needs to reach the emulator, by the names the shipped one uses.
+    /// What a configuration needs to reach the emulator, by the names the shipped one uses. Refresh
+    /// tokens among it are the same at every call.
     pub fn variables(&self) -> Vec<(String, String)> {
-        let world = &self.world;
-        let variables = [
-            ("DEMO_LOGIN_URL", world.origin(Site::Login)),
-            ("DEMO_INSTANCE_HOST", world.authority(Site::InstanceA)),
-            ("DEMO_CRM_CLIENT_ID", salesforce::CLIENT_ID.to_owned()),
-            (
-                "DEMO_CRM_CLIENT_SECRET",
-                salesforce::CLIENT_SECRET.to_owned(),
-            ),
-            ("DEMO_USERNAME", salesforce::USERNAME.to_owned()),
-            ("DEMO_PASSWORD", salesforce::PASSWORD.to_owned()),
-            ("DEMO_SECURITY_TOKEN", salesforce::SECURITY_TOKEN.to_owned()),
-            ("DEMO_PRICING_URL", world.origin(Site::PricingProd)),
-            ("DEMO_PRICING_DEV_URL", world.origin(Site::PricingDev)),
-            ("DEMO_BILLING_URL", world.origin(Site::Billing)),
-            ("DEMO_BILLING_CLIENT_ID", zuora::CLIENT_ID.to_owned()),
-            (
-                "DEMO_BILLING_CLIENT_SECRET",
-                zuora::CLIENT_SECRET.to_owned(),
-            ),
-            ("DEMO_CONTROL_URL", world.origin(Site::Control)),
-        ];
-        variables
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+        variables::of(&self.world)
     }
 
     /// The Salesforce My Domain login host.
@@ -162,6 +150,31 @@ impl Emulator {
         self.world.address(Site::Billing)
     }
 
+    /// Marketing Cloud, first generation: tokens.
+    pub fn legacy_login(&self) -> SocketAddr {
+        self.world.address(Site::LegacyLogin)
+    }
+
+    /// Marketing Cloud, first generation: REST.
+    pub fn legacy_rest(&self) -> SocketAddr {
+        self.world.address(Site::LegacyRest)
+    }
+
+    /// Marketing Cloud, second generation: tokens.
+    pub fn cloud_login(&self) -> SocketAddr {
+        self.world.address(Site::CloudLogin)
+    }
+
+    /// Marketing Cloud, second generation: REST.
+    pub fn cloud_rest(&self) -> SocketAddr {
+        self.world.address(Site::CloudRest)
+    }
+
+    /// Marketing Cloud, both generations: SOAP.
+    pub fn cloud_soap(&self) -> SocketAddr {
+        self.world.address(Site::CloudSoap)
+    }
+
     /// The control port.
     pub fn control(&self) -> SocketAddr {
         self.world.address(Site::Control)
@@ -177,7 +190,8 @@ impl Emulator {
         self.world.counters()
     }
 
-    /// Ends the sessions of `salesforce`, `zilliant`, `zuora` or `all`; how many there were.
+    /// Ends the sessions of a provider (by the name it has in a configuration) or of `all`; how many
+    /// there were. Refresh tokens live on.
     pub fn end_sessions(&self, which: &str) -> usize {
         self.world.end_sessions(which).unwrap_or_default()
     }

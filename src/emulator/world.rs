@@ -15,6 +15,7 @@ use super::counters::Counters;
 use super::jobs::Jobs;
 use super::knobs::Knobs;
 use super::people::People;
+use super::refresh::RefreshTokens;
 use super::sessions::Sessions;
 
 /// A listener, by what it imitates.
@@ -28,10 +29,16 @@ pub(super) enum Site {
     PricingDev,
     Billing,
     Control,
+    LegacyLogin,
+    LegacyRest,
+    CloudLogin,
+    CloudRest,
+    CloudSoap,
 }
 
 impl Site {
-    pub(super) const ALL: [Self; 8] = [
+    /// In the order of their ports: what is new comes last.
+    pub(super) const ALL: [Self; 13] = [
         Self::Login,
         Self::InstanceA,
         Self::InstanceB,
@@ -40,6 +47,11 @@ impl Site {
         Self::PricingDev,
         Self::Billing,
         Self::Control,
+        Self::LegacyLogin,
+        Self::LegacyRest,
+        Self::CloudLogin,
+        Self::CloudRest,
+        Self::CloudSoap,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -52,6 +64,11 @@ impl Site {
             Self::PricingDev => "pricing_dev",
             Self::Billing => "billing",
             Self::Control => "control",
+            Self::LegacyLogin => "legacy_login",
+            Self::LegacyRest => "legacy_rest",
+            Self::CloudLogin => "cloud_login",
+            Self::CloudRest => "cloud_rest",
+            Self::CloudSoap => "cloud_soap",
         }
     }
 }
@@ -78,6 +95,11 @@ pub(super) struct Books {
     pub(super) sessions: Sessions,
     /// Zuora tokens.
     pub(super) billing: Sessions,
+    /// Marketing Cloud's tokens, first generation.
+    pub(super) legacy: Sessions,
+    /// Marketing Cloud's tokens, second generation.
+    pub(super) cloud: Sessions,
+    pub(super) refresh: RefreshTokens,
     pub(super) people: People,
     pub(super) jobs: Jobs,
 }
@@ -163,21 +185,42 @@ impl World {
     /// A snapshot of the counters.
     pub(super) fn counters(&self) -> Counters {
         let now = self.now();
-        self.books(|books| Counters {
-            live: books.sessions.count(now) + books.billing.count(now),
-            ..books.counters.clone()
+        self.books(|books| {
+            let live = books.all_sessions().map(|sessions| sessions.count(now));
+            Counters {
+                live: live.into_iter().sum(),
+                ..books.counters.clone()
+            }
         })
     }
 
-    /// Ends sessions: of `salesforce`, `zilliant`, `zuora` or `all`.
+    /// Ends the sessions of a provider or of `all`.
     pub(super) fn end_sessions(&self, which: &str) -> Option<usize> {
         self.books(|books| match which {
             "salesforce" => Some(books.sessions.end(|_, s| s.environment.is_none())),
             "zilliant" => Some(books.sessions.end(|_, s| s.environment.is_some())),
             "zuora" => Some(books.billing.end(|_, _| true)),
-            "all" => Some(books.sessions.end(|_, _| true) + books.billing.end(|_, _| true)),
+            "marketing-cloud-legacy" => Some(books.legacy.end(|_, _| true)),
+            "marketing-cloud" => Some(books.cloud.end(|_, _| true)),
+            "all" => {
+                let ended = books
+                    .all_sessions()
+                    .map(|sessions| sessions.end(|_, _| true));
+                Some(ended.into_iter().sum())
+            }
             _ => None,
         })
+    }
+}
+
+impl Books {
+    fn all_sessions(&mut self) -> [&mut Sessions; 4] {
+        [
+            &mut self.sessions,
+            &mut self.billing,
+            &mut self.legacy,
+            &mut self.cloud,
+        ]
     }
 }
 

@@ -12,6 +12,8 @@
 //! Nothing here waits, reads a clock, a file or the environment, or opens a socket.
 
 pub mod answer;
+pub mod assertion;
+pub mod base;
 pub mod credential;
 pub mod expiry;
 pub mod failure;
@@ -23,23 +25,24 @@ pub mod surface;
 pub mod zilliant;
 pub mod zuora;
 
-pub use self::answer::{Answer, AnswerMap, InstanceField};
-pub use self::credential::{CarrierForm, Credential, Lifetime};
+pub use self::answer::{Answer, AnswerMap, Granted, Success};
+pub use self::base::{Base, TargetField, TargetName};
+pub use self::credential::{CarrierForm, Credential, Lifetime, Template};
 pub use self::failure::{LoginFailure, Refused};
 pub use self::judge::{DeadRule, Look, Verdict};
-pub use self::login::{Field, Login, LoginRequest, Secrets};
+pub use self::login::{Call, Field, Login, LoginRequest, Secrets};
 pub use self::refusal::RefusalRule;
-pub use self::surface::{Carrier, Denial, Stamp, Surface, TargetName};
+pub use self::surface::{Carrier, Denial, Stamp, Surface};
 
 use crate::config;
-use crate::message::{Allowed, Origin, Readings};
+use crate::message::Readings;
 
 /// All that is particular to the provider of one upstream.
 #[derive(Clone, Debug)]
 pub struct Provider {
     /// The word in `provider = "..."`.
     pub name: &'static str,
-    /// What a login sends, and where.
+    /// How a token is obtained.
     pub login: Login,
     /// Where the fields of the token answer stand, and what is made of them.
     pub answer: AnswerMap,
@@ -49,10 +52,10 @@ pub struct Provider {
     pub surfaces: Vec<Surface>,
     /// The family of every other path.
     pub rest: Surface,
-    /// The target that the configuration names.
-    pub api: Option<Origin>,
-    /// Whether a token serves one `api` only (Zilliant: one token per environment).
-    pub token_per_api: bool,
+    /// The targets that the configuration names.
+    pub configured: Vec<(TargetName, Base)>,
+    /// Whether a token serves one configured target only (Zilliant: one token per environment).
+    pub token_per_target: bool,
 }
 
 impl Provider {
@@ -73,41 +76,43 @@ impl Provider {
             .unwrap_or(&self.rest)
     }
 
-    /// Where `surface` sends `credential`. `None`: the token answer named no host.
-    pub fn target<'a>(
-        &'a self,
-        surface: &Surface,
-        credential: &'a Credential,
-    ) -> Option<(&'a Origin, Allowed)> {
-        match surface.target {
-            TargetName::Instance => credential.instance().map(|(origin, how)| (origin, *how)),
-            // The operator wrote this very host.
-            TargetName::Api => self.api.as_ref().map(|origin| (origin, Allowed::Exactly)),
+    /// Where `surface` sends `credential`: what the operator wrote, else what came with the token. `None`: the token
+    /// answer named no such host.
+    pub fn target<'a>(&'a self, surface: &Surface, credential: &'a Credential) -> Option<&'a Base> {
+        let configured = self.configured.iter();
+        let mut configured = configured.filter(|(name, _)| *name == surface.target);
+        match configured.next() {
+            Some((_, base)) => Some(base),
+            None => credential.target(surface.target),
         }
     }
 
     /// What decides whether two upstreams share an access token. The parts name places and digests of
     /// secrets; they are for a keyed fingerprint, not for logs.
     pub fn account(&self, upstream: &config::Upstream) -> Vec<String> {
+        let how = match &self.login {
+            // Grant, parameter names and fixed values; the secrets are named by field only.
+            Login::Call(call) => format!(
+                "{:?} {:?} {:?} {:?}",
+                call.encode, call.parameters, call.basic, call.headers
+            ),
+            Login::Program(source) => source.identity(),
+        };
         let mut parts = vec![
             self.name.to_owned(),
-            self.login.endpoint.to_string(),
-            self.login.path.to_string(),
-            format!("{:?}", self.login.encode),
-            // Grant, parameter names and fixed values; the secrets are named by field only.
-            format!("{:?}", self.login.parameters),
-            format!("{:?}", self.login.headers),
+            self.login.to_string(),
+            how,
             // A token that one allow-list let in is not handed to an upstream with another.
             format!("{:?}", self.answer),
             format!("{:?}", upstream.token),
             format!("{:?}", upstream.token_timeout),
         ];
-        if self.token_per_api {
-            parts.extend(self.api.iter().map(Origin::to_string));
+        if self.token_per_target {
+            parts.push(format!("{:?}", self.configured));
         }
         parts.extend(
             self.login
-                .sources
+                .sources()
                 .iter()
                 .map(|(field, source)| format!("{field:?}={}", source.identity())),
         );
@@ -116,13 +121,13 @@ impl Provider {
 
     /// What login budgets and refusals are shared by: the token endpoint, the client and the user.
     pub fn user_key(&self) -> Vec<String> {
-        let mut parts = vec![self.login.endpoint.to_string(), self.login.path.to_string()];
+        let mut parts = vec![match &self.login {
+            Login::Call(_) => self.login.to_string(),
+            Login::Program(source) => source.identity(),
+        }];
         for wanted in [Field::ClientId, Field::Username] {
-            let source = self
-                .login
-                .sources
-                .iter()
-                .find(|(field, _)| *field == wanted);
+            let mut sources = self.login.sources().iter();
+            let source = sources.find(|(field, _)| *field == wanted);
             parts.push(source.map_or_else(String::new, |(_, source)| source.identity()));
         }
         parts

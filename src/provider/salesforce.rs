@@ -6,13 +6,15 @@ use std::time::Duration;
 use http::{HeaderName, header};
 
 use super::Provider;
-use super::answer::{AnswerMap, InstanceField};
+use super::answer::AnswerMap;
+use super::base::{TargetField, TargetName};
 use super::credential::CarrierForm;
+use super::expiry::Unit;
 use super::failure::Refused;
 use super::judge::{DeadRule, Sign, Test, Verdict};
-use super::login::{Encode, Field, Login, Value};
+use super::login::{Call, Encode, Field, Login, Value};
 use super::refusal::{Class, RefusalRule};
-use super::surface::{Carrier, Denial, Surface, TargetName, constants};
+use super::surface::{Carrier, Denial, Surface, constants};
 use crate::config::salesforce::{Grant, Header, Salesforce, User};
 use crate::message::{HostRules, Origin};
 use crate::secret::Source;
@@ -34,15 +36,18 @@ pub fn provider(keys: &Salesforce, plain_http: &[String]) -> Provider {
             password_login(&keys.login_url, &keys.client_id, &keys.client_secret, user)
         }
     };
-    let instance = InstanceField {
+    let instance = TargetField {
+        name: TargetName::Instance,
         place: Cow::Borrowed("/instance_url"),
+        required: true,
+        may_have_path: false,
         hosts: hosts(keys),
         plain_http: plain_http.to_vec(),
     };
     Provider {
         name: "salesforce",
-        login,
-        answer: answer_map(Some(instance), keys.session_timeout),
+        login: Login::Call(login),
+        answer: answer_map(vec![instance], keys.session_timeout),
         refusals: refusals(),
         surfaces: vec![
             identity(form),
@@ -52,8 +57,8 @@ pub fn provider(keys: &Salesforce, plain_http: &[String]) -> Provider {
             streaming(form),
         ],
         rest: rest(form),
-        api: None,
-        token_per_api: false,
+        configured: vec![],
+        token_per_target: false,
     }
 }
 
@@ -63,24 +68,23 @@ pub(super) fn password_login(
     client_id: &Source,
     client_secret: &Source,
     user: &User,
-) -> Login {
-    let mut login = login(login_url, "password", client_id, client_secret);
-    login.parameters.extend([
+) -> Call {
+    let mut call = login(login_url, "password", client_id, client_secret);
+    call.parameters.extend([
         ("username".into(), Value::Fields(vec![Field::Username])),
         (
             "password".into(),
             Value::Fields(vec![Field::Password, Field::SecurityToken]),
         ),
     ]);
-    login.sources.extend([
+    call.sources.extend([
         (Field::Username, user.username.clone()),
         (Field::Password, user.password.clone()),
     ]);
     let token = user.security_token.iter();
-    login
-        .sources
+    call.sources
         .extend(token.map(|token| (Field::SecurityToken, token.clone())));
-    login
+    call
 }
 
 fn login(
@@ -88,8 +92,8 @@ fn login(
     grant: &'static str,
     client_id: &Source,
     client_secret: &Source,
-) -> Login {
-    Login {
+) -> Call {
+    Call {
         endpoint: login_url.clone(),
         path: Cow::Borrowed("/services/oauth2/token"),
         encode: Encode::Form,
@@ -101,6 +105,7 @@ fn login(
                 Value::Fields(vec![Field::ClientSecret]),
             ),
         ],
+        basic: None,
         headers: vec![],
         sources: vec![
             (Field::ClientId, client_id.clone()),
@@ -110,11 +115,15 @@ fn login(
 }
 
 /// Where the fields of Salesforce's token answer stand; Zilliant's has no instance of its own.
-pub(super) fn answer_map(instance: Option<InstanceField>, session_timeout: Duration) -> AnswerMap {
+pub(super) fn answer_map(targets: Vec<TargetField>, session_timeout: Duration) -> AnswerMap {
     AnswerMap {
         token: Cow::Borrowed("/access_token"),
-        instance,
+        targets,
         expires_in: Cow::Borrowed("/expires_in"),
+        unit: Unit::Seconds,
+        refresh_token: None,
+        success: None,
+        templates: vec![],
         unused: session_timeout,
         error_code: vec![Cow::Borrowed("/error")],
         error_text: vec![Cow::Borrowed("/error_description")],

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use http::{HeaderName, HeaderValue, Method};
 
+use super::base::TargetName;
 use super::credential::CarrierForm;
 use super::judge::DeadRule;
 use crate::message::{PathRule, Readings};
@@ -44,15 +45,6 @@ pub struct Carrier {
     pub header: HeaderName,
     /// The form.
     pub form: CarrierForm,
-}
-
-/// The name of an origin that a credential may be sent to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetName {
-    /// The host that came with the token.
-    Instance,
-    /// The host that the configuration names.
-    Api,
 }
 
 /// Why a family of calls does not pass.

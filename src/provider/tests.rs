@@ -11,6 +11,7 @@ use crate::config::upstream::Policy;
 use crate::config::zilliant::Zilliant;
 use crate::config::zuora::Zuora;
 use crate::config::{Leg, Upstream};
+use crate::message::Allowed;
 use crate::secret::{Secret, Source};
 
 pub(super) fn source(text: &str) -> Source {
@@ -80,7 +81,7 @@ pub(super) fn zilliant() -> Provider {
 /// The secrets of the fixtures, as a login would have read them.
 pub(super) fn secrets(provider: &Provider) -> Secrets {
     let mut secrets = Secrets::default();
-    for (field, source) in &provider.login.sources {
+    for (field, source) in provider.login.sources() {
         if let Source::Value(value) = source {
             secrets.insert(*field, value.clone());
         }
@@ -200,11 +201,17 @@ fn each_surface_carries_the_token_its_own_way() {
 #[test]
 fn zilliant_goes_to_its_own_host_and_names_the_login_host() {
     let provider = zilliant();
-    let credential =
-        Credential::new("t", b"{}", None, Lifetime::UntilUnusedFor(Duration::ZERO)).unwrap();
-    let (origin, how) = provider.target(&provider.rest, &credential).unwrap();
-    assert_eq!(origin.to_string(), "https://mycompany.zilliant.com");
-    assert_eq!(how, Allowed::Exactly);
+    let credential = Credential::new(
+        "t",
+        b"{}",
+        &[],
+        vec![],
+        Lifetime::UntilUnusedFor(Duration::ZERO),
+    )
+    .unwrap();
+    let base = provider.target(&provider.rest, &credential).unwrap();
+    assert_eq!(base.origin.to_string(), "https://mycompany.zilliant.com");
+    assert_eq!(base.allowed, Allowed::Exactly);
     assert_eq!(
         provider.rest.stamps,
         [Stamp::Set(
@@ -243,7 +250,14 @@ fn zuora_ids_are_a_fence_that_replaces_the_callers() {
 #[test]
 fn the_login_body_encodes_every_value_on_its_own() {
     let body = |provider: &Provider| {
-        let request = login::request(&provider.login, &secrets(provider));
+        let Login::Call(call) = &provider.login else {
+            panic!("{} calls a token endpoint", provider.name);
+        };
+        let moment = login::Moment {
+            wall: Duration::ZERO,
+            unique: String::new(),
+        };
+        let request = login::request(call, &secrets(provider), &moment).unwrap();
         assert!(!request.headers.contains_key(header::AUTHORIZATION));
         assert_eq!(
             request.headers[header::CONTENT_TYPE],

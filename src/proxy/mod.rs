@@ -43,7 +43,7 @@ pub use self::upstream::Upstream;
 use crate::clock::Clock;
 use crate::egress::{Client, Destination};
 use crate::message::{Allowed, Guard, Origin, Readings, Rejection, Target, check, forwarding};
-use crate::provider::Surface;
+use crate::provider::{Base, Surface};
 use crate::server::{Arrival, Incoming};
 use crate::telemetry::{AccessLog, Ids};
 
@@ -147,7 +147,7 @@ impl Proxy {
         let mut prepared = Prepared::new(parts, &target, &making)?;
         prepared.hold(body, &self.buffers).await?;
         let mut patience = upstream.token_wait;
-        let (answer, origin) = self
+        let (answer, base) = self
             .exchange(&mut prepared, upstream, surface, &mut patience, finish)
             .await?;
         finish.headed(upstream.token_wait.saturating_sub(patience));
@@ -160,7 +160,7 @@ impl Proxy {
         Ok(Outcome::forwarded(
             answer,
             prepared.method(),
-            &origin,
+            &base,
             &place,
             upstream,
             finish.entry.replayed,
@@ -194,7 +194,7 @@ impl Proxy {
         surface: &Surface,
         patience: &mut Duration,
         finish: &mut Finish,
-    ) -> Result<(Answer, Origin), Error> {
+    ) -> Result<(Answer, Base), Error> {
         // Not at the time of arrival: a body may have taken its time to come.
         let mut issued = match upstream.tokens.current(Instant::now()) {
             Some(issued) => issued,
@@ -202,18 +202,18 @@ impl Proxy {
         };
         let mut tries = Tries::default();
         loop {
-            let (origin, allowed) = upstream
+            let base = upstream
                 .provider
                 .target(surface, &issued.credential)
                 .ok_or(Error::Internal)?;
             let to = Destination {
                 profile: &upstream.profile,
-                origin,
-                public_only: allowed == Allowed::ByWildcard,
+                origin: &base.origin,
+                public_only: base.allowed == Allowed::ByWildcard,
                 fresh: tries.fresh,
             };
             let request = prepared
-                .attempt(surface, &issued.credential, origin)
+                .attempt(surface, &issued.credential, base)
                 .ok_or(Error::Internal)?;
             tries.sends += 1;
             let sent = Instant::now();
@@ -231,12 +231,12 @@ impl Proxy {
             };
             let (mut answer, verdict) = judge::judge(surface, prepared.method(), answer).await;
             match tries.after_answer(prepared, upstream, &issued, &answer, verdict) {
-                Next::Pass => return Ok((answer, origin.clone())),
+                Next::Pass => return Ok((answer, base.clone())),
                 Next::Again => {}
                 Next::Renewed => {
                     answer.let_go();
                     if !prepared.catch_up(self.buffers.patience).await {
-                        return Ok((answer, origin.clone()));
+                        return Ok((answer, base.clone()));
                     }
                     tracing::info!(id = %finish.id, upstream = %upstream.name, surface = surface.name,
                         "the upstream ended the session: waiting for a new one, then sending again");

@@ -14,6 +14,7 @@ use super::judge::Answer;
 use super::response_body::ResponseBody;
 use super::upstream::Upstream;
 use crate::message::{Links, Origin, hop_by_hop, links};
+use crate::provider::Base;
 
 /// A request's good end.
 pub(super) enum Outcome {
@@ -47,7 +48,7 @@ impl Outcome {
     pub(super) fn forwarded(
         mut answer: Answer,
         method: &Method,
-        origin: &Origin,
+        base: &Base,
         place: &Place<'_>,
         upstream: &Upstream,
         replayed: bool,
@@ -69,7 +70,7 @@ impl Outcome {
             .iter()
             .any(|name| headers.contains_key(name))
         {
-            place.links(origin).turn_headers(headers);
+            place.links(base).turn_headers(headers);
         }
         if headers.contains_key(SET_COOKIE) {
             links::set_cookies(headers, place.prefix, !place.tls);
@@ -107,7 +108,7 @@ impl Outcome {
 }
 
 impl Place<'_> {
-    fn links(&self, upstream: &Origin) -> Links {
+    fn links(&self, upstream: &Base) -> Links {
         let scheme = if self.tls { "https" } else { "http" };
         let base = match (self.public_url, self.host) {
             (Some(url), _) => format!("{url}{}", self.prefix),
@@ -115,7 +116,12 @@ impl Place<'_> {
             // An HTTP/1.0 caller without a Host: a path leads back as well.
             (None, None) => self.prefix.to_owned(),
         };
-        Links::new(vec![upstream.clone()], base, self.prefix.to_owned())
+        Links::new(
+            vec![upstream.origin.clone()],
+            upstream.path.clone(),
+            base,
+            self.prefix.to_owned(),
+        )
     }
 }
 

@@ -17,9 +17,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::error::Error;
 use super::request_body::{Capture, RequestBody, Stream, lock};
 use super::upstream::Upstream;
-use crate::message::{Origin, Rejection, Target, credentials, forwarding, hop_by_hop, twins};
+use crate::message::{Rejection, Target, credentials, forwarding, hop_by_hop, twins};
 use crate::provider::surface::track_id;
-use crate::provider::{Credential, Stamp, Surface};
+use crate::provider::{Base, Credential, Stamp, Surface};
 use crate::server::Incoming;
 use crate::telemetry::Id;
 
@@ -125,7 +125,7 @@ impl Prepared {
         &mut self,
         surface: &Surface,
         credential: &Credential,
-        origin: &Origin,
+        base: &Base,
     ) -> Option<Request<RequestBody>> {
         let body = self.take_body()?;
         let mut headers = self.headers.clone();
@@ -135,10 +135,10 @@ impl Prepared {
                 credential.value(carrier.form).clone(),
             );
         }
-        headers.insert(HOST, origin.host_value());
+        headers.insert(HOST, base.origin.host_value());
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.target.uri();
+        *request.uri_mut() = self.target.behind(&base.path)?.uri();
         *request.version_mut() = Version::HTTP_11;
         *request.headers_mut() = headers;
         Some(request)

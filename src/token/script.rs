@@ -13,7 +13,7 @@ use crate::secret::{Fingerprint, Fingerprinter};
 
 /// The token with this number.
 pub(super) fn token(number: u64, lifetime: Lifetime) -> Credential {
-    Credential::new(&format!("token-{number}"), b"{}", None, lifetime).unwrap()
+    Credential::new(&format!("token-{number}"), b"{}", &[], vec![], lifetime).unwrap()
 }
 
 /// Its number.

@@ -9,6 +9,8 @@ mod billing;
 mod bulk;
 mod facility;
 mod login;
+mod mail;
+mod mail_accounts;
 mod pricing;
 
 use std::net::SocketAddr;
@@ -18,7 +20,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use super::salesforce::{CLIENT_ID, CLIENT_SECRET, PASSWORD, SECURITY_TOKEN, USERNAME};
-use super::{Canned, Emulator, Settings, zuora};
+use super::{Canned, Dials, Emulator, Settings, marketing_cloud, marketing_cloud_legacy, zuora};
 
 /// An answer as it came, with the chunks of its body put together.
 struct Reply {

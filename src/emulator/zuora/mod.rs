@@ -14,7 +14,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 
 use super::answer::Whole;
 use super::form::Form;
-use super::knobs::{DeadShape, ExpiresIn};
+use super::knobs::DeadShape;
 use super::sessions::{Lifetime, Session};
 use super::world::{Site, World, random_text};
 use super::{answer, facility, form};

@@ -3,9 +3,12 @@
 use http::HeaderMap;
 
 use super::*;
+use crate::message::Allowed;
 use crate::provider::credential::{CarrierForm, Lifetime};
+use crate::provider::expiry::Unit;
 use crate::provider::tests::{salesforce, salesforce_keys, secrets, zilliant, zuora};
 use crate::provider::{Refused, salesforce as data};
+use crate::provider::{Success, TargetName, Template};
 
 fn read_as(provider: &Provider, status: u16, body: &[u8]) -> Result<Credential, LoginFailure> {
     let answer = Answer {
@@ -14,7 +17,7 @@ fn read_as(provider: &Provider, status: u16, body: &[u8]) -> Result<Credential, 
         body,
         wall: Duration::from_secs(1_700_000_000),
     };
-    read(provider, &secrets(provider), &answer)
+    read(provider, &secrets(provider), &answer).map(|granted| granted.credential)
 }
 
 /// The client_credentials example of PROVIDERS 1.4.
@@ -28,9 +31,9 @@ fn a_salesforce_answer_brings_token_and_instance() {
     let bearer = credential.value(CarrierForm::Bearer);
     assert_eq!(bearer, "Bearer 00Dxx0000000001!AQ4AQFakeFakeFake_fake.0");
     assert!(bearer.is_sensitive());
-    let (origin, how) = credential.instance().unwrap();
-    assert_eq!(origin.to_string(), "https://acme.my.salesforce.com");
-    assert_eq!(*how, Allowed::Exactly, "the origin of login_url");
+    let base = credential.target(TargetName::Instance).unwrap();
+    assert_eq!(base.origin.to_string(), "https://acme.my.salesforce.com");
+    assert_eq!(base.allowed, Allowed::Exactly, "the origin of login_url");
     assert_eq!(
         credential.lifetime(),
         Lifetime::UntilUnusedFor(Duration::from_secs(7200))
@@ -47,7 +50,7 @@ fn the_zilliant_header_is_the_base64_of_the_exact_bytes() {
         credential.value(CarrierForm::OAuthBase64),
         "OAuth eyJhY2Nlc3NfdG9rZW4iOiIwMER4eDAwMDAwMDAwMDEhQVE0QVFGYWtlRmFrZUZha2VfZmFrZS4wIiwiaW5zdGFuY2VfdXJsIjoiaHR0cHM6Ly9hY21lLm15LnNhbGVzZm9yY2UuY29tIiwiaWQiOiJodHRwczovL2xvZ2luLnNhbGVzZm9yY2UuY29tL2lkLzAwRHh4MDAwMDAwMDAwMUVBQS8wMDV4eDAwMDAwMDAwMEFBQVEiLCJ0b2tlbl90eXBlIjoiQmVhcmVyIiwiaXNzdWVkX2F0IjoiMTcwMDAwMDAwMDAwMCIsInNpZ25hdHVyZSI6IlptRnJaWE5wWjI1aGRIVnlaUT09In0="
     );
-    assert!(credential.instance().is_none());
+    assert!(credential.target(TargetName::Instance).is_none());
     let spaced = body.replace(',', " ,\n");
     let spaced = read_as(&zilliant(), 200, spaced.as_bytes()).unwrap();
     assert!(spaced.value(CarrierForm::OAuthBase64) != credential.value(CarrierForm::OAuthBase64));
@@ -66,7 +69,7 @@ fn a_zuora_answer_brings_token_and_lifetime() {
         credential.lifetime(),
         Lifetime::For(Duration::from_secs(3598))
     );
-    assert!(credential.instance().is_none());
+    assert!(credential.target(TargetName::Instance).is_none());
 }
 
 #[test]
@@ -291,3 +294,46 @@ const REFUSED: &[&str] = &[
     "https://localhost",
     "https://xn--salesforce-com.example",
 ];
+
+#[test]
+fn an_answer_is_read_where_the_map_says_and_made_into_the_operators_own_headers() {
+    let mut provider = zuora();
+    provider.answer.token = "/data/token".into();
+    provider.answer.expires_in = "/data/ttl".into();
+    provider.answer.unit = Unit::Milliseconds;
+    provider.answer.refresh_token = Some("/data/next".into());
+    provider.answer.success = Some(Success {
+        place: "/ok".into(),
+        equals: "true".to_owned(),
+    });
+    provider.answer.templates = vec![Template {
+        before: "Tok ".to_owned(),
+        after: ";v=1".to_owned(),
+    }];
+    let headers = HeaderMap::new();
+    let read = |body: &str| {
+        let answer = Answer {
+            status: StatusCode::OK,
+            headers: &headers,
+            body: body.as_bytes(),
+            wall: Duration::ZERO,
+        };
+        read(&provider, &secrets(&provider), &answer)
+    };
+    let granted = read(r#"{"ok":true,"data":{"token":"t1","ttl":"90500","next":"r2"}}"#).unwrap();
+    let value = granted.credential.value(CarrierForm::Template(0));
+    assert_eq!(value, "Tok t1;v=1");
+    assert!(value.is_sensitive());
+    let lifetime = Lifetime::For(Duration::from_millis(90_500));
+    assert_eq!(granted.credential.lifetime(), lifetime);
+    assert_eq!(granted.refresh_token.unwrap().expose(), "r2");
+    let granted = read(r#"{"ok":"true","data":{"token":"t1","next":""}}"#).unwrap();
+    assert!(granted.refresh_token.is_none(), "the old one stays");
+    for body in [
+        r#"{"ok":false,"data":{"token":"t1"}}"#,
+        r#"{"ok":1,"data":{"token":"t1"}}"#,
+        r#"{"data":{"token":"t1"}}"#,
+    ] {
+        assert!(read(body).is_err(), "{body}");
+    }
+}

@@ -15,10 +15,11 @@ use tokio::time::{Instant, timeout_at};
 use super::{LoginFuture, SecretsFuture, TokenSource};
 use crate::clock::Clock;
 use crate::config::{self, Leg};
-use crate::provider::login::{self, LoginRequest};
+use crate::message::Origin;
+use crate::provider::login::{self, LoginRequest, Moment};
 use crate::provider::refusal::printable;
-use crate::provider::{Answer, Credential, Field, LoginFailure, Provider, Secrets, answer};
-use crate::secret::{Fingerprint, Fingerprinter, Secret, Source};
+use crate::provider::{Answer, Credential, Field, Login, LoginFailure, Provider, Secrets, answer};
+use crate::secret::{Fingerprint, Fingerprinter, Secret, Source, hex, random};
 
 /// The token endpoint of one account.
 pub struct Endpoint {
@@ -61,7 +62,7 @@ impl Endpoint {
             .connect_timeout(leg.connect_timeout)
             .timeout(timeout);
         if let Some(proxy) = &leg.proxy
-            && !provider.login.endpoint.is_loopback()
+            && !provider.login.endpoint().is_none_or(Origin::is_loopback)
         {
             client = client.proxy(through(proxy).map_err(|error| Unusable(error.without_url()))?);
         }
@@ -85,8 +86,25 @@ impl Endpoint {
             .map_err(|_| LoginFailure::Secret {
                 text: "reading the secrets took longer than token_timeout".to_owned(),
             })??;
-        let request = login::request(&self.provider.login, &secrets);
-        let (status, headers, body) = timeout_at(deadline, self.post(request))
+        let asked = async {
+            match &self.provider.login {
+                Login::Call(call) => {
+                    let moment = Moment {
+                        wall: self.clock.now().wall,
+                        unique: hex(&random::<16>()),
+                    };
+                    let request =
+                        login::request(call, &secrets, &moment).map_err(|why| unreadable(&why))?;
+                    self.post(request).await
+                }
+                Login::Program(program) => {
+                    let printed = program.read().await.map_err(|why| unreadable(&why))?;
+                    let body = Bytes::copy_from_slice(printed.expose().as_bytes());
+                    Ok((StatusCode::OK, HeaderMap::new(), body))
+                }
+            }
+        };
+        let (status, headers, body) = timeout_at(deadline, asked)
             .await
             .map_err(|_| self.unreachable("no answer in time"))??;
         let answer = Answer {
@@ -95,12 +113,13 @@ impl Endpoint {
             body: &body,
             wall: self.clock.now().wall,
         };
-        answer::read(&self.provider, &secrets, &answer)
+        let granted = answer::read(&self.provider, &secrets, &answer)?;
+        Ok(granted.credential)
     }
 
     async fn read_secrets(&self) -> Result<Secrets, LoginFailure> {
         let mut secrets = Secrets::default();
-        for (field, source) in &self.provider.login.sources {
+        for (field, source) in self.provider.login.sources() {
             let value = match (source, self.printed_lately(*field)) {
                 (Source::Command(_), Some(value)) => value,
                 _ => source.read().await.map_err(|error| LoginFailure::Secret {
@@ -182,9 +201,12 @@ impl Endpoint {
     }
 
     fn unreachable(&self, what: &str) -> LoginFailure {
-        let endpoint = self.provider.login.endpoint.authority();
+        let place = match self.provider.login.endpoint() {
+            Some(endpoint) => endpoint.authority().to_string(),
+            None => self.provider.login.to_string(),
+        };
         LoginFailure::Transient {
-            text: format!("{endpoint}: {what}"),
+            text: format!("{place}: {what}"),
             retry_after: None,
         }
     }
@@ -194,6 +216,13 @@ impl Endpoint {
         let secrets = timeout_at(deadline, self.read_secrets()).await.ok()?.ok()?;
         let values = secrets.iter().map(|(_, value)| value.expose().as_bytes());
         Some(self.fingerprinter.of(values))
+    }
+}
+
+/// Nothing was sent: a secret or a program is not as it should be.
+fn unreadable(why: &impl ToString) -> LoginFailure {
+    LoginFailure::Secret {
+        text: why.to_string(),
     }
 }
 

@@ -220,6 +220,25 @@ async fn a_secrets_program_runs_at_most_once_a_minute() {
 }
 
 #[tokio::test]
+async fn a_program_may_print_the_answer_instead_of_a_token_endpoint() {
+    let printing = |script: &str| {
+        let mut endpoint = endpoint("http://127.0.0.1:9");
+        let mut provider = Provider::clone(&endpoint.provider);
+        let argv = ["sh", "-c", script].map(str::to_owned).to_vec();
+        provider.login = Login::Program(Source::Command(argv));
+        endpoint.provider = Arc::new(provider);
+        endpoint
+    };
+    let credential = printing(&format!("echo '{OK}'")).login().await.unwrap();
+    let bearer = credential.value(crate::provider::CarrierForm::Bearer);
+    assert_eq!(bearer, "Bearer tok");
+    let Err(LoginFailure::Secret { text }) = printing("exit 3").login().await else {
+        panic!("a login although the program failed");
+    };
+    assert!(text.starts_with("the command `sh` failed"), "{text}");
+}
+
+#[tokio::test]
 async fn the_fingerprint_changes_with_a_secret() {
     let url = "http://127.0.0.1:9";
     let mut endpoint = endpoint(url);

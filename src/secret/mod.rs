@@ -3,6 +3,8 @@
 //! A [`Secret`] has no `Display` and prints `[secret]` in `Debug`. A [`Source`] says where a value
 //! comes from; it is read again at each login, so a rotated file takes effect without a restart.
 
+mod signing;
+
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -11,6 +13,8 @@ use std::time::Duration;
 use aws_lc_rs::{digest, hmac, rand};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncReadExt};
+
+pub use self::signing::{Algorithm, KeyError, SigningKey};
 
 /// A value that must never be shown: its `Debug` prints `[secret]`.
 #[derive(Clone)]

@@ -3,12 +3,15 @@
 //! [`Dials`] are plain values; [`Knobs`] is the shared handle. Everything that `PROVIDERS.md` calls
 //! unconfirmed is a dial here. Deliberately no logic: who reads a dial decides what it means.
 
+mod marketing_cloud;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::marketing_cloud::CloudDials;
 use super::canned::Canned;
 
 /// A shared handle on the [`Dials`]. Cheap to clone.
@@ -53,6 +56,10 @@ pub struct Dials {
     pub zuora: ApiDials,
     /// What only Zuora has.
     pub billing: BillingDials,
+    /// Marketing Cloud, the first generation.
+    pub marketing_cloud_legacy: CloudDials,
+    /// Marketing Cloud, the second generation.
+    pub marketing_cloud: CloudDials,
 }
 
 /// Dials of the Salesforce token endpoints.
@@ -144,7 +151,7 @@ pub struct BillingDials {
     pub dead: DeadShape,
 }
 
-/// How Zuora writes `expires_in`.
+/// How a token answer writes the lifetime of its token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpiresIn {
@@ -157,6 +164,16 @@ pub enum ExpiresIn {
     Float,
     /// `0`
     Zero,
+    /// `-1`
+    Negative,
+    /// `9223372036854775807`
+    Huge,
+    /// `3598000`
+    Milliseconds,
+    /// `1700003598`: the second since 1970 at which the token dies.
+    UnixSeconds,
+    /// `"2023-11-14T23:13:18Z"`
+    Date,
     /// Left out.
     Missing,
 }
