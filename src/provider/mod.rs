@@ -32,7 +32,7 @@ pub use self::failure::{LoginFailure, Refused};
 pub use self::judge::{DeadRule, Look, Verdict};
 pub use self::login::{Call, Field, Login, LoginRequest, Secrets};
 pub use self::refusal::RefusalRule;
-pub use self::surface::{Carrier, Denial, Stamp, Surface};
+pub use self::surface::{Carrier, Denial, LinkRule, Stamp, Surface};
 
 use crate::config;
 use crate::message::Readings;

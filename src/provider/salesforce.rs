@@ -14,9 +14,9 @@ use super::failure::Refused;
 use super::judge::{DeadRule, Sign, Test, Verdict};
 use super::login::{Call, Encode, Field, Login, Value};
 use super::refusal::{Class, RefusalRule};
-use super::surface::{Carrier, Denial, Surface, constants};
+use super::surface::{Carrier, Denial, LinkRule, Surface, constants};
 use crate::config::salesforce::{Grant, Header, Salesforce, User};
-use crate::message::{HostRules, Origin};
+use crate::message::{HostRule, HostRules, Origin};
 use crate::secret::Source;
 
 /// The provider of a Salesforce upstream.
@@ -50,13 +50,13 @@ pub fn provider(keys: &Salesforce, plain_http: &[String]) -> Provider {
         answer: answer_map(vec![instance], keys.session_timeout),
         refusals: refusals(),
         surfaces: vec![
-            identity(form),
+            identity(form, &keys.login_url),
             logins(form),
             soap(form),
             bulk(),
             streaming(form),
         ],
-        rest: rest(form),
+        rest: rest(form, &keys.login_url),
         configured: vec![],
         token_per_target: false,
     }
@@ -189,15 +189,30 @@ fn family(name: &'static str, patterns: &[&str], form: CarrierForm) -> Surface {
         strip: vec![header::AUTHORIZATION, SESSION_HEADER],
         cookies: vec![],
         stamps: vec![],
+        links: vec![],
     }
 }
 
-fn rest(form: CarrierForm) -> Surface {
-    family("rest", &[], form)
+fn rest(form: CarrierForm, login_url: &Origin) -> Surface {
+    let mut surface = family("rest", &[], form);
+    // The list of resources; everything else in REST answers is relative (PROVIDERS 1.12).
+    surface.links = vec![links(&["GET /services/data/*"], &["/identity"], login_url)];
+    surface
+}
+
+/// The identity URL names the host of the login, whatever the instance is (PROVIDERS 1.3).
+fn links(paths: &[&str], places: &[&'static str], login_url: &Origin) -> LinkRule {
+    let mut hosts = constants(&IDENTITY_HOSTS);
+    hosts.push(HostRule::of(login_url));
+    LinkRule {
+        paths: constants(paths),
+        places: places.to_vec(),
+        hosts,
+    }
 }
 
 /// Documents about the user: bearer tokens, and a text instead of JSON when they are dead.
-fn identity(form: CarrierForm) -> Surface {
+fn identity(form: CarrierForm, login_url: &Origin) -> Surface {
     let mut surface = family("identity", &["/id/**", "/services/oauth2/userinfo"], form);
     surface.dead.push(DeadRule {
         status: 403,
@@ -205,6 +220,11 @@ fn identity(form: CarrierForm) -> Surface {
         then: Verdict::Dead,
     });
     surface.cut_parameters.push("access_token");
+    surface.links = vec![links(
+        &["GET /id/**", "GET /services/oauth2/userinfo"],
+        &["/id", "/profile", "/urls/*"],
+        login_url,
+    )];
     surface
 }
 
@@ -314,6 +334,7 @@ fn dead(status: u16, sign: Sign) -> DeadRule {
 /// Bulk 1.0's credential; also taken off everywhere else.
 const SESSION_HEADER: HeaderName = HeaderName::from_static("x-sfdc-session");
 const INSTANCE_HOSTS: [&str; 3] = ["*.salesforce.com", "*.salesforce.mil", "*.sfcrmproducts.cn"];
+const IDENTITY_HOSTS: [&str; 2] = ["login.salesforce.com", "test.salesforce.com"];
 /// Answers API calls with a redirect (PROVIDERS 1.1).
 const NEVER: [&str; 1] = ["*.lightning.force.com"];
 /// The limit counts logins per hour (PROVIDERS 1.9: wait 15 to 30 min).

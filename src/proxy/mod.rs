@@ -7,6 +7,7 @@ mod cors;
 mod error;
 mod finish;
 mod judge;
+mod links;
 mod outcome;
 mod prepared;
 mod request_body;
@@ -138,11 +139,13 @@ impl Proxy {
         upstream.admit(surface, entry.narrow.as_ref(), &parts, &target, &path)?;
         let permit = self.in_flight.clone().try_acquire_owned();
         finish.hold(permit.map_err(|_| Error::Overload)?);
+        let links = surface.links(&parts.method, &path);
         let making = Making {
             upstream,
             surface,
             id: finish.id,
             via: &self.via,
+            readable: links.is_some(),
         };
         let mut prepared = Prepared::new(parts, &target, &making)?;
         prepared.hold(body, &self.buffers).await?;
@@ -157,14 +160,18 @@ impl Proxy {
             host: hint.authority(),
             prefix: &entry.prefix,
         };
-        Ok(Outcome::forwarded(
+        let mut outcome = Outcome::forwarded(
             answer,
             prepared.method(),
             &base,
             &place,
             upstream,
             finish.entry.replayed,
-        ))
+        );
+        if let Some(rule) = links {
+            outcome.turn_links(rule, &base, &place, &upstream.metrics);
+        }
+        Ok(outcome)
     }
 
     /// Malformed, ambiguous, foreign, looping: refused before anything costs.

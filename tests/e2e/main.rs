@@ -26,6 +26,8 @@ mod forwarding;
 mod guard;
 /// Hostile bytes from callers and upstreams, in tables.
 mod hostile;
+/// URLs in bodies that lead back to the proxy.
+mod links;
 /// What bodies cost.
 mod memory;
 /// The proxy on the way out.

@@ -27,12 +27,8 @@ impl Collector for Page {
         gauge(&mut to, &sums, IN_FLIGHT, |sum| &sum.in_flight)?;
         gauge(&mut to, &sums, CONNECTIONS, |sum| &sum.connections)?;
         tokens(&mut to, &sums)?;
-        let replays = sums.iter().map(|(name, sum)| (name, &sum.replays));
-        let mut family = counter(&mut to, REPLAYS)?;
-        for (name, count) in replays {
-            let labels = [("upstream", name.as_str())];
-            write_counter(family.encode_family(&labels)?, count)?;
-        }
+        counts(&mut to, &sums, REPLAYS, |sum| &sum.replays)?;
+        counts(&mut to, &sums, LINKS_PASSED, |sum| &sum.links_passed)?;
         let dropped = AtomicU64::new(self.0.access_log_dropped());
         write_counter(counter(&mut to, DROPPED)?, &dropped)?;
         let version = [("version", env!("CARGO_PKG_VERSION"))];
@@ -53,6 +49,10 @@ const CONNECTIONS: Family = ("upstream_connections", "Open connections to the AP
 const REPLAYS: Family = (
     "unauthorized_replays",
     "Requests sent again after a dead session",
+);
+const LINKS_PASSED: Family = (
+    "links_passed",
+    "Answers whose links were not turned, because they came compressed although that was not asked for",
 );
 const REFRESHES: Family = ("token_refresh", "Logins, by result");
 const WAITERS: Family = ("token_waiters", "Requests that wait for a token");
@@ -134,6 +134,20 @@ fn gauge(
         let labels = [("upstream", name.as_str())];
         let value = read(sum).load(Ordering::Relaxed);
         ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn counts(
+    to: &mut DescriptorEncoder<'_>,
+    sums: &Sums,
+    family: Family,
+    read: impl Fn(&UpstreamMetrics) -> &AtomicU64,
+) -> fmt::Result {
+    let mut family = counter(to, family)?;
+    for (name, sum) in sums {
+        let labels = [("upstream", name.as_str())];
+        write_counter(family.encode_family(&labels)?, read(sum))?;
     }
     Ok(())
 }
