@@ -244,6 +244,7 @@ fn env_names_files_that_are_found_from_everywhere() {
     let folder = stage.folder.canonicalize().unwrap();
     let line = format!("export CURL_CA_BUNDLE='{}/state/ca.pem'", folder.display());
     assert!(out.contains(&line), "{line}\n{out}");
+    assert!(out.contains("the first `upauth run` makes it"), "{out}");
 }
 
 #[test]

@@ -102,9 +102,14 @@ fn the_demo_can_be_used_exactly_as_it_prints_and_breaking_it_breaks_nothing() {
         let _ = stderr.read_to_string(&mut log);
         log
     });
-    let mut calls = Vec::new();
+    let (mut calls, mut table) = (Vec::new(), Vec::new());
     let breaking = loop {
         let line = lines.next().expect("the demo ended").unwrap();
+        if let [name, provider, address] = line.split_whitespace().collect::<Vec<_>>()[..]
+            && address.ends_with(&format!("/{name}"))
+        {
+            table.push(format!("{name} {provider}"));
+        }
         match line.trim().strip_prefix("curl ") {
             Some(call) if call.starts_with("-X POST ") => break call.replace("-X POST ", ""),
             Some(call) => calls.push(call.trim_matches('\'').to_owned()),
@@ -112,6 +117,13 @@ fn the_demo_can_be_used_exactly_as_it_prints_and_breaking_it_breaks_nothing() {
         }
     };
     assert_eq!(calls.len(), 4, "{calls:?}");
+    let upstreams = [
+        "crm salesforce",
+        "crm-user salesforce",
+        "pricing zilliant",
+        "billing zuora",
+    ];
+    assert_eq!(table, upstreams);
     for call in &calls {
         assert_eq!(ask("GET", call).0, 200, "{call}");
     }

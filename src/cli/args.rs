@@ -7,11 +7,15 @@ use clap_complete::Shell;
 
 /// Plain requests in, authenticated requests out.
 #[derive(Debug, Parser)]
-#[command(name = "upauth", version, about, max_term_width = 100)]
+#[command(name = "upauth", version, about, max_term_width = 100, after_help = EXITS)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+const EXITS: &str = "\
+Exit codes: 0 done or drained, 1 cut at the drain deadline or a defect, 2 wrong arguments, 69 unreachable, \
+74 a port is taken or a file cannot be written, 77 credentials refused, 78 wrong configuration";
 
 #[derive(Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum Command {

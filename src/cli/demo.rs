@@ -9,7 +9,7 @@ use super::output::Output;
 use super::run::{base_url, named, start, wait};
 use super::signals::Signals;
 use crate::app::Addresses;
-use crate::config::{Config, SHIPPED};
+use crate::config::{Config, Provider, SHIPPED};
 use crate::emulator::{Emulator, Settings};
 
 /// The emulator and the proxy in one process, on the shipped configuration.
@@ -118,8 +118,21 @@ fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
             env!("CARGO_PKG_VERSION")
         ),
         String::new(),
-        format!("  {:<10} {:<24} what", "listener", "address"),
+        format!("  {:<10} {:<12} address", "upstream", "provider"),
     ];
+    rows.extend(config.upstreams.iter().map(|upstream| {
+        let provider = match upstream.provider {
+            Provider::Salesforce(_) => "salesforce",
+            Provider::Zilliant(_) => "zilliant",
+            Provider::Zuora(_) => "zuora",
+        };
+        let address = base_url(config, upstream, addrs);
+        format!("  {:<10} {provider:<12} {address}", upstream.name)
+    }));
+    rows.extend([
+        String::new(),
+        format!("  {:<10} {:<24} what", "listener", "address"),
+    ]);
     let mut listener = |name: &str, addr: Option<std::net::SocketAddr>, what: &str| {
         if let Some(addr) = addr {
             rows.push(format!(

@@ -223,7 +223,7 @@ impl Debt {
         match &landed {
             Landed::Credential { credential, .. } => {
                 let lifetime = credential.lifetime();
-                tracing::info!(account, ?lifetime, "token obtained");
+                tracing::info!(account, %lifetime, "token obtained");
             }
             Landed::Failed { failure, .. } => tracing::warn!(account, %failure, "no token"),
         }
