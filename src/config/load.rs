@@ -127,7 +127,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     let server_table = root.section("server", reading);
     let default_place = server_table.span_of("default");
     let server = Server::read(server_table, reading);
-    let access = Access::read(root.section("access", reading), reading);
+    let access = root.section("access", reading);
     let admin = Admin::read(root.section("admin", reading), reading);
     let outbound = Leg::read(root.section("outbound", reading), reading);
     let log = Log::read(root.section("log", reading), reading);
@@ -148,6 +148,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
         known.push(name);
     }
     defaults::unused(inherited, "upstream.NAME", reading);
+    let access = Access::read(access, &known, reading);
     let mut routes = Vec::new();
     for (name, span, table) in root.sections("route", reading) {
         names::check(&name, &span, false, reading);
@@ -164,7 +165,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
         let (span, plain) = (default_place, false);
         known_upstream(Text { text, span, plain }, &known, reading);
     }
-    listen::check(access.open, reading);
+    listen::check(&access, reading);
     names::places(&upstreams, &routes, reading);
     Some(Config {
         server,

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Method};
 use super::access::host;
 use super::header;
 use super::outbound::Leg;
-use super::reading::Reading;
+use super::reading::{ForWhom, Reading};
 use super::salesforce::Salesforce;
 use super::section::{Leftover, Section};
 use super::server::{Listen, ListenTls};
@@ -89,7 +89,9 @@ impl Upstream {
         let provider = Provider::read(&mut table, &plain_http, &mut leftover, reading);
         let leg = outbound.narrowed(&mut table, reading);
         let upstream = Self {
-            listen: table.listen("listen", false, reading).unwrap_or_default(),
+            listen: table
+                .listen("listen", ForWhom::Callers, reading)
+                .unwrap_or_default(),
             tls: ListenTls::read(&mut table, reading),
             host: own_host(&mut table, reading),
             policy: Policy::read(&mut table, reading),
