@@ -126,7 +126,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     let server_table = root.section("server", reading);
     let default_place = server_table.span_of("default");
     let server = Server::read(server_table, reading);
-    let access = Access::read(root.section("access", reading), reading);
+    let access = root.section("access", reading);
     let admin = Admin::read(root.section("admin", reading), reading);
     let outbound = Leg::read(root.section("outbound", reading), reading);
     let log = Log::read(root.section("log", reading), reading);
@@ -149,6 +149,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     }
     let mut nowhere = known.is_empty() && reading.problems.len() == before;
     defaults::unused(inherited, "upstream.NAME", reading);
+    let access = Access::read(access, &known, reading);
     let mut routes = Vec::new();
     for (name, span, table) in root.sections("route", reading) {
         names::check(&name, &span, false, reading);
@@ -174,7 +175,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
         };
         known_upstream(text, &known, reading);
     }
-    listen::check(access.open, reading);
+    listen::check(&access, reading);
     names::places(&upstreams, &routes, reading);
     Some(Config {
         server,
