@@ -10,8 +10,8 @@ use super::reference::{Text, remedy};
 use super::route::known_upstream;
 use super::section::{Leftover, Section};
 use super::{
-    Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Upstream, defaults, listen,
-    names,
+    Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Upstream, Written, defaults,
+    listen, names,
 };
 use crate::code::{self, Code};
 
@@ -109,8 +109,9 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     }
     let broken: Vec<_> = reading.problems.iter().map(Problem::row).collect();
     let span = document.span();
+    let written = Written::of(document.get_ref());
     let root = Section::new("", "", span.start..span.start, document.into_inner());
-    let config = sections(root, reading);
+    let config = sections(root, written, reading);
     if !broken.is_empty() {
         let mut at = 0;
         reading.problems.retain(|problem| {
@@ -122,7 +123,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     config
 }
 
-fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> {
+fn sections(mut root: Section<'_>, written: Written, reading: &mut Reading<'_>) -> Option<Config> {
     let server_table = root.section("server", reading);
     let default_place = server_table.span_of("default");
     let server = Server::read(server_table, reading);
@@ -187,6 +188,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
             .map(|(upstream, _)| upstream)
             .collect(),
         routes: routes.into_iter().map(|(route, _)| route).collect(),
+        written,
     })
 }
 

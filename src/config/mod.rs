@@ -33,6 +33,7 @@ mod reading;
 mod reference;
 mod section;
 mod value;
+mod written;
 
 pub use self::access::Access;
 pub use self::admin::Admin;
@@ -45,6 +46,7 @@ pub use self::proxy::Proxy;
 pub use self::route::Route;
 pub use self::server::Server;
 pub use self::upstream::{Provider, Upstream};
+pub use self::written::{Change, What, Written};
 
 /// A whole configuration.
 #[derive(Clone, Debug)]
@@ -61,6 +63,8 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// `[route.NAME]`, in the order of the file.
     pub routes: Vec<Route>,
+    /// What stands in the file, without values.
+    pub written: Written,
 }
 
 /// The shipped `proxy.toml`: every key with its default, and what `demo` runs.
