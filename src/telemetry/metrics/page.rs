@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
@@ -36,6 +37,9 @@ impl Collector for Page {
         }
         let dropped = AtomicU64::new(self.0.access_log_dropped());
         write_counter(counter(&mut to, DROPPED)?, &dropped)?;
+        if let Some((taken, at)) = self.0.reload() {
+            reload(&mut to, taken, at)?;
+        }
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         to.encode_descriptor("build", "The running program", None, MetricType::Info)?
             .encode_info(&version)
@@ -127,6 +131,21 @@ fn tokens(to: &mut DescriptorEncoder<'_>, sums: &Sums) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+fn reload(to: &mut DescriptorEncoder<'_>, taken: bool, at: Duration) -> fmt::Result {
+    let help = "Whether the configuration was taken when it was last read";
+    let name = "config_last_reload_successful";
+    ConstGauge::new(i64::from(taken)).encode(to.encode_descriptor(
+        name,
+        help,
+        None,
+        MetricType::Gauge,
+    )?)?;
+    let help = "When a configuration was taken last";
+    let name = "config_last_reload_success_timestamp";
+    let seconds = seconds(to, name, help, MetricType::Gauge)?;
+    ConstGauge::new(at.as_secs()).encode(seconds)
 }
 
 fn gauge(
