@@ -25,6 +25,7 @@ pub(super) fn router(controls: Controls, scope: Scope) -> Router {
         router = router
             .route("/", get(index))
             .route("/api/v1/status", get(status))
+            .route("/api/v1/reload", post(reload))
             .route("/api/v1/upstreams/{name}/renew", post(renew));
     }
     router = router
@@ -131,14 +132,7 @@ async fn renew(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let meant = headers.get("x-upauth-admin");
-    if meant.is_none_or(|value| value != "1") {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            &code::CROSS_SITE,
-            "a request that changes something needs the header `X-Upauth-Admin: 1`",
-        ));
-    }
+    is_meant(&headers)?;
     let renewal = (controls.renew)(name.clone());
     match tokio::time::timeout(RENEW_LIMIT, renewal).await {
         Ok(renewed) => renewed?,
@@ -152,6 +146,24 @@ async fn renew(
     }
     let upstream = (controls.status)().into_iter().find(|up| up.name == name);
     Ok(Json(upstream).into_response())
+}
+
+/// Reads the configuration again; answers with what changed.
+async fn reload(State(controls): State<Controls>, headers: HeaderMap) -> Result<Response, Problem> {
+    is_meant(&headers)?;
+    Ok(Json((controls.reload)().await?).into_response())
+}
+
+fn is_meant(headers: &HeaderMap) -> Result<(), Problem> {
+    let meant = headers.get("x-upauth-admin");
+    if meant.is_none_or(|value| value != "1") {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            &code::CROSS_SITE,
+            "a request that changes something needs the header `X-Upauth-Admin: 1`",
+        ));
+    }
+    Ok(())
 }
 
 async fn nothing_here() -> Problem {
@@ -178,5 +190,6 @@ GET  /readyz                         it may be sent requests (?verbose: why not)
 GET  /healthz                        as /livez
 GET  /metrics                        OpenMetrics
 GET  /api/v1/status                  each upstream as JSON
+POST /api/v1/reload                  read the configuration again (header X-Upauth-Admin: 1)
 POST /api/v1/upstreams/NAME/renew    log in anew (header X-Upauth-Admin: 1)
 ";

@@ -37,7 +37,7 @@ impl Logins {
     /// `None`: it was not tried.
     pub fn log_in(&mut self, upstream: &Upstream) -> Result<Option<Login>, StartError> {
         let (clock, provider) = (Clock::system(), Arc::new(Provider::of(upstream)));
-        let tls = TlsClients::default().get(&upstream.token.ca)?;
+        let (tls, _) = TlsClients::default().get(&upstream.token.ca)?;
         let source = endpoint(upstream, &provider, &tls, &clock, &self.fingerprinter)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -11,6 +11,7 @@ use super::signals::Signals;
 use crate::app::Addresses;
 use crate::config::{Config, Provider, SHIPPED};
 use crate::emulator::{Emulator, Settings};
+use crate::server;
 
 /// The emulator and the proxy in one process, on the shipped configuration.
 pub(super) fn demo(out: &mut Output<'_>) -> Exit {
@@ -40,7 +41,7 @@ pub(super) fn demo(out: &mut Output<'_>) -> Exit {
         Ok(started) => started,
         Err(exit) => return exit,
     };
-    out.answer(&table(&config, app.addrs(), &emulator));
+    out.answer(&table(&config, &app.addrs(), &emulator));
     let exit = wait(app, &signals);
     drop(emulator);
     runtime.shutdown_background();
@@ -52,7 +53,7 @@ fn is_taken(config: &Config) -> bool {
     let listens = config.server.listen.iter().chain(&config.admin.listen);
     listens
         .into_iter()
-        .any(|listen| crate::server::bind(listen, 1).is_err())
+        .any(|listen| server::bind(listen, 1, server::Ours::default()).is_err())
 }
 
 fn take_free_ports(config: &mut Config) {

@@ -110,4 +110,7 @@ codes! {
          name keys, and one key can then be taken back without the others."
     OPEN_AND_KEYS "UA-0152" "open and keys contradict each other"
         "With keys every caller must show one, on every listener; open = true lets callers from other machines in without. Remove one of them."
+    RELOAD_REFUSED "UA-0160" "the configuration that was read again is not at work"
+        "A reload puts a configuration to work as a whole or not at all: this one is wrong, or a new listener, certificate or log file cannot \
+         be used. The running proxy goes on with the one it had. Mend it and reload again; `upauth check` says what is wrong with a file."
 }

@@ -40,7 +40,7 @@ use self::rescue::Hint;
 pub use self::response_body::ResponseBody;
 use self::route::Match;
 pub use self::route::{Entry, Narrow, Table};
-pub use self::stack::stack;
+pub use self::stack::{Slot, stack};
 use self::tries::{Next, Tries};
 pub use self::upstream::Upstream;
 use crate::clock::Clock;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::runtime;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -24,7 +24,7 @@ use crate::secret::random;
 /// One account: its life, its snapshot, its flights.
 pub(super) struct Account {
     /// For logs.
-    pub(super) name: String,
+    pub(super) name: ArcSwap<String>,
     pub(super) source: Arc<dyn TokenSource>,
     pub(super) clock: Clock,
     pub(super) token_timeout: Duration,
@@ -219,7 +219,8 @@ impl Debt {
 
     fn pay(&mut self, landed: Landed) {
         self.paid = true;
-        let account = &self.account.name;
+        let name = self.account.name.load();
+        let account = name.as_str();
         match &landed {
             Landed::Credential { credential, .. } => {
                 let lifetime = credential.lifetime();

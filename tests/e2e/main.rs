@@ -36,6 +36,8 @@ mod memory;
 mod outbound;
 /// What an upstream lets through.
 mod policy;
+/// The configuration is read again while requests go on.
+mod reload;
 /// Which requests are sent again, how often, and with which bytes.
 mod replay;
 /// Salesforce: grants, carriers, instances, dead sessions, refused paths.

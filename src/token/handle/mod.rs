@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::runtime;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
@@ -60,7 +60,7 @@ impl Handle {
         let Settings { token_timeout } = settings;
         let life = Life::new(clock.now(), token_timeout);
         let account = Arc::new(Account {
-            name,
+            name: ArcSwap::from_pointee(name),
             source,
             clock,
             token_timeout,
@@ -161,6 +161,11 @@ impl Handle {
         }
     }
 
+    /// What logs call the account from now on.
+    pub fn rename(&self, name: &str) {
+        self.account().name.store(Arc::new(name.to_owned()));
+    }
+
     /// What an operator may know. Never the token.
     pub fn status(&self) -> Status {
         let account = self.account();
@@ -175,7 +180,8 @@ impl Handle {
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handle").field(&self.account().name).finish()
+        let name = self.account().name.load();
+        f.debug_tuple("Handle").field(&**name).finish()
     }
 }
 
