@@ -39,6 +39,8 @@ pub struct Controls {
     pub status: Arc<dyn Fn() -> Vec<UpstreamStatus> + Send + Sync>,
     /// Logs an upstream in anew, whatever was refused before.
     pub renew: Arc<dyn Fn(String) -> RenewFuture + Send + Sync>,
+    /// The same, unless there is a good token.
+    pub retry: Arc<dyn Fn(String) -> RenewFuture + Send + Sync>,
     /// Reads the configuration again.
     pub reload: Arc<dyn Fn() -> ReloadFuture + Send + Sync>,
     /// The process's metrics.

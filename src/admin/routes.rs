@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde::Serialize;
 
 use super::problem::Problem;
-use super::{Controls, RENEW_LIMIT, Scope, UpstreamStatus};
+use super::{Controls, RENEW_LIMIT, RenewFuture, Scope, UpstreamStatus};
 use crate::code;
 use crate::telemetry::metrics::CONTENT_TYPE;
 
@@ -26,7 +26,8 @@ pub(super) fn router(controls: Controls, scope: Scope) -> Router {
             .route("/", get(index))
             .route("/api/v1/status", get(status))
             .route("/api/v1/reload", post(reload))
-            .route("/api/v1/upstreams/{name}/renew", post(renew));
+            .route("/api/v1/upstreams/{name}/renew", post(renew))
+            .route("/api/v1/upstreams/{name}/retry", post(retry));
     }
     router = router
         .fallback(nothing_here)
@@ -134,6 +135,25 @@ async fn renew(
 ) -> Result<Response, Problem> {
     is_meant(&headers)?;
     let renewal = (controls.renew)(name.clone());
+    logged_in(&controls, &name, renewal).await
+}
+
+/// Tries again what was refused or failed; answers with how the upstream is then.
+async fn retry(
+    State(controls): State<Controls>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    is_meant(&headers)?;
+    let trial = (controls.retry)(name.clone());
+    logged_in(&controls, &name, trial).await
+}
+
+async fn logged_in(
+    controls: &Controls,
+    name: &str,
+    renewal: RenewFuture,
+) -> Result<Response, Problem> {
     match tokio::time::timeout(RENEW_LIMIT, renewal).await {
         Ok(renewed) => renewed?,
         Err(_) => {
@@ -192,4 +212,5 @@ GET  /metrics                        OpenMetrics
 GET  /api/v1/status                  each upstream as JSON
 POST /api/v1/reload                  read the configuration again (header X-Upauth-Admin: 1)
 POST /api/v1/upstreams/NAME/renew    log in anew (header X-Upauth-Admin: 1)
+POST /api/v1/upstreams/NAME/retry    forget a refusal and log in (header X-Upauth-Admin: 1)
 ";

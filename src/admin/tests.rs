@@ -64,6 +64,10 @@ fn controls(draining: Arc<AtomicBool>) -> Controls {
                 }
             })
         }),
+        retry: Arc::new(|name| {
+            let known = name == "crm";
+            Box::pin(async move { known.then_some(()).ok_or(RenewError::Unknown) })
+        }),
         reload: Arc::new(|| Box::pin(async { Ok(reloaded()) })),
         metrics,
         guard: Arc::new(|parts| {
@@ -196,6 +200,14 @@ async fn renewal_is_a_post_with_a_header_that_no_form_can_send() {
         let problem = answer.contains("content-type: application/problem+json\r\n");
         assert_eq!(problem, status >= 400, "{answer}");
     }
+    let retry = async |name: &str, headers: &str| {
+        let head =
+            format!("POST /api/v1/upstreams/{name}/retry HTTP/1.1\r\nHost: localhost\r\n{headers}");
+        admin.send(&head).await.0
+    };
+    assert_eq!(retry("crm", "").await, 403);
+    assert_eq!(retry("nobody", meant).await, 404);
+    assert_eq!(retry("crm", meant).await, 200);
     let (status, answer) = admin.get("/api/v1/upstreams/crm/renew").await;
     assert_eq!(status, 405);
     assert!(answer.contains("allow: POST"), "{answer}");

@@ -19,7 +19,7 @@ use crate::config::server::Listen;
 use crate::config::{Config, What};
 use crate::provider::{LoginFailure, Provider};
 use crate::server::Ours;
-use crate::token::{State, Unavailable};
+use crate::token::{Handle, State, Unavailable};
 
 /// The listeners of `[admin]`, which end with `all`.
 pub(super) struct Doors {
@@ -135,8 +135,8 @@ async fn serve(socket: StdListener, controls: Controls, scope: Scope, end: Cance
 
 fn controls(running: &Arc<Running>, control: &runtime::Handle) -> Controls {
     let leaving = running.floor.leaving.clone();
-    let (seen, guarding, renewing) = (running.clone(), running.clone(), running.clone());
-    let (reloading, control) = (running.clone(), control.clone());
+    let (seen, guarding, reloading) = (running.clone(), running.clone(), running.clone());
+    let (renewing, retrying, control) = (running.clone(), running.clone(), control.clone());
     Controls {
         ready: Arc::new(move || {
             let check = |name, ok| Check { name, ok };
@@ -158,17 +158,16 @@ fn controls(running: &Arc<Running>, control: &runtime::Handle) -> Controls {
                 })
                 .collect()
         }),
-        renew: Arc::new(move |name| {
-            let served = renewing.served();
-            let tokens = served.latest(&name).map(|member| member.tokens.clone());
+        renew: Arc::new(move |name| Box::pin(renew(tokens(&renewing, &name)))),
+        retry: Arc::new(move |name| {
+            let tokens = tokens(&retrying, &name);
             Box::pin(async move {
-                let tokens = tokens.ok_or(RenewError::Unknown)?;
-                let deadline = Instant::now() + RENEW;
-                tokens
-                    .renew(deadline)
-                    .await
-                    .map(drop)
-                    .map_err(|why| RenewError::Login(failure(why)))
+                let status = tokens.as_ref().map(Handle::status);
+                // A good token costs no login.
+                match status {
+                    Some(good) if good.state == State::Valid && good.why.is_none() => Ok(()),
+                    _ => renew(tokens).await,
+                }
             })
         }),
         reload: Arc::new(move || {
@@ -191,6 +190,19 @@ fn controls(running: &Arc<Running>, control: &runtime::Handle) -> Controls {
     }
 }
 
+/// The credential that an operator means by the name of an upstream.
+fn tokens(running: &Running, name: &str) -> Option<Handle> {
+    let served = running.served();
+    served.latest(name).map(|member| member.tokens.clone())
+}
+
+async fn renew(tokens: Option<Handle>) -> Result<(), RenewError> {
+    let tokens = tokens.ok_or(RenewError::Unknown)?;
+    let renewed = tokens.renew(Instant::now() + RENEW).await;
+    let renewed = renewed.map(drop);
+    renewed.map_err(|why| RenewError::Login(failure(why)))
+}
+
 fn changed(change: crate::config::Change) -> Changed {
     Changed {
         section: change.section,
@@ -206,7 +218,10 @@ fn changed(change: crate::config::Change) -> Changed {
 fn refused(error: &ReloadError) -> admin::ReloadError {
     let text = error.to_string();
     match error {
-        ReloadError::Refused(_) => admin::ReloadError::Refused(text),
+        ReloadError::Refused(_)
+        | ReloadError::Start(StartError::Tls(_) | StartError::Endpoint { .. }) => {
+            admin::ReloadError::Refused(text)
+        }
         ReloadError::Start(_) | ReloadError::NoFile => admin::ReloadError::Failed(text),
     }
 }

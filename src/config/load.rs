@@ -111,7 +111,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     let span = document.span();
     let written = Written::of(document.get_ref());
     let root = Section::new("", "", span.start..span.start, document.into_inner());
-    let config = sections(root, written, reading);
+    let config = sections(root, reading).map(|config| Config { written, ..config });
     if !broken.is_empty() {
         let mut at = 0;
         reading.problems.retain(|problem| {
@@ -123,7 +123,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     config
 }
 
-fn sections(mut root: Section<'_>, written: Written, reading: &mut Reading<'_>) -> Option<Config> {
+fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> {
     let server_table = root.section("server", reading);
     let default_place = server_table.span_of("default");
     let server = Server::read(server_table, reading);
@@ -188,7 +188,7 @@ fn sections(mut root: Section<'_>, written: Written, reading: &mut Reading<'_>) 
             .map(|(upstream, _)| upstream)
             .collect(),
         routes: routes.into_iter().map(|(route, _)| route).collect(),
-        written,
+        written: Written::default(),
     })
 }
 

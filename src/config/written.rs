@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use crate::secret::{Fingerprint, Fingerprinter};
 
 /// Every key that was written, by section. A default that was not written is not here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Written(BTreeMap<String, BTreeMap<String, Fingerprint>>);
 
 /// One section that is not as it was.
@@ -94,6 +94,12 @@ impl Written {
             Some(digest) => drop(keys.insert(key.to_owned(), *digest)),
             None => drop(keys.remove(key)),
         }
+    }
+}
+
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Written")
     }
 }
 

@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 
 use upauth::emulator::{Emulator, Settings};
 
+/// What the running proxy is asked.
+mod asking;
+
 const BINARY: &str = env!("CARGO_BIN_EXE_upauth");
 
 /// The emulator, a folder for configurations, and the variables that lead from one to the other.
