@@ -35,7 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("arc_swap", &["token"]),
     ("aws_lc_rs", &["secret", "emulator"]),
     ("axum", &["admin", "emulator"]),
-    ("base64", &["provider", "egress", "emulator"]),
+    ("base64", &["message", "provider", "egress", "emulator"]),
     ("bytes", EVERYWHERE),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),

@@ -66,10 +66,8 @@ impl Accounts {
                         metrics: metrics.upstream(&upstream.name),
                         clock: clock.clone(),
                     };
-                    let user = provider.user_key();
                     let settings = Settings {
                         token_timeout: upstream.token_timeout,
-                        user: Some(fingerprinter.of(user.iter().map(String::as_bytes))),
                     };
                     Handle::spawn(
                         upstream.name.clone(),

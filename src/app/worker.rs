@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Upstream as UpstreamConfig};
 use crate::egress::{Client, Profile};
 use crate::message::{Guard, forwarding};
-use crate::proxy::{self, BLOCK, Buffers, Proxy, Upstream};
+use crate::proxy::{self, BLOCK, Buffers, Callers, Proxy, Upstream};
 use crate::secret::{hex, random};
 use crate::server::{self, Door, Floor};
 use crate::telemetry::{AccessLog, Ids, Metrics};
@@ -79,6 +79,7 @@ impl Shared {
         Proxy {
             table: self.ways.table(&upstreams),
             guard: self.guard.clone(),
+            callers: Callers::new(&self.config.access.keys, |name| self.metrics.key(name)),
             client: Client::default(),
             in_flight: self.in_flight.clone(),
             buffers: Buffers {

@@ -59,6 +59,11 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make a key for a caller: print it once, and the line of the configuration that lets it in
+    Key {
+        /// What the configuration, logs and metrics call it
+        name: String,
+    },
     /// Explain a code such as UA-0103; without one, list them
     Explain {
         /// The code, in any spelling: UA-0103, ua-0103, 0103

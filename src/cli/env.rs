@@ -47,6 +47,9 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
         }
         out.answer("# in this shell they replace the system's authorities: other https calls may fail in it");
     }
+    if !config.access.keys.is_empty() {
+        out.answer(KEYS);
+    }
     for hint in hints(upstream, &way.url) {
         out.answer(&format!("# {hint}"));
     }
@@ -159,6 +162,8 @@ fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
+const KEYS: &str = "# this proxy asks for a key ([access] keys): in X-Upauth-Key, as Authorization: Bearer, or as the password of Basic; with curl:\n\
+# curl -H \"X-Upauth-Key: $UPAUTH_KEY\" \"$UPAUTH_URL/...\"; a client library takes it as its access token (`accessToken`, `session_id`, ...)";
 /// What OpenSSL and Go, Python's requests, curl (which heeds its own before OpenSSL's), and Node read.
 const CA_VARIABLES: [&str; 4] = [
     "SSL_CERT_FILE",

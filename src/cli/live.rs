@@ -6,12 +6,12 @@ use std::path::Path;
 
 use super::output::Output;
 use super::{Exit, load, upstream};
-use crate::app::live::{self, Login};
+use crate::app::live::{Login, Logins};
 use crate::app::remote::{self, AskError};
 use crate::config::Upstream;
 use crate::config::server::Listen;
 use crate::message::Origin;
-use crate::provider::{CarrierForm, LoginFailure, Provider, Refused};
+use crate::provider::{CarrierForm, LoginFailure, Refused};
 
 /// Logs in at `name`, or at every upstream, and says what came of it.
 pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Exit {
@@ -27,24 +27,11 @@ pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Ex
         },
     };
     let mut worst = Exit::Done;
-    let mut refused = Vec::new();
+    let mut logins = Logins::default();
     for upstream in chosen {
-        let user = Provider::of(upstream).user_key();
-        if refused.contains(&user) {
-            out.error(&format!(
-                "{:<16} not tried: the password of its user was just refused, and each try counts towards a lock-out",
-                upstream.name
-            ));
-            continue;
-        }
-        match live::login(upstream) {
-            Ok(login) => {
-                worst = worse(worst, tell(upstream, &login, out));
-                if matches!(login.result, Err(LoginFailure::Refused { what, .. }) if what == Refused::Password)
-                {
-                    refused.push(user);
-                }
-            }
+        match logins.log_in(upstream) {
+            Ok(Some(login)) => worst = worse(worst, tell(upstream, &login, out)),
+            Ok(None) => not_tried(upstream, out),
             Err(error) => {
                 out.error(&format!("{}: {error}", upstream.name));
                 worst = worse(worst, Exit::Config);
@@ -68,8 +55,8 @@ pub(super) fn show(path: &Path, name: &str, yes: bool, out: &mut Output<'_>) -> 
         out.error("nothing was printed");
         return Exit::Failed;
     }
-    match live::login(upstream) {
-        Ok(login) => match &login.result {
+    match Logins::default().log_in(upstream) {
+        Ok(Some(login)) => match &login.result {
             Ok(credential) => {
                 out.answer(
                     credential
@@ -81,6 +68,10 @@ pub(super) fn show(path: &Path, name: &str, yes: bool, out: &mut Output<'_>) -> 
             }
             Err(_) => tell(upstream, &login, out),
         },
+        Ok(None) => {
+            not_tried(upstream, out);
+            Exit::Refused
+        }
         Err(error) => {
             out.error(&error.to_string());
             Exit::Config
@@ -135,6 +126,13 @@ fn said(problem: &[u8]) -> String {
         (Some(code), Some(title), Some(detail)) => format!("{title}: {detail} ({code})"),
         _ => String::from_utf8_lossy(problem).trim_end().to_owned(),
     }
+}
+
+fn not_tried(upstream: &Upstream, out: &mut Output<'_>) {
+    out.error(&format!(
+        "{:<16} not tried: the password of its user was just refused, and each try counts towards a lock-out",
+        upstream.name
+    ));
 }
 
 fn tell(upstream: &Upstream, login: &Login, out: &mut Output<'_>) -> Exit {

@@ -9,6 +9,7 @@ mod demo;
 mod env;
 mod exit;
 mod explain;
+mod key;
 mod live;
 mod output;
 mod papers;
@@ -48,6 +49,7 @@ fn execute(command: Command, out: &mut Output<'_>) -> Exit {
         }
         Command::Token(TokenCommand::Renew { config, name }) => live::renew(&config, &name, out),
         Command::Env { config, name, json } => env::run(&config, &name, json, out),
+        Command::Key { name } => key::run(&name, out),
         Command::Explain { code } => explain::run(code.as_deref(), out),
         Command::Completions { shell } => papers::completions(shell, out),
         Command::Man { folder } => papers::man(folder.as_deref(), out),

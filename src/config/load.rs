@@ -128,7 +128,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     let server_table = root.section("server", reading);
     let default_place = server_table.span_of("default");
     let server = Server::read(server_table, reading);
-    let access = Access::read(root.section("access", reading), reading);
+    let access = root.section("access", reading);
     let admin = Admin::read(root.section("admin", reading), reading);
     let outbound = Leg::read(root.section("outbound", reading), reading);
     let log = Log::read(root.section("log", reading), reading);
@@ -151,6 +151,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     }
     let mut nowhere = known.is_empty() && reading.problems.len() == before;
     defaults::unused(inherited, "upstream.NAME", reading);
+    let access = Access::read(access, &known, reading);
     let mut routes = Vec::new();
     for (name, span, table) in root.sections("route", reading) {
         names::check(&name, &span, false, reading);
@@ -168,7 +169,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
             .help("add [upstream.NAME] with provider, login_url, client_id and client_secret");
     }
     default_is_known(&server, default_place, &known, reading);
-    listen::check(access.open, reading);
+    listen::check(&access, reading);
     names::places(&upstreams, &routes, reading);
     Some(Config {
         server,

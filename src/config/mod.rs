@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod admin;
+pub mod keys;
 pub mod listen;
 pub mod log;
 pub mod outbound;
@@ -37,6 +38,7 @@ pub use self::access::Access;
 pub use self::admin::Admin;
 pub use self::load::Checked;
 pub use self::log::Log;
+pub use self::names::is_name;
 pub use self::outbound::Leg;
 pub use self::problem::{Problem, Problems};
 pub use self::proxy::Proxy;

@@ -213,7 +213,12 @@ fn links(paths: &[&str], places: &[&'static str], login_url: &Origin) -> LinkRul
 
 /// Documents about the user: bearer tokens, and a text instead of JSON when they are dead.
 fn identity(form: CarrierForm, login_url: &Origin) -> Surface {
-    let mut surface = family("identity", &["/id/**", "/services/oauth2/userinfo"], form);
+    let paths = [
+        "/id/**",
+        "/services/oauth2/userinfo",
+        "/*/services/oauth2/userinfo",
+    ];
+    let mut surface = family("identity", &paths, form);
     surface.dead.push(DeadRule {
         status: 403,
         sign: Sign::Text(Cow::Borrowed("Bad_OAuth_Token")),
@@ -228,7 +233,7 @@ fn identity(form: CarrierForm, login_url: &Origin) -> Surface {
     surface
 }
 
-/// Calls that mint, end or show a session (RELIABILITY C32).
+/// Calls that mint, end or show a session (RELIABILITY C32). A site of an org has its own, behind its name.
 fn logins(form: CarrierForm) -> Surface {
     let mut surface = family(
         "login",
@@ -238,6 +243,10 @@ fn logins(form: CarrierForm) -> Surface {
             "/services/auth/**",
             "/services/authcallback/**",
             "/secur/**",
+            "/*/services/oauth2/**",
+            "/*/services/auth/**",
+            "/*/services/authcallback/**",
+            "/*/secur/**",
         ],
         form,
     );
@@ -247,7 +256,7 @@ fn logins(form: CarrierForm) -> Surface {
 
 /// The session stands in the envelope there, so `login()` would be the only call that works.
 fn soap(form: CarrierForm) -> Surface {
-    let mut surface = family("soap", &["/services/Soap/**"], form);
+    let mut surface = family("soap", &["/services/Soap/**", "/*/services/Soap/**"], form);
     surface.denied = Some(Denial::NotBuilt("SOAP"));
     surface
 }

@@ -169,6 +169,7 @@ mod tests {
             (&salesforce, "/services/oauth2/singleaccess"),
             (&salesforce, "/services/a360/token"),
             (&salesforce, "/secur/frontdoor.jsp"),
+            (&salesforce, "/partners/services/oauth2/token"),
             (&salesforce, "/services/Soap/u/64.0"),
             (&zuora, "/oauth/token"),
             (&zuora, "/v1/connections"),

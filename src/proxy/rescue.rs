@@ -66,7 +66,7 @@ pub(super) fn answer(
     error: &Error,
     mut finish: Finish,
     hint: &Hint,
-    table: &Table,
+    ways: Option<&Table>,
 ) -> Response<ResponseBody> {
     let (code, status) = (error.code(), error.status());
     log(error, &finish);
@@ -76,7 +76,7 @@ pub(super) fn answer(
         "title": code.title,
         "status": status.as_u16(),
         "code": code.id,
-        "detail": detail(error, hint, table),
+        "detail": detail(error, hint, ways),
         "request_id": id,
     });
     finish.entry.status = status;
@@ -115,7 +115,7 @@ pub(super) fn answer(
     response
 }
 
-fn detail(error: &Error, hint: &Hint, table: &Table) -> String {
+fn detail(error: &Error, hint: &Hint, ways: Option<&Table>) -> String {
     let said = match error {
         Error::Rejected(Rejection::Malformed(what)) => Some(format!("{what}.")),
         Error::Rejected(Rejection::WrongHost) => hint.host().map(|host| {
@@ -124,7 +124,7 @@ fn detail(error: &Error, hint: &Hint, table: &Table) -> String {
         Error::Rejected(Rejection::CrossSite) => hint.origin().map(|origin| {
             format!("Pages of `{origin}` may not use this proxy. If they should: [access] origins = [\"{origin}\"]")
         }),
-        Error::NoRoute => Some(places(&table.prefixes())),
+        Error::NoRoute => ways.map(|ways| places(&ways.prefixes())),
         _ => None,
     };
     said.unwrap_or_else(|| format!("See `upauth explain {}`.", error.code().id))

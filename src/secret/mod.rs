@@ -3,6 +3,7 @@
 //! A [`Secret`] has no `Display` and prints `[secret]` in `Debug`. A [`Source`] says where a value
 //! comes from; it is read again at each login, so a rotated file takes effect without a restart.
 
+mod digest;
 mod signing;
 
 use std::fmt;
@@ -10,10 +11,11 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aws_lc_rs::{digest, hmac, rand};
+use aws_lc_rs::{hmac, rand};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+pub use self::digest::{Digest, DigestError};
 pub use self::signing::{Algorithm, KeyError, SigningKey};
 
 /// A value that must never be shown: its `Debug` prints `[secret]`.
@@ -125,7 +127,9 @@ impl Source {
     /// What decides whether two sources are the same account: the place, or a digest of the value.
     pub fn identity(&self) -> String {
         match self {
-            Self::Value(value) => format!("value:{}", hex(&sha256(value.expose().as_bytes()))),
+            Self::Value(value) => {
+                format!("value:{}", Digest::of(value.expose().as_bytes()).to_hex())
+            }
             Self::File(path) => format!("file:{}", path.display()),
             Self::Command(argv) => format!("command:{argv:?}"),
         }
@@ -273,11 +277,6 @@ pub fn random<const N: usize>() -> [u8; N] {
     // The generator of aws-lc seeds itself from the system and reports no failure after start.
     let _ = rand::fill(&mut bytes);
     bytes
-}
-
-/// The SHA-256 digest of `bytes`.
-pub fn sha256(bytes: &[u8]) -> Vec<u8> {
-    digest::digest(&digest::SHA256, bytes).as_ref().to_vec()
 }
 
 /// Lower-case hexadecimal.

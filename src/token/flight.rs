@@ -13,13 +13,13 @@ use tokio::runtime;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::TokenSource;
 use super::issued::Issued;
 use super::life::{Actions, Event, Landed, Life};
-use super::refusals::{Refusals, Secrets};
+use super::refusals::Refusals;
+use super::{Prints, TokenSource};
 use crate::clock::{Clock, Now};
 use crate::provider::LoginFailure;
-use crate::secret::{Fingerprint, random};
+use crate::secret::random;
 
 /// One account: its life, its snapshot, its flights.
 pub(super) struct Account {
@@ -28,7 +28,6 @@ pub(super) struct Account {
     pub(super) source: Arc<dyn TokenSource>,
     pub(super) clock: Clock,
     pub(super) token_timeout: Duration,
-    pub(super) user: Fingerprint,
     pub(super) refusals: Refusals,
     pub(super) runtime: runtime::Handle,
     pub(super) life: Mutex<Kept>,
@@ -154,8 +153,16 @@ impl Account {
 
     /// One login in its turn, with deadlines on every wait but the turn's (whoever is ahead has deadlines too).
     async fn log_in(self: Arc<Self>) -> Landed {
-        let secrets = self.secrets().await;
-        let ticket = match self.refusals.admit(self.user, secrets).await {
+        let prints = match self.prints().await {
+            Ok(prints) => prints,
+            Err(failure) => {
+                return Landed::Failed {
+                    failure,
+                    again: None,
+                };
+            }
+        };
+        let ticket = match self.refusals.admit(prints).await {
             Ok(ticket) => ticket,
             Err(known) => {
                 return Landed::Failed {
@@ -185,9 +192,14 @@ impl Account {
         }
     }
 
-    async fn secrets(&self) -> Secrets {
-        let secrets = timeout(SECRETS_TIMEOUT, self.source.secrets()).await;
-        secrets.ok().flatten()
+    /// Who would log in now, and with what.
+    pub(super) async fn prints(&self) -> Result<Prints, LoginFailure> {
+        let prints = timeout(SECRETS_TIMEOUT, self.source.secrets());
+        prints.await.unwrap_or_else(|_| {
+            Err(LoginFailure::Secret {
+                text: format!("reading the secrets took longer than {SECRETS_TIMEOUT:?}"),
+            })
+        })
     }
 }
 
@@ -243,8 +255,9 @@ async fn fly_once(mut debt: Debt) {
 }
 
 async fn secrets_look(account: Arc<Account>) {
-    let secrets = account.secrets().await;
-    if secrets.is_some() && !account.refusals.knows(account.user, secrets) {
+    if let Ok(prints) = account.prints().await
+        && !account.refusals.knows(prints)
+    {
         account.step(Event::SecretsChanged);
     }
 }

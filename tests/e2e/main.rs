@@ -14,6 +14,8 @@
 
 mod support;
 
+/// Callers' keys.
+mod access;
 /// One line for each request.
 mod access_log;
 /// Health, metrics, status and renewal of the running proxy.

@@ -48,6 +48,8 @@ pub struct Entry {
     pub replayed: bool,
     /// `UA-nnnn`, when the proxy made the answer itself.
     pub code: Option<&'static str>,
+    /// The name of the key that the caller showed.
+    pub key: Option<Arc<str>>,
     /// The caller's address; none on a unix socket.
     pub caller: Option<SocketAddr>,
 }
@@ -236,6 +238,7 @@ mod tests {
             upstream_time: None,
             replayed: false,
             code: None,
+            key: None,
             caller: None,
         }
     }

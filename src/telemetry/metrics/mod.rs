@@ -28,6 +28,7 @@ pub struct Metrics {
 struct All {
     upstreams: Mutex<BTreeMap<String, Vec<Arc<UpstreamMetrics>>>>,
     access_log_dropped: Mutex<Vec<Arc<AtomicU64>>>,
+    keys: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
 }
 
 impl Metrics {
@@ -70,6 +71,12 @@ impl Metrics {
         cell
     }
 
+    /// The count of the requests with the key of this name: one for all workers.
+    pub fn key(&self, name: &str) -> Arc<AtomicU64> {
+        let mut keys = self.all.keys();
+        keys.entry(name.to_owned()).or_default().clone()
+    }
+
     /// Forgets an upstream that a reload took away.
     pub fn forget(&self, upstream: &str) {
         self.all.upstreams().remove(upstream);
@@ -108,6 +115,10 @@ impl All {
         self.upstreams
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys(&self) -> MutexGuard<'_, BTreeMap<String, Arc<AtomicU64>>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Each upstream with the sum of its cells.
@@ -219,6 +230,16 @@ mod tests {
         );
         crm.expires_at(None);
         assert!(!metrics.encode().contains("expiry_timestamp_seconds{"));
+    }
+
+    #[test]
+    fn requests_are_counted_by_the_name_of_their_key() {
+        let metrics = Metrics::new();
+        for _ in 0..2 {
+            metrics.key("etl").fetch_add(1, Ordering::Relaxed);
+        }
+        let page = metrics.encode();
+        has(&page, r#"upauth_key_requests_total{key="etl"} 2"#);
     }
 
     #[test]

@@ -29,6 +29,11 @@ impl Collector for Page {
         tokens(&mut to, &sums)?;
         counts(&mut to, &sums, REPLAYS, |sum| &sum.replays)?;
         counts(&mut to, &sums, LINKS_PASSED, |sum| &sum.links_passed)?;
+        let mut family = counter(&mut to, KEYS)?;
+        for (name, count) in self.0.keys().iter() {
+            let labels = [("key", name.as_str())];
+            write_counter(family.encode_family(&labels)?, count)?;
+        }
         let dropped = AtomicU64::new(self.0.access_log_dropped());
         write_counter(counter(&mut to, DROPPED)?, &dropped)?;
         let version = [("version", env!("CARGO_PKG_VERSION"))];
@@ -56,6 +61,7 @@ const LINKS_PASSED: Family = (
 );
 const REFRESHES: Family = ("token_refresh", "Logins, by result");
 const WAITERS: Family = ("token_waiters", "Requests that wait for a token");
+const KEYS: Family = ("key_requests", "Requests with a caller's key, by its name");
 const DROPPED: Family = (
     "access_log_dropped",
     "Lines of the access log that were not written",
