@@ -91,7 +91,9 @@ fn shown(
 ) -> (Vec<String>, Vec<String>, String) {
     let (mut calls, mut table) = (Vec::new(), Vec::new());
     let breaking = loop {
-        let line = lines.next().expect("the demo ended").unwrap();
+        let Some(Ok(line)) = lines.next() else {
+            panic!("the demo ended")
+        };
         if let [name, provider, address] = line.split_whitespace().collect::<Vec<_>>()[..]
             && address.ends_with(&format!("/{name}"))
         {
