@@ -1,7 +1,9 @@
 //! Reading a file: from text to a [`Config`], or to all that is wrong with it.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::path::Path;
+
 use toml::de::DeTable;
 
 use super::files::{Files, SYNTAX};
@@ -167,15 +169,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
             .problem(&code::NO_UPSTREAM, 0..0, "there is no upstream")
             .help("add [upstream.NAME] with provider, login_url, client_id and client_secret");
     }
-    if let Some(text) = server.default.clone() {
-        let text = Text {
-            text,
-            span: default_place,
-            plain: false,
-            hidden: false,
-        };
-        known_upstream(text, &known, reading);
-    }
+    default_is_known(&server, default_place, &known, reading);
     listen::check(&access, reading);
     names::places(&upstreams, &routes, reading);
     Some(Config {
@@ -190,6 +184,24 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
         routes: routes.into_iter().map(|(route, _)| route).collect(),
         written: Written::default(),
     })
+}
+
+/// `[server] default` is read before the upstreams it may name.
+fn default_is_known(
+    server: &Server,
+    span: Range<usize>,
+    known: &[String],
+    reading: &mut Reading<'_>,
+) {
+    if let Some(text) = server.default.clone() {
+        let text = Text {
+            text,
+            span,
+            plain: false,
+            hidden: false,
+        };
+        known_upstream(text, known, reading);
+    }
 }
 
 /// Problems that a broken line elsewhere may have caused: it seems to be missing, or to belong to another section.
