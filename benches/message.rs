@@ -123,6 +123,7 @@ fn prepare_and_attempt(criterion: &mut Criterion) {
                             surface,
                             id: ids.next(),
                             via: &via,
+                            readable: false,
                         };
                         let mut prepared = Prepared::new(parts, &target, &making).unwrap();
                         prepared.attempt(surface, &credential, base)

@@ -32,10 +32,10 @@ const ANNEX: &str = "emulator";
 /// Each dependency and the places under `src/` that may name it; mirrors the comments in Cargo.toml.
 const ROOMS: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["config"]),
-    ("arc_swap", &["token"]),
+    ("arc_swap", &["token", "proxy", "server"]),
     ("aws_lc_rs", &["secret", "emulator"]),
     ("axum", &["admin", "emulator"]),
-    ("base64", &["provider", "egress", "emulator"]),
+    ("base64", &["message", "provider", "egress", "emulator"]),
     ("bytes", EVERYWHERE),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),

@@ -21,7 +21,7 @@ use upauth::config::{self, Config};
 use upauth::message::Origin;
 use upauth::provider::{Base, Credential, Lifetime, LoginFailure, TargetName};
 use upauth::secret::Fingerprinter;
-use upauth::token::{Handle, LoginFuture, Refusals, SecretsFuture, Settings, TokenSource};
+use upauth::token::{Handle, LoginFuture, Prints, Refusals, SecretsFuture, Settings, TokenSource};
 
 /// The upstreams of the three providers.
 pub const PROVIDERS: &str = r#"
@@ -101,7 +101,12 @@ impl TokenSource for Source {
     }
 
     fn secrets(&self) -> SecretsFuture<'_> {
-        Box::pin(async { Some(Fingerprinter::new().of([])) })
+        let print = Fingerprinter::new().of([]);
+        let prints = Prints {
+            user: print,
+            secrets: print,
+        };
+        Box::pin(async move { Ok(prints) })
     }
 }
 
@@ -114,7 +119,6 @@ pub fn account(source: Source, clock: Clock, control: &Runtime) -> Handle {
         Settings {
             // A login that stays under way does so for as long as a bench runs.
             token_timeout: Duration::from_secs(3600),
-            user: None,
         },
         Refusals::default(),
         control.handle(),

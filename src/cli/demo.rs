@@ -9,8 +9,9 @@ use super::output::Output;
 use super::run::{base_url, named, start, wait};
 use super::signals::Signals;
 use crate::app::Addresses;
-use crate::config::{Config, SHIPPED};
+use crate::config::{Config, Provider, SHIPPED, Upstream};
 use crate::emulator::{Emulator, Settings};
+use crate::server;
 
 /// The emulator and the proxy in one process, on the shipped configuration.
 pub(super) fn demo(out: &mut Output<'_>) -> Exit {
@@ -40,7 +41,7 @@ pub(super) fn demo(out: &mut Output<'_>) -> Exit {
         Ok(started) => started,
         Err(exit) => return exit,
     };
-    out.answer(&table(&config, app.addrs(), &emulator));
+    out.answer(&table(&config, &app.addrs(), &emulator));
     let exit = wait(app, &signals);
     drop(emulator);
     runtime.shutdown_background();
@@ -52,7 +53,7 @@ fn is_taken(config: &Config) -> bool {
     let listens = config.server.listen.iter().chain(&config.admin.listen);
     listens
         .into_iter()
-        .any(|listen| crate::server::bind(listen, 1).is_err())
+        .any(|listen| server::bind(listen, 1, server::Ours::default()).is_err())
 }
 
 fn take_free_ports(config: &mut Config) {
@@ -118,8 +119,18 @@ fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
             env!("CARGO_PKG_VERSION")
         ),
         String::new(),
-        format!("  {:<10} {:<24} what", "listener", "address"),
+        format!("  {:<10} {:<12} address", "upstream", "provider"),
     ];
+    rows.extend(
+        config
+            .upstreams
+            .iter()
+            .map(|upstream| row(config, upstream, addrs)),
+    );
+    rows.extend([
+        String::new(),
+        format!("  {:<10} {:<24} what", "listener", "address"),
+    ]);
     let mut listener = |name: &str, addr: Option<std::net::SocketAddr>, what: &str| {
         if let Some(addr) = addr {
             rows.push(format!(
@@ -143,16 +154,12 @@ fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
         String::new(),
         "  try it (no credential anywhere):".to_owned(),
     ]);
-    for upstream in &config.upstreams {
-        let path = CALLS
+    rows.extend(
+        config
+            .upstreams
             .iter()
-            .find(|(name, _)| *name == upstream.name)
-            .map_or("/", |(_, path)| path);
-        rows.push(format!(
-            "    curl '{}{path}'",
-            base_url(config, upstream, addrs)
-        ));
-    }
+            .map(|upstream| call(config, upstream, addrs)),
+    );
     rows.extend([
         String::new(),
         "  break it (end every session, then repeat a call: still 200, and the log says why):"
@@ -165,6 +172,23 @@ fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
         "  your own org:  README.md, \"Your own org\"        stop: Ctrl-C".to_owned(),
     ]);
     rows.join("\n")
+}
+
+fn row(config: &Config, upstream: &Upstream, addrs: &Addresses) -> String {
+    let provider = match upstream.provider {
+        Provider::Salesforce(_) => "salesforce",
+        Provider::Zilliant(_) => "zilliant",
+        Provider::Zuora(_) => "zuora",
+    };
+    let address = base_url(config, upstream, addrs);
+    format!("  {:<10} {provider:<12} {address}", upstream.name)
+}
+
+fn call(config: &Config, upstream: &Upstream, addrs: &Addresses) -> String {
+    let mut calls = CALLS.iter();
+    let own = calls.find(|(name, _)| *name == upstream.name);
+    let path = own.map_or("/", |(_, path)| path);
+    format!("    curl '{}{path}'", base_url(config, upstream, addrs))
 }
 
 /// A call for each upstream of the shipped configuration.

@@ -41,8 +41,14 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
     for (name, value) in variables {
         out.answer(&format!("export {name}={}", quoted(&value)));
     }
-    if way.ca.is_some() {
+    if let Some(ca) = &way.ca {
+        if !ca.exists() {
+            out.answer("# the authority's file is not there yet: the first `upauth run` makes it");
+        }
         out.answer("# in this shell they replace the system's authorities: other https calls may fail in it");
+    }
+    if !config.access.keys.is_empty() {
+        out.answer(KEYS);
     }
     for hint in hints(upstream, &way.url) {
         out.answer(&format!("# {hint}"));
@@ -156,6 +162,8 @@ fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
+const KEYS: &str = "# this proxy asks for a key ([access] keys): in X-Upauth-Key, as Authorization: Bearer, or as the password of Basic; with curl:\n\
+# curl -H \"X-Upauth-Key: $UPAUTH_KEY\" \"$UPAUTH_URL/...\"; a client library takes it as its access token (`accessToken`, `session_id`, ...)";
 /// What OpenSSL and Go, Python's requests, curl (which heeds its own before OpenSSL's), and Node read.
 const CA_VARIABLES: [&str; 4] = [
     "SSL_CERT_FILE",

@@ -51,7 +51,7 @@ fn check_says_what_is_sound_and_what_is_not() {
     assert_eq!((exit, err.as_str()), (Exit::Done, ""));
     assert!(out.ends_with("proxy.toml is sound: crm\n"), "{out}");
 
-    let (exit, out, err) = Folder::with("x = 1\n").run("check");
+    let (exit, out, err) = Folder::with("[server]\nx = 1\n").run("check");
     assert_eq!((exit, out.as_str()), (Exit::Config, ""));
     assert!(
         err.contains("error[UA-0103]") && err.contains("2 errors in "),
@@ -273,4 +273,28 @@ fn completions_and_manual_pages_know_every_command() {
     let file = folder.0.join("proxy.toml");
     let (exit, _, err) = run_line(&format!("man --folder {}", file.display()));
     assert_eq!(exit, Exit::Io, "{err}");
+}
+
+#[test]
+fn a_new_key_fits_the_line_that_lets_it_in() {
+    let (exit, out, err) = run_line("key etl");
+    assert_eq!(exit, Exit::Done);
+    let (key, line) = out.trim_end().split_once('\n').unwrap();
+    assert!(key.len() <= 42 && !err.contains(key) && !line.contains(key));
+    let access = format!("[server]\nlisten = \"0.0.0.0:7717\"\n[access]\nkeys = [\n{line}\n]\n");
+    let folder = Folder::with(&format!("{access}{CRM}"));
+    let config = super::load(
+        &folder.0.join("proxy.toml"),
+        &mut Output::into(&mut vec![], &mut vec![]),
+    );
+    let entry = &config.unwrap().config.access.keys[0];
+    assert_eq!(entry.name, "etl");
+    assert!(
+        entry
+            .digest
+            .matches(&crate::secret::Digest::of(key.as_bytes()))
+    );
+    assert!(folder.run("env crm").1.contains("X-Upauth-Key"));
+    assert_ne!(run_line("key etl").1, out);
+    assert_eq!(run_line("key E").0, Exit::Usage);
 }

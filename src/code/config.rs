@@ -66,9 +66,10 @@ codes! {
         "A listener is ADDRESS:PORT, where ADDRESS is an IP address (IPv6 in brackets) or localhost, which stands for 127.0.0.1 and [::1]. \
          Other host names are not resolved: what they mean may change. Port 0 takes a free port."
     NOT_LOOPBACK "UA-0120" "a listener that others can reach needs an explicit word"
-        "Whoever reaches the proxy acts with the upstream's credential. Listen on localhost; or, if something else keeps strangers away \
-         (a firewall, a network policy, an authenticating proxy in front), say so by [access] open = true. For probes and metrics alone, \
-         use [admin] health_listen, which may be anywhere."
+        "Whoever reaches the proxy acts with the upstream's credential. Listen on localhost; or ask callers for keys ([access] keys; \
+         `upauth key NAME` makes one); or, if something else keeps strangers away (a firewall, a network policy, an authenticating proxy \
+         in front), say so by [access] open = true. The admin listener knows no keys: for probes and metrics alone, use [admin] \
+         health_listen, which may be anywhere."
     SAME_ADDRESS "UA-0121" "two listeners want the same address"
         "Each listener needs a port of its own. 0.0.0.0 and [::] cover all addresses of their family."
     BAD_DURATION "UA-0122" "the value is not a usable duration"
@@ -109,4 +110,15 @@ codes! {
         "proxy is \"env\" (HTTPS_PROXY and NO_PROXY), \"off\", or { url, username, password, except }. The proxy is spoken to in plain http \
          and asked to CONNECT to https targets, so it sees names and ports and no token; SOCKS proxies and proxies that are themselves \
          spoken to over https are not supported. Where the environment names such a one, targets are reached directly."
+    BAD_KEY "UA-0150" "the caller key cannot be used"
+        "sha256 is the SHA-256 digest of the key in 64 hexadecimal digits; the key itself is in no configuration. `upauth key NAME` makes a \
+         random key and prints it with its line. For a key that you have: printf %s KEY | sha256sum (echo would add a line break)."
+    SAME_KEY "UA-0151" "two caller keys cannot be told apart"
+        "Two entries of [access] keys have the same name, or the same sha256. Give each caller a key and a name of its own: logs and metrics \
+         name keys, and one key can then be taken back without the others."
+    OPEN_AND_KEYS "UA-0152" "open and keys contradict each other"
+        "With keys every caller must show one, on every listener; open = true lets callers from other machines in without. Remove one of them."
+    RELOAD_REFUSED "UA-0160" "the configuration that was read again is not at work"
+        "A reload puts a configuration to work as a whole or not at all: this one is wrong, or a new listener, certificate or log file cannot \
+         be used. The running proxy goes on with the one it had. Mend it and reload again; `upauth check` says what is wrong with a file."
 }

@@ -45,10 +45,21 @@ codes! {
     METHOD_OVERRIDE "UA-0211" "a method override is not allowed here"
         "The upstream or route is limited to certain methods, and the request asks the upstream to read it as another one \
          (X-HTTP-Method-Override, _HttpMethod). Send the method itself."
+    KEY_MISSING "UA-0220" "no key for this proxy came with the request"
+        "[access] keys are configured, so every caller must show one: in X-Upauth-Key, as Authorization: Bearer, as the password of Basic, or \
+         as the client_secret or password of a login that is answered here. The answer is 403, never 401: what is missing is no \
+         credential of the API."
+    KEY_WRONG "UA-0221" "the key is not one of those known here"
+        "What came as a credential is none of the [access] keys. Compare digests: printf %s KEY | sha256sum gives the sha256 of its entry. A \
+         credential of the API itself is of no use here; the proxy has its own."
+    KEY_SCOPE "UA-0222" "the key is not for this upstream"
+        "The entry of this key in [access] keys names other upstreams. Add this one to its `upstreams`, or use another key."
+    KEY_READ_ONLY "UA-0223" "the key may only read"
+        "The entry of this key in [access] keys has read_only = true: GET, HEAD and OPTIONS pass, without a method override."
     TOKEN_REFUSED "UA-0301" "the token endpoint refused the credentials of this upstream"
         "The provider said that the client, user, password or policy is wrong. upauth does not try again at once, because every try counts \
          towards a lock-out. Mend the credentials in proxy.toml; `upauth check --live NAME` shows what the provider said; \
-         `upauth token renew NAME` tries again."
+         `upauth retry NAME` tries again."
     TOKEN_UNAVAILABLE "UA-0302" "no token could be had from the token endpoint in time"
         "The token endpoint is unreachable, slow, overloaded or answers nonsense. upauth goes on trying with back-off; the request can be sent again later."
     TOKEN_SOURCE "UA-0303" "a secret of this upstream could not be read"

@@ -1,5 +1,6 @@
 //! `[access]`: who may call.
 
+use super::keys::{self, Key};
 use super::reading::Reading;
 use super::section::{Leftover, Section};
 use crate::code;
@@ -14,12 +15,20 @@ pub struct Access {
     pub hosts: Vec<String>,
     /// Browser origins that may use the proxy.
     pub origins: Vec<Origin>,
+    /// What callers must show, one of them; empty: nothing.
+    pub keys: Vec<Key>,
     /// Serve non-loopback callers without keys or certificates.
     pub open: bool,
 }
 
 impl Access {
-    pub(super) fn read(mut table: Section<'_>, reading: &mut Reading<'_>) -> Self {
+    /// `[access]`; `upstreams` are the names there are.
+    pub(super) fn read(
+        mut table: Section<'_>,
+        upstreams: &[String],
+        reading: &mut Reading<'_>,
+    ) -> Self {
+        let open_place = table.span_of("open");
         let hosts = (
             &code::BAD_HOST,
             "a host name without scheme and port: \"proxy.example.com\"",
@@ -31,16 +40,22 @@ impl Access {
         let access = Self {
             hosts: table.parsed("hosts", host, hosts, reading),
             origins: table.parsed("origins", str::parse::<Origin>, origins, reading),
+            keys: keys::read(&mut table, upstreams, reading),
             open: table.flag("open", reading),
         };
-        table.finish(
-            Leftover {
-                later: &["keys"],
-                ..Leftover::default()
-            },
-            reading,
-        );
+        table.finish(Leftover::default(), reading);
+        if access.open && !access.keys.is_empty() {
+            let message = "`open` lets callers in without a key, and `keys` asks for one";
+            reading
+                .problem(&code::OPEN_AND_KEYS, open_place, message)
+                .help("remove `open`: with keys, listeners may be anywhere");
+        }
         access
+    }
+
+    /// Whether callers from other machines may be served.
+    pub fn serves_strangers(&self) -> bool {
+        self.open || !self.keys.is_empty()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `[admin]`: where the proxy can be looked at.
 
 use super::listen;
-use super::reading::Reading;
+use super::reading::{ForWhom, Reading};
 use super::section::{Leftover, Section};
 use super::server::Listen;
 use crate::code;
@@ -18,14 +18,14 @@ pub struct Admin {
 impl Admin {
     pub(super) fn read(mut table: Section<'_>, reading: &mut Reading<'_>) -> Self {
         let given = table.has("listen");
-        let mut listen = one(&mut table, "listen", false, reading);
+        let mut listen = one(&mut table, "listen", ForWhom::Operators, reading);
         if !given {
             listen = DEFAULT_LISTEN.parse().ok();
             if let Some(each) = &listen {
-                listen::note(each, 0..0, false, reading);
+                listen::note(each, 0..0, ForWhom::Operators, reading);
             }
         }
-        let health_listen = one(&mut table, "health_listen", true, reading);
+        let health_listen = one(&mut table, "health_listen", ForWhom::Anybody, reading);
         table.finish(Leftover::default(), reading);
         Self {
             listen,
@@ -37,11 +37,11 @@ impl Admin {
 fn one(
     table: &mut Section<'_>,
     key: &'static str,
-    open: bool,
+    for_whom: ForWhom,
     reading: &mut Reading<'_>,
 ) -> Option<Listen> {
     let span = table.span_of(key);
-    let mut listens = table.listen(key, open, reading)?;
+    let mut listens = table.listen(key, for_whom, reading)?;
     if listens.len() > 1 {
         let message = format!("`{key}` takes one address");
         reading

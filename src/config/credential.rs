@@ -69,7 +69,9 @@ impl<'a, 'i> Credentials<'a, 'i> {
         let token = self.required("refresh_token", reading);
         let place = self.table.span_of("rotates");
         let words = [("auto", Rotates::Auto), ("never", Rotates::Never)];
-        if self.table.word("rotates", &words, &[], reading) == Rotates::Auto {
+        let before = reading.problems.len();
+        let rotates = self.table.word("rotates", &words, &[], reading);
+        if rotates == Rotates::Auto && reading.problems.len() == before {
             // The successor would be lost with the process, and the grant with it.
             reading
                 .not_in_this_version(place, "a refresh token that rotates")

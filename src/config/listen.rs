@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
 use std::str::FromStr;
 
-use super::Config;
-use super::reading::{Door, Reading};
+use super::reading::{Door, ForWhom, Reading};
 use super::section::Section;
 use super::server::Listen;
+use super::{Access, Config};
 use crate::code;
 
 /// Why a text is not the address of a listener.
@@ -23,7 +23,7 @@ pub enum ListenError {
     #[error("is a unix socket, which is not in this version")]
     Unix,
     /// Others could reach it, and nothing says that they may.
-    #[error("can be reached by others; [access] open = true says that this is meant")]
+    #[error("can be reached by others; [access] keys lets in who has one, open = true everybody")]
     NotLoopback,
     /// Another listener has it.
     #[error("is also the address of another listener")]
@@ -92,7 +92,7 @@ impl Config {
     /// Listens on `text` instead of `[server] listen`, for `--listen`; the rules for listeners hold for it too.
     pub fn listen_on(&mut self, text: &str) -> Result<(), ListenError> {
         let listen: Listen = text.parse()?;
-        if !listen.is_loopback() && !self.access.open {
+        if !listen.is_loopback() && !self.access.serves_strangers() {
             return Err(ListenError::NotLoopback);
         }
         let admin = [&self.admin.listen, &self.admin.health_listen];
@@ -112,7 +112,7 @@ impl Section<'_> {
     pub(super) fn listen(
         &mut self,
         key: &'static str,
-        open: bool,
+        for_whom: ForWhom,
         reading: &mut Reading<'_>,
     ) -> Option<Vec<Listen>> {
         let texts = self.take(key, reading)?.text_or_texts(reading)?;
@@ -120,7 +120,7 @@ impl Section<'_> {
         for text in texts {
             match text.text.parse::<Listen>() {
                 Ok(listen) => {
-                    note(&listen, text.span, open, reading);
+                    note(&listen, text.span, for_whom, reading);
                     listens.push(listen);
                 }
                 Err(ListenError::Unix) => {
@@ -141,22 +141,40 @@ impl Section<'_> {
 }
 
 /// Notes a listener, so that all can be looked at together.
-pub(super) fn note(listen: &Listen, span: Range<usize>, open: bool, reading: &mut Reading<'_>) {
+pub(super) fn note(
+    listen: &Listen,
+    span: Range<usize>,
+    for_whom: ForWhom,
+    reading: &mut Reading<'_>,
+) {
     let listen = listen.clone();
-    reading.doors.push(Door { listen, span, open });
+    reading.doors.push(Door {
+        listen,
+        span,
+        for_whom,
+    });
 }
 
 /// What must hold for all listeners: strangers only by an explicit word, and an address for each.
-pub(super) fn check(open: bool, reading: &mut Reading<'_>) {
+pub(super) fn check(access: &Access, reading: &mut Reading<'_>) {
     let mut doors = std::mem::take(&mut reading.doors);
     // Defaults have no place in the file; they come first, so that the one that was written is the problem.
     doors.sort_by_key(|door| door.span.start);
     for (at, door) in doors.iter().enumerate() {
-        if !open && !door.open && !door.listen.is_loopback() {
+        let (may, help) = match door.for_whom {
+            ForWhom::Callers => (access.serves_strangers(), CALLERS),
+            ForWhom::Operators => (access.open, OPERATORS),
+            ForWhom::Anybody => (true, ""),
+        };
+        if !may && !door.listen.is_loopback() {
             reading
-                .problem(&code::NOT_LOOPBACK, door.span.clone(), "others can reach this listener and would act with the upstream's credential")
+                .problem(
+                    &code::NOT_LOOPBACK,
+                    door.span.clone(),
+                    "others can reach this listener and would act with the upstream's credential",
+                )
                 .label("not a loopback address")
-                .help("listen on localhost, or say [access] open = true if something else keeps strangers away; probes and metrics alone: [admin] health_listen");
+                .help(help);
         }
         if doors
             .iter()
@@ -173,3 +191,6 @@ pub(super) fn check(open: bool, reading: &mut Reading<'_>) {
         }
     }
 }
+
+const CALLERS: &str = "listen on localhost, or ask callers for [access] keys (`upauth key NAME` makes one), or say [access] open = true if something else keeps strangers away";
+const OPERATORS: &str = "no key opens the admin listener: let it listen on localhost, or say [access] open = true if something else keeps strangers away; probes and metrics alone: [admin] health_listen";

@@ -1,7 +1,9 @@
 //! Reading a file: from text to a [`Config`], or to all that is wrong with it.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::path::Path;
+
 use toml::de::DeTable;
 
 use super::credential::PRIVATE_KEY;
@@ -11,8 +13,8 @@ use super::reference::{Text, remedy};
 use super::route::known_upstream;
 use super::section::{Leftover, Section};
 use super::{
-    Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Upstream, defaults, listen,
-    names,
+    Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Upstream, Written, defaults,
+    listen, names,
 };
 use crate::code::{self, Code};
 use crate::secret::{KeyError, ReadError, SigningKey};
@@ -121,8 +123,9 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     }
     let broken: Vec<_> = reading.problems.iter().map(Problem::row).collect();
     let span = document.span();
+    let written = Written::of(document.get_ref());
     let root = Section::new("", "", span.start..span.start, document.into_inner());
-    let config = sections(root, reading);
+    let config = sections(root, reading).map(|config| Config { written, ..config });
     if !broken.is_empty() {
         let mut at = 0;
         reading.problems.retain(|problem| {
@@ -138,7 +141,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     let server_table = root.section("server", reading);
     let default_place = server_table.span_of("default");
     let server = Server::read(server_table, reading);
-    let access = Access::read(root.section("access", reading), reading);
+    let access = root.section("access", reading);
     let admin = Admin::read(root.section("admin", reading), reading);
     let outbound = Leg::read(root.section("outbound", reading), reading);
     let log = Log::read(root.section("log", reading), reading);
@@ -161,6 +164,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     }
     let mut nowhere = known.is_empty() && reading.problems.len() == before;
     defaults::unused(inherited, "upstream.NAME", reading);
+    let access = Access::read(access, &known, reading);
     let mut routes = Vec::new();
     for (name, span, table) in root.sections("route", reading) {
         names::check(&name, &span, false, reading);
@@ -177,16 +181,8 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
             .problem(&code::NO_UPSTREAM, 0..0, "there is no upstream")
             .help("add [upstream.NAME] with provider, login_url, client_id and client_secret");
     }
-    if let Some(text) = server.default.clone() {
-        let text = Text {
-            text,
-            span: default_place,
-            plain: false,
-            hidden: false,
-        };
-        known_upstream(text, &known, reading);
-    }
-    listen::check(access.open, reading);
+    default_is_known(&server, default_place, &known, reading);
+    listen::check(&access, reading);
     names::places(&upstreams, &routes, reading);
     Some(Config {
         server,
@@ -198,7 +194,26 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
             .map(|(upstream, _)| upstream)
             .collect(),
         routes: routes.into_iter().map(|(route, _)| route).collect(),
+        written: Written::default(),
     })
+}
+
+/// `[server] default` is read before the upstreams it may name.
+fn default_is_known(
+    server: &Server,
+    span: Range<usize>,
+    known: &[String],
+    reading: &mut Reading<'_>,
+) {
+    if let Some(text) = server.default.clone() {
+        let text = Text {
+            text,
+            span,
+            plain: false,
+            hidden: false,
+        };
+        known_upstream(text, known, reading);
+    }
 }
 
 /// Problems that a broken line elsewhere may have caused: it seems to be missing, or to belong to another section.

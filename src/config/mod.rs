@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod admin;
+pub mod keys;
 pub mod listen;
 pub mod log;
 pub mod outbound;
@@ -32,17 +33,20 @@ mod reading;
 mod reference;
 mod section;
 mod value;
+mod written;
 
 pub use self::access::Access;
 pub use self::admin::Admin;
 pub use self::load::Checked;
 pub use self::log::Log;
+pub use self::names::is_name;
 pub use self::outbound::Leg;
 pub use self::problem::{Problem, Problems};
 pub use self::proxy::Proxy;
 pub use self::route::Route;
 pub use self::server::Server;
 pub use self::upstream::{Provider, Upstream};
+pub use self::written::{Change, What, Written};
 
 /// A whole configuration.
 #[derive(Clone, Debug)]
@@ -59,6 +63,8 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// `[route.NAME]`, in the order of the file.
     pub routes: Vec<Route>,
+    /// What stands in the file, without values.
+    pub written: Written,
 }
 
 /// The shipped `proxy.toml`: every key with its default, and what `demo` runs.

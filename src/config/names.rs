@@ -6,10 +6,15 @@ use super::reading::Reading;
 use super::{Route, Upstream};
 use crate::code;
 
+/// Whether upstreams, routes and keys can have this name: 1 to 40 lower-case letters, digits and hyphens.
+pub fn is_name(name: &str) -> bool {
+    let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=40).contains(&name.len()) && name.bytes().all(letter)
+}
+
 /// Checks the NAME of `[upstream.NAME]` or `[route.NAME]`. That of an upstream becomes a path prefix.
 pub(super) fn check(name: &str, span: &Range<usize>, upstream: bool, reading: &mut Reading<'_>) {
-    let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if name.is_empty() || name.len() > 40 || !name.bytes().all(letter) {
+    if !is_name(name) {
         reading
             .problem(
                 &code::BAD_NAME,

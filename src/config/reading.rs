@@ -31,8 +31,18 @@ pub(super) struct Reading<'a> {
 pub(super) struct Door {
     pub(super) listen: Listen,
     pub(super) span: Range<usize>,
-    /// Whether anybody may reach it: health and metrics alone.
-    pub(super) open: bool,
+    pub(super) for_whom: ForWhom,
+}
+
+/// Who is served at a listener.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ForWhom {
+    /// Callers: anybody with a key, or an explicit word.
+    Callers,
+    /// Operators, whom no key tells from others: an explicit word.
+    Operators,
+    /// Anybody, for health and metrics alone.
+    Anybody,
 }
 
 /// A file or program that is read later, and the place that names it.

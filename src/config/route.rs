@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::nearest::nearest;
-use super::reading::Reading;
+use super::reading::{ForWhom, Reading};
 use super::reference::Text;
 use super::section::{Leftover, Section};
 use super::server::Listen;
@@ -48,7 +48,9 @@ impl Route {
             upstream: upstream.unwrap_or_default(),
             path: path(&mut table, reading),
             host: own_host(&mut table, reading),
-            listen: table.listen("listen", false, reading).unwrap_or_default(),
+            listen: table
+                .listen("listen", ForWhom::Callers, reading)
+                .unwrap_or_default(),
             methods: methods(&mut table, reading),
             deny: table.parsed("deny", str::parse, RULES, reading),
             read_only: table.flag("read_only", reading),

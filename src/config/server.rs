@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::listen;
 use super::origin;
-use super::reading::Reading;
+use super::reading::{ForWhom, Reading};
 use super::reference::is_reference;
 use super::section::{Item, Leftover, Section};
 use super::value::Zero;
@@ -210,13 +210,13 @@ impl Limits {
 }
 
 fn listen_or_default(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<Listen> {
-    let listens = table.listen("listen", false, reading);
+    let listens = table.listen("listen", ForWhom::Callers, reading);
     if let Some(listens) = listens.filter(|listens| !listens.is_empty()) {
         return listens;
     }
     let default: Vec<Listen> = DEFAULT_LISTEN.parse().into_iter().collect();
     for each in &default {
-        listen::note(each, 0..0, false, reading);
+        listen::note(each, 0..0, ForWhom::Callers, reading);
     }
     default
 }

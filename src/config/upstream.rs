@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Method};
 use super::access::host;
 use super::header;
 use super::outbound::Leg;
-use super::reading::Reading;
+use super::reading::{ForWhom, Reading};
 use super::salesforce::Salesforce;
 use super::section::{Leftover, Section};
 use super::server::{Listen, ListenTls};
@@ -88,7 +88,9 @@ impl Upstream {
         let mut leftover = LEFTOVER;
         let provider = Provider::read(&mut table, &plain_http, &mut leftover, reading);
         let leg = outbound.narrowed(&mut table, reading);
-        let listen = table.listen("listen", false, reading).unwrap_or_default();
+        let listen = table
+            .listen("listen", ForWhom::Callers, reading)
+            .unwrap_or_default();
         let upstream = Self {
             tls: own_tls(&mut table, &listen, reading),
             listen,

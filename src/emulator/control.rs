@@ -34,6 +34,14 @@ pub(super) async fn answer(world: &World, request: Request) -> Response {
             Some(ended) => answer::value(StatusCode::OK, json!({ "ended": ended })),
             None => plain(StatusCode::NOT_FOUND, format!("{PROVIDERS} or all\n")),
         },
+        (&Method::POST, ["refresh-token", which]) => match world.mint(which) {
+            Some(token) => answer::value(StatusCode::OK, json!({ "refresh_token": token })),
+            None => plain(StatusCode::NOT_FOUND, format!("{REFRESHING}\n")),
+        },
+        (&Method::POST, ["revoke", which]) => match world.revoke(which) {
+            Some(ended) => answer::value(StatusCode::OK, json!({ "ended": ended })),
+            None => plain(StatusCode::NOT_FOUND, format!("{REFRESHING}\n")),
+        },
         (&Method::POST, ["advance"]) => {
             let ms = form::number(&parts, "ms").unwrap_or_default();
             world.advance(Duration::from_millis(ms));
@@ -70,8 +78,11 @@ fn plain(status: StatusCode, body: String) -> Response {
 }
 
 const PROVIDERS: &str = "salesforce, zilliant, zuora, marketing-cloud-legacy, marketing-cloud";
+const REFRESHING: &str = "salesforce, marketing-cloud-legacy";
 const USAGE: &str = "\
 POST /end-session/{PROVIDER|all}
+POST /refresh-token/{PROVIDER}  a first refresh token
+POST /revoke/{PROVIDER}         ends all refresh tokens and their sessions
 GET  /counters
 GET  /knobs, POST /knobs (JSON, merged)
 POST /advance?ms=N

@@ -19,6 +19,8 @@ pub struct Counters {
     pub grants: BTreeMap<String, u64>,
     /// Refresh tokens that were used again after they were spent, whatever came of it.
     pub spent_refresh_tokens: u64,
+    /// Families of refresh tokens that were ended, with the sessions that came from them.
+    pub revoked_families: u64,
     /// The most token requests (of all) that were under way at once.
     pub token_requests_at_once: u64,
     /// Successful logins by Salesforce user or Zuora client.
@@ -35,6 +37,8 @@ pub struct Counters {
     pub dummy_credentials: u64,
     /// API requests with `Authorization` and `X-SFDC-Session` that differ.
     pub both_header_forms: u64,
+    /// Requests to the foreign host of results that carried a credential.
+    pub credentials_at_files: u64,
     /// Requests whose `Host` is another than the listener's own.
     pub wrong_host: u64,
     /// Marketing Cloud requests for what belongs to another account than the token.

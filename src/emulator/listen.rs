@@ -76,6 +76,7 @@ async fn respond(State((world, site)): State<(Arc<World>, Site)>, request: Reque
         Site::InstanceA | Site::InstanceB => salesforce::instance(&world, site, request).await,
         Site::PricingProd | Site::PricingDev => zilliant::answer(&world, site, request).await,
         Site::Billing | Site::Control => zuora::answer(&world, request).await,
+        Site::Files => zuora::file(&world, request),
         Site::LegacyLogin => marketing_cloud_legacy::login(&world, request).await,
         Site::CloudLogin => marketing_cloud::login(&world, request).await,
         Site::LegacyRest | Site::CloudRest => marketing_cloud::rest(&world, site, request).await,

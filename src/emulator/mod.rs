@@ -19,6 +19,8 @@ mod counters;
 mod facility;
 mod form;
 mod jobs;
+mod jwt;
+mod keys;
 mod knobs;
 mod listen;
 mod marketing_cloud;
@@ -62,6 +64,8 @@ pub struct Settings {
     pub legacy_lifetime: Duration,
     /// The lifetime of Marketing Cloud's tokens, second generation.
     pub cloud_lifetime: Duration,
+    /// What the emulator's calendar says at its start, since 1970; `None`: what the machine's says.
+    pub began: Option<Duration>,
 }
 
 impl Settings {
@@ -72,6 +76,7 @@ impl Settings {
         token_lifetime: Duration::from_secs(60),
         legacy_lifetime: Duration::from_secs(60),
         cloud_lifetime: Duration::from_secs(60),
+        began: None,
     };
 }
 
@@ -83,6 +88,7 @@ impl Default for Settings {
             token_lifetime: Duration::from_secs(3598),
             legacy_lifetime: Duration::from_secs(3600),
             cloud_lifetime: Duration::from_secs(1079),
+            began: None,
         }
     }
 }
@@ -150,6 +156,11 @@ impl Emulator {
         self.world.address(Site::Billing)
     }
 
+    /// The foreign host of Zuora's query results.
+    pub fn files(&self) -> SocketAddr {
+        self.world.address(Site::Files)
+    }
+
     /// Marketing Cloud, first generation: tokens.
     pub fn legacy_login(&self) -> SocketAddr {
         self.world.address(Site::LegacyLogin)
@@ -194,6 +205,18 @@ impl Emulator {
     /// there were. Refresh tokens live on.
     pub fn end_sessions(&self, which: &str) -> usize {
         self.world.end_sessions(which).unwrap_or_default()
+    }
+
+    /// A first refresh token of a provider (by the name it has in a configuration), as a person would
+    /// get it by logging in; `None` if the provider has none.
+    pub fn mint_refresh_token(&self, provider: &str) -> Option<String> {
+        self.world.mint(provider)
+    }
+
+    /// Ends all refresh tokens of a provider, and the sessions that came from them; how many families
+    /// there were.
+    pub fn revoke_refresh_tokens(&self, provider: &str) -> usize {
+        self.world.revoke(provider).unwrap_or_default()
     }
 
     /// Lets the emulator's time pass at once.

@@ -1,7 +1,7 @@
 //! What a configuration needs to reach the emulator, by the names the shipped one uses.
 
 use super::world::{Site, World};
-use super::{marketing_cloud, marketing_cloud_legacy, salesforce, zuora};
+use super::{keys, marketing_cloud, marketing_cloud_legacy, salesforce, zuora};
 
 pub(super) fn of(world: &World) -> Vec<(String, String)> {
     let mut variables = vec![
@@ -15,6 +15,8 @@ pub(super) fn of(world: &World) -> Vec<(String, String)> {
         ("DEMO_USERNAME", salesforce::USERNAME.to_owned()),
         ("DEMO_PASSWORD", salesforce::PASSWORD.to_owned()),
         ("DEMO_SECURITY_TOKEN", salesforce::SECURITY_TOKEN.to_owned()),
+        ("DEMO_CRM_PRIVATE_KEY", keys::RSA.to_owned()),
+        ("DEMO_CRM_REFRESH_TOKEN", world.seed("salesforce")),
         ("DEMO_PRICING_URL", world.origin(Site::PricingProd)),
         ("DEMO_PRICING_DEV_URL", world.origin(Site::PricingDev)),
         ("DEMO_BILLING_URL", world.origin(Site::Billing)),
@@ -33,7 +35,7 @@ pub(super) fn of(world: &World) -> Vec<(String, String)> {
 }
 
 /// Both generations of Marketing Cloud.
-fn mail(world: &World) -> [(&'static str, String); 9] {
+fn mail(world: &World) -> [(&'static str, String); 10] {
     [
         (
             "DEMO_MAIL_LEGACY_LOGIN_URL",
@@ -48,6 +50,10 @@ fn mail(world: &World) -> [(&'static str, String); 9] {
         (
             "DEMO_MAIL_LEGACY_CLIENT_SECRET",
             marketing_cloud_legacy::CLIENT_SECRET.to_owned(),
+        ),
+        (
+            "DEMO_MAIL_LEGACY_REFRESH_TOKEN",
+            world.seed("marketing-cloud-legacy"),
         ),
         ("DEMO_MAIL_LOGIN_URL", world.origin(Site::CloudLogin)),
         ("DEMO_MAIL_CLIENT_ID", marketing_cloud::CLIENT_ID.to_owned()),

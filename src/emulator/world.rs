@@ -17,6 +17,7 @@ use super::knobs::Knobs;
 use super::people::People;
 use super::refresh::RefreshTokens;
 use super::sessions::Sessions;
+use super::{marketing_cloud_legacy, salesforce};
 
 /// A listener, by what it imitates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,11 +35,12 @@ pub(super) enum Site {
     CloudLogin,
     CloudRest,
     CloudSoap,
+    Files,
 }
 
 impl Site {
     /// In the order of their ports: what is new comes last.
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Login,
         Self::InstanceA,
         Self::InstanceB,
@@ -52,7 +54,11 @@ impl Site {
         Self::CloudLogin,
         Self::CloudRest,
         Self::CloudSoap,
+        Self::Files,
     ];
+
+    /// Salesforce's login hosts.
+    pub(super) const LOGIN_HOSTS: [Self; 2] = [Self::Login, Self::GenericLogin];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -69,6 +75,7 @@ impl Site {
             Self::CloudLogin => "cloud_login",
             Self::CloudRest => "cloud_rest",
             Self::CloudSoap => "cloud_soap",
+            Self::Files => "files",
         }
     }
 }
@@ -82,6 +89,8 @@ pub(super) struct World {
     places: Vec<(Site, SocketAddr)>,
     books: Mutex<Books>,
     at_token_endpoints: AtomicU64,
+    /// A first refresh token of each provider that has any.
+    seeds: Vec<(&'static str, String)>,
     started: Instant,
     /// Milliseconds that were skipped.
     skipped: AtomicU64,
@@ -106,7 +115,7 @@ pub(super) struct Books {
 
 impl World {
     pub(super) fn new(settings: Settings, places: Vec<(Site, SocketAddr)>) -> Self {
-        Self {
+        let mut world = Self {
             settings,
             knobs: Knobs::default(),
             stop: CancellationToken::new(),
@@ -114,9 +123,45 @@ impl World {
             places,
             books: Mutex::default(),
             at_token_endpoints: AtomicU64::new(0),
+            seeds: Vec::new(),
             started: Instant::now(),
             skipped: AtomicU64::new(0),
-        }
+        };
+        let seed = |(provider, _, _)| Some((provider, world.mint(provider)?));
+        world.seeds = REFRESHING.into_iter().filter_map(seed).collect();
+        world
+    }
+
+    /// The refresh token that a configuration starts with, the same at every call.
+    pub(super) fn seed(&self, provider: &str) -> String {
+        let seed = self.seeds.iter().find(|(known, _)| *known == provider);
+        seed.map_or_else(String::new, |(_, token)| token.clone())
+    }
+
+    /// A first refresh token, as a person would get it by logging in.
+    pub(super) fn mint(&self, provider: &str) -> Option<String> {
+        let known = REFRESHING
+            .into_iter()
+            .find(|(name, _, _)| *name == provider);
+        let (_, login, user) = known?;
+        let now = self.now();
+        Some(self.books(|books| books.refresh.start(login, user, now)))
+    }
+
+    /// Ends a provider's refresh tokens, with the sessions that came from them, and says how many
+    /// families there were.
+    pub(super) fn revoke(&self, provider: &str) -> Option<usize> {
+        let known = REFRESHING
+            .into_iter()
+            .find(|(name, _, _)| *name == provider);
+        let (_, login, _) = known?;
+        self.books(|books| {
+            let families = books.refresh.families(|token| token.login == login);
+            for family in &families {
+                books.end_family(*family);
+            }
+            Some(families.len())
+        })
     }
 
     /// Looks at or changes the books.
@@ -152,6 +197,9 @@ impl World {
 
     /// Milliseconds since 1970, with what was skipped.
     pub(super) fn unix_ms(&self) -> u128 {
+        if let Some(began) = self.settings.began {
+            return (began + self.now()).as_millis();
+        }
         #[expect(
             clippy::disallowed_methods,
             reason = "the emulator imports no room, the clock included"
@@ -214,6 +262,15 @@ impl World {
 }
 
 impl Books {
+    /// Ends a family of refresh tokens, and the sessions that came from it.
+    pub(super) fn end_family(&mut self, family: u64) {
+        self.refresh.end(family);
+        self.counters.revoked_families += 1;
+        for sessions in self.all_sessions() {
+            sessions.end(|_, session| session.family == Some(family));
+        }
+    }
+
     fn all_sessions(&mut self) -> [&mut Sessions; 4] {
         [
             &mut self.sessions,
@@ -245,6 +302,15 @@ pub(super) fn random_text(length: usize) -> String {
     bytes.iter().map(letter).collect()
 }
 
+/// Providers with refresh tokens: where they are redeemed, and whose they are.
+const REFRESHING: [(&str, Site, &str); 2] = [
+    ("salesforce", Site::Login, salesforce::USERNAME),
+    (
+        "marketing-cloud-legacy",
+        Site::LegacyLogin,
+        marketing_cloud_legacy::CLIENT_ID,
+    ),
+];
 const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// Events that a slow reader may lag behind.
 const EVENTS: usize = 256;

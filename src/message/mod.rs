@@ -2,7 +2,7 @@
 //!
 //! Nothing here waits, reads a clock or opens a socket; the only failure is a [`Rejection`].
 //!
-//! In the order in which a request meets them: [`check`] and [`guard`] refuse, [`target`] and [`path`] say what is asked for,
+//! In the order in which a request meets them: [`check`] and [`guard`] refuse, [`target`] and [`path`] say what is asked for, [`offered`] by whom,
 //! [`hop_by_hop`], [`credentials`] and [`forwarding`] take off what must not travel, and [`links`] keep
 //! callers on the proxy when the answer comes back.
 
@@ -12,6 +12,7 @@ pub mod forwarding;
 pub mod guard;
 pub mod hop_by_hop;
 pub mod links;
+pub mod offered;
 pub mod origin;
 pub mod path;
 pub mod redacted;

@@ -51,6 +51,16 @@ pub enum Lifetime {
     UntilUnusedFor(Duration),
 }
 
+/// As a log says it.
+impl fmt::Display for Lifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::For(life) => write!(f, "{} s", life.as_secs()),
+            Self::UntilUnusedFor(rest) => write!(f, "until unused for {} s", rest.as_secs()),
+        }
+    }
+}
+
 /// A token that cannot be a header value (a control character in it).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the token contains bytes that no header can carry")]

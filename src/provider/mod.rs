@@ -34,11 +34,14 @@ pub use self::failure::{LoginFailure, Refused, Strange};
 pub use self::judge::{DeadRule, Look, Verdict};
 pub use self::login::{Call, Field, Login, LoginRequest, Secrets};
 pub use self::refusal::RefusalRule;
-pub use self::surface::{Carrier, Denial, Stamp, Surface};
+pub use self::surface::{Carrier, Denial, LinkRule, Stamp, Surface};
+
+use std::borrow::Cow;
 
 use crate::config;
 use crate::config::salesforce::Environment;
 use crate::message::Readings;
+use crate::secret::Secret;
 
 /// All that is particular to the provider of one upstream.
 #[derive(Clone, Debug)]
@@ -124,16 +127,16 @@ impl Provider {
         parts
     }
 
-    /// What login budgets and refusals are shared by: the token endpoint, the client and the user.
-    pub fn user_key(&self) -> Vec<String> {
-        let mut parts = vec![match &self.login {
+    /// What login budgets and refusals are shared by: the token endpoint, the client and the user, as `secrets` name
+    /// them. For a keyed fingerprint, not for logs.
+    pub fn user_key<'a>(&'a self, secrets: &'a Secrets) -> Vec<Cow<'a, str>> {
+        let mut parts = vec![Cow::Owned(match &self.login {
             Login::Call(_) => self.login.to_string(),
             Login::Program(source) => source.identity(),
-        }];
-        for wanted in [Field::ClientId, Field::Username] {
-            let mut sources = self.login.sources().iter();
-            let source = sources.find(|(field, _)| *field == wanted);
-            parts.push(source.map_or_else(String::new, |(_, source)| source.identity()));
+        })];
+        for field in [Field::ClientId, Field::Username] {
+            let value = secrets.get(field).map_or("", Secret::expose);
+            parts.push(Cow::Borrowed(value));
         }
         parts
     }

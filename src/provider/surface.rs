@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue, Method};
 use super::base::TargetName;
 use super::credential::CarrierForm;
 use super::judge::DeadRule;
-use crate::message::{PathRule, Readings};
+use crate::message::{HostRule, PathRule, Readings};
 
 /// One API family of a provider.
 #[derive(Clone, Debug)]
@@ -36,6 +36,19 @@ pub struct Surface {
     pub cookies: Vec<&'static str>,
     /// Header fields that are put on every request.
     pub stamps: Vec<Stamp>,
+    /// Which answers hold URLs that would lead the caller past the proxy.
+    pub links: Vec<LinkRule>,
+}
+
+/// JSON documents that hold URLs of the upstream, and where they stand in it.
+#[derive(Clone, Debug)]
+pub struct LinkRule {
+    /// The calls that are answered with them.
+    pub paths: Vec<PathRule>,
+    /// Where the URLs stand: JSON pointers (RFC 6901) without escapes, `*` for any member or element.
+    pub places: Vec<&'static str>,
+    /// Hosts besides the one that was called whose URLs lead back to the proxy too.
+    pub hosts: Vec<HostRule>,
 }
 
 /// A header field that carries the token, and how the token is written into it.
@@ -66,6 +79,13 @@ pub enum Stamp {
 }
 
 impl Surface {
+    /// What is known of the links in the answer to a call.
+    pub fn links(&self, method: &Method, path: &Readings) -> Option<&LinkRule> {
+        // A URL that is not turned back costs more than a look at a document without one.
+        let of_path = |rule: &&LinkRule| rule.paths.iter().any(|one| one.matches_any(method, path));
+        self.links.iter().find(of_path)
+    }
+
     /// Whether `path` belongs here. A denial looks at any reading of the path, everything else at all
     /// of them, so that a path that could be read as a login is one.
     pub fn covers(&self, path: &Readings) -> bool {
@@ -149,6 +169,7 @@ mod tests {
             (&salesforce, "/services/oauth2/singleaccess"),
             (&salesforce, "/services/a360/token"),
             (&salesforce, "/secur/frontdoor.jsp"),
+            (&salesforce, "/partners/services/oauth2/token"),
             (&salesforce, "/services/Soap/u/64.0"),
             (&zuora, "/oauth/token"),
             (&zuora, "/v1/connections"),

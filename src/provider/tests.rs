@@ -1,5 +1,6 @@
 //! Fixtures for the tests of this room, and tests of the data files.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::header;
@@ -326,7 +327,10 @@ fn an_account_is_shared_only_by_upstreams_that_may_share_its_token() {
     let of = |keys: &Zilliant| {
         let upstream = upstream(config::Provider::Zilliant(keys.clone()));
         let provider = Provider::of(&upstream);
-        (provider.account(&upstream), provider.user_key())
+        let secrets = secrets(&provider);
+        let user = provider.user_key(&secrets);
+        let user: Vec<_> = user.into_iter().map(Cow::into_owned).collect();
+        (provider.account(&upstream), user)
     };
     let base = of(&zilliant_keys());
     assert_eq!(of(&zilliant_keys()), base);
@@ -338,7 +342,7 @@ fn an_account_is_shared_only_by_upstreams_that_may_share_its_token() {
     };
     // (shares the token, shares refusals and budgets)
     type Row = (fn(&mut Zilliant), (bool, bool));
-    let rows: [Row; 4] = [
+    let rows: [Row; 6] = [
         (
             |keys| keys.api_url = "https://other.zilliant.com".parse().unwrap(),
             (false, true),
@@ -346,6 +350,11 @@ fn an_account_is_shared_only_by_upstreams_that_may_share_its_token() {
         (|keys| keys.client_secret = source("B"), (false, true)),
         (|keys| keys.user.password = source("B"), (false, true)),
         (|keys| keys.user.username = source("B"), (false, false)),
+        (|keys| keys.client_id = source("B"), (false, false)),
+        (
+            |keys| keys.login_url = "https://other.example.com".parse().unwrap(),
+            (false, false),
+        ),
     ];
     for (index, (mutate, expected)) in rows.into_iter().enumerate() {
         assert_eq!(change(mutate), expected, "row {index}");

@@ -48,6 +48,7 @@ pub fn provider(keys: &Zilliant) -> Provider {
                 HeaderName::from_static("x-forwarded-host"),
                 keys.login_url.host_value(),
             )],
+            links: vec![],
         },
         configured: vec![(TargetName::Api, Base::of(keys.api_url.clone()))],
         token_per_target: true,

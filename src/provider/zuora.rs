@@ -14,7 +14,7 @@ use super::failure::Refused;
 use super::judge::{DeadRule, Sign, Test, Verdict};
 use super::login::{Call, Encode, Field, Login, Value};
 use super::refusal::{Class, RefusalRule};
-use super::surface::{Carrier, Denial, Stamp, Surface, constants};
+use super::surface::{Carrier, Denial, LinkRule, Stamp, Surface, constants};
 use crate::config::zuora::Zuora;
 
 /// The provider of a Zuora upstream.
@@ -119,6 +119,12 @@ fn family(name: &'static str, patterns: &[&str], keys: &Zuora) -> Surface {
         // `ZSession` is a session of its own.
         cookies: vec![],
         stamps,
+        // Lists name their next page by the whole URL; `dataFile` and such are foreign and signed (PROVIDERS 3.6).
+        links: vec![LinkRule {
+            paths: constants(&["/v1/**", "/*/v1/**"]),
+            places: vec!["/nextPage"],
+            hosts: vec![],
+        }],
     }
 }
 

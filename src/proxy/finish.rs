@@ -124,6 +124,7 @@ pub(super) fn entry(arrival: &Arrival, method: Method) -> Entry {
         upstream_time: None,
         replayed: false,
         code: None,
+        key: None,
         caller: Some(arrival.peer),
     }
 }

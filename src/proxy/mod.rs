@@ -3,10 +3,12 @@
 //! check · route · admit · prepare · authorize · attempt · send · judge · finish. Errors become answers in `rescue`,
 //! nowhere else.
 
+mod callers;
 mod cors;
 mod error;
 mod finish;
 mod judge;
+mod links;
 mod outcome;
 mod prepared;
 mod request_body;
@@ -27,6 +29,7 @@ use http::{HeaderValue, Method, Request, Response};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+pub use self::callers::Callers;
 pub use self::error::Error;
 use self::finish::Finish;
 use self::judge::Answer;
@@ -37,11 +40,12 @@ use self::rescue::Hint;
 pub use self::response_body::ResponseBody;
 use self::route::Match;
 pub use self::route::{Entry, Narrow, Table};
-pub use self::stack::stack;
+pub use self::stack::{Slot, stack};
 use self::tries::{Next, Tries};
 pub use self::upstream::Upstream;
 use crate::clock::Clock;
 use crate::egress::{Client, Destination};
+use crate::message::offered::offered;
 use crate::message::{Allowed, Guard, Origin, Readings, Rejection, Target, check, forwarding};
 use crate::provider::{Base, Surface};
 use crate::server::{Arrival, Incoming};
@@ -53,6 +57,8 @@ pub struct Proxy {
     pub table: Table,
     /// Which Hosts are served, which pages may call.
     pub guard: Guard,
+    /// Who may call at all.
+    pub callers: Callers,
     /// The worker's connections to the upstreams.
     pub client: Client<RequestBody>,
     /// One permit per request in flight.
@@ -86,7 +92,7 @@ impl Proxy {
         let cors = self.guard.cors_origin(request.headers()).cloned();
         let answer = match self.serve(arrival, request, &hint, &mut finish).await {
             Ok(outcome) => outcome.answer(finish),
-            Err(error) => rescue::answer(&error, finish, &hint, &self.table),
+            Err(error) => rescue::answer(&error, finish, &hint, self.ways()),
         };
         match cors {
             Some(origin) => cors::allow(answer, origin),
@@ -110,7 +116,7 @@ impl Proxy {
     fn panicked(&self, arrival: &Arrival, method: Method) -> Response<ResponseBody> {
         let entry = finish::entry(arrival, method);
         let finish = Finish::new(self.ids.next(), entry, Instant::now(), AccessLog::off());
-        rescue::answer(&Error::Internal, finish, &Hint::default(), &self.table)
+        rescue::answer(&Error::Internal, finish, &Hint::default(), None)
     }
 
     /// The life of a request.
@@ -135,14 +141,21 @@ impl Proxy {
         let path = Readings::of(target.path());
         let surface = upstream.provider.surface(&path);
         finish.entry.surface = Cow::Borrowed(surface.name);
+        let shown = offered(&parts.headers, &target, &surface.cut_parameters);
+        if let Some(bearer) = self.callers.find(shown)? {
+            finish.entry.key = Some(bearer.name.clone());
+            bearer.admit(&upstream.name, &parts, &target)?;
+        }
         upstream.admit(surface, entry.narrow.as_ref(), &parts, &target, &path)?;
         let permit = self.in_flight.clone().try_acquire_owned();
         finish.hold(permit.map_err(|_| Error::Overload)?);
+        let links = surface.links(&parts.method, &path);
         let making = Making {
             upstream,
             surface,
             id: finish.id,
             via: &self.via,
+            readable: links.is_some(),
         };
         let mut prepared = Prepared::new(parts, &target, &making)?;
         prepared.hold(body, &self.buffers).await?;
@@ -157,14 +170,18 @@ impl Proxy {
             host: hint.authority(),
             prefix: &entry.prefix,
         };
-        Ok(Outcome::forwarded(
+        let mut outcome = Outcome::forwarded(
             answer,
             prepared.method(),
             &base,
             &place,
             upstream,
             finish.entry.replayed,
-        ))
+        );
+        if let Some(rule) = links {
+            outcome.turn_links(rule, &base, &place, &upstream.metrics);
+        }
+        Ok(outcome)
     }
 
     /// Malformed, ambiguous, foreign, looping: refused before anything costs.
@@ -175,6 +192,11 @@ impl Proxy {
             return Err(Rejection::Loop.into());
         }
         Ok(())
+    }
+
+    /// The ways that a lost caller may be told of: one without a key learns no names.
+    fn ways(&self) -> Option<&Table> {
+        self.callers.are_anybody().then_some(&self.table)
     }
 
     fn route(&self, arrival: &Arrival, parts: &Parts) -> Result<Match<'_>, Error> {

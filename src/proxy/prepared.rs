@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, VIA};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, VIA};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use http_body::Body;
@@ -44,6 +44,8 @@ pub struct Making<'a> {
     pub id: Id,
     /// `Via`.
     pub via: &'a HeaderValue,
+    /// Whether the answer is to be read on its way.
+    pub readable: bool,
 }
 
 /// A request without its credential.
@@ -76,6 +78,7 @@ impl Prepared {
             surface,
             id,
             via,
+            readable,
         } = *making;
         let mut headers = parts.headers;
         let stamps = stamped(surface, &headers, id);
@@ -96,6 +99,9 @@ impl Prepared {
             headers.insert(name, value.clone());
         }
         headers.insert(VIA, via.clone());
+        if readable {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         Ok(Self {
             method: parts.method,
             target: target.without_parameters(&surface.cut_parameters),

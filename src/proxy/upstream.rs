@@ -65,11 +65,9 @@ impl Upstream {
     ) -> Result<(), Error> {
         let (method, headers) = (&parts.method, &parts.headers);
         let policy = &self.policy;
-        if policy.read_only || narrow.is_some_and(|narrow| narrow.read_only) {
-            let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-            if !reads || forwarding::method_override(method, target, headers) {
-                return Err(Error::Denied(&code::READ_ONLY));
-            }
+        let read_only = policy.read_only || narrow.is_some_and(|narrow| narrow.read_only);
+        if read_only && !reads_only(parts, target) {
+            return Err(Error::Denied(&code::READ_ONLY));
         }
         let listed = |methods: &[Method]| methods.is_empty() || methods.contains(method);
         let methods = [Some(&policy.methods), narrow.map(|narrow| &narrow.methods)];
@@ -119,6 +117,12 @@ impl Upstream {
             Some(Denial::Login) | None => Ok(()),
         }
     }
+}
+
+/// Whether a request only reads, whatever the upstream is asked to take its method for.
+pub(super) fn reads_only(parts: &Parts, target: &Target) -> bool {
+    let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    reads && !forwarding::method_override(&parts.method, target, &parts.headers)
 }
 
 /// A request that waits for a credential, until it is dropped.

@@ -3,6 +3,7 @@
 //! A [`Secret`] has no `Display` and prints `[secret]` in `Debug`. A [`Source`] says where a value
 //! comes from; it is read again at each login, so a rotated file takes effect without a restart.
 
+mod digest;
 mod signing;
 
 use std::fmt;
@@ -10,10 +11,11 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aws_lc_rs::{digest, hmac, rand};
+use aws_lc_rs::{hmac, rand};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+pub use self::digest::{Digest, DigestError};
 pub use self::signing::{Algorithm, KeyError, SigningKey};
 
 /// A value that must never be shown: its `Debug` prints `[secret]`.
@@ -131,7 +133,9 @@ impl Source {
     /// What decides whether two sources are the same account: the place, or a digest of the value.
     pub fn identity(&self) -> String {
         match self {
-            Self::Value(value) => format!("value:{}", hex(&sha256(value.expose().as_bytes()))),
+            Self::Value(value) => {
+                format!("value:{}", Digest::of(value.expose().as_bytes()).to_hex())
+            }
             Self::File(path) => format!("file:{}", path.display()),
             Self::Command(argv) => format!("command:{argv:?}"),
         }
@@ -278,11 +282,6 @@ pub fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// The SHA-256 digest of `bytes`.
-pub fn sha256(bytes: &[u8]) -> Vec<u8> {
-    digest::digest(&digest::SHA256, bytes).as_ref().to_vec()
-}
-
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
@@ -300,58 +299,4 @@ pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST: usize = 64 * 1024;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_not_shown_by_debug() {
-        assert_eq!(
-            format!("{:?}", Source::Value(Secret::new("hunter2"))),
-            "Value([secret])"
-        );
-    }
-
-    #[tokio::test]
-    async fn one_trailing_newline_of_a_command_is_trimmed() {
-        let source = Source::Command(vec!["printf".into(), "a b\n\n".into()]);
-        assert_eq!(source.read().await.unwrap().expose(), "a b\n");
-    }
-
-    #[tokio::test]
-    async fn a_failing_command_is_named_without_its_arguments() {
-        let source = Source::Command(vec!["false".into(), "hunter2".into()]);
-        let error = source.read().await.unwrap_err().to_string();
-        assert!(
-            error.contains("`false`") && !error.contains("hunter2"),
-            "{error}"
-        );
-    }
-
-    #[tokio::test]
-    async fn what_is_far_too_long_for_a_secret_is_not_read_to_its_end() {
-        let endless = [
-            Source::Command(vec!["cat".into(), "/dev/zero".into()]),
-            Source::File("/dev/zero".into()),
-        ];
-        for source in endless {
-            let error = source.read().await.unwrap_err().to_string();
-            assert!(error.ends_with("is longer than 64 KiB"), "{error}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_value_that_is_needed_now_can_be_read_within_a_runtime() {
-        let source = Source::Command(vec!["printf".into(), "a\n".into()]);
-        assert_eq!(source.read_now().unwrap().expose(), "a");
-    }
-
-    #[test]
-    fn fingerprints_do_not_run_parts_together() {
-        let of = Fingerprinter::new();
-        assert_ne!(
-            of.of([b"ab".as_slice(), b"c"]),
-            of.of([b"a".as_slice(), b"bc"])
-        );
-        assert_eq!(of.of([b"ab".as_slice()]), of.of([b"ab".as_slice()]));
-    }
-}
+mod tests;

@@ -23,7 +23,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Server
 
 use super::Error;
 use crate::clock::Clock;
-use crate::secret::{hex, random, sha256};
+use crate::secret::{Digest, hex, random};
 
 /// The CA with its key.
 pub(super) struct OwnCa {
@@ -108,7 +108,7 @@ impl OwnCa {
 fn params(key: &KeyPair) -> Result<CertificateParams, Error> {
     let mut params = CertificateParams::new(Vec::new())?;
     // Two CAs of one name and different keys confuse trust stores, so the name carries the key.
-    let digest = hex(&sha256(&key.subject_public_key_info()));
+    let digest = Digest::of(&key.subject_public_key_info()).to_hex();
     let name = format!("upauth own CA {}", digest.get(..8).unwrap_or_default());
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{LoginFuture, SecretsFuture, TokenSource};
+use super::{LoginFuture, Prints, SecretsFuture, TokenSource};
 use crate::provider::{Credential, Lifetime, LoginFailure, Refused};
-use crate::secret::{Fingerprint, Fingerprinter};
+use crate::secret::Fingerprinter;
 
 /// The token with this number.
 pub(super) fn token(number: u64, lifetime: Lifetime) -> Credential {
@@ -112,9 +112,12 @@ impl Script {
         self.logins.lock().unwrap().len()
     }
 
-    pub(super) fn print(&self) -> Fingerprint {
-        self.prints
-            .of([[self.secret.load(Ordering::SeqCst)].as_slice()])
+    fn prints(&self) -> Prints {
+        let secret = self.secret.load(Ordering::SeqCst);
+        Prints {
+            user: self.prints.of([]),
+            secrets: self.prints.of([[secret].as_slice()]),
+        }
     }
 }
 
@@ -146,7 +149,7 @@ impl TokenSource for Script {
     }
 
     fn secrets(&self) -> SecretsFuture<'_> {
-        Box::pin(async { Some(self.print()) })
+        Box::pin(async { Ok(self.prints()) })
     }
 }
 

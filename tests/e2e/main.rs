@@ -14,6 +14,8 @@
 
 mod support;
 
+/// Callers' keys.
+mod access;
 /// One line for each request.
 mod access_log;
 /// Health, metrics, status and renewal of the running proxy.
@@ -26,12 +28,16 @@ mod forwarding;
 mod guard;
 /// Hostile bytes from callers and upstreams, in tables.
 mod hostile;
+/// URLs in bodies that lead back to the proxy.
+mod links;
 /// What bodies cost.
 mod memory;
 /// The proxy on the way out.
 mod outbound;
 /// What an upstream lets through.
 mod policy;
+/// The configuration is read again while requests go on.
+mod reload;
 /// Which requests are sent again, how often, and with which bytes.
 mod replay;
 /// Salesforce: grants, carriers, instances, dead sessions, refused paths.

@@ -161,6 +161,34 @@ async fn a_truncated_answer_is_never_presented_as_complete() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_may_be_of_a_dead_session_and_drips_is_passed_on_in_the_end() {
+    let read = Arc::new(Notify::new());
+    let api = Scripted::start_with(&read, |mut connection, read| async move {
+        if connection.request().await.is_none() {
+            return;
+        }
+        let head = "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\n";
+        connection
+            .write(format!("{head}Transfer-Encoding: chunked\r\n\r\n"))
+            .await;
+        connection.piece("{").await;
+        // The rest comes only when the caller has read this much.
+        timeout(PATIENCE, read.notified()).await.expect("held back");
+        connection.piece("}").await;
+        connection.end().await;
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    let mut caller = proxy.caller().await;
+    caller.begin("/api/x").await;
+    assert_eq!(caller.head().await.unwrap().status, 401);
+    assert_eq!(caller.chunk().await.unwrap().unwrap(), b"{");
+    read.notify_one();
+    assert_eq!(caller.chunk().await.unwrap().unwrap(), b"}");
+    assert_eq!(caller.chunk().await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_truncated_answer_is_not_complete_to_a_caller_who_knows_by_the_end_of_its_connection() {
     let read = Arc::new(Notify::new());
     let api = Scripted::start_with(&read, |mut connection, read| async move {

@@ -263,6 +263,8 @@ const KEYS: &[&str] = &[
 
 const PARTS: &[&str] = &[
     "secret",
+    // Of a caller's key; some write the key itself there.
+    "sha256",
     "passw",
     "pwd",
     "authorization",

@@ -84,11 +84,15 @@ fn each_grant_has_keys_of_its_own() {
     check(
         &by("command", ""),
         &[
+            "UA-0106 1:1 add command = [\"PROGRAM\"",
             "UA-0128 4:1 grant = \"client_credentials\" or \"password\" or",
             "UA-0128 5:1 `client_id` does not apply to grant = \"command\"",
-            "UA-0106 1:1 add command = [\"PROGRAM\"",
         ],
     );
+}
+
+#[test]
+fn a_key_of_another_grant_is_told_where_it_belongs() {
     let program = "[upstream.crm]\nprovider = \"salesforce\"\ngrant = \"command\"\n";
     check_all(&[
         (

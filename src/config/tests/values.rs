@@ -279,3 +279,28 @@ fn the_proxy_of_a_leg_is_the_innermost_that_is_written() {
         );
     }
 }
+
+#[test]
+fn keys_are_read_in_either_spelling_and_open_listeners_to_strangers() {
+    let digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
+    let listen = "[server]\nlisten = \"0.0.0.0:80\"\n";
+    let inline = format!(
+        "{{CRM}}{listen}[access]\nkeys = [{{ name = \"etl\", sha256 = \"{digest}\", upstreams = [\"crm\"] }}]\n"
+    );
+    let tables = format!(
+        "[[access.keys]]\nname = \"etl\"\nsha256 = \"{}\"\nupstreams = [\"crm\"]\n{listen}{{CRM}}",
+        digest.to_uppercase()
+    );
+    for text in [inline, tables] {
+        let mut config = config(&text);
+        assert!(config.listen_on("0.0.0.0:81").is_ok());
+        let key = config.access.keys.remove(0);
+        assert_eq!(key.digest.to_hex(), digest);
+        assert_eq!(
+            (key.name.as_str(), key.upstreams.unwrap(), key.read_only),
+            ("etl", vec!["crm".to_owned()], false)
+        );
+    }
+    let all = format!("{{CRM}}[access]\nkeys = [{{ name = \"etl\", sha256 = \"{digest}\" }}]\n");
+    assert!(config(&all).access.keys[0].upstreams.is_none());
+}

@@ -82,6 +82,12 @@ pub struct LoginDials {
     pub client_secret: Option<String>,
     /// The user's password, if it was changed.
     pub password: Option<String>,
+    /// The key (PEM) that assertions are signed with, if it is another than the emulator's own.
+    pub public_key: Option<String>,
+    /// An assertion's `exp` is whole seconds, at most three minutes ahead; its `aud` has a scheme.
+    pub strict_exp: bool,
+    /// Each refresh token is good once, and brings the next.
+    pub rotation: bool,
 }
 
 impl Default for LoginDials {
@@ -95,6 +101,9 @@ impl Default for LoginDials {
             failures_to_lock: 10,
             client_secret: None,
             password: None,
+            public_key: None,
+            strict_exp: false,
+            rotation: false,
         }
     }
 }
@@ -113,6 +122,8 @@ pub struct AnswerDials {
     pub extra_fields: bool,
     /// An access token of 4 KB.
     pub huge_token: bool,
+    /// An access token in the form of a JWT, which lives for 30 minutes however it is used.
+    pub jwt_token: bool,
     /// The user's home is instance B.
     pub instance_b: bool,
     /// `instance_url` as given here, whatever the token is good for.

@@ -109,6 +109,7 @@ fn write(world: &World, dials: &CloudDials, asked: &Asked) -> Response {
                 login: Site::CloudLogin,
                 home: Site::CloudRest,
                 environment: None,
+                family: None,
                 lifetime: Lifetime::Fixed(world.settings.cloud_lifetime),
                 written: now,
                 uses: 0,

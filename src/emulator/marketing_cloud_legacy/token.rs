@@ -106,7 +106,7 @@ fn refresh(
     now: Duration,
 ) -> Result<Option<String>, Refusal> {
     let Some(token) = &asked.refresh else {
-        let first = || books.refresh.start(Site::LegacyLogin, now);
+        let first = || books.refresh.start(Site::LegacyLogin, CLIENT_ID, now);
         return Ok(asked.offline.then(first));
     };
     let known = books.refresh.get(token);
@@ -133,13 +133,15 @@ fn write(
 ) -> Response {
     let life = world.settings.legacy_lifetime;
     let (token, left) = world.books(|books| {
+        let family = refresh.as_ref().and_then(|token| books.refresh.get(token));
+        let family = family.map(|refresh| refresh.family);
         let old = books.legacy.of_user(CLIENT_ID, Site::LegacyRest, now);
         let old = old.filter(|_| dials.same_token).map(str::to_owned);
         let token = old.unwrap_or_else(|| {
             let token = format!("7{}", random_text(23));
             books
                 .legacy
-                .add(token.clone(), session(Site::LegacyRest, now, life));
+                .add(token.clone(), session(Site::LegacyRest, family, now, life));
             token
         });
         let end = books.legacy.live(&token, now).map_or(now, Session::expires);
@@ -157,19 +159,20 @@ fn write(
         world.books(|books| {
             books
                 .legacy
-                .add(token.clone(), session(Site::CloudSoap, now, life));
+                .add(token.clone(), session(Site::CloudSoap, None, now, life));
         });
         fields.push(format!(r#""legacyToken":"{token}""#));
     }
     answer::json(StatusCode::OK, format!("{{{}}}", fields.join(",")))
 }
 
-fn session(home: Site, now: Duration, life: Duration) -> Session {
+fn session(home: Site, family: Option<u64>, now: Duration, life: Duration) -> Session {
     Session {
         user: CLIENT_ID.to_owned(),
         login: Site::LegacyLogin,
         home,
         environment: None,
+        family,
         lifetime: Lifetime::Fixed(life),
         written: now,
         uses: 0,

@@ -8,6 +8,7 @@ mod api;
 mod billing;
 mod bulk;
 mod facility;
+mod grants;
 mod login;
 mod mail;
 mod mail_accounts;
@@ -20,7 +21,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use super::salesforce::{CLIENT_ID, CLIENT_SECRET, PASSWORD, SECURITY_TOKEN, USERNAME};
-use super::{Canned, Dials, Emulator, Settings, marketing_cloud, marketing_cloud_legacy, zuora};
+use super::{
+    Canned, Dials, Emulator, Settings, keys, marketing_cloud, marketing_cloud_legacy, zuora,
+};
 
 /// An answer as it came, with the chunks of its body put together.
 struct Reply {

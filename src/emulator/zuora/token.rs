@@ -35,6 +35,7 @@ pub(super) async fn issue(world: &World, parts: &Parts, body: &[u8]) -> Response
         login: Site::Billing,
         home: Site::Billing,
         environment: None,
+        family: None,
         lifetime: Lifetime::Fixed(world.settings.token_lifetime),
         written: world.now(),
         uses: 0,

@@ -11,12 +11,13 @@ use http::HeaderValue;
 use http::header::{CONTENT_LOCATION, Entry, HeaderMap, HeaderName, LINK, LOCATION};
 
 pub use self::cookies::set_cookies;
-use super::origin::Origin;
+use super::origin::{HostRule, Origin};
 
 /// Turns URLs of an upstream into URLs of the proxy.
 #[derive(Clone, Debug)]
 pub struct Links {
     upstream: Vec<Origin>,
+    hosts: Vec<HostRule>,
     path: String,
     base: String,
     prefix: String,
@@ -29,9 +30,18 @@ impl Links {
     pub fn new(upstream: Vec<Origin>, path: String, base: String, prefix: String) -> Self {
         Self {
             upstream,
+            hosts: Vec::new(),
             path,
             base,
             prefix,
+        }
+    }
+
+    /// The same, for URLs of `hosts` as well.
+    pub fn also(self, hosts: &[HostRule]) -> Self {
+        Self {
+            hosts: hosts.to_vec(),
+            ..self
         }
     }
 
@@ -57,12 +67,13 @@ impl Links {
         turn_field(headers, LINK, |text| self.turn_link(text));
     }
 
-    fn turn_absolute(&self, url: &str) -> Option<String> {
+    /// The URL that leads back to the proxy, if `url` is an absolute one of the upstream.
+    pub fn turn_absolute(&self, url: &str) -> Option<String> {
         let (origin, rest) = Origin::split_url(url)?;
         let rest = self.beyond_path(rest)?;
-        self.upstream
-            .contains(&origin)
-            .then(|| format!("{}{rest}", self.base))
+        let known =
+            self.upstream.contains(&origin) || self.hosts.iter().any(|rule| rule.matches(&origin));
+        known.then(|| format!("{}{rest}", self.base))
     }
 
     /// `url` without the path that stands in front of every path of the upstream.

@@ -25,14 +25,17 @@ pub fn provider(keys: &Salesforce, plain_http: &[String]) -> Provider {
         Header::Bearer => CarrierForm::Bearer,
         Header::OAuth => CarrierForm::OAuth,
     };
-    let (login, api_url) = match &keys.login {
+    let (login, login_url, api_url) = match &keys.login {
         config::Login::Call {
             login_url,
             client_id,
             grant,
-        } => (Login::Call(login(login_url, client_id, grant)), None),
+        } => {
+            let call = login(login_url, client_id, grant);
+            (Login::Call(call), Some(login_url), None)
+        }
         config::Login::Program { command, api_url } => {
-            (Login::Program(command.clone()), api_url.as_ref())
+            (Login::Program(command.clone()), None, api_url.as_ref())
         }
     };
     let mut answer = answer_map(vec![instance(keys, plain_http)], keys.session_timeout);
@@ -46,8 +49,8 @@ pub fn provider(keys: &Salesforce, plain_http: &[String]) -> Provider {
         login,
         answer,
         refusals: refusals(),
-        surfaces: surfaces::named(form),
-        rest: surfaces::rest(form),
+        surfaces: surfaces::named(form, login_url),
+        rest: surfaces::rest(form, login_url),
         configured: api_url
             .map(|url| (TargetName::Instance, Base::of(url.clone())))
             .into_iter()

@@ -4,15 +4,16 @@ use std::borrow::Cow;
 
 use http::{HeaderName, header};
 
+use crate::message::{HostRule, Origin};
 use crate::provider::base::TargetName;
 use crate::provider::credential::CarrierForm;
 use crate::provider::judge::{DeadRule, Sign, Test, Verdict};
-use crate::provider::surface::{Carrier, Denial, Surface, constants};
+use crate::provider::surface::{Carrier, Denial, LinkRule, Surface, constants};
 
 /// The families that are recognised by their path.
-pub(super) fn named(form: CarrierForm) -> Vec<Surface> {
+pub(super) fn named(form: CarrierForm, login_url: Option<&Origin>) -> Vec<Surface> {
     vec![
-        identity(form),
+        identity(form, login_url),
         logins(form),
         soap(form),
         bulk(),
@@ -37,27 +38,52 @@ fn family(name: &'static str, patterns: &[&str], form: CarrierForm) -> Surface {
         strip: vec![header::AUTHORIZATION, SESSION_HEADER],
         cookies: vec![],
         stamps: vec![],
+        links: vec![],
     }
 }
 
 /// The family of every other path.
-pub(super) fn rest(form: CarrierForm) -> Surface {
-    family("rest", &[], form)
+pub(super) fn rest(form: CarrierForm, login_url: Option<&Origin>) -> Surface {
+    let mut surface = family("rest", &[], form);
+    // The list of resources; everything else in REST answers is relative (PROVIDERS 1.12).
+    surface.links = vec![links(&["GET /services/data/*"], &["/identity"], login_url)];
+    surface
+}
+
+/// The identity URL names the host of the login, whatever the instance is (PROVIDERS 1.3).
+fn links(paths: &[&str], places: &[&'static str], login_url: Option<&Origin>) -> LinkRule {
+    let mut hosts = constants(&IDENTITY_HOSTS);
+    hosts.extend(login_url.map(HostRule::of));
+    LinkRule {
+        paths: constants(paths),
+        places: places.to_vec(),
+        hosts,
+    }
 }
 
 /// Documents about the user: bearer tokens, and a text instead of JSON when they are dead.
-fn identity(form: CarrierForm) -> Surface {
-    let mut surface = family("identity", &["/id/**", "/services/oauth2/userinfo"], form);
+fn identity(form: CarrierForm, login_url: Option<&Origin>) -> Surface {
+    let paths = [
+        "/id/**",
+        "/services/oauth2/userinfo",
+        "/*/services/oauth2/userinfo",
+    ];
+    let mut surface = family("identity", &paths, form);
     surface.dead.push(DeadRule {
         status: 403,
         sign: Sign::Text(Cow::Borrowed("Bad_OAuth_Token")),
         then: Verdict::Dead,
     });
     surface.cut_parameters.push("access_token");
+    surface.links = vec![links(
+        &["GET /id/**", "GET /services/oauth2/userinfo"],
+        &["/id", "/profile", "/urls/*"],
+        login_url,
+    )];
     surface
 }
 
-/// Calls that mint, end or show a session (RELIABILITY C32).
+/// Calls that mint, end or show a session (RELIABILITY C32). A site of an org has its own, behind its name.
 fn logins(form: CarrierForm) -> Surface {
     let mut surface = family(
         "login",
@@ -67,6 +93,10 @@ fn logins(form: CarrierForm) -> Surface {
             "/services/auth/**",
             "/services/authcallback/**",
             "/secur/**",
+            "/*/services/oauth2/**",
+            "/*/services/auth/**",
+            "/*/services/authcallback/**",
+            "/*/secur/**",
         ],
         form,
     );
@@ -76,7 +106,7 @@ fn logins(form: CarrierForm) -> Surface {
 
 /// The session stands in the envelope there, so `login()` would be the only call that works.
 fn soap(form: CarrierForm) -> Surface {
-    let mut surface = family("soap", &["/services/Soap/**"], form);
+    let mut surface = family("soap", &["/services/Soap/**", "/*/services/Soap/**"], form);
     surface.denied = Some(Denial::NotBuilt("SOAP"));
     surface
 }
@@ -162,3 +192,4 @@ fn dead(status: u16, sign: Sign) -> DeadRule {
 
 /// Bulk 1.0's credential; also taken off everywhere else.
 const SESSION_HEADER: HeaderName = HeaderName::from_static("x-sfdc-session");
+const IDENTITY_HOSTS: [&str; 2] = ["login.salesforce.com", "test.salesforce.com"];

@@ -25,6 +25,7 @@ pub(super) fn write(line: &mut String, entry: &Entry, format: Format) {
         upstream_ms: entry.upstream_time.map(millis),
         replayed: entry.replayed,
         code: entry.code,
+        key: entry.key.as_deref(),
         caller: entry.caller.map(|caller| caller.to_string()),
     };
     match format {
@@ -54,6 +55,8 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     caller: Option<String>,
 }
 
@@ -82,6 +85,7 @@ fn text(line: &mut String, shown: &Shown<'_>) {
     let rest = [
         ("code", shown.code),
         ("id", shown.id.as_deref()),
+        ("key", shown.key),
         ("caller", shown.caller.as_deref()),
     ];
     for (name, value) in rest {
@@ -117,8 +121,9 @@ mod tests {
         entry.upstream_time = Some(Duration::from_millis(10));
         entry.replayed = true;
         entry.code = Some("UA-0301");
+        entry.key = Some("etl".into());
         entry.caller = "127.0.0.1:9".parse().ok();
-        let rest = "upstream=10ms replayed code=UA-0301 caller=127.0.0.1:9";
+        let rest = "upstream=10ms replayed code=UA-0301 key=etl caller=127.0.0.1:9";
         assert_eq!(line(&entry, Format::Text), format!("{bare} {rest}\n"));
     }
 

@@ -48,6 +48,8 @@ pub struct Entry {
     pub replayed: bool,
     /// `UA-nnnn`, when the proxy made the answer itself.
     pub code: Option<&'static str>,
+    /// The name of the key that the caller showed.
+    pub key: Option<Arc<str>>,
     /// The caller's address; none on a unix socket.
     pub caller: Option<SocketAddr>,
 }
@@ -103,6 +105,13 @@ impl AccessLog {
     /// Whether entries are written at all: what is only needed for them need not be made.
     pub fn is_on(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// Whether a clone of it may still be written to.
+    pub fn is_shared(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|writer| Arc::strong_count(writer) > 1)
     }
 
     /// Opens the file anew before the next line, for programs that move log files away.
@@ -236,6 +245,7 @@ mod tests {
             upstream_time: None,
             replayed: false,
             code: None,
+            key: None,
             caller: None,
         }
     }

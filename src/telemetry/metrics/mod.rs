@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
@@ -28,6 +29,9 @@ pub struct Metrics {
 struct All {
     upstreams: Mutex<BTreeMap<String, Vec<Arc<UpstreamMetrics>>>>,
     access_log_dropped: Mutex<Vec<Arc<AtomicU64>>>,
+    keys: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
+    /// Whether the configuration was taken when it was last read, and when one was taken last.
+    reload: Mutex<Option<(bool, Duration)>>,
 }
 
 impl Metrics {
@@ -70,6 +74,12 @@ impl Metrics {
         cell
     }
 
+    /// The count of the requests with the key of this name: one for all workers.
+    pub fn key(&self, name: &str) -> Arc<AtomicU64> {
+        let mut keys = self.all.keys();
+        keys.entry(name.to_owned()).or_default().clone()
+    }
+
     /// Forgets an upstream that a reload took away.
     pub fn forget(&self, upstream: &str) {
         self.all.upstreams().remove(upstream);
@@ -79,6 +89,17 @@ impl Metrics {
     pub fn count_dropped(&self, dropped: Arc<AtomicU64>) {
         let logs = self.all.access_log_dropped.lock();
         logs.unwrap_or_else(PoisonError::into_inner).push(dropped);
+    }
+
+    /// The configuration was read: it was taken at this time since the Unix epoch, or not at all.
+    pub fn reloaded(&self, taken: Option<Duration>) {
+        let mut reload = self
+            .all
+            .reload
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let before = reload.map(|(_, at)| at).unwrap_or_default();
+        *reload = Some((taken.is_some(), taken.unwrap_or(before)));
     }
 
     /// The page for `/metrics`, to be sent as [`CONTENT_TYPE`].
@@ -110,6 +131,10 @@ impl All {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn keys(&self) -> MutexGuard<'_, BTreeMap<String, Arc<AtomicU64>>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Each upstream with the sum of its cells.
     fn sums(&self) -> Vec<(String, UpstreamMetrics)> {
         let upstreams = self.upstreams();
@@ -124,6 +149,10 @@ impl All {
             .collect()
     }
 
+    fn reload(&self) -> Option<(bool, Duration)> {
+        *self.reload.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn access_log_dropped(&self) -> u64 {
         let logs = self.access_log_dropped.lock();
         let logs = logs.unwrap_or_else(PoisonError::into_inner);
@@ -136,8 +165,6 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[track_caller]
@@ -219,6 +246,33 @@ mod tests {
         );
         crm.expires_at(None);
         assert!(!metrics.encode().contains("expiry_timestamp_seconds{"));
+    }
+
+    #[test]
+    fn requests_are_counted_by_the_name_of_their_key() {
+        let metrics = Metrics::new();
+        for _ in 0..2 {
+            metrics.key("etl").fetch_add(1, Ordering::Relaxed);
+        }
+        let page = metrics.encode();
+        has(&page, r#"upauth_key_requests_total{key="etl"} 2"#);
+    }
+
+    #[test]
+    fn a_refused_reload_leaves_the_time_of_the_last_good_one() {
+        let metrics = Metrics::new();
+        assert!(!metrics.encode().contains("config_last_reload"));
+        metrics.reloaded(Some(Duration::from_secs(1_795_440_000)));
+        let time = "upauth_config_last_reload_success_timestamp_seconds 1795440000";
+        for (taken, successful) in [(None, 0), (Some(Duration::from_secs(1_795_440_000)), 1)] {
+            metrics.reloaded(taken);
+            let page = metrics.encode();
+            has(
+                &page,
+                &format!("upauth_config_last_reload_successful {successful}"),
+            );
+            has(&page, time);
+        }
     }
 
     #[test]

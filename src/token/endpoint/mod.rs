@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, Uri};
 use tokio::time::{Instant, timeout_at};
 
-use super::{LoginFuture, SecretsFuture, TokenSource};
+use super::{LoginFuture, Prints, SecretsFuture, TokenSource};
 use crate::clock::Clock;
 use crate::config::{self, Leg};
 use crate::message::Origin;
@@ -22,7 +22,7 @@ use crate::provider::{
     Answer, Call, Credential, Field, Granted, Login, LoginFailure, Provider, Secrets, answer,
     printed,
 };
-use crate::secret::{Fingerprint, Fingerprinter, KeyError, ReadError, Secret, Source, hex, random};
+use crate::secret::{Fingerprinter, KeyError, ReadError, Secret, Source, hex, random};
 
 /// The token endpoint of one account.
 pub struct Endpoint {
@@ -84,11 +84,7 @@ impl Endpoint {
 
     async fn login_once(&self) -> Result<Credential, LoginFailure> {
         let deadline = Instant::now() + self.timeout;
-        let secrets = timeout_at(deadline, self.read_secrets())
-            .await
-            .map_err(|_| LoginFailure::Secret {
-                text: "reading the secrets took longer than token_timeout".to_owned(),
-            })??;
+        let secrets = self.read_secrets(deadline).await?;
         let granted = match &self.provider.login {
             Login::Call(call) => self.call(call, &secrets, deadline).await?,
             Login::Program(program) => self.run(program, deadline).await?,
@@ -128,7 +124,16 @@ impl Endpoint {
         printed::read(&self.provider, printed.expose(), wall)
     }
 
-    async fn read_secrets(&self) -> Result<Secrets, LoginFailure> {
+    async fn read_secrets(&self, deadline: Instant) -> Result<Secrets, LoginFailure> {
+        let read = timeout_at(deadline, self.read_all_secrets());
+        read.await.unwrap_or_else(|_| {
+            Err(LoginFailure::Secret {
+                text: "reading the secrets took longer than token_timeout".to_owned(),
+            })
+        })
+    }
+
+    async fn read_all_secrets(&self) -> Result<Secrets, LoginFailure> {
         let mut secrets = Secrets::default();
         for (field, source) in self.provider.login.sources() {
             let value = match (source, self.printed_lately(*field)) {
@@ -228,11 +233,16 @@ impl Endpoint {
         }
     }
 
-    async fn fingerprint(&self) -> Option<Fingerprint> {
-        let deadline = Instant::now() + self.timeout;
-        let secrets = timeout_at(deadline, self.read_secrets()).await.ok()?.ok()?;
+    async fn prints(&self) -> Result<Prints, LoginFailure> {
+        let secrets = self.read_secrets(Instant::now() + self.timeout).await?;
+        let user = self.provider.user_key(&secrets);
         let values = secrets.iter().map(|(_, value)| value.expose().as_bytes());
-        Some(self.fingerprinter.of(values))
+        Ok(Prints {
+            user: self
+                .fingerprinter
+                .of(user.iter().map(|part| part.as_bytes())),
+            secrets: self.fingerprinter.of(values),
+        })
     }
 }
 
@@ -258,7 +268,7 @@ impl TokenSource for Endpoint {
     }
 
     fn secrets(&self) -> SecretsFuture<'_> {
-        Box::pin(self.fingerprint())
+        Box::pin(self.prints())
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use upauth::app::Stopped;
 use upauth::config::server::{Limits, Listen};
-use upauth::server::{Door, Floor, bind, serve};
+use upauth::server::{Door, Floor, Ours, TlsSlot, bind, serve};
 
 use crate::support::caller::PATIENCE;
 use crate::support::{Caller, H2, Scripted, TestProxy};
@@ -262,7 +262,7 @@ async fn every_request_sent_before_the_drain_is_answered() {
         host: "127.0.0.1".to_owned(),
         addrs: vec!["127.0.0.1:0".parse().unwrap()],
     };
-    let mut bound = bind(&listen, 1).unwrap();
+    let mut bound = bind(&listen, 1, Ours::default()).unwrap();
     let mut callers = Vec::new();
     // More than a task may do in one go.
     for _ in 0..200 {
@@ -272,12 +272,17 @@ async fn every_request_sent_before_the_drain_is_answered() {
     }
     let floor = Floor::new(limits());
     floor.drain.cancel();
-    let doors = bound.sockets.remove(0).into_iter().map(|socket| Door {
-        listener: 0,
-        socket,
-        tls: None,
-    });
-    let serving = serve(doors.collect(), floor, |_| {
+    let (door, doors) = tokio::sync::mpsc::unbounded_channel();
+    for socket in bound.sockets.remove(0) {
+        let opened = door.send(Door {
+            listener: 0,
+            socket,
+            tls: TlsSlot::default(),
+            closing: floor.drain.child_token(),
+        });
+        assert!(opened.is_ok());
+    }
+    let serving = serve(doors, floor, |_| {
         tower::service_fn(|_: Request<Incoming>| async {
             Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"ok"))))
         })

@@ -1,5 +1,6 @@
 //! Mistakes, each with its code, its place and the words that matter.
 
+mod access;
 mod sections;
 mod values;
 

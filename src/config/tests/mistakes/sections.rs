@@ -33,7 +33,6 @@ fn syntax_and_keys() {
 fn what_is_planned_is_not_ignored() {
     check_all(&[
         ("{CRM}[store]\nkind = \"redis\"\n", "UA-0104 6:2 `store`"),
-        ("{CRM}[access]\nkeys = []\n", "UA-0104 7:1 `keys`"),
         (
             "{CRM}[server.limits]\nsoap_bytes = \"1MiB\"\n",
             "UA-0104 7:1 `soap_bytes`",

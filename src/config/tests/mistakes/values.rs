@@ -35,6 +35,10 @@ fn references() {
     for (value, expected) in rows {
         check(&with_secret(value), &[expected]);
     }
+}
+
+#[test]
+fn references_of_what_is_read_with_the_file() {
     check_all(&[
         (
             "{CRM}host = { file = \"x\" }\n",

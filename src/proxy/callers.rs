@@ -1,0 +1,110 @@
+//! Which callers are let in, and how far: the keys of `[access]`, shown as they are or by their placeholders.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::request::Parts;
+
+use super::error::Error;
+use super::upstream::reads_only;
+use crate::code;
+use crate::config::keys::Key;
+use crate::message::Target;
+use crate::secret::Digest;
+
+/// Everybody who is let in. Without any key that is everybody.
+#[derive(Default)]
+pub struct Callers(Vec<Bearer>);
+
+/// Whoever has one key.
+pub(super) struct Bearer {
+    /// What logs and metrics call it.
+    pub(super) name: Arc<str>,
+    key: Digest,
+    placeholder: Digest,
+    upstreams: Option<Vec<String>>,
+    read_only: bool,
+    requests: Arc<AtomicU64>,
+}
+
+impl Callers {
+    /// Those of the configuration, each with the count of its requests.
+    pub fn new(keys: &[Key], counts: impl Fn(&str) -> Arc<AtomicU64>) -> Self {
+        let bearers = keys.iter().map(|key| Bearer {
+            name: Arc::from(key.name.as_str()),
+            key: key.digest,
+            placeholder: Digest::of(placeholder(&key.digest).as_bytes()),
+            upstreams: key.upstreams.clone(),
+            read_only: key.read_only,
+            requests: counts(&key.name),
+        });
+        Self(bearers.collect())
+    }
+
+    /// Whether nobody needs a key.
+    pub(super) fn are_anybody(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Who shows one of `offered`; `None`: nobody needs to.
+    pub(super) fn find<'a>(
+        &self,
+        offered: impl Iterator<Item = Cow<'a, [u8]>>,
+    ) -> Result<Option<&Bearer>, Error> {
+        if self.are_anybody() {
+            return Ok(None);
+        }
+        let mut why = &code::KEY_MISSING;
+        for credential in offered {
+            if let Some(bearer) = self.bearer(&credential) {
+                return Ok(Some(bearer));
+            }
+            why = &code::KEY_WRONG;
+        }
+        Err(Error::Denied(why))
+    }
+
+    /// All are compared, and each as a whole: how long it takes tells nothing.
+    fn bearer(&self, credential: &[u8]) -> Option<&Bearer> {
+        let shown = Digest::of(credential);
+        let mut found = None;
+        for bearer in &self.0 {
+            let key = bearer.key.matches(&shown);
+            let placeholder = bearer.placeholder.matches(&shown);
+            if key | placeholder {
+                found = Some(bearer);
+            }
+        }
+        found
+    }
+}
+
+impl Bearer {
+    /// Whether the key lets this request in.
+    pub(super) fn admit(
+        &self,
+        upstream: &str,
+        parts: &Parts,
+        target: &Target,
+    ) -> Result<(), Error> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let upstreams = self.upstreams.as_ref();
+        if upstreams.is_some_and(|names| !names.iter().any(|name| name == upstream)) {
+            return Err(Error::Denied(&code::KEY_SCOPE));
+        }
+        if self.read_only && !reads_only(parts, target) {
+            return Err(Error::Denied(&code::KEY_READ_ONLY));
+        }
+        Ok(())
+    }
+}
+
+/// What stands in for a key where a client holds a token of the API: worthless there, and the same on every replica
+/// and after every restart, because it is made of the configuration alone.
+pub(super) fn placeholder(key: &Digest) -> String {
+    format!("{PLACEHOLDER}{}", key.tag("upauth placeholder"))
+}
+
+/// Shaped like a session of Salesforce, of an organisation that cannot be.
+const PLACEHOLDER: &str = "00D000000000000!upauth.";
