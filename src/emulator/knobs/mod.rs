@@ -4,6 +4,7 @@
 //! unconfirmed is a dial here. Deliberately no logic: who reads a dial decides what it means.
 
 mod marketing_cloud;
+mod oauth2;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use self::marketing_cloud::CloudDials;
+pub use self::oauth2::{
+    OauthAnswerDials, OauthClientAuth, OauthDead, OauthDials, OauthRequestDials,
+};
 use super::canned::Canned;
 
 /// A shared handle on the [`Dials`]. Cheap to clone.
@@ -60,6 +64,8 @@ pub struct Dials {
     pub marketing_cloud_legacy: CloudDials,
     /// Marketing Cloud, the second generation.
     pub marketing_cloud: CloudDials,
+    /// The OAuth 2.0 server that nobody in particular runs.
+    pub oauth2: OauthDials,
 }
 
 /// Dials of the Salesforce token endpoints.
