@@ -12,6 +12,7 @@
     reason = "a refusal is the answer itself, made once per request"
 )]
 
+mod after;
 mod answer;
 mod canned;
 mod control;
@@ -48,8 +49,8 @@ use tokio_util::sync::DropGuard;
 pub use self::canned::Canned;
 pub use self::counters::Counters;
 pub use self::knobs::{
-    AnswerDials, ApiDials, BillingDials, CloudDials, DeadShape, Dials, ExpiresIn, Knobs,
-    LoginDials, OauthAnswerDials, OauthClientAuth, OauthDead, OauthDials, OauthRequestDials,
+    AfterLogin, AnswerDials, ApiDials, BillingDials, CloudDials, DeadShape, Dials, ExpiresIn,
+    Knobs, LoginDials, OauthAnswerDials, OauthClientAuth, OauthDead, OauthDials, OauthRequestDials,
 };
 use self::world::{Site, World};
 

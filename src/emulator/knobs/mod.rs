@@ -78,6 +78,8 @@ pub struct LoginDials {
     pub always: Option<Canned>,
     /// How long the token endpoint takes, in milliseconds.
     pub delay_ms: u64,
+    /// What becomes of answers.
+    pub after: AfterLogin,
     /// A login while the user's session lives returns the same token.
     pub same_token: bool,
     /// Successful logins per user and hour, above which logins are refused.
@@ -102,6 +104,7 @@ impl Default for LoginDials {
             next: VecDeque::new(),
             always: None,
             delay_ms: 0,
+            after: AfterLogin::default(),
             same_token: false,
             logins_per_hour: 3600,
             failures_to_lock: 10,
@@ -112,6 +115,16 @@ impl Default for LoginDials {
             rotation: false,
         }
     }
+}
+
+/// What becomes of the answer of a login that is done: its refresh token is spent by then.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AfterLogin {
+    /// How long the answer is held back, in milliseconds.
+    pub hold_ms: u64,
+    /// So many answers are lost: half of the body arrives, and the connection ends.
+    pub lose: u32,
 }
 
 /// How a Salesforce token answer is written.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ApiDials, Canned, ExpiresIn};
+use super::{AfterLogin, ApiDials, Canned, ExpiresIn};
 
 /// Dials of the OAuth 2.0 server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub struct OauthDials {
     pub always_login: Option<Canned>,
     /// How long the token endpoint takes, in milliseconds.
     pub delay_ms: u64,
+    /// What becomes of answers.
+    pub after: AfterLogin,
     /// What a token request must be.
     pub request: OauthRequestDials,
     /// What a token answer looks like.
@@ -42,6 +44,7 @@ impl Default for OauthDials {
             next_login: VecDeque::new(),
             always_login: None,
             delay_ms: 0,
+            after: AfterLogin::default(),
             request: OauthRequestDials::default(),
             answer: OauthAnswerDials::default(),
             rotation: false,

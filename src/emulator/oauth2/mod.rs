@@ -21,7 +21,7 @@ use super::jwt::Jwt;
 use super::knobs::{OauthClientAuth, OauthDead, OauthDials};
 use super::sessions::{Lifetime, Session};
 use super::world::{Site, World, random_text};
-use super::{answer, facility, form, keys};
+use super::{after, answer, facility, form, keys};
 
 /// The token endpoint's host.
 pub(super) async fn login(world: &World, request: Request) -> Response {
@@ -49,7 +49,10 @@ pub(super) async fn login(world: &World, request: Request) -> Response {
     let granted = request::read(&dials.request, &parts.headers, &body)
         .and_then(|asked| grant::decide(world, &dials, &parts.headers, &asked));
     match granted {
-        Ok(granted) => written::answer(world, &dials.answer, &granted),
+        Ok(granted) => {
+            let response = written::answer(world, &dials.answer, &granted);
+            after::hand_over(world, |dials| &mut dials.oauth2.after, response).await
+        }
         Err(refusal) => {
             world.count(|counters| counters.refused_logins += 1);
             written::refused(&dials.answer, refusal)

@@ -236,7 +236,9 @@ async fn a_refresh_token_that_is_being_redeemed_is_not_redeemed_twice() {
     let emulator = emulator().await;
     emulator.knobs().turn(|dials| {
         dials.login.rotation = true;
-        dials.login.delay_ms = 200;
+        // Before the token is spent, and after it.
+        dials.login.delay_ms = 100;
+        dials.login.after.hold_ms = 100;
     });
     let first = emulator.mint_refresh_token("salesforce").unwrap();
     let replies = tokio::join!(refresh(&emulator, &first), refresh(&emulator, &first));
