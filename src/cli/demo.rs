@@ -86,7 +86,9 @@ pub(super) fn emulate(out: &mut Output<'_>) -> Exit {
         out.answer(&format!("export {name}='{}'", value.replace('\'', r"'\''")));
     }
     out.answer(&format!(
-        "# end all sessions: curl -X POST http://{}/end-session/all",
+        "# end all sessions: curl -X POST http://{0}/end-session/all\n\
+         # a first refresh token: curl -X POST http://{0}/refresh-token/salesforce\n\
+         # everything else that can be turned: curl http://{0}/",
         emulator.control()
     ));
     runtime.block_on(signals.stop.cancelled());
