@@ -93,18 +93,10 @@ impl Provider {
     /// What decides whether two upstreams share an access token. The parts name places and digests of
     /// secrets; they are for a keyed fingerprint, not for logs.
     pub fn account(&self, upstream: &config::Upstream) -> Vec<String> {
-        let how = match &self.login {
-            // Grant, parameter names and fixed values; the secrets are named by field only.
-            Login::Call(call) => format!(
-                "{:?} {:?} {:?} {:?}",
-                call.encode, call.parameters, call.basic, call.headers
-            ),
-            Login::Program(source) => source.identity(),
-        };
         let mut parts = vec![
             self.name.to_owned(),
             self.login.to_string(),
-            how,
+            self.asks(),
             // A token that one allow-list let in is not handed to an upstream with another.
             format!("{:?}", self.answer),
             format!("{:?}", upstream.token),
@@ -120,6 +112,17 @@ impl Provider {
                 .map(|(field, source)| format!("{field:?}={}", source.identity())),
         );
         parts
+    }
+
+    /// What a login asks for, and how: grant, scope and the like, without the secrets, which are named by field only.
+    pub fn asks(&self) -> String {
+        match &self.login {
+            Login::Call(call) => format!(
+                "{:?} {:?} {:?} {:?}",
+                call.encode, call.parameters, call.basic, call.headers
+            ),
+            Login::Program(source) => source.identity(),
+        }
     }
 
     /// What login budgets and refusals are shared by: the token endpoint, the client and the user, as `secrets` name
