@@ -19,6 +19,8 @@ pub mod expiry;
 pub mod failure;
 pub mod judge;
 pub mod login;
+pub mod marketing_cloud;
+pub mod marketing_cloud_legacy;
 pub mod refusal;
 pub mod salesforce;
 pub mod surface;
@@ -68,6 +70,10 @@ impl Provider {
             config::Provider::Salesforce(keys) => salesforce::provider(keys, &upstream.plain_http),
             config::Provider::Zilliant(keys) => zilliant::provider(keys),
             config::Provider::Zuora(keys) => zuora::provider(keys),
+            config::Provider::MarketingCloud(keys) => {
+                marketing_cloud::provider(keys, &upstream.plain_http)
+            }
+            config::Provider::MarketingCloudLegacy(keys) => marketing_cloud_legacy::provider(keys),
         }
     }
 
