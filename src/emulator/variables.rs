@@ -25,6 +25,8 @@ pub(super) fn of(world: &World) -> Vec<(String, String)> {
             "DEMO_BILLING_CLIENT_SECRET",
             zuora::CLIENT_SECRET.to_owned(),
         ),
+        ("DEMO_MAIL_HOST", world.authority(Site::CloudRest)),
+        ("DEMO_MAIL_SOAP_HOST", world.authority(Site::CloudSoap)),
         ("DEMO_CONTROL_URL", world.origin(Site::Control)),
     ];
     variables.extend(mail(world));
