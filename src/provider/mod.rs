@@ -8,6 +8,7 @@
 //! | what did it answer? | [`answer::read`] |
 //! | why did it refuse? | [`refusal::classify`] |
 //! | does this upstream answer mean a dead session? | [`judge::look`], [`judge::judge`] |
+//! | is this a login that is answered here, and how? | [`local::find`], [`local::LocalLogin::answer`] |
 //!
 //! Nothing here waits, reads a clock, a file or the environment, or opens a socket.
 
@@ -16,6 +17,7 @@ pub mod credential;
 pub mod expiry;
 pub mod failure;
 pub mod judge;
+pub mod local;
 pub mod login;
 pub mod refusal;
 pub mod salesforce;
@@ -27,6 +29,7 @@ pub use self::answer::{Answer, AnswerMap, InstanceField};
 pub use self::credential::{CarrierForm, Credential, Lifetime};
 pub use self::failure::{LoginFailure, Refused};
 pub use self::judge::{DeadRule, Look, Verdict};
+pub use self::local::{LocalCall, LocalKind};
 pub use self::login::{Field, Login, LoginRequest, Secrets};
 pub use self::refusal::RefusalRule;
 pub use self::surface::{Carrier, Denial, Stamp, Surface, TargetName};
