@@ -104,6 +104,7 @@ impl Shared {
             label: HeaderValue::from_str(&config.name).ok()?,
             provider: account.provider.clone(),
             policy: config.policy.clone(),
+            local_login: config.local_login,
             set_headers: config.set_headers.clone(),
             remove_headers: config.remove_headers.clone(),
             token_wait: config.token_wait,

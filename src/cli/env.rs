@@ -159,8 +159,8 @@ fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
-const KEYS: &str = "# this proxy asks for a key ([access] keys): in X-Upauth-Key, as Authorization: Bearer, or as the password of Basic; with curl:\n\
-# curl -H \"X-Upauth-Key: $UPAUTH_KEY\" \"$UPAUTH_URL/...\"; a client library takes it as its access token (`accessToken`, `session_id`, ...)";
+const KEYS: &str = "# this proxy asks for a key ([access] keys): in X-Upauth-Key, as Authorization: Bearer, as the password of Basic,\n\
+# or where a client asks for its client secret, password or access token: curl -H \"X-Upauth-Key: $UPAUTH_KEY\" \"$UPAUTH_URL/...\"";
 /// What OpenSSL and Go, Python's requests, curl (which heeds its own before OpenSSL's), and Node read.
 const CA_VARIABLES: [&str; 4] = [
     "SSL_CERT_FILE",

@@ -32,6 +32,8 @@ pub struct Upstream {
     pub host: Option<String>,
     /// What callers may do.
     pub policy: Policy,
+    /// Whether the provider's own login and logout calls are answered here. Default true.
+    pub local_login: bool,
     /// Header fields set on every request upstream.
     pub set_headers: Vec<(HeaderName, HeaderValue)>,
     /// Header fields taken off every request.
@@ -95,6 +97,7 @@ impl Upstream {
             tls: ListenTls::read(&mut table, reading),
             host: own_host(&mut table, reading),
             policy: Policy::read(&mut table, reading),
+            local_login: table.choice("local_login", reading).unwrap_or(true),
             set_headers: header::set(&mut table, reading),
             remove_headers: header::removed(&mut table, reading),
             plain_http,
@@ -273,7 +276,6 @@ pub(super) const LATER: &[&str] = &[
     "offline",
     "legacy_token",
     "soap_url",
-    "local_login",
     "errors",
     "warm",
     "rotates",

@@ -27,15 +27,18 @@ impl Section<'_> {
 
     /// `true` or `false`; default `false`.
     pub(super) fn flag(&mut self, key: &'static str, reading: &mut Reading<'_>) -> bool {
-        match self.take(key, reading) {
-            None => false,
-            Some(item) => match item.value {
-                DeValue::Boolean(flag) => flag,
-                _ => {
-                    item.wrong_type("true or false", "without quotation marks", reading);
-                    false
-                }
-            },
+        self.choice(key, reading).unwrap_or(false)
+    }
+
+    /// `true` or `false`, if it is said.
+    pub(super) fn choice(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<bool> {
+        let item = self.take(key, reading)?;
+        match item.value {
+            DeValue::Boolean(flag) => Some(flag),
+            _ => {
+                item.wrong_type("true or false", "without quotation marks", reading);
+                None
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use super::answer::{AnswerMap, InstanceField};
 use super::credential::CarrierForm;
 use super::failure::Refused;
 use super::judge::{DeadRule, Sign, Test, Verdict};
+use super::local::calls;
 use super::login::{Encode, Field, Login, Value};
 use super::refusal::{Class, RefusalRule};
 use super::surface::{Carrier, Denial, Surface, TargetName, constants};
@@ -174,6 +175,7 @@ fn family(name: &'static str, patterns: &[&str], form: CarrierForm) -> Surface {
         target: TargetName::Instance,
         dead: rest_dead(),
         denied: None,
+        local: vec![],
         // Older clients put the session into the query; two tokens at once are an error (RFC 6750
         // section 2). Apex REST may have an `access_token` of its own, so that one stays.
         cut_parameters: vec!["oauth_token"],
@@ -213,6 +215,7 @@ fn logins(form: CarrierForm) -> Surface {
         form,
     );
     surface.denied = Some(Denial::Login);
+    surface.local = calls::salesforce();
     surface
 }
 

@@ -95,6 +95,7 @@ fn upstream(provider: config::Provider) -> Upstream {
         proxy: None,
     };
     Upstream {
+        local_login: true,
         name: "crm".to_owned(),
         provider,
         listen: vec![],

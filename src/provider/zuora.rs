@@ -10,6 +10,7 @@ use super::answer::AnswerMap;
 use super::credential::CarrierForm;
 use super::failure::Refused;
 use super::judge::{DeadRule, Sign, Test, Verdict};
+use super::local::calls;
 use super::login::{Encode, Field, Login, Value};
 use super::refusal::{Class, RefusalRule};
 use super::surface::{Carrier, Denial, Stamp, Surface, TargetName, constants};
@@ -19,6 +20,7 @@ use crate::config::zuora::Zuora;
 pub fn provider(keys: &Zuora) -> Provider {
     let mut logins = family("login", &LOGINS, keys);
     logins.denied = Some(Denial::Login);
+    logins.local = calls::zuora();
     let mut soap = family("soap", &["/apps/services/**"], keys);
     soap.denied = Some(Denial::NotBuilt("SOAP"));
     Provider {
@@ -106,6 +108,7 @@ fn family(name: &'static str, patterns: &[&str], keys: &Zuora) -> Surface {
         target: TargetName::Api,
         dead: dead(),
         denied: None,
+        local: vec![],
         cut_parameters: vec![],
         strip,
         // `ZSession` is a session of its own.

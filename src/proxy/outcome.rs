@@ -12,36 +12,47 @@ use super::error::METHODS;
 use super::finish::Finish;
 use super::judge::Answer;
 use super::response_body::ResponseBody;
+use super::route::By;
 use super::upstream::Upstream;
+use crate::message::origin::Scheme;
 use crate::message::{Links, Origin, hop_by_hop, links};
 
 /// A request's good end.
 pub(super) enum Outcome {
     /// The upstream's answer.
     Forwarded(Box<Answer>),
-    /// Nothing but header fields: a page's preflight, or what the proxy itself can do.
-    Own(HeaderMap),
+    /// The proxy's own: a page's preflight, what the proxy itself can do, a login.
+    Own(Box<Response<String>>),
 }
 
 /// The proxy as this caller sees it, for what leads the caller back.
 pub(super) struct Place<'a> {
-    pub(super) public_url: Option<&'a Origin>,
-    pub(super) tls: bool,
-    pub(super) host: Option<&'a str>,
-    pub(super) prefix: &'a str,
+    public_url: Option<&'a Origin>,
+    tls: bool,
+    host: Option<&'a str>,
+    prefix: &'a str,
 }
 
 impl Outcome {
     pub(super) fn preflight(parts: &Parts) -> Self {
-        Self::Own(cors::preflight(&parts.headers))
+        Self::own(
+            StatusCode::NO_CONTENT,
+            cors::preflight(&parts.headers),
+            String::new(),
+        )
     }
 
     /// The answer to `OPTIONS *` (RFC 9110 section 9.3.7).
     pub(super) fn own_options() -> Self {
-        Self::Own(HeaderMap::from_iter([(
-            ALLOW,
-            HeaderValue::from_static(METHODS),
-        )]))
+        let headers = HeaderMap::from_iter([(ALLOW, HeaderValue::from_static(METHODS))]);
+        Self::own(StatusCode::NO_CONTENT, headers, String::new())
+    }
+
+    pub(super) fn own(status: StatusCode, headers: HeaderMap, body: String) -> Self {
+        let mut own = Response::new(body);
+        *own.status_mut() = status;
+        *own.headers_mut() = headers;
+        Self::Own(Box::new(own))
     }
 
     pub(super) fn forwarded(
@@ -95,26 +106,46 @@ impl Outcome {
                 *response.headers_mut() = answer.head.headers;
                 response
             }
-            Self::Own(headers) => {
-                finish.entry.status = StatusCode::NO_CONTENT;
-                let mut response = Response::new(ResponseBody::own(bytes::Bytes::new(), finish));
-                *response.status_mut() = StatusCode::NO_CONTENT;
-                *response.headers_mut() = headers;
-                response
+            Self::Own(own) => {
+                finish.entry.status = own.status();
+                own.map(|body| ResponseBody::own(body.into(), finish))
             }
         }
     }
 }
 
-impl Place<'_> {
-    fn links(&self, upstream: &Origin) -> Links {
+impl<'a> Place<'a> {
+    /// `public_url` names the place that paths lead to; hosts and listeners of an upstream's own are called as the
+    /// caller calls them.
+    pub(super) fn new(
+        public_url: Option<&'a Origin>,
+        tls: bool,
+        host: Option<&'a str>,
+        (prefix, by): (&'a str, By),
+    ) -> Self {
+        // Who ends TLS in front of the proxy does it for all of its hosts.
+        let public_tls = public_url.map_or(tls, |url| url.scheme() == Scheme::Https);
+        Self {
+            public_url: public_url.filter(|_| by == By::Path),
+            tls: if by == By::Host { public_tls } else { tls },
+            host,
+            prefix,
+        }
+    }
+
+    /// The URL of the upstream here, without a slash at the end; an HTTP/1.0 caller without a Host knows none.
+    pub(super) fn here(&self) -> Option<String> {
         let scheme = if self.tls { "https" } else { "http" };
-        let base = match (self.public_url, self.host) {
-            (Some(url), _) => format!("{url}{}", self.prefix),
-            (None, Some(host)) => format!("{scheme}://{host}{}", self.prefix),
-            // An HTTP/1.0 caller without a Host: a path leads back as well.
-            (None, None) => self.prefix.to_owned(),
-        };
+        match (self.public_url, self.host) {
+            (Some(url), _) => Some(format!("{url}{}", self.prefix)),
+            (None, Some(host)) => Some(format!("{scheme}://{host}{}", self.prefix)),
+            (None, None) => None,
+        }
+    }
+
+    fn links(&self, upstream: &Origin) -> Links {
+        // Where no URL is known a path leads back as well.
+        let base = self.here().unwrap_or_else(|| self.prefix.to_owned());
         Links::new(vec![upstream.clone()], base, self.prefix.to_owned())
     }
 }

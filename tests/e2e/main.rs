@@ -28,6 +28,8 @@ mod forwarding;
 mod guard;
 /// Hostile bytes from callers and upstreams, in tables.
 mod hostile;
+/// Logins and logouts that are answered here.
+mod local_login;
 /// What bodies cost.
 mod memory;
 /// The proxy on the way out.
