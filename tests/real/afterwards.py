@@ -52,7 +52,7 @@ def _():
     assert "GET" in written, "the access log is empty"
     secrets = [os.environ[name] for name in os.environ if re.fullmatch(r"DEMO_\w*(SECRET|PASSWORD|TOKEN)", name)]
     assert secrets
-    secrets += [os.environ["REAL_KEY"], os.environ["REAL_KEY_SHA256"]]
+    secrets += [os.environ["UPAUTH_KEY"], os.environ["REAL_KEY_SHA256"]]
     for text in [*secrets, "junk-of-the-caller", "00Dxx0000000001!", "00D000000000000!"]:
         assert text not in written, "found one"
 

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 
 import jsforce from 'jsforce';
 
-import { counters, done, sessionEnded, shows } from './support.mjs';
+import { counters, done, hint, sessionEnded, shows } from './support.mjs';
 
 const url = process.env.UPAUTH_URL;
-const key = process.env.REAL_KEY;
+const key = process.env.UPAUTH_KEY;
 const QUERY = 'SELECT Id, Name FROM Account';
 const USER = 'somebody@acme.example';
 
@@ -62,6 +62,10 @@ await shows('jsforce: logout() ends nothing but the connection', async () => {
   await other.login(USER, 'old password');
   await crm.logout();
   await works(other);
+});
+
+await shows('jsforce: without a login, the key as its access token', async () => {
+  await works(hint('jsforce', { Connection: jsforce.Connection }));
 });
 
 await shows('jsforce: a wrong key is told as an invalid client, and costs no login', async () => {

@@ -10,10 +10,10 @@ import requests
 from requests.adapters import HTTPAdapter
 from simple_salesforce import Salesforce, SalesforceAuthenticationFailed
 
-from support import counters, done, session_ended, shows
+from support import counters, done, hint, session_ended, shows
 
 URL = os.environ["UPAUTH_URL"]
-KEY = os.environ["REAL_KEY"]
+KEY = os.environ["UPAUTH_KEY"]
 QUERY = "SELECT Id, Name FROM Account"
 
 
@@ -56,6 +56,11 @@ def _():
 def _():
     crm = connect(consumer_key="any", consumer_secret=KEY)
     assert crm.bulk.Account.insert([{"Name": "Bulk"}])[0]["success"]
+
+
+@shows("simple-salesforce: without a login, the key as its session id")
+def _():
+    works(hint("simple-salesforce", {"Salesforce": Salesforce, "os": os}))
 
 
 @shows("simple-salesforce: a wrong key is told as an invalid client, and costs no login")

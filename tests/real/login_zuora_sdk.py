@@ -11,7 +11,7 @@ CLIENT_ID = "00000000-0000-0000-0000-000000000000"
 
 
 def connect(secret):
-    configuration = hint("zuora-sdk", {"zuora_sdk": zuora_sdk})
+    configuration = zuora_sdk.Configuration(host=os.environ["UPAUTH_URL"])
     client = ZuoraClient(CLIENT_ID, secret, env=None, config=configuration)
     client._max_retries = 1
     client.initialize()
@@ -21,11 +21,18 @@ def connect(secret):
 
 @shows("zuora-sdk: initialize() with the key as client secret, and calls")
 def _():
-    client = connect(os.environ["REAL_KEY"])
+    client = connect(os.environ["UPAUTH_KEY"])
     assert client.token["access_token"].startswith("00D000000000000!")
     assert client.accounts_api().get_account("A00000001").success
     with session_ended("zuora"):
         assert client.object_queries_api().query_accounts().data
+
+
+@shows("zuora-sdk: without a login, the key as its access token")
+def _():
+    configuration = hint("zuora-sdk", {"zuora_sdk": zuora_sdk, "os": os})
+    client = ZuoraClient("nobody", "nothing", env=None, config=configuration)
+    assert client.accounts_api().get_account("A00000001").success
 
 
 @shows("zuora-sdk: a wrong key is refused, and costs no login")
