@@ -47,10 +47,21 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
         }
         out.answer("# in this shell they replace the system's authorities: other https calls may fail in it");
     }
-    if !config.access.keys.is_empty() {
-        out.answer(KEYS);
+    let keyed = !config.access.keys.is_empty();
+    if keyed {
+        out.answer("# this proxy asks for a key ([access] keys): put it into UPAUTH_KEY");
     }
-    for hint in hints(upstream, &way.url) {
+    if upstream.local_login {
+        let secret = match keyed {
+            false => "any client id and secret will do",
+            true => "its client secret, or its password, is the key",
+        };
+        let url = &way.url;
+        out.answer(&format!(
+            "# an app that insists on logging in: {url} is its login host; {secret}"
+        ));
+    }
+    for hint in hints(upstream, &way.url, keyed) {
         out.answer(&format!("# {hint}"));
     }
     Exit::Done
@@ -126,15 +137,20 @@ fn variables(way: &Way) -> Vec<(&'static str, String)> {
     variables
 }
 
-/// How common clients are pointed at `url`. Any credential will do: it is taken off.
-fn hints(upstream: &Upstream, url: &str) -> Vec<String> {
+/// How common clients are pointed at `url`. Any credential will do: it is taken off. Where there are keys, a client
+/// shows one as its access token.
+fn hints(upstream: &Upstream, url: &str, keyed: bool) -> Vec<String> {
     let (_, authority) = url.split_once("://").unwrap_or(("", url));
     let (host, path) = authority.split_once('/').unwrap_or((authority, ""));
+    let with_key = |text| if keyed { text } else { "" };
+    let header = with_key("-H \"X-Upauth-Key: $UPAUTH_KEY\" ");
+    let curl = |path: &str| format!("curl: curl {header}\"$UPAUTH_URL{path}\"");
     match &upstream.provider {
         Provider::Salesforce(_) => {
+            let token = with_key(", accessToken: process.env.UPAUTH_KEY");
             let mut hints = vec![
-                format!("curl: curl \"$UPAUTH_URL/services/data/\""),
-                format!("jsforce: new Connection({{ instanceUrl: '{url}' }})"),
+                curl("/services/data/"),
+                format!("jsforce: new Connection({{ instanceUrl: '{url}'{token} }})"),
             ];
             if !path.is_empty() {
                 hints.push(
@@ -142,21 +158,29 @@ fn hints(upstream: &Upstream, url: &str) -> Vec<String> {
                         .to_owned(),
                 );
             }
+            let session = if keyed {
+                "os.environ['UPAUTH_KEY']"
+            } else {
+                "'none'"
+            };
             // It keeps host and port only, and always speaks https.
             hints.push(match (url.starts_with("https:"), path) {
-                (true, "") => format!("simple-salesforce: Salesforce(instance='{host}', session_id='none')"),
+                (true, "") => format!("simple-salesforce: Salesforce(instance='{host}', session_id={session})"),
                 _ => "simple-salesforce: needs `listen` and `tls = \"auto\"` in the upstream (it drops paths and insists on https)".to_owned(),
             });
             hints
         }
-        Provider::Zuora(_) => vec![
-            "curl: curl \"$UPAUTH_URL/v1/accounts/A00000001\"".to_owned(),
-            format!("zuora-sdk: zuora_sdk.Configuration(host='{url}')"),
-        ],
-        Provider::MarketingCloud(_) | Provider::MarketingCloudLegacy(_) => {
-            vec!["curl: curl \"$UPAUTH_URL/asset/v1/content/assets\"".to_owned()]
+        Provider::Zuora(_) => {
+            let token = with_key(", access_token=os.environ['UPAUTH_KEY']");
+            vec![
+                curl("/v1/accounts/A00000001"),
+                format!("zuora-sdk: zuora_sdk.Configuration(host='{url}'{token})"),
+            ]
         }
-        Provider::Zilliant(_) => vec!["curl: curl \"$UPAUTH_URL/...\"".to_owned()],
+        Provider::MarketingCloud(_) | Provider::MarketingCloudLegacy(_) => {
+            vec![curl("/asset/v1/content/assets")]
+        }
+        Provider::Zilliant(_) => vec![curl("/...")],
     }
 }
 
@@ -165,8 +189,6 @@ fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
-const KEYS: &str = "# this proxy asks for a key ([access] keys): in X-Upauth-Key, as Authorization: Bearer, or as the password of Basic; with curl:\n\
-# curl -H \"X-Upauth-Key: $UPAUTH_KEY\" \"$UPAUTH_URL/...\"; a client library takes it as its access token (`accessToken`, `session_id`, ...)";
 /// What OpenSSL and Go, Python's requests, curl (which heeds its own before OpenSSL's), and Node read.
 const CA_VARIABLES: [&str; 4] = [
     "SSL_CERT_FILE",

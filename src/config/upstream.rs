@@ -34,6 +34,8 @@ pub struct Upstream {
     pub host: Option<String>,
     /// What callers may do.
     pub policy: Policy,
+    /// Whether the provider's own login and logout calls are answered here. Default true.
+    pub local_login: bool,
     /// Header fields set on every request upstream.
     pub set_headers: Vec<(HeaderName, HeaderValue)>,
     /// Header fields taken off every request.
@@ -102,6 +104,7 @@ impl Upstream {
             listen,
             host: own_host(&mut table, reading),
             policy: Policy::read(&mut table, reading),
+            local_login: table.choice("local_login", reading).unwrap_or(true),
             set_headers: header::set(&mut table, reading),
             remove_headers: header::removed(&mut table, reading),
             plain_http,
@@ -315,7 +318,6 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
 /// Keys that are planned.
 pub(super) const LATER: &[&str] = &[
     "offline",
-    "local_login",
     "errors",
     "warm",
     "http2",

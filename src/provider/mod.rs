@@ -9,6 +9,7 @@
 //! | what did a program print? | [`printed::read`] |
 //! | why did it refuse? | [`refusal::classify`] |
 //! | does this upstream answer mean a dead session? | [`judge::look`], [`judge::judge`] |
+//! | is this a login that is answered here, and how? | [`local::find`], [`local::LocalLogin::answer`] |
 //!
 //! Nothing here waits, reads a clock, a file or the environment, or opens a socket.
 
@@ -19,6 +20,7 @@ pub mod credential;
 pub mod expiry;
 pub mod failure;
 pub mod judge;
+pub mod local;
 pub mod login;
 pub mod marketing_cloud;
 pub mod marketing_cloud_legacy;
@@ -34,6 +36,7 @@ pub use self::base::{Base, TargetField, TargetName};
 pub use self::credential::{CarrierForm, Credential, Lifetime, Template};
 pub use self::failure::{LoginFailure, Refused, Strange};
 pub use self::judge::{DeadRule, Look, Verdict};
+pub use self::local::{LocalCall, LocalKind};
 pub use self::login::{Call, Field, Login, LoginRequest, Secrets};
 pub use self::refusal::RefusalRule;
 pub use self::surface::{Carrier, Denial, LinkRule, Stamp, Surface};

@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue, Method};
 use super::base::TargetName;
 use super::credential::CarrierForm;
 use super::judge::DeadRule;
+use super::local::LocalCall;
 use crate::message::{HostRule, PathRule, Readings};
 
 /// One API family of a provider.
@@ -28,6 +29,8 @@ pub struct Surface {
     pub dead: Vec<DeadRule>,
     /// Set when calls of this family do not pass unless `allow` says so.
     pub denied: Option<Denial>,
+    /// Calls of this family that the proxy can answer itself.
+    pub local: Vec<LocalCall>,
     /// Query parameters that are credentials and are cut out whole.
     pub cut_parameters: Vec<&'static str>,
     /// Header fields that are this provider's credentials or fences, taken off every request.

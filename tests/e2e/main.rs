@@ -30,6 +30,8 @@ mod guard;
 mod hostile;
 /// URLs in bodies that lead back to the proxy.
 mod links;
+/// Logins and logouts that are answered here.
+mod local_login;
 /// Marketing Cloud: business units, two hosts, dead sessions and their look-alikes.
 mod marketing_cloud;
 /// Marketing Cloud by a legacy package: its login, its own hosts.

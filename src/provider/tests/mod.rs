@@ -115,6 +115,7 @@ pub(super) fn upstream(provider: config::Provider) -> Upstream {
         proxy: None,
     };
     Upstream {
+        local_login: true,
         name: "crm".to_owned(),
         provider,
         listen: vec![],
