@@ -191,6 +191,7 @@ impl Accounts {
         };
         let settings = Settings {
             token_timeout: upstream.token_timeout,
+            budget: provider.budget,
         };
         let handle = Handle::spawn(
             upstream.name.clone(),

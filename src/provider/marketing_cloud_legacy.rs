@@ -8,7 +8,7 @@ use super::answer::AnswerMap;
 use super::expiry::Unit;
 use super::local::calls;
 use super::login::{Call, Encode, Field, Login, Value};
-use super::marketing_cloud::{INSTANCE_HOSTS, configured, rest, surfaces};
+use super::marketing_cloud::{BUDGET, INSTANCE_HOSTS, configured, rest, surfaces};
 use super::surface::constants;
 use crate::config::marketing_cloud_legacy::MarketingCloudLegacy;
 
@@ -31,6 +31,7 @@ pub fn provider(keys: &MarketingCloudLegacy) -> Provider {
         },
         // A wrong client is a 401 whose code is 0 or 1; the usual reading needs no code.
         refusals: vec![],
+        budget: Some(BUDGET),
         surfaces: surfaces(calls::marketing_cloud_legacy()),
         rest: rest(constants(&INSTANCE_HOSTS), keys.soap_url.as_ref()),
         configured: configured(Some(&keys.api_url), keys.soap_url.as_ref()),

@@ -48,6 +48,15 @@ use crate::config::salesforce::Environment;
 use crate::message::Readings;
 use crate::secret::Secret;
 
+/// How many logins a provider grants to one user of one client in any hour, over all tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Logins in any hour, good or not.
+    pub logins: usize,
+    /// Whether the provider refuses more. A soft budget never withholds the only token: it is for renewals that can wait.
+    pub hard: bool,
+}
+
 /// All that is particular to the provider of one upstream.
 #[derive(Clone, Debug)]
 pub struct Provider {
@@ -59,6 +68,8 @@ pub struct Provider {
     pub answer: AnswerMap,
     /// What refusals mean; the first match wins, then the usual reading of OAuth 2.0.
     pub refusals: Vec<RefusalRule>,
+    /// How many logins the provider grants.
+    pub budget: Option<Budget>,
     /// API families that are recognised by their path; the first match wins.
     pub surfaces: Vec<Surface>,
     /// The family of every other path.

@@ -8,7 +8,7 @@ use super::credential::CarrierForm;
 use super::judge::{DeadRule, Sign, Verdict};
 use super::local::calls;
 use super::login::Login;
-use super::salesforce::{answer_map, password_login, refusals};
+use super::salesforce::{BUDGET, answer_map, password_login, refusals};
 use super::surface::{Carrier, Denial, Stamp, Surface, constants};
 use crate::config::zilliant::Zilliant;
 
@@ -25,6 +25,7 @@ pub fn provider(keys: &Zilliant) -> Provider {
         // The instance in the answer is Salesforce's; no request goes there.
         answer: answer_map(vec![], keys.session_timeout),
         refusals: refusals(),
+        budget: Some(BUDGET),
         surfaces: vec![logins(keys)],
         rest: rest(keys),
         configured: vec![(TargetName::Api, Base::of(keys.api_url.clone()))],

@@ -57,6 +57,8 @@ pub fn provider(keys: &Zuora) -> Provider {
             RefusalRule::status(401, Class::Refused(Refused::Client)),
             RefusalRule::status(403, Class::Refused(Refused::Policy)),
         ],
+        // It counts by the caller's address, and says when it is too much (PROVIDERS 3.1).
+        budget: None,
         surfaces: vec![logins, soap],
         rest: family("rest", &[], keys),
         configured: vec![(TargetName::Api, Base::of(keys.api_url.clone()))],

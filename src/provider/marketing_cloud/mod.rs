@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use http::header;
 
-use super::Provider;
 use super::answer::AnswerMap;
 use super::base::{Base, TargetField, TargetName};
 use super::credential::CarrierForm;
@@ -16,6 +15,7 @@ use super::judge::{DeadRule, Sign, Test, Verdict};
 use super::local::{LocalCall, calls};
 use super::login::{Call, Encode, Field, Login, Value};
 use super::surface::{Carrier, Denial, LinkRule, Surface, constants};
+use super::{Budget, Provider};
 use crate::config::marketing_cloud::MarketingCloud;
 use crate::message::{HostRule, HostRules, Origin};
 
@@ -56,6 +56,7 @@ pub fn provider(keys: &MarketingCloud, plain_http: &[String]) -> Provider {
         },
         // Those of OAuth 2.0 (PROVIDERS 2.3); the usual reading knows them.
         refusals: vec![],
+        budget: Some(BUDGET),
         surfaces: surfaces(calls::marketing_cloud()),
         rest: rest(allowed(keys), keys.soap_url.as_ref()),
         configured: configured(keys.api_url.as_ref(), keys.soap_url.as_ref()),
@@ -192,6 +193,11 @@ pub(super) const INSTANCE_HOSTS: [&str; 3] = [
     "*.exacttarget.com",
     "*.exacttargetapis.com",
 ];
+/// It asks not to be asked for each call, and names no number (PROVIDERS 2.2). A token lives 18 minutes at least.
+pub(super) const BUDGET: Budget = Budget {
+    logins: 60,
+    hard: false,
+};
 /// Calls that mint a session or tell of it.
 const LOGINS: [&str; 4] = [
     "/v1/requestToken/**",
