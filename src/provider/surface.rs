@@ -155,12 +155,14 @@ mod tests {
     #[test]
     fn no_spelling_of_a_session_call_is_taken_for_another_call() {
         let (salesforce, zuora) = (fixtures::salesforce(), fixtures::zuora());
+        let zilliant = fixtures::zilliant();
         let rows = [
             (&salesforce, "/services/oauth2/token"),
             (&salesforce, "/services/oauth2/singleaccess"),
             (&salesforce, "/services/a360/token"),
             (&salesforce, "/secur/frontdoor.jsp"),
             (&salesforce, "/services/Soap/u/64.0"),
+            (&zilliant, "/services/oauth2/token"),
             (&zuora, "/oauth/token"),
             (&zuora, "/v1/connections"),
             (&zuora, "/rest/v1/connections"),
