@@ -22,10 +22,12 @@ FROM gcr.io/distroless/cc-debian12
 COPY --from=build /build/target/release/upauth /upauth
 # The own CA lives here: the one place to mount a volume; the rest can be read-only.
 COPY --from=build --chown=65532:65532 --chmod=700 /state /var/lib/upauth
-ENV STATE_DIRECTORY=/var/lib/upauth
+ENV STATE_DIRECTORY=/var/lib/upauth UPAUTH_CONFIG=/etc/upauth/proxy.toml
 # Numeric, since `runAsNonRoot` of Kubernetes cannot check a name.
 USER 65532:65532
 EXPOSE 7717
 # Exec form, so that SIGTERM arrives at upauth itself.
 ENTRYPOINT ["/upauth"]
-CMD ["run", "--config", "/etc/upauth/proxy.toml"]
+CMD ["run"]
+# Asks the admin listener, or [admin] health_listen.
+HEALTHCHECK --interval=10s --timeout=6s CMD ["/upauth", "health"]

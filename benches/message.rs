@@ -111,7 +111,7 @@ fn prepare_and_attempt(criterion: &mut Criterion) {
     for (name, path) in PATHS {
         let upstream = made(&config, name, &tokens);
         let surface = &upstream.provider.rest;
-        let (origin, _) = upstream.provider.target(surface, &credential).unwrap();
+        let base = upstream.provider.target(surface, &credential).unwrap();
         for (kind, fields) in [("small", RICH.get(..1)), ("rich", Some(&RICH[..]))] {
             let parts = parts(path, fields.unwrap());
             group.bench_function(format!("{name}/{kind}"), |bencher| {
@@ -124,9 +124,10 @@ fn prepare_and_attempt(criterion: &mut Criterion) {
                             surface,
                             id: ids.next(),
                             via: &via,
+                            readable: false,
                         };
                         let mut prepared = Prepared::new(parts, &target, &making).unwrap();
-                        prepared.attempt(surface, &credential, origin)
+                        prepared.attempt(surface, &credential, base)
                     },
                     BatchSize::SmallInput,
                 );

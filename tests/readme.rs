@@ -85,6 +85,29 @@ fn the_two_commands_of_the_readme_are_there() {
     assert!(Path::new("tests/run").exists());
 }
 
+/// The calls, the table of upstreams and the call that breaks it, as the demo prints them.
+fn shown(
+    lines: &mut impl Iterator<Item = std::io::Result<String>>,
+) -> (Vec<String>, Vec<String>, String) {
+    let (mut calls, mut table) = (Vec::new(), Vec::new());
+    let breaking = loop {
+        let Some(Ok(line)) = lines.next() else {
+            panic!("the demo ended")
+        };
+        if let [name, provider, address] = line.split_whitespace().collect::<Vec<_>>()[..]
+            && address.ends_with(&format!("/{name}"))
+        {
+            table.push(format!("{name} {provider}"));
+        }
+        match line.trim().strip_prefix("curl ") {
+            Some(call) if call.starts_with("-X POST ") => break call.replace("-X POST ", ""),
+            Some(call) => calls.push(call.trim_matches('\'').to_owned()),
+            None => {}
+        }
+    };
+    (calls, table, breaking)
+}
+
 #[test]
 fn the_demo_can_be_used_exactly_as_it_prints_and_breaking_it_breaks_nothing() {
     let mut demo = Running(
@@ -102,16 +125,17 @@ fn the_demo_can_be_used_exactly_as_it_prints_and_breaking_it_breaks_nothing() {
         let _ = stderr.read_to_string(&mut log);
         log
     });
-    let mut calls = Vec::new();
-    let breaking = loop {
-        let line = lines.next().expect("the demo ended").unwrap();
-        match line.trim().strip_prefix("curl ") {
-            Some(call) if call.starts_with("-X POST ") => break call.replace("-X POST ", ""),
-            Some(call) => calls.push(call.trim_matches('\'').to_owned()),
-            None => {}
-        }
-    };
-    assert_eq!(calls.len(), 4, "{calls:?}");
+    let (calls, table, breaking) = shown(&mut lines);
+    assert_eq!(calls.len(), 6, "{calls:?}");
+    let upstreams = [
+        "crm salesforce",
+        "crm-user salesforce",
+        "pricing zilliant",
+        "billing zuora",
+        "mail marketing-cloud",
+        "mail-legacy marketing-cloud-legacy",
+    ];
+    assert_eq!(table, upstreams);
     for call in &calls {
         assert_eq!(ask("GET", call).0, 200, "{call}");
     }

@@ -18,10 +18,10 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use upauth::clock::Clock;
 use upauth::config::{self, Config};
-use upauth::message::{Allowed, Origin};
-use upauth::provider::{Credential, Lifetime, LoginFailure};
+use upauth::message::Origin;
+use upauth::provider::{Base, Credential, Lifetime, LoginFailure, TargetName};
 use upauth::secret::Fingerprinter;
-use upauth::token::{Handle, LoginFuture, Refusals, SecretsFuture, Settings, TokenSource};
+use upauth::token::{Handle, LoginFuture, Prints, Refusals, SecretsFuture, Settings, TokenSource};
 
 /// The upstreams of the three providers.
 pub const PROVIDERS: &str = r#"
@@ -72,7 +72,8 @@ pub fn credential() -> Credential {
     Credential::new(
         &token,
         raw.as_bytes(),
-        Some((origin, Allowed::Exactly)),
+        &[],
+        vec![(TargetName::Instance, Base::of(origin))],
         lifetime,
     )
     .unwrap()
@@ -100,7 +101,13 @@ impl TokenSource for Source {
     }
 
     fn secrets(&self) -> SecretsFuture<'_> {
-        Box::pin(async { Some(Fingerprinter::new().of([])) })
+        let print = Fingerprinter::new().of([]);
+        let prints = Prints {
+            user: print,
+            secrets: print,
+            asks: print,
+        };
+        Box::pin(async move { Ok(prints) })
     }
 }
 
@@ -113,7 +120,6 @@ pub fn account(source: Source, clock: Clock, control: &Runtime) -> Handle {
         Settings {
             // A login that stays under way does so for as long as a bench runs.
             token_timeout: Duration::from_secs(3600),
-            user: None,
         },
         Refusals::default(),
         control.handle(),

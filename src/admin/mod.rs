@@ -6,6 +6,7 @@
 
 mod listener;
 mod problem;
+mod reload;
 mod routes;
 mod status;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use http::request::Parts;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+pub use self::reload::{Changed, ReloadError, ReloadFuture, Reloaded};
 pub use self::status::{Check, State, UpstreamStatus};
 
 use self::listener::Bounded;
@@ -37,6 +39,10 @@ pub struct Controls {
     pub status: Arc<dyn Fn() -> Vec<UpstreamStatus> + Send + Sync>,
     /// Logs an upstream in anew, whatever was refused before.
     pub renew: Arc<dyn Fn(String) -> RenewFuture + Send + Sync>,
+    /// The same, unless there is a good token.
+    pub retry: Arc<dyn Fn(String) -> RenewFuture + Send + Sync>,
+    /// Reads the configuration again.
+    pub reload: Arc<dyn Fn() -> ReloadFuture + Send + Sync>,
     /// The process's metrics.
     pub metrics: Metrics,
     /// Refuses foreign hosts and foreign pages.

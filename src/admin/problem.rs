@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use super::RenewError;
+use super::{ReloadError, RenewError};
 use crate::code::{self, Code};
 use crate::message::Rejection;
 use crate::provider::LoginFailure;
@@ -62,6 +62,16 @@ impl From<Rejection> for Problem {
             Rejection::Loop => StatusCode::LOOP_DETECTED,
         };
         Self::new(status, rejection.code(), rejection.code().explain)
+    }
+}
+
+impl From<ReloadError> for Problem {
+    fn from(error: ReloadError) -> Self {
+        let status = match error {
+            ReloadError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            ReloadError::Failed(_) => StatusCode::CONFLICT,
+        };
+        Self::new(status, &code::RELOAD_REFUSED, error.to_string())
     }
 }
 

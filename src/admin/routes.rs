@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde::Serialize;
 
 use super::problem::Problem;
-use super::{Controls, RENEW_LIMIT, Scope, UpstreamStatus};
+use super::{Controls, RENEW_LIMIT, RenewFuture, Scope, UpstreamStatus};
 use crate::code;
 use crate::telemetry::metrics::CONTENT_TYPE;
 
@@ -25,7 +25,9 @@ pub(super) fn router(controls: Controls, scope: Scope) -> Router {
         router = router
             .route("/", get(index))
             .route("/api/v1/status", get(status))
-            .route("/api/v1/upstreams/{name}/renew", post(renew));
+            .route("/api/v1/reload", post(reload))
+            .route("/api/v1/upstreams/{name}/renew", post(renew))
+            .route("/api/v1/upstreams/{name}/retry", post(retry));
     }
     router = router
         .fallback(nothing_here)
@@ -131,15 +133,27 @@ async fn renew(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let meant = headers.get("x-upauth-admin");
-    if meant.is_none_or(|value| value != "1") {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            &code::CROSS_SITE,
-            "a request that changes something needs the header `X-Upauth-Admin: 1`",
-        ));
-    }
+    is_meant(&headers)?;
     let renewal = (controls.renew)(name.clone());
+    logged_in(&controls, &name, renewal).await
+}
+
+/// Tries again what was refused or failed; answers with how the upstream is then.
+async fn retry(
+    State(controls): State<Controls>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    is_meant(&headers)?;
+    let trial = (controls.retry)(name.clone());
+    logged_in(&controls, &name, trial).await
+}
+
+async fn logged_in(
+    controls: &Controls,
+    name: &str,
+    renewal: RenewFuture,
+) -> Result<Response, Problem> {
     match tokio::time::timeout(RENEW_LIMIT, renewal).await {
         Ok(renewed) => renewed?,
         Err(_) => {
@@ -152,6 +166,24 @@ async fn renew(
     }
     let upstream = (controls.status)().into_iter().find(|up| up.name == name);
     Ok(Json(upstream).into_response())
+}
+
+/// Reads the configuration again; answers with what changed.
+async fn reload(State(controls): State<Controls>, headers: HeaderMap) -> Result<Response, Problem> {
+    is_meant(&headers)?;
+    Ok(Json((controls.reload)().await?).into_response())
+}
+
+fn is_meant(headers: &HeaderMap) -> Result<(), Problem> {
+    let meant = headers.get("x-upauth-admin");
+    if meant.is_none_or(|value| value != "1") {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            &code::CROSS_SITE,
+            "a request that changes something needs the header `X-Upauth-Admin: 1`",
+        ));
+    }
+    Ok(())
 }
 
 async fn nothing_here() -> Problem {
@@ -178,5 +210,7 @@ GET  /readyz                         it may be sent requests (?verbose: why not)
 GET  /healthz                        as /livez
 GET  /metrics                        OpenMetrics
 GET  /api/v1/status                  each upstream as JSON
+POST /api/v1/reload                  read the configuration again (header X-Upauth-Admin: 1)
 POST /api/v1/upstreams/NAME/renew    log in anew (header X-Upauth-Admin: 1)
+POST /api/v1/upstreams/NAME/retry    forget a refusal and log in (header X-Upauth-Admin: 1)
 ";

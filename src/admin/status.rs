@@ -31,6 +31,9 @@ pub struct UpstreamStatus {
     pub expires_in: Option<Duration>,
     /// The names of its surfaces.
     pub surfaces: Vec<String>,
+    /// The same upstream as a reload changed it, until it has logged in and serves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Box<Self>>,
 }
 
 /// How a credential is.

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{Check, Controls, RenewError, Scope, State, UpstreamStatus, serve};
+use super::{Changed, Check, Controls, Reloaded, RenewError, Scope, State, UpstreamStatus, serve};
 use crate::message::Rejection;
 use crate::provider::{LoginFailure, Refused};
 use crate::telemetry::Metrics;
@@ -32,6 +32,7 @@ fn controls(draining: Arc<AtomicBool>) -> Controls {
         next_try: None,
         expires_in: Some(Duration::from_secs(60)),
         surfaces: vec!["rest".into()],
+        next: None,
     };
     let metrics = Metrics::new();
     metrics.upstream("crm").replayed();
@@ -63,6 +64,11 @@ fn controls(draining: Arc<AtomicBool>) -> Controls {
                 }
             })
         }),
+        retry: Arc::new(|name| {
+            let known = name == "crm";
+            Box::pin(async move { known.then_some(()).ok_or(RenewError::Unknown) })
+        }),
+        reload: Arc::new(|| Box::pin(async { Ok(reloaded()) })),
         metrics,
         guard: Arc::new(|parts| {
             let host = parts.headers.get("host");
@@ -72,6 +78,18 @@ fn controls(draining: Arc<AtomicBool>) -> Controls {
                 Err(Rejection::WrongHost)
             }
         }),
+    }
+}
+
+fn reloaded() -> Reloaded {
+    Reloaded {
+        changes: vec![Changed {
+            section: "upstream.crm".into(),
+            what: "changed",
+            keys: vec!["client_secret".into()],
+        }],
+        at_next_start: vec!["server.workers".into()],
+        logging_in: vec!["crm".into()],
     }
 }
 
@@ -182,9 +200,36 @@ async fn renewal_is_a_post_with_a_header_that_no_form_can_send() {
         let problem = answer.contains("content-type: application/problem+json\r\n");
         assert_eq!(problem, status >= 400, "{answer}");
     }
+    let retry = async |name: &str, headers: &str| {
+        let head =
+            format!("POST /api/v1/upstreams/{name}/retry HTTP/1.1\r\nHost: localhost\r\n{headers}");
+        admin.send(&head).await.0
+    };
+    assert_eq!(retry("crm", "").await, 403);
+    assert_eq!(retry("nobody", meant).await, 404);
+    assert_eq!(retry("crm", meant).await, 200);
     let (status, answer) = admin.get("/api/v1/upstreams/crm/renew").await;
     assert_eq!(status, 405);
     assert!(answer.contains("allow: POST"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_reload_is_a_post_with_the_header_and_tells_what_changed() {
+    let admin = Admin::start(Scope::Full).await;
+    let post = |headers: &str| {
+        format!("POST /api/v1/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n{headers}")
+    };
+    assert_eq!(admin.send(&post("")).await.0, 403);
+    let (status, answer) = admin.send(&post("X-Upauth-Admin: 1\r\n")).await;
+    assert_eq!(status, 200, "{answer}");
+    let body = answer.split("\r\n\r\n").nth(1).unwrap();
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    let expected = serde_json::json!({
+        "changes": [{ "section": "upstream.crm", "what": "changed", "keys": ["client_secret"] }],
+        "at_next_start": ["server.workers"],
+        "logging_in": ["crm"],
+    });
+    assert_eq!(body, expected);
 }
 
 #[tokio::test]

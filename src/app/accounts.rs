@@ -1,120 +1,241 @@
-//! One [`Handle`] per account: upstreams that log in alike share a token, a flight and a login budget.
+//! Accounts and their members. Upstreams that log in alike share one [`Handle`]: a token, a flight, a login budget.
+//!
+//! A reload makes all members anew but those that are as they were, and gives accounts that did not change to them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime;
 
 use super::StartError;
 use crate::clock::Clock;
-use crate::config::{Config, Upstream};
+use crate::config::{Config, Leg, Upstream};
 use crate::egress::Proxy;
 use crate::provider::{Lifetime, LoginFailure, Provider};
-use crate::secret::Fingerprinter;
+use crate::secret::{Digest, Fingerprint, Fingerprinter};
 use crate::telemetry::metrics::Refresh;
 use crate::telemetry::{Metrics, UpstreamMetrics};
 use crate::tls::{self, ClientConfig};
 use crate::token::endpoint::Endpoint;
 use crate::token::{Handle, LoginFuture, Refusals, SecretsFuture, Settings, TokenSource};
 
-/// An upstream's provider and its credential.
-pub(super) struct Account {
-    /// What is particular to its provider.
+/// One upstream as it is served: what was decided about it, and what it logs in with.
+pub(super) struct Member {
+    pub(super) config: Upstream,
     pub(super) provider: Arc<Provider>,
     /// Its credential.
     pub(super) tokens: Handle,
+    /// Who is told of its logins.
+    label: Arc<Label>,
+    /// Which connections to its API are its own.
+    pub(super) profile: usize,
     /// TLS to its API.
     pub(super) api_tls: Arc<ClientConfig>,
     /// The proxy on the way to its API.
     pub(super) proxy: Option<Arc<Proxy>>,
+    marks: Marks,
 }
 
-/// All accounts, by upstream.
+/// Digests by which a member is recognised.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Marks {
+    /// Who logs in, where and how.
+    account: Fingerprint,
+    /// The same, and how the API is reached.
+    way: Fingerprint,
+    /// The same, and all that is not secret.
+    whole: Fingerprint,
+}
+
+/// What outlives a reload, and makes the members of each configuration.
 pub(super) struct Accounts {
-    by_upstream: BTreeMap<String, Account>,
+    clock: Clock,
+    metrics: Metrics,
+    control: runtime::Handle,
+    fingerprinter: Fingerprinter,
+    refusals: Refusals,
+    tls: TlsClients,
+    profiles: usize,
+}
+
+impl Member {
+    /// Whether both log in as the same.
+    pub(super) fn shares_account(&self, other: &Self) -> bool {
+        self.marks.account == other.marks.account
+    }
+
+    /// Whether both are the same in everything.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        self.marks == other.marks
+    }
 }
 
 impl Accounts {
-    /// Builds what logs in for each upstream. Nothing is sent yet.
-    pub(super) fn open(
+    pub(super) fn new(clock: &Clock, metrics: &Metrics, control: &runtime::Handle) -> Self {
+        Self {
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            control: control.clone(),
+            fingerprinter: Fingerprinter::new(),
+            refusals: Refusals::default(),
+            tls: TlsClients::default(),
+            profiles: 0,
+        }
+    }
+
+    /// The members of `config`, in its order. What is unchanged comes from `known`; `touched` are the upstreams of which
+    /// something is written in another way. Nothing is sent yet.
+    pub(super) fn members(
+        &mut self,
         config: &Config,
-        clock: &Clock,
-        metrics: &Metrics,
-        control: &runtime::Handle,
-    ) -> Result<Self, StartError> {
-        let fingerprinter = Fingerprinter::new();
-        let refusals = Refusals::default();
-        let mut tls = TlsClients::default();
-        let mut shared: HashMap<Vec<String>, Handle> = HashMap::new();
-        let mut by_upstream = BTreeMap::new();
+        known: &[Arc<Member>],
+        touched: &BTreeSet<&str>,
+    ) -> Result<Vec<Arc<Member>>, StartError> {
+        self.tls.look_again();
+        let mut by_account = HashMap::new();
+        let mut by_name: HashMap<&str, Vec<&Arc<Member>>> = HashMap::new();
+        for member in known {
+            by_account.insert(member.marks.account, account(member));
+            by_name.entry(&member.config.name).or_default().push(member);
+        }
+        let mut members = Vec::with_capacity(config.upstreams.len());
         for upstream in &config.upstreams {
             let provider = Arc::new(Provider::of(upstream));
-            let identity = provider.account(upstream);
-            let tokens = match shared.get(&identity) {
-                Some(tokens) => tokens.clone(),
+            let (api_tls, api_mark) = self.tls.get(&upstream.api.ca)?;
+            let (token_tls, token_mark) = self.tls.get(&upstream.token.ca)?;
+            let marks = self.marks(upstream, &provider, &api_mark, &token_mark);
+            let mut namesakes = by_name.get(upstream.name.as_str()).into_iter().flatten();
+            let same = namesakes.clone().find(|old| old.marks == marks);
+            if let Some(same) = same.filter(|_| !touched.contains(upstream.name.as_str())) {
+                members.push(Arc::clone(same));
+                continue;
+            }
+            let (tokens, label) = match by_account.get(&marks.account) {
+                Some(account) => account.clone(),
+                None => self.open(upstream, &provider, &token_tls)?,
+            };
+            let profile = match namesakes.find(|old| old.marks.way == marks.way) {
+                Some(old) => old.profile,
                 None => {
-                    let source = endpoint(
-                        upstream,
-                        &provider,
-                        &*tls.get(&upstream.token.ca)?,
-                        clock,
-                        &fingerprinter,
-                    )?;
-                    let source = Metered {
-                        source,
-                        metrics: metrics.upstream(&upstream.name),
-                        clock: clock.clone(),
-                    };
-                    let user = provider.user_key();
-                    let settings = Settings {
-                        token_timeout: upstream.token_timeout,
-                        user: Some(fingerprinter.of(user.iter().map(String::as_bytes))),
-                    };
-                    Handle::spawn(
-                        upstream.name.clone(),
-                        Arc::new(source),
-                        clock.clone(),
-                        settings,
-                        refusals.clone(),
-                        control,
-                    )
+                    self.profiles += 1;
+                    self.profiles
                 }
             };
-            shared.insert(identity, tokens.clone());
-            let account = Account {
+            let member = Member {
+                config: upstream.clone(),
                 provider,
                 tokens,
-                api_tls: tls.get(&upstream.api.ca)?,
+                label,
+                profile,
+                api_tls,
                 proxy: upstream
                     .api
                     .proxy
                     .as_ref()
                     .and_then(Proxy::of)
                     .map(Arc::new),
+                marks,
             };
-            by_upstream.insert(upstream.name.clone(), account);
+            by_account
+                .entry(marks.account)
+                .or_insert_with(|| account(&member));
+            members.push(Arc::new(member));
         }
-        Ok(Self { by_upstream })
+        Ok(members)
     }
 
-    /// The account of an upstream.
-    pub(super) fn get(&self, upstream: &str) -> Option<&Account> {
-        self.by_upstream.get(upstream)
+    /// Names each account after the first of its members, in logs and metrics.
+    pub(super) fn name<'a>(&self, members: impl Iterator<Item = &'a Arc<Member>>) {
+        let mut named = BTreeSet::new();
+        for member in members {
+            if named.insert(Arc::as_ptr(&member.label)) {
+                let name = &member.config.name;
+                member.label.turn(self.metrics.upstream(name));
+                member.tokens.rename(name);
+            }
+        }
     }
 
-    /// All of them, by name.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Account)> {
-        self.by_upstream
-            .iter()
-            .map(|(name, account)| (name.as_str(), account))
+    fn marks(&self, upstream: &Upstream, provider: &Provider, api: &str, token: &str) -> Marks {
+        let of = |parts: &[String]| self.fingerprinter.of(parts.iter().map(String::as_bytes));
+        let mut parts = provider.account(upstream);
+        parts.push(token.to_owned());
+        parts.push(password(&upstream.token));
+        let account = of(&parts);
+        parts.push(api.to_owned());
+        parts.push(password(&upstream.api));
+        parts.push(format!("{:?} {}", upstream.api, upstream.connections));
+        let way = of(&parts);
+        parts.push(format!("{upstream:?}"));
+        Marks {
+            account,
+            way,
+            whole: of(&parts),
+        }
+    }
+
+    fn open(
+        &self,
+        upstream: &Upstream,
+        provider: &Arc<Provider>,
+        tls: &ClientConfig,
+    ) -> Result<(Handle, Arc<Label>), StartError> {
+        let source = endpoint(upstream, provider, tls, &self.clock, &self.fingerprinter)?;
+        let label = Arc::new(Label::new(self.metrics.upstream(&upstream.name)));
+        let source = Metered {
+            source,
+            label: label.clone(),
+            clock: self.clock.clone(),
+        };
+        let settings = Settings {
+            token_timeout: upstream.token_timeout,
+        };
+        let handle = Handle::spawn(
+            upstream.name.clone(),
+            Arc::new(source),
+            self.clock.clone(),
+            settings,
+            self.refusals.clone(),
+            &self.control,
+        );
+        Ok((handle, label))
+    }
+}
+
+fn account(member: &Member) -> (Handle, Arc<Label>) {
+    (member.tokens.clone(), member.label.clone())
+}
+
+/// What `Debug` does not show of a leg. For a digest.
+fn password(leg: &Leg) -> String {
+    let user = leg.proxy.as_ref().and_then(|proxy| proxy.user.as_ref());
+    user.map_or_else(String::new, |(_, password)| password.expose().to_owned())
+}
+
+/// Whose logins they are, in the metrics.
+struct Label(Mutex<Arc<UpstreamMetrics>>);
+
+impl Label {
+    fn new(metrics: Arc<UpstreamMetrics>) -> Self {
+        Self(Mutex::new(metrics))
+    }
+
+    fn metrics(&self) -> Arc<UpstreamMetrics> {
+        let metrics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        metrics.clone()
+    }
+
+    fn turn(&self, to: Arc<UpstreamMetrics>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = to;
     }
 }
 
 /// A token endpoint whose logins are counted.
 struct Metered {
     source: Endpoint,
-    metrics: Arc<UpstreamMetrics>,
+    label: Arc<Label>,
     clock: Clock,
 }
 
@@ -132,9 +253,10 @@ impl TokenSource for Metered {
                     Refresh::Unavailable
                 }
             };
-            self.metrics.refreshed(how, self.clock.now().since(sent));
+            let metrics = self.label.metrics();
+            metrics.refreshed(how, self.clock.now().since(sent));
             if let Ok(credential) = &login {
-                self.metrics.expires_at(match credential.lifetime() {
+                metrics.expires_at(match credential.lifetime() {
                     Lifetime::For(lifetime) => Some(sent.wall + lifetime),
                     Lifetime::UntilUnusedFor(_) => None,
                 });
@@ -170,18 +292,41 @@ pub(super) fn endpoint(
     })
 }
 
-/// One TLS configuration per set of authorities: reading the system's takes a while.
+/// One TLS configuration per set of authorities: reading the system's takes a while. Theirs are read once, those of
+/// files again at each reload.
 #[derive(Default)]
-pub(super) struct TlsClients(HashMap<Vec<PathBuf>, Arc<ClientConfig>>);
+pub(super) struct TlsClients {
+    made: HashMap<Vec<PathBuf>, (Arc<ClientConfig>, String)>,
+    /// Those that were looked at since the last reload began.
+    seen: BTreeSet<Vec<PathBuf>>,
+}
 
 impl TlsClients {
-    /// The configuration that trusts the system and `ca`.
-    pub(super) fn get(&mut self, ca: &[PathBuf]) -> Result<Arc<ClientConfig>, StartError> {
-        if let Some(known) = self.0.get(ca) {
-            return Ok(known.clone());
+    /// The configuration that trusts the system and `ca`, and a mark that changes with what the files hold.
+    pub(super) fn get(
+        &mut self,
+        ca: &[PathBuf],
+    ) -> Result<(Arc<ClientConfig>, String), StartError> {
+        let seen = self.seen.contains(ca);
+        if let Some((tls, mark)) = self.made.get(ca)
+            && (seen || *mark == contents(ca))
+        {
+            self.seen.insert(ca.to_vec());
+            return Ok((tls.clone(), mark.clone()));
         }
-        let made = tls::client(ca)?;
-        self.0.insert(ca.to_vec(), made.clone());
+        let made = (tls::client(ca)?, contents(ca));
+        self.made.insert(ca.to_vec(), made.clone());
+        self.seen.insert(ca.to_vec());
         Ok(made)
     }
+
+    fn look_again(&mut self) {
+        self.seen.clear();
+    }
+}
+
+/// What the files hold, in short; what cannot be read is told when it is used.
+fn contents(files: &[PathBuf]) -> String {
+    let digest = |path| Digest::of(&fs::read(path).unwrap_or_default()).to_hex();
+    files.iter().map(digest).collect()
 }

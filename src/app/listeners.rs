@@ -1,25 +1,37 @@
-//! All listeners of the configuration, bound before anything else starts.
+//! All listeners of a configuration. A reload binds what is new before it closes anything, and leaves the rest alone.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
 
 use super::{Addresses, StartError};
 use crate::config::server::{Listen, ListenTls};
 use crate::config::{Config, Route};
 use crate::message::Guard;
-use crate::server::{self, Bound, Door};
+use crate::server::{self, Door, Ours, TlsSlot};
 use crate::tls::{self, ServerConfig};
 
-/// Every bound listener.
+/// Every listener, and those that closed last: a request may still be on its way from them.
+#[derive(Clone, Default)]
 pub(super) struct Listeners {
     pub(super) all: Vec<Listener>,
+    /// Numbers are never used again: a connection bears that of its listener.
+    numbers: usize,
 }
 
-/// One bound `listen` entry.
+/// One address that is listened on.
+#[derive(Clone)]
 pub(super) struct Listener {
+    pub(super) number: usize,
     pub(super) leads: Leads,
-    bound: Bound,
-    tls: Option<Arc<ServerConfig>>,
+    /// As configured, perhaps with port 0.
+    asked: SocketAddr,
+    /// As bound.
+    addr: SocketAddr,
+    tls: TlsSlot,
+    closing: CancellationToken,
+    closed: bool,
 }
 
 /// Where a listener leads.
@@ -33,82 +45,208 @@ pub(super) enum Leads {
     Route(String),
 }
 
-impl Listeners {
-    pub(super) fn bind(config: &Config) -> Result<Self, StartError> {
-        let server = &config.server;
-        let mut listeners = Self { all: Vec::new() };
-        for listen in &server.listen {
-            listeners.add(config, listen, &server.tls, Leads::Everywhere)?;
+/// The listeners of the next configuration: everything that can fail has been done.
+pub(super) struct Next {
+    pub(super) listeners: Listeners,
+    /// For each worker the doors that are new.
+    pub(super) doors: Vec<Vec<Door>>,
+    tls: Vec<(TlsSlot, Option<Arc<ServerConfig>>)>,
+    closing: Vec<CancellationToken>,
+}
+
+impl Next {
+    /// Puts the new certificates in place. The doors are to be opened before anything closes.
+    pub(super) fn commit(&mut self) -> Vec<Vec<Door>> {
+        for (slot, tls) in self.tls.drain(..) {
+            slot.replace(tls);
         }
-        for upstream in &config.upstreams {
-            for listen in &upstream.listen {
-                listeners.add(
-                    config,
-                    listen,
-                    &upstream.tls,
-                    Leads::Upstream(upstream.name.clone()),
-                )?;
-            }
-        }
-        for Route { name, listen, .. } in &config.routes {
-            for listen in listen {
-                listeners.add(config, listen, &server.tls, Leads::Route(name.clone()))?;
-            }
-        }
-        Ok(listeners)
+        std::mem::take(&mut self.doors)
     }
 
-    fn add(
-        &mut self,
+    /// Closes what the configuration does not have any more.
+    pub(super) fn close_others(self) -> Listeners {
+        for closing in &self.closing {
+            closing.cancel();
+        }
+        self.listeners
+    }
+}
+
+impl Listeners {
+    /// What `config` listens on, `workers` sockets for each address. `drain` closes all.
+    pub(super) fn next(
+        &self,
         config: &Config,
-        listen: &Listen,
-        tls: &ListenTls,
-        leads: Leads,
-    ) -> Result<(), StartError> {
-        let tls = tls::server(tls, &names(config), config.server.state.as_deref())?;
-        let bound =
-            server::bind(listen, config.server.workers).map_err(|source| StartError::Listen {
-                addr: listen
-                    .addrs
-                    .first()
-                    .map_or_else(|| listen.host.clone(), SocketAddr::to_string),
-                source,
-            })?;
-        self.all.push(Listener { leads, bound, tls });
-        Ok(())
+        workers: usize,
+        drain: &CancellationToken,
+    ) -> Result<Next, StartError> {
+        let mut binding = Binding {
+            old: self.all.clone(),
+            closing: Vec::new(),
+            drain,
+            next: Next {
+                listeners: Self {
+                    all: Vec::new(),
+                    numbers: self.numbers,
+                },
+                doors: (0..workers).map(|_| Vec::new()).collect(),
+                tls: Vec::new(),
+                closing: Vec::new(),
+            },
+        };
+        let wanted = wanted(config);
+        let stays = |old: &Listener| {
+            let asked = |(listen, _, leads): &(&Listen, &ListenTls, Leads)| {
+                listen.addrs.contains(&old.asked) && old.may_lead(leads)
+            };
+            !old.closed && wanted.iter().any(asked)
+        };
+        let going = self.all.iter().filter(|old| !stays(old));
+        binding.closing = going.map(|old| old.addr).collect();
+        let names = names(config);
+        for (listen, tls, leads) in &wanted {
+            let tls = tls::server(tls, &names, config.server.state.as_deref())?;
+            binding.add(listen, tls.as_ref(), leads)?;
+        }
+        Ok(binding.finish())
     }
 
     pub(super) fn addresses(&self) -> Addresses {
         let mut addresses = Addresses::default();
-        for listener in &self.all {
-            let addrs = listener.bound.addrs.iter().copied();
+        for listener in self.all.iter().filter(|listener| !listener.closed) {
             match &listener.leads {
-                Leads::Everywhere => addresses.server.extend(addrs),
+                Leads::Everywhere => addresses.server.push(listener.addr),
                 Leads::Upstream(name) => addresses
                     .upstreams
                     .entry(name.clone())
                     .or_default()
-                    .extend(addrs),
+                    .push(listener.addr),
                 Leads::Route(_) => {}
             }
         }
         addresses
     }
+}
 
-    /// For each worker the doors it serves.
-    pub(super) fn into_doors(self, workers: usize) -> Vec<Vec<Door>> {
-        let mut doors: Vec<Vec<Door>> = (0..workers).map(|_| Vec::new()).collect();
-        for (id, listener) in self.all.into_iter().enumerate() {
-            for (worker, sockets) in doors.iter_mut().zip(listener.bound.sockets) {
-                worker.extend(sockets.into_iter().map(|socket| Door {
-                    listener: id,
-                    socket,
-                    tls: listener.tls.clone(),
-                }));
+impl Listener {
+    /// Whether it can be one that `leads` there: a free port that was taken for one purpose serves no other.
+    fn may_lead(&self, leads: &Leads) -> bool {
+        self.asked.port() != 0 || self.leads == *leads
+    }
+}
+
+/// The listeners of the next configuration while they are bound.
+struct Binding<'a> {
+    /// Those that were not taken over yet.
+    old: Vec<Listener>,
+    closing: Vec<SocketAddr>,
+    drain: &'a CancellationToken,
+    next: Next,
+}
+
+impl Binding<'_> {
+    fn add(
+        &mut self,
+        listen: &Listen,
+        tls: Option<&Arc<ServerConfig>>,
+        leads: &Leads,
+    ) -> Result<(), StartError> {
+        let mut kept = Vec::new();
+        for asked in &listen.addrs {
+            let same = |old: &Listener| !old.closed && old.asked == *asked && old.may_lead(leads);
+            if let Some(at) = self.old.iter().position(same) {
+                let mut listener = self.old.remove(at);
+                listener.leads = leads.clone();
+                self.next.tls.push((listener.tls.clone(), tls.cloned()));
+                self.next.listeners.all.push(listener);
+                kept.push(*asked);
             }
         }
-        doors
+        if !kept.is_empty() && kept.iter().all(|addr| addr.port() == 0) {
+            // The other family was not there, and could not get the same port now.
+            return Ok(());
+        }
+        let ours = Ours {
+            kept: &kept,
+            closing: &self.closing,
+        };
+        let bound = server::bind(listen, self.next.doors.len(), ours).map_err(|source| {
+            StartError::Listen {
+                addr: first(listen),
+                source,
+            }
+        })?;
+        let asked = |addr: &SocketAddr| {
+            let zero = SocketAddr::new(addr.ip(), 0);
+            let free = listen.addrs.contains(&zero);
+            if free { zero } else { *addr }
+        };
+        let first = self.next.listeners.all.len();
+        for addr in &bound.addrs {
+            self.next.listeners.all.push(Listener {
+                number: self.next.listeners.numbers,
+                leads: leads.clone(),
+                asked: asked(addr),
+                addr: *addr,
+                tls: TlsSlot::default(),
+                closing: self.drain.child_token(),
+                closed: false,
+            });
+            self.next.listeners.numbers += 1;
+        }
+        let made = self.next.listeners.all.get(first..).unwrap_or_default();
+        for (worker, sockets) in self.next.doors.iter_mut().zip(bound.sockets) {
+            worker.extend(sockets.into_iter().zip(made).map(|(socket, of)| {
+                of.tls.replace(tls.cloned());
+                Door {
+                    listener: of.number,
+                    socket,
+                    tls: of.tls.clone(),
+                    closing: of.closing.clone(),
+                }
+            }));
+        }
+        Ok(())
     }
+
+    /// What was not taken over closes, and is forgotten the time after.
+    fn finish(mut self) -> Next {
+        for mut old in self.old {
+            if !old.closed {
+                old.closed = true;
+                self.next.closing.push(old.closing.clone());
+                self.next.listeners.all.push(old);
+            }
+        }
+        self.next
+    }
+}
+
+/// Every `listen` of the configuration, with its TLS and where it leads.
+fn wanted(config: &Config) -> Vec<(&Listen, &ListenTls, Leads)> {
+    let server = &config.server;
+    let mut wanted = Vec::new();
+    for listen in &server.listen {
+        wanted.push((listen, &server.tls, Leads::Everywhere));
+    }
+    for upstream in &config.upstreams {
+        for listen in &upstream.listen {
+            let leads = Leads::Upstream(upstream.name.clone());
+            wanted.push((listen, &upstream.tls, leads));
+        }
+    }
+    for Route { name, listen, .. } in &config.routes {
+        for listen in listen {
+            wanted.push((listen, &server.tls, Leads::Route(name.clone())));
+        }
+    }
+    wanted
+}
+
+/// A listener as messages name it.
+pub(super) fn first(listen: &Listen) -> String {
+    let first = listen.addrs.first();
+    first.map_or_else(|| listen.host.clone(), SocketAddr::to_string)
 }
 
 /// Which Hosts are served, and which pages may call.

@@ -7,15 +7,15 @@ use super::StartError;
 use super::accounts::{TlsClients, endpoint};
 use crate::clock::Clock;
 use crate::config::Upstream;
-use crate::provider::{Credential, LoginFailure, Provider};
-use crate::secret::Fingerprinter;
+use crate::provider::{self, Credential, LoginFailure, Provider, Refused};
+use crate::secret::{Fingerprint, Fingerprinter};
 use crate::token::TokenSource;
 
 /// A login that was tried.
 #[derive(Debug)]
 pub struct Login {
-    /// Where the login was sent, without secrets.
-    pub endpoint: String,
+    /// What was done to log in, without secrets.
+    pub request: String,
     /// How long it took.
     pub took: Duration,
     /// What came of it.
@@ -24,25 +24,52 @@ pub struct Login {
     pub target: Option<String>,
 }
 
-/// Logs `upstream` in once. Blocks for at most its `token_timeout`.
-pub fn login(upstream: &Upstream) -> Result<Login, StartError> {
-    let (clock, provider) = (Clock::system(), Arc::new(Provider::of(upstream)));
-    let tls = TlsClients::default().get(&upstream.token.ca)?;
-    let source = endpoint(upstream, &provider, &tls, &clock, &Fingerprinter::new())?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(StartError::Thread)?;
-    let sent = clock.now();
-    let result = runtime.block_on(source.login());
-    let target = result.as_ref().ok().and_then(|credential| {
-        let (origin, _) = provider.target(&provider.rest, credential)?;
-        Some(origin.to_string())
-    });
-    Ok(Login {
-        endpoint: format!("{}{}", provider.login.endpoint, provider.login.path),
-        took: clock.now().since(sent),
-        result,
-        target,
-    })
+/// Logins one after another. A password that was refused is not tried again for another upstream of its user: each try
+/// counts towards a lock-out.
+#[derive(Debug, Default)]
+pub struct Logins {
+    fingerprinter: Fingerprinter,
+    refused: Vec<Fingerprint>,
+}
+
+impl Logins {
+    /// Logs `upstream` in once. Blocks for at most its `token_timeout` once for the secrets and once for the login.
+    /// `None`: it was not tried.
+    pub fn log_in(&mut self, upstream: &Upstream) -> Result<Option<Login>, StartError> {
+        let (clock, provider) = (Clock::system(), Arc::new(Provider::of(upstream)));
+        let (tls, _) = TlsClients::default().get(&upstream.token.ca)?;
+        let source = endpoint(upstream, &provider, &tls, &clock, &self.fingerprinter)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(StartError::Thread)?;
+        let user = runtime.block_on(source.secrets()).map(|prints| prints.user);
+        if user.as_ref().is_ok_and(|user| self.refused.contains(user)) {
+            return Ok(None);
+        }
+        let sent = clock.now();
+        let result = match &user {
+            Ok(_) => runtime.block_on(source.login()),
+            Err(failure) => Err(failure.clone()),
+        };
+        let took = clock.now().since(sent);
+        if let (Err(LoginFailure::Refused { what, .. }), Ok(user)) = (&result, user)
+            && *what == Refused::Password
+        {
+            self.refused.push(user);
+        }
+        let target = result.as_ref().ok().and_then(|credential| {
+            let base = provider.target(&provider.rest, credential)?;
+            Some(format!("{}{}", base.origin, base.path))
+        });
+        Ok(Some(Login {
+            request: match provider.login {
+                provider::Login::Call(_) => format!("POST {}", provider.login),
+                provider::Login::Program(_) => format!("run {}", provider.login),
+            },
+            took,
+            result,
+            target,
+        }))
+    }
 }

@@ -1,6 +1,6 @@
-//! What the admin listener sees and does: its controls, filled from the accounts.
+//! What the admin listener sees and does: its controls, filled from what runs.
 
-use std::net::TcpListener as StdListener;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,132 +9,238 @@ use tokio::runtime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::accounts::{Account, Accounts};
+use super::accounts::Member;
+use super::listeners::first;
+use super::reload::{ReloadError, Running};
 use super::{Addresses, StartError};
-use crate::admin::{self, Check, Controls, RenewError, Scope, UpstreamStatus};
+use crate::admin::{self, Changed, Check, Controls, RenewError, Scope, UpstreamStatus};
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::config::server::Listen;
-use crate::message::Guard;
+use crate::config::{Config, What};
 use crate::provider::{LoginFailure, Provider};
-use crate::server::Floor;
-use crate::telemetry::Metrics;
-use crate::token::{State, Unavailable};
+use crate::server::Ours;
+use crate::token::{Handle, State, Unavailable};
 
-/// Everything the admin listener is built from.
-pub(super) struct Looking<'a> {
-    pub(super) config: &'a Config,
-    pub(super) accounts: &'a Arc<Accounts>,
-    pub(super) metrics: &'a Metrics,
-    pub(super) floor: &'a Floor,
-    pub(super) clock: &'a Clock,
-    pub(super) guard: Guard,
+/// The listeners of `[admin]`, which end with `all`.
+pub(super) struct Doors {
+    open: Vec<Open>,
+    all: CancellationToken,
 }
 
-impl Looking<'_> {
-    /// Binds and serves `[admin]` on the control runtime until `end`.
-    pub(super) fn serve(
-        self,
-        addrs: &mut Addresses,
-        end: &CancellationToken,
-        control: &runtime::Handle,
-    ) -> Result<(), StartError> {
-        let admin = &self.config.admin;
-        for (listen, scope) in [
-            (&admin.listen, Scope::Full),
-            (&admin.health_listen, Scope::HealthOnly),
-        ] {
+struct Open {
+    scope: Scope,
+    listen: Listen,
+    addrs: Vec<SocketAddr>,
+    end: CancellationToken,
+}
+
+/// What `[admin]` is to listen on; without sockets where it does so already.
+pub(super) struct Next(Vec<(Scope, Listen, Option<Vec<StdListener>>)>);
+
+impl Doors {
+    pub(super) fn new(all: &CancellationToken) -> Self {
+        Self {
+            open: Vec::new(),
+            all: all.clone(),
+        }
+    }
+
+    /// Binds what `config` has and is not open yet.
+    pub(super) fn next(&self, config: &Config) -> Result<Next, StartError> {
+        let admin = &config.admin;
+        let wanted = [
+            (Scope::Full, &admin.listen),
+            (Scope::HealthOnly, &admin.health_listen),
+        ];
+        let closing: Vec<_> = self
+            .open
+            .iter()
+            .flat_map(|open| &open.addrs)
+            .copied()
+            .collect();
+        let mut next = Vec::new();
+        for (scope, listen) in wanted {
             let Some(listen) = listen else { continue };
-            for socket in bind(listen)? {
-                let addr = socket.local_addr().map_err(StartError::Thread)?;
-                match scope {
-                    Scope::Full => addrs.admin.get_or_insert(addr),
-                    Scope::HealthOnly => addrs.health.get_or_insert(addr),
-                };
-                let (controls, end) = (self.controls(), end.clone());
-                control.spawn(async move {
-                    let served = async {
-                        let listener = TcpListener::from_std(socket)?;
-                        admin::serve(
-                            listener,
-                            controls,
-                            scope,
-                            async move { end.cancelled().await },
-                        )
-                        .await
-                    };
-                    if let Err(error) = served.await {
-                        tracing::error!(%error, "the admin listener ended");
-                    }
-                });
+            let open = self.open.iter().any(|open| open.is(scope, listen));
+            let sockets = if open {
+                None
+            } else {
+                Some(bind(listen, &closing)?)
+            };
+            next.push((scope, listen.clone(), sockets));
+        }
+        Ok(Next(next))
+    }
+
+    /// Serves what is new on the control runtime, and ends what is gone.
+    pub(super) fn replace(
+        &mut self,
+        next: Next,
+        running: &Arc<Running>,
+        control: &runtime::Handle,
+    ) {
+        let mut old = std::mem::take(&mut self.open);
+        for (scope, listen, sockets) in next.0 {
+            let Some(sockets) = sockets else {
+                let kept = old.iter().position(|open| open.is(scope, &listen));
+                self.open.extend(kept.map(|at| old.remove(at)));
+                continue;
+            };
+            let end = self.all.child_token();
+            let mut addrs = Vec::new();
+            for socket in sockets {
+                addrs.extend(socket.local_addr().ok());
+                let controls = controls(running, control);
+                control.spawn(serve(socket, controls, scope, end.clone()));
+            }
+            self.open.push(Open {
+                scope,
+                listen,
+                addrs,
+                end,
+            });
+        }
+        for open in old {
+            open.end.cancel();
+        }
+    }
+
+    pub(super) fn addresses(&self, addresses: &mut Addresses) {
+        for open in &self.open {
+            let first = open.addrs.first().copied();
+            match open.scope {
+                Scope::Full => addresses.admin = first,
+                Scope::HealthOnly => addresses.health = first,
             }
         }
-        Ok(())
-    }
-
-    fn controls(&self) -> Controls {
-        let (accounts, clock) = (self.accounts.clone(), self.clock.clone());
-        let renewing = self.accounts.clone();
-        let leaving = self.floor.leaving.clone();
-        let guard = self.guard.clone();
-        Controls {
-            ready: Arc::new(move || {
-                vec![
-                    Check {
-                        name: "config",
-                        ok: true,
-                    },
-                    Check {
-                        name: "listeners",
-                        ok: true,
-                    },
-                    Check {
-                        name: "not-draining",
-                        ok: !leaving.is_cancelled(),
-                    },
-                ]
-            }),
-            status: Arc::new(move || {
-                accounts
-                    .iter()
-                    .map(|(name, account)| status(name, account, &clock))
-                    .collect()
-            }),
-            renew: Arc::new(move |name| {
-                let tokens = renewing.get(&name).map(|account| account.tokens.clone());
-                Box::pin(async move {
-                    let tokens = tokens.ok_or(RenewError::Unknown)?;
-                    let deadline = Instant::now() + RENEW;
-                    tokens
-                        .renew(deadline)
-                        .await
-                        .map(drop)
-                        .map_err(|why| RenewError::Login(failure(why)))
-                })
-            }),
-            metrics: self.metrics.clone(),
-            guard: Arc::new(move |parts| guard.check(parts)),
-        }
     }
 }
 
-fn bind(listen: &Listen) -> Result<Vec<StdListener>, StartError> {
-    crate::server::bind(listen, 1)
+impl Open {
+    fn is(&self, scope: Scope, listen: &Listen) -> bool {
+        self.scope == scope && self.listen == *listen
+    }
+}
+
+async fn serve(socket: StdListener, controls: Controls, scope: Scope, end: CancellationToken) {
+    let served = async {
+        let listener = TcpListener::from_std(socket)?;
+        let shutdown = async move { end.cancelled().await };
+        admin::serve(listener, controls, scope, shutdown).await
+    };
+    if let Err(error) = served.await {
+        tracing::error!(%error, "the admin listener ended");
+    }
+}
+
+fn controls(running: &Arc<Running>, control: &runtime::Handle) -> Controls {
+    let leaving = running.floor.leaving.clone();
+    let (seen, guarding, reloading) = (running.clone(), running.clone(), running.clone());
+    let (renewing, retrying, control) = (running.clone(), running.clone(), control.clone());
+    Controls {
+        ready: Arc::new(move || {
+            let check = |name, ok| Check { name, ok };
+            vec![
+                check("config", true),
+                check("listeners", true),
+                check("not-draining", !leaving.is_cancelled()),
+            ]
+        }),
+        status: Arc::new(move || {
+            let served = seen.served();
+            let members = served.members.iter();
+            members
+                .map(|member| {
+                    let mut told = status(member, &seen.clock);
+                    let waiting = served.waiting.get(&member.config.name);
+                    told.next = waiting.map(|next| status(&next.member, &seen.clock).into());
+                    told
+                })
+                .collect()
+        }),
+        renew: Arc::new(move |name| Box::pin(renew(tokens(&renewing, &name)))),
+        retry: Arc::new(move |name| {
+            let tokens = tokens(&retrying, &name);
+            Box::pin(async move {
+                let status = tokens.as_ref().map(Handle::status);
+                // A good token costs no login.
+                match status {
+                    Some(good) if good.state == State::Valid && good.why.is_none() => Ok(()),
+                    _ => renew(tokens).await,
+                }
+            })
+        }),
+        reload: Arc::new(move || {
+            let running = reloading.clone();
+            let reload = control.spawn_blocking(move || running.reload());
+            Box::pin(async move {
+                match reload.await {
+                    Ok(Ok(reloaded)) => Ok(admin::Reloaded {
+                        changes: reloaded.changes.into_iter().map(changed).collect(),
+                        at_next_start: reloaded.at_next_start,
+                        logging_in: reloaded.logging_in,
+                    }),
+                    Ok(Err(error)) => Err(refused(&error)),
+                    Err(error) => Err(admin::ReloadError::Failed(error.to_string())),
+                }
+            })
+        }),
+        metrics: running.metrics.clone(),
+        guard: Arc::new(move |parts| guarding.served().guard.check(parts)),
+    }
+}
+
+/// The credential that an operator means by the name of an upstream.
+fn tokens(running: &Running, name: &str) -> Option<Handle> {
+    let served = running.served();
+    served.latest(name).map(|member| member.tokens.clone())
+}
+
+async fn renew(tokens: Option<Handle>) -> Result<(), RenewError> {
+    let tokens = tokens.ok_or(RenewError::Unknown)?;
+    let renewed = tokens.renew(Instant::now() + RENEW).await;
+    let renewed = renewed.map(drop);
+    renewed.map_err(|why| RenewError::Login(failure(why)))
+}
+
+fn changed(change: crate::config::Change) -> Changed {
+    Changed {
+        section: change.section,
+        what: match change.what {
+            What::Added => "added",
+            What::Removed => "removed",
+            What::Changed => "changed",
+        },
+        keys: change.keys,
+    }
+}
+
+fn refused(error: &ReloadError) -> admin::ReloadError {
+    let text = error.to_string();
+    match error {
+        ReloadError::Refused(_)
+        | ReloadError::Start(StartError::Tls(_) | StartError::Endpoint { .. }) => {
+            admin::ReloadError::Refused(text)
+        }
+        ReloadError::Start(_) | ReloadError::NoFile => admin::ReloadError::Failed(text),
+    }
+}
+
+fn bind(listen: &Listen, closing: &[SocketAddr]) -> Result<Vec<StdListener>, StartError> {
+    let ours = Ours { kept: &[], closing };
+    crate::server::bind(listen, 1, ours)
         .map(|bound| bound.sockets.into_iter().flatten().collect())
         .map_err(|source| StartError::Listen {
-            addr: listen
-                .addrs
-                .first()
-                .map_or_else(|| listen.host.clone(), ToString::to_string),
+            addr: first(listen),
             source,
         })
 }
 
-fn status(name: &str, account: &Account, clock: &Clock) -> UpstreamStatus {
-    let (now, status) = (clock.now().wall, account.tokens.status());
+fn status(member: &Member, clock: &Clock) -> UpstreamStatus {
+    let (now, status) = (clock.now().wall, member.tokens.status());
     UpstreamStatus {
-        name: name.to_owned(),
-        provider: account.provider.name,
+        name: member.config.name.clone(),
+        provider: member.provider.name,
         state: match status.state {
             State::None => admin::State::NotYet,
             State::Valid => admin::State::Valid,
@@ -146,7 +252,8 @@ fn status(name: &str, account: &Account, clock: &Clock) -> UpstreamStatus {
         why: status.why,
         next_try: status.next_try.map(|wait| now + wait),
         expires_in: status.expires_in,
-        surfaces: surfaces(&account.provider),
+        surfaces: surfaces(&member.provider),
+        next: None,
     }
 }
 
@@ -165,7 +272,7 @@ fn surfaces(provider: &Provider) -> Vec<String> {
 fn failure(why: Unavailable) -> LoginFailure {
     match why {
         Unavailable::Refused { text, what } => LoginFailure::Refused { what, text },
-        Unavailable::TargetRefused { host } => LoginFailure::TargetRefused { host },
+        Unavailable::TargetRefused { host, why } => LoginFailure::TargetRefused { host, why },
         Unavailable::Secret { text } => LoginFailure::Secret { text },
         Unavailable::Transient { text, retry_after } => LoginFailure::Transient {
             text,

@@ -1,4 +1,4 @@
-//! The wiring, nothing else: builds every room from the configuration, runs them, stops them.
+//! The wiring, nothing else: builds every room from the configuration, runs them, changes them, stops them.
 //!
 //! Two kinds of runtimes: N data workers, each a thread with a current-thread runtime that accepts, proxies and owns
 //! its connections; and one control runtime for logins, secrets and admin. Nothing of a worker outlives it, and no
@@ -8,21 +8,27 @@ mod accounts;
 mod listeners;
 pub mod live;
 mod looking;
+mod reload;
 pub mod remote;
 mod routes;
+mod served;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use self::accounts::Accounts;
-use self::listeners::{Listeners, guard};
-use self::looking::Looking;
+use self::listeners::Listeners;
+use self::looking::Doors;
+pub use self::reload::{Reader, ReloadError, Reloaded};
+use self::reload::{Running, Turn};
+use self::served::Served;
 use self::worker::{Shared, Worker};
 use crate::clock::Clock;
 use crate::config::log::{AccessLog as AccessLogKind, Format as LogFormat};
@@ -33,14 +39,10 @@ use crate::token::Handle;
 
 /// The running proxy.
 pub struct App {
-    addrs: Addresses,
-    accounts: Arc<Accounts>,
-    floor: Floor,
+    running: Arc<Running>,
     admin_end: CancellationToken,
     workers: Vec<Worker>,
     control: Option<Runtime>,
-    drain_delay: Duration,
-    drain_timeout: Duration,
 }
 
 /// What is really bound.
@@ -110,55 +112,84 @@ impl App {
         log: AccessLog,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let listeners = Listeners::bind(config)?;
         let control = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("control")
             .enable_all()
             .build()
             .map_err(StartError::Thread)?;
-        let accounts = Arc::new(Accounts::open(config, &clock, metrics, control.handle())?);
         let floor = Floor::new(config.server.limits.clone());
-        let mut addrs = listeners.addresses();
+        let workers = config.server.workers;
+        let mut listeners = Listeners::default().next(config, workers, &floor.drain)?;
         let admin_end = CancellationToken::new();
-        let looking = Looking {
-            config,
-            accounts: &accounts,
-            metrics,
-            floor: &floor,
-            clock: &clock,
-            guard: guard(config),
-        };
-        looking.serve(&mut addrs, &admin_end, control.handle())?;
-        let shared = Arc::new(Shared::new(
-            config,
-            accounts.clone(),
-            &listeners,
-            metrics,
-            log,
-            clock,
-        ));
-        let workers = worker::start(listeners, &shared, &floor)?;
-        Ok(Self {
-            addrs,
+        let doors = Doors::new(&admin_end);
+        let next_doors = doors.next(config)?;
+        let mut accounts = Accounts::new(&clock, metrics, control.handle());
+        let members = accounts.members(config, &[], &BTreeSet::new())?;
+        let served = Served::new(config.clone(), members, &listeners.listeners, log);
+        let shared = Shared::new(&config.server.limits, metrics, clock.clone());
+        let (workers, desks) = worker::start(listeners.commit(), &served, &shared, &floor)?;
+        let turn = Turn {
             accounts,
-            floor,
+            listeners: listeners.close_others(),
+            desks,
+            shared,
+            doors,
+            retired: Vec::new(),
+        };
+        let rooms = (metrics, clock, &floor);
+        let running = Running::new(turn, served, rooms, control.handle().clone());
+        running
+            .turn()
+            .doors
+            .replace(next_doors, &running, control.handle());
+        Ok(Self {
+            running,
             admin_end,
             workers,
             control: Some(control),
-            drain_delay: config.server.drain_delay,
-            drain_timeout: config.server.drain_timeout,
         })
     }
 
     /// What is really bound.
-    pub fn addrs(&self) -> &Addresses {
-        &self.addrs
+    pub fn addrs(&self) -> Addresses {
+        let turn = self.running.turn();
+        let mut addresses = turn.listeners.addresses();
+        turn.doors.addresses(&mut addresses);
+        addresses
     }
 
     /// The credential of an upstream.
-    pub fn tokens(&self, upstream: &str) -> Option<&Handle> {
-        self.accounts.get(upstream).map(|account| &account.tokens)
+    pub fn tokens(&self, upstream: &str) -> Option<Handle> {
+        let served = self.running.served();
+        served.member(upstream).map(|member| member.tokens.clone())
+    }
+
+    /// Says where the configuration is read again, by [`App::reload`], [`App::reload_when`] or the admin listener.
+    pub fn read_with(&self, reader: Reader) {
+        self.running.read_with(reader);
+    }
+
+    /// Reads the configuration again and puts it to work, or leaves everything as it is. Not to be called on a
+    /// runtime's thread.
+    pub fn reload(&self) -> Result<Reloaded, ReloadError> {
+        self.running.reload()
+    }
+
+    /// Reloads whenever it is told to.
+    pub fn reload_when(&self, told: Arc<Notify>) {
+        let Some(control) = &self.control else { return };
+        let (running, blocking) = (Arc::downgrade(&self.running), control.handle().clone());
+        control.spawn(async move {
+            loop {
+                told.notified().await;
+                let Some(running) = running.upgrade() else {
+                    return;
+                };
+                // What comes of it is logged and counted.
+                let _ = blocking.spawn_blocking(move || running.reload()).await;
+            }
+        });
     }
 
     /// Runs until `stop` ends, then drains as [`App::stop`] does. Not to be called on a runtime's thread.
@@ -191,9 +222,15 @@ impl App {
                 let _ = end.await;
             }
         };
+        let served = self.running.served();
+        let (delay, timeout) = (
+            served.config.server.drain_delay,
+            served.config.server.drain_timeout,
+        );
+        drop(served);
         let drained = control.block_on(async {
             tokio::select! {
-                drained = drain(&self.floor, self.drain_delay, self.drain_timeout, all_ended) => drained,
+                drained = drain(&self.running.floor, delay, timeout, all_ended) => drained,
                 () = now => false,
             }
         });
@@ -212,8 +249,8 @@ impl App {
     }
 
     fn end(&self) {
-        self.floor.drain.cancel();
-        self.floor.cut.cancel();
+        self.running.floor.drain.cancel();
+        self.running.floor.cut.cancel();
         self.admin_end.cancel();
     }
 }

@@ -39,17 +39,17 @@ pub enum AskError {
     },
 }
 
-/// Sends `POST path` to the admin listener at `admin`. Blocks for at most a minute.
-pub fn post(admin: &Origin, path: &'static str, name: &str) -> Result<Reply, AskError> {
+/// Sends `method path` to the admin listener at `admin`. Blocks for at most `limit`.
+pub fn ask(admin: &Origin, method: Method, path: &str, limit: Duration) -> Result<Reply, AskError> {
     let unreachable = |why: String| AskError::Unreachable {
         admin: admin.clone(),
         why,
     };
-    let uri: Uri = format!("/api/v1/upstreams/{name}/{path}")
+    let uri: Uri = path
         .parse()
         .map_err(|_| unreachable("the name cannot be part of a path".to_owned()))?;
     let mut request = Request::new(Full::<Bytes>::default());
-    *request.method_mut() = Method::POST;
+    *request.method_mut() = method;
     *request.uri_mut() = uri;
     request.headers_mut().insert(HOST, admin.host_value());
     request
@@ -75,7 +75,7 @@ pub fn post(admin: &Origin, path: &'static str, name: &str) -> Result<Reply, Ask
         .map_err(StartError::Thread)?;
     runtime.block_on(async {
         let client = Client::default();
-        let answer = client.send(to, request, Duration::from_secs(60)).await;
+        let answer = client.send(to, request, limit).await;
         let answer = answer.map_err(|failure| unreachable(failure.to_string()))?;
         let status = answer.status().as_u16();
         let body = Limited::new(answer.into_body(), LARGEST).collect().await;
@@ -86,4 +86,5 @@ pub fn post(admin: &Origin, path: &'static str, name: &str) -> Result<Reply, Ask
     })
 }
 
-const LARGEST: usize = 64 * 1024;
+/// The status of thousands of upstreams.
+const LARGEST: usize = 16 * 1024 * 1024;

@@ -9,8 +9,10 @@ use crate::proxy::{self, Entry, Narrow, Table};
 /// Every way that the configuration opens, before it is known which worker's upstreams they lead to.
 pub(super) struct Ways {
     all: Vec<Way>,
-    /// Places that lead nowhere else than their ways say.
-    own: Vec<At>,
+    /// Hosts that lead nowhere else than their ways say.
+    own_hosts: Vec<String>,
+    /// Listeners that lead everywhere.
+    open: Vec<usize>,
 }
 
 /// One way.
@@ -34,7 +36,8 @@ impl Ways {
     pub(super) fn of(config: &Config, listeners: &Listeners) -> Self {
         let mut ways = Self {
             all: Vec::new(),
-            own: Vec::new(),
+            own_hosts: Vec::new(),
+            open: led(listeners, Leads::Everywhere).collect(),
         };
         for (index, upstream) in config.upstreams.iter().enumerate() {
             let own = own_places(upstream, listeners);
@@ -60,7 +63,11 @@ impl Ways {
                     narrow: Some(narrow(route)),
                 }));
             }
-            ways.own.extend(own);
+            ways.own_hosts
+                .extend(own.into_iter().filter_map(|at| match at {
+                    At::Host(host) => Some(host),
+                    At::Listener(_) | At::Path | At::Fallback => None,
+                }));
         }
         ways
     }
@@ -85,12 +92,11 @@ impl Ways {
     /// The table of one worker.
     pub(super) fn table(&self, upstreams: &[Arc<proxy::Upstream>]) -> Table {
         let mut table = Table::default();
-        for at in &self.own {
-            match at {
-                At::Listener(id) => table.own_listener(*id),
-                At::Host(host) => table.own_host(host),
-                At::Path | At::Fallback => {}
-            }
+        for listener in &self.open {
+            table.open_listener(*listener);
+        }
+        for host in &self.own_hosts {
+            table.own_host(host);
         }
         for way in &self.all {
             let Some(upstream) = upstreams.get(way.upstream) else {
@@ -134,9 +140,8 @@ fn led(listeners: &Listeners, leads: Leads) -> impl Iterator<Item = usize> {
     listeners
         .all
         .iter()
-        .enumerate()
-        .filter(move |(_, listener)| listener.leads == leads)
-        .map(|(id, _)| id)
+        .filter(move |listener| listener.leads == leads)
+        .map(|listener| listener.number)
 }
 
 fn narrow(route: &Route) -> Narrow {

@@ -1,33 +1,31 @@
-//! One data worker: a thread, its runtime, its connections.
+//! One data worker: a thread, its runtime, its connections; and its [`Desk`], where it is handed what it serves.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use http::HeaderValue;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::StartError;
-use super::accounts::Accounts;
-use super::listeners::{Listeners, guard};
-use super::routes::Ways;
+use super::accounts::Member;
+use super::served::Served;
 use crate::clock::Clock;
-use crate::config::{Config, Upstream as UpstreamConfig};
+use crate::config::server::Limits;
 use crate::egress::{Client, Profile};
-use crate::message::{Guard, forwarding};
-use crate::proxy::{self, BLOCK, Buffers, Callers, Proxy, Upstream};
+use crate::message::forwarding;
+use crate::provider::Provider;
+use crate::proxy::{self, BLOCK, Buffers, Callers, Proxy, RequestBody, Slot, Upstream};
 use crate::secret::{hex, random};
 use crate::server::{self, Door, Floor};
-use crate::telemetry::{AccessLog, Ids, Metrics};
+use crate::telemetry::{Ids, Metrics};
 
-/// What every worker is built from.
+/// What all proxies of the process share, whatever the configuration becomes.
 pub(super) struct Shared {
-    config: Config,
-    accounts: Arc<Accounts>,
-    ways: Ways,
-    guard: Guard,
+    limits: Limits,
     metrics: Metrics,
-    log: AccessLog,
     clock: Clock,
     ids: Arc<Ids>,
     in_flight: Arc<Semaphore>,
@@ -42,67 +40,63 @@ pub(super) struct Worker {
     pub(super) ended: oneshot::Receiver<()>,
 }
 
+/// Where a worker is handed what it serves. Its connections to the upstreams stay, whatever that is.
+pub(super) struct Desk {
+    slot: Slot,
+    client: Client<RequestBody>,
+    doors: UnboundedSender<Door>,
+    /// By name.
+    upstreams: HashMap<String, (Arc<Member>, Arc<Upstream>)>,
+}
+
 impl Shared {
-    pub(super) fn new(
-        config: &Config,
-        accounts: Arc<Accounts>,
-        listeners: &Listeners,
-        metrics: &Metrics,
-        log: AccessLog,
-        clock: Clock,
-    ) -> Self {
-        let limits = &config.server.limits;
+    pub(super) fn new(limits: &Limits, metrics: &Metrics, clock: Clock) -> Self {
         Self {
-            accounts,
-            ways: Ways::of(config, listeners),
-            guard: guard(config),
             metrics: metrics.clone(),
-            log,
             clock,
             ids: Arc::new(Ids::new()),
             in_flight: Arc::new(Semaphore::new(limits.requests_in_flight)),
             memory: Arc::new(Semaphore::new(limits.buffer_bytes / BLOCK)),
             instance: hex(&random::<8>()),
-            config: config.clone(),
+            limits: limits.clone(),
         }
     }
 
-    fn proxy(&self) -> Proxy {
-        let upstreams: Vec<_> = self
-            .config
-            .upstreams
-            .iter()
-            .enumerate()
-            .filter_map(|(id, upstream)| self.upstream(id, upstream).map(Arc::new))
-            .collect();
-        let limits = &self.config.server.limits;
+    fn proxy(
+        &self,
+        served: &Served,
+        upstreams: &[Arc<Upstream>],
+        client: &Client<RequestBody>,
+    ) -> Proxy {
         Proxy {
-            table: self.ways.table(&upstreams),
-            guard: self.guard.clone(),
-            callers: Callers::new(&self.config.access.keys, |name| self.metrics.key(name)),
-            client: Client::default(),
+            table: served.ways.table(upstreams),
+            guard: served.guard.clone(),
+            callers: Callers::new(&served.config.access.keys, |name| self.metrics.key(name)),
+            client: client.clone(),
             in_flight: self.in_flight.clone(),
             buffers: Buffers {
-                replay_bytes: limits.replay_bytes,
+                replay_bytes: self.limits.replay_bytes,
                 memory: self.memory.clone(),
-                patience: limits.idle_timeout,
+                patience: self.limits.idle_timeout,
             },
             via: forwarding::via(&self.instance),
             instance: self.instance.clone(),
-            public_url: self.config.server.public_url.clone(),
+            public_url: served.config.server.public_url.clone(),
             ids: self.ids.clone(),
-            log: self.log.clone(),
+            log: served.log.clone(),
             clock: self.clock.clone(),
         }
     }
 
-    fn upstream(&self, id: usize, config: &UpstreamConfig) -> Option<Upstream> {
-        let account = self.accounts.get(&config.name)?;
+    fn upstream(&self, member: &Member) -> Upstream {
+        let config = &member.config;
         let metrics = self.metrics.for_worker(&config.name);
-        Some(Upstream {
+        Upstream {
             name: Arc::from(config.name.as_str()),
-            label: HeaderValue::from_str(&config.name).ok()?,
-            provider: account.provider.clone(),
+            // A name is made of letters, digits and hyphens.
+            label: HeaderValue::from_str(&label(&config.name, &member.provider))
+                .unwrap_or_else(|_| HeaderValue::from_static("")),
+            provider: member.provider.clone(),
             policy: config.policy.clone(),
             local_login: config.local_login,
             set_headers: config.set_headers.clone(),
@@ -110,41 +104,112 @@ impl Shared {
             token_wait: config.token_wait,
             response_timeout: config.response_timeout,
             profile: Profile {
-                id,
-                tls: account.api_tls.clone(),
-                proxy: account.proxy.clone(),
+                id: member.profile,
+                tls: member.api_tls.clone(),
+                proxy: member.proxy.clone(),
                 connect_timeout: config.api.connect_timeout,
                 connections: config.connections,
                 metrics: metrics.clone(),
             },
-            tokens: account.tokens.clone(),
+            tokens: member.tokens.clone(),
             metrics,
-        })
+        }
+    }
+
+    /// The upstreams of `served` for one worker; those of members that did not change are taken over.
+    fn upstreams(
+        &self,
+        served: &Served,
+        mut known: HashMap<String, (Arc<Member>, Arc<Upstream>)>,
+    ) -> Vec<(Arc<Member>, Arc<Upstream>)> {
+        let upstreams =
+            served
+                .members
+                .iter()
+                .map(|member| match known.remove(member.config.name.as_str()) {
+                    Some((same, upstream)) if Arc::ptr_eq(&same, member) => (same, upstream),
+                    _ => (member.clone(), Arc::new(self.upstream(member))),
+                });
+        upstreams.collect()
     }
 }
 
-/// Starts one thread per worker.
-pub(super) fn start(
-    listeners: Listeners,
-    shared: &Arc<Shared>,
-    floor: &Floor,
-) -> Result<Vec<Worker>, StartError> {
-    let doors = listeners.into_doors(shared.config.server.workers);
-    doors
-        .into_iter()
-        .enumerate()
-        .map(|(index, doors)| spawn(index, doors, shared, floor))
+/// What answers say of the upstream they come from: `crm (sandbox)`.
+fn label(name: &str, provider: &Provider) -> String {
+    match provider.environment {
+        Some(environment) => format!("{name} ({environment})"),
+        None => name.to_owned(),
+    }
+}
+
+impl Desk {
+    fn new(shared: &Shared, served: &Served) -> (Self, UnboundedReceiver<Door>) {
+        let client = Client::default();
+        let upstreams = shared.upstreams(served, HashMap::new());
+        let (doors, arriving) = unbounded_channel();
+        let desk = Self {
+            slot: Slot::new(shared.proxy(served, &only_upstreams(&upstreams), &client)),
+            client,
+            doors,
+            upstreams: by_name(upstreams),
+        };
+        (desk, arriving)
+    }
+
+    /// Requests that arrive from now on are served by `served`.
+    pub(super) fn publish(&mut self, shared: &Shared, served: &Served) {
+        let upstreams = shared.upstreams(served, std::mem::take(&mut self.upstreams));
+        let proxy = shared.proxy(served, &only_upstreams(&upstreams), &self.client);
+        self.slot.replace(proxy);
+        self.upstreams = by_name(upstreams);
+    }
+
+    /// The worker accepts at `door` from now on.
+    pub(super) fn open(&self, door: Door) {
+        // A worker that has ended accepts nothing more.
+        let _ = self.doors.send(door);
+    }
+}
+
+fn only_upstreams(all: &[(Arc<Member>, Arc<Upstream>)]) -> Vec<Arc<Upstream>> {
+    all.iter().map(|(_, upstream)| upstream.clone()).collect()
+}
+
+fn by_name(
+    all: Vec<(Arc<Member>, Arc<Upstream>)>,
+) -> HashMap<String, (Arc<Member>, Arc<Upstream>)> {
+    let named = all.into_iter();
+    named
+        .map(|pair| (pair.0.config.name.clone(), pair))
         .collect()
+}
+
+/// Starts one thread for each of `doors`.
+pub(super) fn start(
+    doors: Vec<Vec<Door>>,
+    served: &Served,
+    shared: &Shared,
+    floor: &Floor,
+) -> Result<(Vec<Worker>, Vec<Desk>), StartError> {
+    let mut workers = Vec::new();
+    let mut desks = Vec::new();
+    for (index, doors) in doors.into_iter().enumerate() {
+        let (desk, arriving) = Desk::new(shared, served);
+        doors.into_iter().for_each(|door| desk.open(door));
+        workers.push(spawn(index, &desk, arriving, floor)?);
+        desks.push(desk);
+    }
+    Ok((workers, desks))
 }
 
 fn spawn(
     index: usize,
-    doors: Vec<Door>,
-    shared: &Arc<Shared>,
+    desk: &Desk,
+    doors: UnboundedReceiver<Door>,
     floor: &Floor,
 ) -> Result<Worker, StartError> {
     let (end, ended) = oneshot::channel();
-    let (shared, floor) = (shared.clone(), floor.clone());
+    let (slot, client, floor) = (desk.slot.clone(), desk.client.clone(), floor.clone());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -152,7 +217,7 @@ fn spawn(
     let thread = std::thread::Builder::new()
         .name(format!("worker-{index}"))
         .spawn(move || {
-            runtime.block_on(run(doors, &shared, floor));
+            runtime.block_on(run(doors, slot, client, floor));
             // A name that is still being resolved for a request long gone must not keep the thread.
             runtime.shutdown_background();
             let _ = end.send(());
@@ -161,11 +226,14 @@ fn spawn(
     Ok(Worker { thread, ended })
 }
 
-async fn run(doors: Vec<Door>, shared: &Shared, floor: Floor) {
-    let proxy = Arc::new(shared.proxy());
-    let client = proxy.client.clone();
+async fn run(
+    doors: UnboundedReceiver<Door>,
+    slot: Slot,
+    client: Client<RequestBody>,
+    floor: Floor,
+) {
     let serve = server::serve(doors, floor, move |arrival| {
-        proxy::stack(proxy.clone(), arrival)
+        proxy::stack(slot.clone(), arrival)
     });
     let sweep = async {
         loop {

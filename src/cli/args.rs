@@ -7,11 +7,15 @@ use clap_complete::Shell;
 
 /// Plain requests in, authenticated requests out.
 #[derive(Debug, Parser)]
-#[command(name = "upauth", version, about, max_term_width = 100)]
+#[command(name = "upauth", version, about, max_term_width = 100, after_help = EXITS)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+const EXITS: &str = "\
+Exit codes: 0 done or drained, 1 cut at the drain deadline or a defect, 2 wrong arguments, 69 unreachable, \
+74 a port is taken or a file cannot be written, 77 credentials refused, 78 wrong configuration";
 
 #[derive(Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum Command {
@@ -40,6 +44,35 @@ pub(crate) enum Command {
             reason = "clap's form of an option with an optional value"
         )]
         live: Option<Option<String>>,
+    },
+    /// Show how each upstream of the running proxy is
+    Status {
+        /// The configuration, which says where the running proxy's admin listener is
+        #[arg(long, value_name = "PATH", default_value = CONFIG, env = "UPAUTH_CONFIG")]
+        config: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask the running proxy to forget a refusal and to log in again
+    Retry {
+        /// The upstream
+        name: String,
+        /// The configuration, which says where the running proxy's admin listener is
+        #[arg(long, value_name = "PATH", default_value = CONFIG, env = "UPAUTH_CONFIG")]
+        config: PathBuf,
+    },
+    /// Ask the running proxy to read its configuration again, and print what changed
+    Reload {
+        /// The configuration, which says where the running proxy's admin listener is
+        #[arg(long, value_name = "PATH", default_value = CONFIG, env = "UPAUTH_CONFIG")]
+        config: PathBuf,
+    },
+    /// Say whether the running proxy is ready, for the health check of a container
+    Health {
+        /// The configuration, which says where the running proxy's health listener is
+        #[arg(long, value_name = "PATH", default_value = CONFIG, env = "UPAUTH_CONFIG")]
+        config: PathBuf,
     },
     /// Show or renew a token
     #[command(subcommand)]
@@ -155,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_absent() {
-        for line in ["init", "status", "retry crm", "reload", "health"] {
+        for line in ["init", "routes"] {
             assert_eq!(
                 command(line),
                 Err(clap::error::ErrorKind::InvalidSubcommand),

@@ -27,7 +27,7 @@ pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
             out.error(&format!("{drawn}\n"));
         }
         out.error(&format!(
-            "{} of the references in {} cannot be read; `upauth run` would start, but their upstreams would be unavailable.",
+            "{} of the references in {} cannot be read. `upauth run` starts without a credential, whose upstream is then unavailable, but not without a certificate.",
             problems.len(),
             path.display()
         ));

@@ -9,8 +9,10 @@ use super::output::Output;
 use super::run::{base_url, named, start, wait};
 use super::signals::Signals;
 use crate::app::Addresses;
-use crate::config::{Config, SHIPPED};
+use crate::config::{Config, SHIPPED, Upstream};
 use crate::emulator::{Emulator, Settings};
+use crate::provider::Provider;
+use crate::server;
 
 /// The emulator and the proxy in one process, on the shipped configuration.
 pub(super) fn demo(out: &mut Output<'_>) -> Exit {
@@ -40,7 +42,7 @@ pub(super) fn demo(out: &mut Output<'_>) -> Exit {
         Ok(started) => started,
         Err(exit) => return exit,
     };
-    out.answer(&table(&config, app.addrs(), &emulator));
+    out.answer(&table(&config, &app.addrs(), &emulator));
     let exit = wait(app, &signals);
     drop(emulator);
     runtime.shutdown_background();
@@ -52,7 +54,7 @@ fn is_taken(config: &Config) -> bool {
     let listens = config.server.listen.iter().chain(&config.admin.listen);
     listens
         .into_iter()
-        .any(|listen| crate::server::bind(listen, 1).is_err())
+        .any(|listen| server::bind(listen, 1, server::Ours::default()).is_err())
 }
 
 fn take_free_ports(config: &mut Config) {
@@ -85,7 +87,9 @@ pub(super) fn emulate(out: &mut Output<'_>) -> Exit {
         out.answer(&format!("export {name}='{}'", value.replace('\'', r"'\''")));
     }
     out.answer(&format!(
-        "# end all sessions: curl -X POST http://{}/end-session/all",
+        "# end all sessions: curl -X POST http://{0}/end-session/all\n\
+         # a first refresh token: curl -X POST http://{0}/refresh-token/salesforce\n\
+         # everything else that can be turned: curl http://{0}/",
         emulator.control()
     ));
     runtime.block_on(signals.stop.cancelled());
@@ -118,8 +122,18 @@ fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
             env!("CARGO_PKG_VERSION")
         ),
         String::new(),
-        format!("  {:<10} {:<24} what", "listener", "address"),
+        format!("  {:<11} {:<22} address", "upstream", "provider"),
     ];
+    rows.extend(
+        config
+            .upstreams
+            .iter()
+            .map(|upstream| row(config, upstream, addrs)),
+    );
+    rows.extend([
+        String::new(),
+        format!("  {:<10} {:<24} what", "listener", "address"),
+    ]);
     let mut listener = |name: &str, addr: Option<std::net::SocketAddr>, what: &str| {
         if let Some(addr) = addr {
             rows.push(format!(
@@ -143,16 +157,12 @@ fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
         String::new(),
         "  try it (no credential anywhere):".to_owned(),
     ]);
-    for upstream in &config.upstreams {
-        let path = CALLS
+    rows.extend(
+        config
+            .upstreams
             .iter()
-            .find(|(name, _)| *name == upstream.name)
-            .map_or("/", |(_, path)| path);
-        rows.push(format!(
-            "    curl '{}{path}'",
-            base_url(config, upstream, addrs)
-        ));
-    }
+            .map(|upstream| call(config, upstream, addrs)),
+    );
     rows.extend([
         String::new(),
         "  break it (end every session, then repeat a call: still 200, and the log says why):"
@@ -167,6 +177,19 @@ fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
     rows.join("\n")
 }
 
+fn row(config: &Config, upstream: &Upstream, addrs: &Addresses) -> String {
+    let provider = Provider::of(upstream).name;
+    let address = base_url(config, upstream, addrs);
+    format!("  {:<11} {provider:<22} {address}", upstream.name)
+}
+
+fn call(config: &Config, upstream: &Upstream, addrs: &Addresses) -> String {
+    let mut calls = CALLS.iter();
+    let own = calls.find(|(name, _)| *name == upstream.name);
+    let path = own.map_or("/", |(_, path)| path);
+    format!("    curl '{}{path}'", base_url(config, upstream, addrs))
+}
+
 /// A call for each upstream of the shipped configuration.
 const CALLS: &[(&str, &str)] = &[
     (
@@ -176,4 +199,6 @@ const CALLS: &[(&str, &str)] = &[
     ("crm-user", "/services/data/v64.0/limits"),
     ("pricing", "/v1/LogicalEntityData/Product?$top=2"),
     ("billing", "/v1/accounts"),
+    ("mail", "/asset/v1/content/assets?$pageSize=2"),
+    ("mail-legacy", "/asset/v1/content/assets?$pageSize=2"),
 ];

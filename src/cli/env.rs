@@ -41,7 +41,10 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
     for (name, value) in variables {
         out.answer(&format!("export {name}={}", quoted(&value)));
     }
-    if way.ca.is_some() {
+    if let Some(ca) = &way.ca {
+        if !ca.exists() {
+            out.answer("# the authority's file is not there yet: the first `upauth run` makes it");
+        }
         out.answer("# in this shell they replace the system's authorities: other https calls may fail in it");
     }
     let keyed = !config.access.keys.is_empty();
@@ -173,6 +176,9 @@ fn hints(upstream: &Upstream, url: &str, keyed: bool) -> Vec<String> {
                 curl("/v1/accounts/A00000001"),
                 format!("zuora-sdk: zuora_sdk.Configuration(host='{url}'{token})"),
             ]
+        }
+        Provider::MarketingCloud(_) | Provider::MarketingCloudLegacy(_) => {
+            vec![curl("/asset/v1/content/assets")]
         }
         Provider::Zilliant(_) => vec![curl("/...")],
     }

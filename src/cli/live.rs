@@ -1,17 +1,13 @@
-//! `upauth check --live` and `upauth token`: real logins, and what the provider said to them.
+//! `upauth check --live` and `upauth token show`: real logins, and what the provider said to them.
 
 use std::io::{BufRead, IsTerminal};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use super::output::Output;
 use super::{Exit, load, upstream};
-use crate::app::live::{self, Login};
-use crate::app::remote::{self, AskError};
+use crate::app::live::{Login, Logins};
 use crate::config::Upstream;
-use crate::config::server::Listen;
-use crate::message::Origin;
-use crate::provider::{CarrierForm, LoginFailure, Provider, Refused};
+use crate::provider::{CarrierForm, LoginFailure, Refused};
 
 /// Logs in at `name`, or at every upstream, and says what came of it.
 pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Exit {
@@ -27,24 +23,11 @@ pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Ex
         },
     };
     let mut worst = Exit::Done;
-    let mut refused = Vec::new();
+    let mut logins = Logins::default();
     for upstream in chosen {
-        let user = Provider::of(upstream).user_key();
-        if refused.contains(&user) {
-            out.error(&format!(
-                "{:<16} not tried: the password of its user was just refused, and each try counts towards a lock-out",
-                upstream.name
-            ));
-            continue;
-        }
-        match live::login(upstream) {
-            Ok(login) => {
-                worst = worse(worst, tell(upstream, &login, out));
-                if matches!(login.result, Err(LoginFailure::Refused { what, .. }) if what == Refused::Password)
-                {
-                    refused.push(user);
-                }
-            }
+        match logins.log_in(upstream) {
+            Ok(Some(login)) => worst = worse(worst, tell(upstream, &login, out)),
+            Ok(None) => not_tried(upstream, out),
             Err(error) => {
                 out.error(&format!("{}: {error}", upstream.name));
                 worst = worse(worst, Exit::Config);
@@ -68,8 +51,8 @@ pub(super) fn show(path: &Path, name: &str, yes: bool, out: &mut Output<'_>) -> 
         out.error("nothing was printed");
         return Exit::Failed;
     }
-    match live::login(upstream) {
-        Ok(login) => match &login.result {
+    match Logins::default().log_in(upstream) {
+        Ok(Some(login)) => match &login.result {
             Ok(credential) => {
                 out.answer(
                     credential
@@ -81,6 +64,10 @@ pub(super) fn show(path: &Path, name: &str, yes: bool, out: &mut Output<'_>) -> 
             }
             Err(_) => tell(upstream, &login, out),
         },
+        Ok(None) => {
+            not_tried(upstream, out);
+            Exit::Refused
+        }
         Err(error) => {
             out.error(&error.to_string());
             Exit::Config
@@ -88,53 +75,11 @@ pub(super) fn show(path: &Path, name: &str, yes: bool, out: &mut Output<'_>) -> 
     }
 }
 
-/// Asks the running proxy for a new token.
-pub(super) fn renew(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
-    let checked = match load(path, out) {
-        Ok(checked) => checked,
-        Err(exit) => return exit,
-    };
-    if let Err(exit) = upstream(&checked.config, name, out) {
-        return exit;
-    }
-    let Some(admin) = checked.config.admin.listen.as_ref().and_then(origin) else {
-        out.error("the running proxy has no admin listener: [admin] listen is empty");
-        return Exit::Config;
-    };
-    match remote::post(&admin, "renew", name) {
-        Ok(reply) if reply.status < 300 => {
-            out.answer(&format!("{name} has a new token"));
-            Exit::Done
-        }
-        Ok(reply) => {
-            out.error(&said(&reply.body));
-            match reply.status {
-                502 => Exit::Refused,
-                503 | 504 => Exit::Unavailable,
-                _ => Exit::Failed,
-            }
-        }
-        Err(error @ AskError::Unreachable { .. }) => {
-            out.error(&format!(
-                "{error}\nIs `upauth run` running with this configuration?"
-            ));
-            Exit::Unavailable
-        }
-        Err(AskError::Start(error)) => {
-            out.error(&error.to_string());
-            Exit::Failed
-        }
-    }
-}
-
-/// What the proxy says went wrong, as a person reads it; as it is if that is not one of its problems.
-fn said(problem: &[u8]) -> String {
-    let fields = serde_json::from_slice::<serde_json::Value>(problem).unwrap_or_default();
-    let text = |name: &str| fields.get(name).and_then(serde_json::Value::as_str);
-    match (text("code"), text("title"), text("detail")) {
-        (Some(code), Some(title), Some(detail)) => format!("{title}: {detail} ({code})"),
-        _ => String::from_utf8_lossy(problem).trim_end().to_owned(),
-    }
+fn not_tried(upstream: &Upstream, out: &mut Output<'_>) {
+    out.error(&format!(
+        "{:<16} not tried: the password of its user was just refused, and each try counts towards a lock-out",
+        upstream.name
+    ));
 }
 
 fn tell(upstream: &Upstream, login: &Login, out: &mut Output<'_>) -> Exit {
@@ -154,14 +99,17 @@ fn tell(upstream: &Upstream, login: &Login, out: &mut Output<'_>) -> Exit {
             Exit::Unavailable,
         ),
         LoginFailure::TargetRefused { .. } => (
-            "the host is new, or not yours: write it into instance_hosts if it is right",
+            "the host is new, or not yours: write it into instance_hosts if it is right, and environment as it is",
             Exit::Refused,
         ),
-        LoginFailure::Secret { .. } => ("a file or program behind a secret", Exit::Config),
+        LoginFailure::Secret { .. } => (
+            "a file or program: a secret, a key, or the one that prints the token",
+            Exit::Config,
+        ),
     };
     out.error(&format!(
-        "{:<16} failed\n  request   POST {}\n  answer    {failure}\n  likely    {likely}\n  again     upauth check --live {}",
-        upstream.name, login.endpoint, upstream.name
+        "{:<16} failed\n  request   {}\n  answer    {failure}\n  likely    {likely}\n  again     upauth check --live {}",
+        upstream.name, login.request, upstream.name
     ));
     exit
 }
@@ -173,7 +121,9 @@ fn likely(what: Refused) -> &'static str {
             "user name, password or security token; a locked user; the password flow is blocked in this org; a sandbox user at \
              the production login host"
         }
-        Refused::Client => "client id or secret; the app is not installed in this org",
+        Refused::Client => {
+            "client id, secret, key or refresh token; the app is not installed in this org"
+        }
         Refused::Policy => {
             "the app's policy at the provider: no run-as user, no scopes, an address that is not allowed, the wrong login host"
         }
@@ -193,18 +143,6 @@ fn asked(name: &str, out: &mut Output<'_>) -> bool {
     let mut line = String::new();
     let _ = std::io::stdin().lock().read_line(&mut line);
     matches!(line.trim(), "y" | "Y" | "yes")
-}
-
-/// Where this machine reaches its own listener: one on every address is asked on loopback.
-fn origin(listen: &Listen) -> Option<Origin> {
-    let mut addr = *listen.addrs.first()?;
-    if addr.ip().is_unspecified() {
-        addr.set_ip(match addr {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    format!("http://{addr}").parse().ok()
 }
 
 /// A wrong configuration before refused before unreachable before done: the exit code tells the worst.

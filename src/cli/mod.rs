@@ -4,6 +4,7 @@
 //! environment.
 
 mod args;
+mod asking;
 mod check;
 mod demo;
 mod env;
@@ -47,7 +48,11 @@ fn execute(command: Command, out: &mut Output<'_>) -> Exit {
         Command::Token(TokenCommand::Show { config, name, yes }) => {
             live::show(&config, &name, yes, out)
         }
-        Command::Token(TokenCommand::Renew { config, name }) => live::renew(&config, &name, out),
+        Command::Token(TokenCommand::Renew { config, name }) => asking::renew(&config, &name, out),
+        Command::Status { config, json } => asking::status(&config, json, out),
+        Command::Retry { config, name } => asking::retry(&config, &name, out),
+        Command::Reload { config } => asking::reload(&config, out),
+        Command::Health { config } => asking::health(&config, out),
         Command::Env { config, name, json } => env::run(&config, &name, json, out),
         Command::Key { name } => key::run(&name, out),
         Command::Explain { code } => explain::run(code.as_deref(), out),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::output::Output;
 use super::signals::Signals;
-use super::{Exit, load};
+use super::{Exit, environment, load};
 use crate::app::{self, Addresses, App, StartError, Stopped};
 use crate::config::server::ListenTls;
 use crate::config::{Config, Upstream};
@@ -17,19 +17,33 @@ pub(super) fn run(path: &Path, listen: Option<&str>, out: &mut Output<'_>) -> Ex
         Ok(checked) => checked,
         Err(exit) => return exit,
     };
-    if let Some(listen) = listen
-        && let Err(why) = checked.config.listen_on(listen)
-    {
-        out.error(&format!("--listen {listen}: {why}"));
+    if let Err(why) = instead(&mut checked.config, listen) {
+        out.error(&why);
         return Exit::Usage;
     }
     match start(&checked.config, out) {
         Ok((app, signals)) => {
-            out.answer(&table(&checked.config, app.addrs()));
+            out.answer(&table(&checked.config, &app.addrs()));
+            let (path, listen) = (path.to_owned(), listen.map(str::to_owned));
+            app.read_with(Box::new(move || {
+                let read = Config::load(&path, &environment);
+                let mut config = read.map_err(|problems| problems.render(false))?.config;
+                instead(&mut config, listen.as_deref())?;
+                Ok(config)
+            }));
+            app.reload_when(signals.reload.clone());
             wait(app, &signals)
         }
         Err(exit) => exit,
     }
+}
+
+/// Listens where `--listen` says instead of where the configuration does.
+fn instead(config: &mut Config, listen: Option<&str>) -> Result<(), String> {
+    let Some(listen) = listen else { return Ok(()) };
+    config
+        .listen_on(listen)
+        .map_err(|why| format!("--listen {listen}: {why}"))
 }
 
 /// Starts the proxy, its logs and its signals.

@@ -1,5 +1,8 @@
-//! SIGTERM and SIGINT: the first asks for a drain, the second for an end.
+//! SIGTERM and SIGINT: the first asks for a drain, the second for an end. SIGHUP asks for a reload.
 
+use std::sync::Arc;
+
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// The wishes to stop, in order.
@@ -9,6 +12,8 @@ pub(super) struct Signals {
     pub(super) stop: CancellationToken,
     /// The second one came.
     pub(super) now: CancellationToken,
+    /// SIGHUP came.
+    pub(super) reload: Arc<Notify>,
 }
 
 impl Signals {
@@ -29,9 +34,9 @@ impl Signals {
                         Err(error) => return drop(registered.send(Err(error))),
                     };
                     let _ = registered.send(Ok(()));
-                    streams.next().await;
+                    streams.next(&told.reload).await;
                     told.stop.cancel();
-                    streams.next().await;
+                    streams.next(&told.reload).await;
                     told.now.cancel();
                 });
             })?;
@@ -44,6 +49,7 @@ impl Signals {
 struct Streams {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -53,13 +59,18 @@ impl Streams {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+    /// The next wish to stop.
+    async fn next(&mut self, reload: &Notify) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => reload.notify_one(),
+            }
         }
     }
 }
@@ -73,7 +84,7 @@ impl Streams {
         Ok(Self)
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self, _: &Notify) {
         let _ = tokio::signal::ctrl_c().await;
     }
 }

@@ -51,7 +51,7 @@ fn check_says_what_is_sound_and_what_is_not() {
     assert_eq!((exit, err.as_str()), (Exit::Done, ""));
     assert!(out.ends_with("proxy.toml is sound: crm\n"), "{out}");
 
-    let (exit, out, err) = Folder::with("x = 1\n").run("check");
+    let (exit, out, err) = Folder::with("[server]\nx = 1\n").run("check");
     assert_eq!((exit, out.as_str()), (Exit::Config, ""));
     assert!(
         err.contains("error[UA-0103]") && err.contains("2 errors in "),

@@ -29,7 +29,8 @@ codes! {
     MISSING_KEY "UA-0106" "a required key is missing"
         "What a section cannot do without depends on its provider and grant. The problem names the key and an example of its value."
     UNKNOWN_PROVIDER "UA-0107" "there is no provider with this name"
-        "provider says which API the upstream is. This version has salesforce, zilliant and zuora."
+        "provider says which API the upstream is. This version has salesforce, zilliant, zuora, marketing-cloud and \
+         marketing-cloud-legacy."
     BAD_VALUE "UA-0108" "the value is not one of those allowed"
         "The key takes one of a few words, or a text of a certain form. The problem names them."
     BAD_NAME "UA-0109" "the name cannot be used"
@@ -49,17 +50,20 @@ codes! {
         "Inside text, ${NAME} and ${NAME:-default} stand for environment variables, and $${ for ${ itself. Instead of text, a value may be \
          { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", \"ARGUMENT\"] }. Files, such as certificates, are always { file = \"PATH\" }."
     UNREADABLE_REFERENCE "UA-0115" "what a reference points to cannot be read"
-        "A file is missing or empty, or a program failed, took longer than 10 s or printed nothing. `upauth check` reports this as a problem; \
-         `upauth run` starts all the same, shows the upstream as unavailable and tries again."
+        "A file is missing or empty, or a program failed, took longer than 10 s or printed nothing. Credentials (client_id, client_secret, \
+         username, password, security_token, private_key, refresh_token) are read at each login: `upauth check` reports this as a problem, `upauth run` starts all the \
+         same, shows the upstream as unavailable and tries again. Every other value is needed when the configuration is read: \
+         nothing is started."
     NOT_AN_ORIGIN "UA-0116" "the value is not an origin"
         "An origin is scheme, host and port, such as https://acme.my.salesforce.com. It has no path, query or user name: the provider knows \
          its token path, and callers bring the path of the API."
     HTTPS_REQUIRED "UA-0117" "https is required here"
         "Tokens and secrets would cross the network in plain text. http is accepted for loopback addresses and for hosts that the \
          upstream names in plain_http."
-    LOGIN_HOST "UA-0118" "client_credentials does not work on this login host"
+    LOGIN_HOST "UA-0118" "this is not a host to log in at"
         "Salesforce serves the client credentials flow on the org's own My Domain host only, never on login.salesforce.com or \
-         test.salesforce.com. Write login_url = \"https://YOUR-DOMAIN.my.salesforce.com\" (Setup, My Domain)."
+         test.salesforce.com; and the hosts a browser shows (*.lightning.force.com) give no tokens at all. Write login_url = \"https://YOUR-DOMAIN.my.salesforce.com\" (Setup, My Domain). \
+         Of the hosts of a Marketing Cloud tenant only SUBDOMAIN.auth.marketingcloudapis.com gives tokens."
     BAD_LISTEN "UA-0119" "the listener's address cannot be used"
         "A listener is ADDRESS:PORT, where ADDRESS is an IP address (IPv6 in brackets) or localhost, which stands for 127.0.0.1 and [::1]. \
          Other host names are not resolved: what they mean may change. Port 0 takes a free port."
@@ -93,6 +97,14 @@ codes! {
     PLAIN_SECRET "UA-0131" "a secret is written in the file"
         "Configuration files are copied, committed and shown around. Write { env = \"NAME\" }, { file = \"PATH\" } or \
          { command = [\"PROGRAM\", \"ARGUMENT\"] } instead. This is a warning; it is not given where the token endpoint is on this machine."
+    WRONG_ENVIRONMENT "UA-0132" "the host belongs to the other environment"
+        "environment says whether an upstream is a sandbox or production, and the name of the host says otherwise. Sandboxes and scratch \
+         orgs log in at test.salesforce.com or at a My Domain host with .sandbox. or .scratch. in it; everything else, developer editions \
+         included, counts as production. A token answer that names a host of the other kind is refused, too."
+    PRIVATE_KEY "UA-0133" "the private key cannot be used"
+        "jwt_bearer and private_key_jwt sign with a private key in PEM, without a password: RSA of at least 2048 bits for RS256 \
+         (-----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY-----), an EC key on P-256 for ES256. Key stores (PKCS#12, .p12, .pfx, .jks) \
+         and encrypted keys must be converted first; the problem names the command."
     BAD_INCLUDE "UA-0140" "a file cannot be included"
         "include names files or patterns, relative to the configuration's folder. They are read in the order of their names, and hold \
          [upstream.NAME] and [route.NAME] sections only; everything else stands in the configuration itself. A name without * must exist."
@@ -108,4 +120,7 @@ codes! {
          name keys, and one key can then be taken back without the others."
     OPEN_AND_KEYS "UA-0152" "open and keys contradict each other"
         "With keys every caller must show one, on every listener; open = true lets callers from other machines in without. Remove one of them."
+    RELOAD_REFUSED "UA-0160" "the configuration that was read again is not at work"
+        "A reload puts a configuration to work as a whole or not at all: this one is wrong, or a new listener, certificate or log file cannot \
+         be used. The running proxy goes on with the one it had. Mend it and reload again; `upauth check` says what is wrong with a file."
 }

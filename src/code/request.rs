@@ -64,7 +64,7 @@ codes! {
     TOKEN_REFUSED "UA-0301" "the token endpoint refused the credentials of this upstream"
         "The provider said that the client, user, password or policy is wrong. upauth does not try again at once, because every try counts \
          towards a lock-out. Mend the credentials in proxy.toml; `upauth check --live NAME` shows what the provider said; \
-         `upauth token renew NAME` tries again."
+         `upauth retry NAME` tries again."
     TOKEN_UNAVAILABLE "UA-0302" "no token could be had from the token endpoint in time"
         "The token endpoint is unreachable, slow, overloaded or answers nonsense. upauth goes on trying with back-off; the request can be sent again later."
     TOKEN_SOURCE "UA-0303" "a secret of this upstream could not be read"

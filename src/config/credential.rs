@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::origin;
 use super::reading::Reading;
-use super::reference::{Value, value};
+use super::reference::{Value, program, value};
 use super::section::Section;
 use crate::code;
 use crate::message::Origin;
-use crate::secret::Source;
+use crate::secret::{Algorithm, SigningKey, Source};
 
 /// The credentials of an upstream while they are read.
 pub(super) struct Credentials<'a, 'i> {
@@ -43,17 +43,42 @@ impl<'a, 'i> Credentials<'a, 'i> {
         self.read(key, true, reading)
     }
 
-    /// The keys are there, but would be ignored.
-    pub(super) fn refuse(&mut self, keys: &[&'static str], whose: &str, reading: &mut Reading<'_>) {
-        for key in keys {
-            let Some(item) = self.table.take_own(key, reading) else {
-                continue;
-            };
-            let message = format!("`{key}` does not apply to {whose}");
-            reading
-                .problem(&code::DOES_NOT_APPLY, item.key_span, message)
-                .help("remove it, or write grant = \"password\"");
+    /// `private_key`, which must be one for `algorithm`; one that stands elsewhere is looked at by `check`.
+    pub(super) fn private_key(
+        &mut self,
+        algorithm: Algorithm,
+        reading: &mut Reading<'_>,
+    ) -> Option<Source> {
+        let place = self.table.span_of("private_key");
+        let source = self.required("private_key", reading)?;
+        if let Source::Value(pem) = &source {
+            if let Err(why) = SigningKey::parse(pem, algorithm) {
+                reading
+                    .problem(&code::PRIVATE_KEY, place, format!("`private_key` {why}"))
+                    .help(PRIVATE_KEY);
+                return None;
+            }
+        } else {
+            reading.last_is_key(algorithm);
         }
+        Some(source)
+    }
+
+    /// `refresh_token`, and `rotates`.
+    pub(super) fn refresh_token(&mut self, reading: &mut Reading<'_>) -> Option<Source> {
+        let token = self.required("refresh_token", reading);
+        let place = self.table.span_of("rotates");
+        let words = [("auto", Rotates::Auto), ("never", Rotates::Never)];
+        let before = reading.problems.len();
+        let rotates = self.table.word("rotates", &words, &[], reading);
+        if rotates == Rotates::Auto && reading.problems.len() == before {
+            // The successor would be lost with the process, and the grant with it.
+            reading
+                .not_in_this_version(place, "a refresh token that rotates")
+                .help("write rotates = \"never\" if the provider never returns another one");
+            return None;
+        }
+        token
     }
 
     fn read(
@@ -64,7 +89,10 @@ impl<'a, 'i> Credentials<'a, 'i> {
     ) -> Option<Source> {
         let item = self.table.take(key, reading)?;
         match item.text_or_reference(reading)? {
-            Value::Later(source, _) => Some(source),
+            Value::Later(source, span) => {
+                reading.later(&source, span);
+                Some(source)
+            }
             Value::Text(text) if text.text.is_empty() => {
                 if !may_be_empty {
                     let message = format!("`{key}` is empty");
@@ -91,6 +119,61 @@ impl<'a, 'i> Credentials<'a, 'i> {
     }
 }
 
+/// Keys, each with the grants that it belongs to.
+pub(super) struct GrantKeys(pub(super) &'static [(&'static str, &'static [&'static str])]);
+
+impl GrantKeys {
+    /// Keys that are there, but would be ignored with `grant`.
+    pub(super) fn refuse_others(
+        &self,
+        table: &mut Section<'_>,
+        grant: &str,
+        reading: &mut Reading<'_>,
+    ) {
+        for (key, grants) in self.0 {
+            if grants.contains(&grant) {
+                continue;
+            }
+            let Some(item) = table.take_own(key, reading) else {
+                continue;
+            };
+            let message = format!("`{key}` does not apply to grant = \"{grant}\"");
+            let help = format!(
+                "remove it, or write grant = \"{}\"",
+                grants.join("\" or \"")
+            );
+            reading
+                .problem(&code::DOES_NOT_APPLY, item.key_span, message)
+                .help(help);
+        }
+    }
+
+    /// Takes the keys out without a look.
+    pub(super) fn pass_over(&self, table: &mut Section<'_>) {
+        let keys: Vec<_> = self.0.iter().map(|(key, _)| *key).collect();
+        table.pass_over(&keys);
+    }
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Rotates {
+    #[default]
+    Auto,
+    Never,
+}
+
+/// `command`, the program that prints a token.
+pub(super) fn command(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<Source> {
+    let Some(item) = table.take("command", reading) else {
+        lacks(table, "command", reading);
+        return None;
+    };
+    let span = item.span.clone();
+    let source = program(item, reading)?;
+    reading.later(&source, span);
+    Some(source)
+}
+
 /// An origin that a credential is sent to, and that the upstream cannot do without.
 pub(super) fn required_origin(
     table: &mut Section<'_>,
@@ -98,25 +181,40 @@ pub(super) fn required_origin(
     plain_http: &[String],
     reading: &mut Reading<'_>,
 ) -> Option<Origin> {
+    required_origin_like(table, key, example(key), plain_http, reading)
+}
+
+/// The same with an example that fits the provider.
+pub(super) fn required_origin_like(
+    table: &mut Section<'_>,
+    key: &'static str,
+    example: &str,
+    plain_http: &[String],
+    reading: &mut Reading<'_>,
+) -> Option<Origin> {
     let before = reading.problems.len();
     let origin = origin::target(table, key, plain_http, reading);
     if origin.is_none() && reading.problems.len() == before {
-        lacks(table, key, reading);
+        lacks_like(table, key, example, reading);
     }
     origin
 }
 
 /// `grant` of a provider that has one grant.
 pub(super) fn only_grant(table: &mut Section<'_>, only: &'static str, reading: &mut Reading<'_>) {
-    table.word("grant", &[(only, ())], LATER_GRANTS, reading);
+    table.word("grant", &[(only, ())], &[], reading);
 }
 
 /// Notes that the section lacks a required key.
 pub(super) fn lacks(table: &Section<'_>, key: &str, reading: &mut Reading<'_>) {
+    lacks_like(table, key, example(key), reading);
+}
+
+fn lacks_like(table: &Section<'_>, key: &str, example: &str, reading: &mut Reading<'_>) {
     let message = format!("[{}] lacks `{key}`", table.name);
     reading
         .problem(&code::MISSING_KEY, table.span.clone(), message)
-        .help(format!("add {key} = {}", example(key)));
+        .help(format!("add {key} = {example}"));
 }
 
 fn example(key: &str) -> &'static str {
@@ -127,15 +225,22 @@ fn example(key: &str) -> &'static str {
         "api_url" => "\"https://HOST\", the address of the API",
         "client_id" => "\"...\", or { env = \"CLIENT_ID\" }",
         "username" => "\"...\", or { env = \"USERNAME\" }",
+        "private_key" => "{ file = \"KEY.pem\" }",
+        "command" => "[\"PROGRAM\", \"ARGUMENT\"], which prints a token at each login",
         _ => "{ env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", \"ARGUMENT\"] }",
     }
 }
 
-/// The keys of the password grant.
-pub(super) const USER: &[&str] = &["username", "password", "security_token"];
-/// Grants that are planned.
-pub(super) const LATER_GRANTS: &[&str] = &["jwt_bearer", "refresh_token", "command"];
 /// How long a Salesforce session lives unused, unless the org says otherwise.
 pub(super) const SESSION_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 
-const SECRETS: &[&str] = &["client_secret", "password", "security_token"];
+const SECRETS: &[&str] = &[
+    "client_secret",
+    "password",
+    "security_token",
+    "private_key",
+    "refresh_token",
+];
+/// How a private key is given.
+pub(super) const PRIVATE_KEY: &str =
+    "private_key = { file = \"KEY.pem\" }, a private key in PEM without a password";

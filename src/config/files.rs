@@ -208,5 +208,4 @@ const INCLUDABLE: &[&str] = &["upstream", "route"];
 const OTHERS: &str =
     "only [upstream.NAME] and [route.NAME] can be included; the rest stands in the main file";
 /// What usually is behind broken syntax.
-pub(super) const SYNTAX: &str =
-    "text stands in quotation marks, a list in [ ], a section's name in [ ] on a line of its own";
+pub(super) const SYNTAX: &str = "each line is KEY = VALUE; text stands in quotation marks, a list in [ ], a section's name in [ ] on a line of its own";

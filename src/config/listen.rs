@@ -129,7 +129,7 @@ impl Section<'_> {
                         .help("listen on a loopback address: \"localhost:7717\"");
                 }
                 Err(why) => {
-                    let message = format!("`{}` {why}", text.text);
+                    let message = format!("{} {why}", text.quoted());
                     reading.problem(&code::BAD_LISTEN, text.span, message).help(
                         "write ADDRESS:PORT with an IP address or localhost: \"localhost:7717\", \"0.0.0.0:7717\", \"[::1]:7717\"",
                     );

@@ -1,20 +1,23 @@
 //! Reading a file: from text to a [`Config`], or to all that is wrong with it.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::path::Path;
+
 use toml::de::DeTable;
 
+use super::credential::PRIVATE_KEY;
 use super::files::{Files, SYNTAX};
 use super::reading::{Reading, Reference};
-use super::reference::Text;
+use super::reference::{Text, remedy};
 use super::route::known_upstream;
 use super::section::{Leftover, Section};
 use super::{
-    Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Upstream, defaults, listen,
-    names,
+    Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Upstream, Written, defaults,
+    listen, names,
 };
 use crate::code::{self, Code};
-use crate::secret::Source;
+use crate::secret::{KeyError, ReadError, SigningKey};
 
 /// A configuration without errors.
 #[derive(Debug)]
@@ -74,17 +77,27 @@ impl Checked {
     /// the proxy from starting, but makes an upstream unavailable.
     pub async fn check_references(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for Reference { source, span } in &self.references {
-            if let Err(why) = source.read().await {
-                let help = match source {
-                    Source::Command(_) => {
-                        "run the program by hand; it must end within 10 s and print the value"
-                    }
-                    _ => "paths are relative to the configuration's folder",
-                };
-                let (code, span) = (&code::UNREADABLE_REFERENCE, span.clone());
-                problems.push(self.files.problem(code, span, why.to_string(), help));
+        let mut seen = HashSet::new();
+        for Reference { source, span, key } in &self.references {
+            // One that stands in the defaults is found once for each upstream.
+            if !seen.insert((span.start, source.identity())) {
+                continue;
             }
+            let (read, span) = (source.read().await, span.clone());
+            let usable = match (key, &read) {
+                (Some(algorithm), Ok(pem)) => SigningKey::parse(pem, *algorithm).map(drop),
+                (Some(_), Err(ReadError::NotText { .. })) => Err(KeyError::Binary),
+                _ => Ok(()),
+            };
+            let (code, why, help) = match (usable, read) {
+                (Err(why), _) => {
+                    let why = format!("the private key {why}");
+                    (&code::PRIVATE_KEY, why, PRIVATE_KEY)
+                }
+                (_, Err(why)) => (&code::UNREADABLE_REFERENCE, why.to_string(), remedy(source)),
+                _ => continue,
+            };
+            problems.push(self.files.problem(code, span, why, help));
         }
         problems.sort_by_key(Problem::place);
         problems
@@ -110,8 +123,9 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     }
     let broken: Vec<_> = reading.problems.iter().map(Problem::row).collect();
     let span = document.span();
+    let written = Written::of(document.get_ref());
     let root = Section::new("", "", span.start..span.start, document.into_inner());
-    let config = sections(root, reading);
+    let config = sections(root, reading).map(|config| Config { written, ..config });
     if !broken.is_empty() {
         let mut at = 0;
         reading.problems.retain(|problem| {
@@ -140,6 +154,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     section.finish(Leftover::default(), reading);
     let mut known = Vec::new();
     let mut upstreams = Vec::new();
+    let before = reading.problems.len();
     for (name, span, mut table) in root.sections("upstream", reading) {
         names::check(&name, &span, true, reading);
         table.inherit(&inherited);
@@ -147,6 +162,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
         upstreams.extend(upstream.map(|upstream| (upstream, span)));
         known.push(name);
     }
+    let mut nowhere = known.is_empty() && reading.problems.len() == before;
     defaults::unused(inherited, "upstream.NAME", reading);
     let access = Access::read(access, &known, reading);
     let mut routes = Vec::new();
@@ -155,16 +171,17 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
         let route = Route::read(&name, table, &known, reading);
         routes.extend(route.map(|route| (route, span)));
     }
+    let before = reading.problems.len();
     root.finish(LEFTOVER, reading);
-    if known.is_empty() {
+    // A section that nobody knows was meant to be one, most likely.
+    nowhere &= reading.problems.len() == before;
+    reading.send_home();
+    if nowhere {
         reading
             .problem(&code::NO_UPSTREAM, 0..0, "there is no upstream")
             .help("add [upstream.NAME] with provider, login_url, client_id and client_secret");
     }
-    if let Some(text) = server.default.clone() {
-        let (span, plain) = (default_place, false);
-        known_upstream(Text { text, span, plain }, &known, reading);
-    }
+    default_is_known(&server, default_place, &known, reading);
     listen::check(&access, reading);
     names::places(&upstreams, &routes, reading);
     Some(Config {
@@ -177,7 +194,26 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
             .map(|(upstream, _)| upstream)
             .collect(),
         routes: routes.into_iter().map(|(route, _)| route).collect(),
+        written: Written::default(),
     })
+}
+
+/// `[server] default` is read before the upstreams it may name.
+fn default_is_known(
+    server: &Server,
+    span: Range<usize>,
+    known: &[String],
+    reading: &mut Reading<'_>,
+) {
+    if let Some(text) = server.default.clone() {
+        let text = Text {
+            text,
+            span,
+            plain: false,
+            hidden: false,
+        };
+        known_upstream(text, known, reading);
+    }
 }
 
 /// Problems that a broken line elsewhere may have caused: it seems to be missing, or to belong to another section.

@@ -70,7 +70,7 @@ fn level(table: &mut Section<'_>, reading: &mut Reading<'_>) -> String {
         return DEFAULT_LEVEL.to_owned();
     };
     if !text.text.split(',').all(is_directive) {
-        let message = format!("`{}` is not a level", text.text);
+        let message = format!("{} is not a level", text.quoted());
         reading.problem(&code::BAD_VALUE, text.span, message).help(
             "one of off, error, warn, info, debug, trace; or several: \"info,upauth::token=debug\"",
         );

@@ -1,14 +1,17 @@
 //! What the operator decided: `proxy.toml`, read into values that cannot be wrong.
 //!
 //! One file per section and per provider. Each has the typed values with their defaults, and reads them out of a
-//! `Section`; what is wrong becomes a [`Problem`], all of them at once. Nothing here opens a socket, asks a
-//! token endpoint or reads the secrets behind `{ file }` and `{ command }`, except [`Checked::check_references`].
+//! `Section`; what is wrong becomes a [`Problem`], all of them at once. Nothing here opens a socket or asks a token
+//! endpoint. `{ file }` and `{ command }` are read with the configuration, except those of credentials, which are
+//! read at each login (and by [`Checked::check_references`]).
 
 pub mod access;
 pub mod admin;
 pub mod keys;
 pub mod listen;
 pub mod log;
+pub mod marketing_cloud;
+pub mod marketing_cloud_legacy;
 pub mod outbound;
 pub mod proxy;
 pub mod route;
@@ -32,6 +35,7 @@ mod reading;
 mod reference;
 mod section;
 mod value;
+mod written;
 
 pub use self::access::Access;
 pub use self::admin::Admin;
@@ -44,6 +48,7 @@ pub use self::proxy::Proxy;
 pub use self::route::Route;
 pub use self::server::Server;
 pub use self::upstream::{Provider, Upstream};
+pub use self::written::{Change, What, Written};
 
 /// A whole configuration.
 #[derive(Clone, Debug)]
@@ -60,6 +65,8 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// `[route.NAME]`, in the order of the file.
     pub routes: Vec<Route>,
+    /// What stands in the file, without values.
+    pub written: Written,
 }
 
 /// The shipped `proxy.toml`: every key with its default, and what `demo` runs.

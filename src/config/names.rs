@@ -43,6 +43,23 @@ pub(super) fn places(
         if let Some(other) = same.next() {
             clash(&upstream.name, &other.name, "host", span, reading);
         }
+        let Some(host) = &upstream.host else {
+            continue;
+        };
+        if is_loopback(host) {
+            let message = format!("`{host}` is the host of all upstreams");
+            reading
+                .problem(&code::SAME_PLACE, span.clone(), message)
+                .help(format!(
+                    "choose a name of its own; [server] default = \"{}\" makes it answer at /",
+                    upstream.name
+                ));
+        }
+        let local = host.strip_suffix(".localhost");
+        let mut others = upstreams.iter().map(|(other, _)| &other.name);
+        if let Some(other) = others.find(|name| local == Some(name) && **name != upstream.name) {
+            clash(&upstream.name, other, "host", span, reading);
+        }
     }
     for (at, (route, span)) in routes.iter().enumerate() {
         let others = routes.iter().take(at).map(|(other, _)| other);
@@ -64,6 +81,11 @@ pub(super) fn places(
             clash(&route.name, &other.name, "path", span, reading);
         }
     }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let ip = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
 }
 
 fn clash(name: &str, other: &str, what: &str, span: &Range<usize>, reading: &mut Reading<'_>) {

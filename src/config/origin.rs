@@ -42,6 +42,22 @@ pub(super) fn target(
     Some(origin)
 }
 
+/// The same with a default, which is a constant of the provider.
+pub(super) fn target_or(
+    table: &mut Section<'_>,
+    key: &'static str,
+    default: &str,
+    plain_http: &[String],
+    reading: &mut Reading<'_>,
+) -> Option<Origin> {
+    let before = reading.problems.len();
+    let given = target(table, key, plain_http, reading);
+    match given {
+        None if reading.problems.len() == before => default.parse().ok(),
+        given => given,
+    }
+}
+
 fn parse(key: &str, text: &Text, reading: &mut Reading<'_>) -> Option<Origin> {
     let why = match text.text.parse() {
         Ok(origin) => return Some(origin),
@@ -49,6 +65,7 @@ fn parse(key: &str, text: &Text, reading: &mut Reading<'_>) -> Option<Origin> {
     };
     let split = Origin::split_url(&text.text);
     let help = match (why, split) {
+        _ if text.hidden => format!("it must be like {EXAMPLE}"),
         (OriginError::Path, Some((origin, _))) if key == "login_url" => {
             format!("write {key} = \"{origin}\"; the provider knows its token path")
         }
@@ -58,7 +75,7 @@ fn parse(key: &str, text: &Text, reading: &mut Reading<'_>) -> Option<Origin> {
         (OriginError::Scheme, _) if format!("https://{}", text.text).parse::<Origin>().is_ok() => {
             format!("write {key} = \"https://{}\"", text.text)
         }
-        _ => format!("scheme, host and port only: {key} = \"https://acme.my.salesforce.com\""),
+        _ => format!("scheme, host and port only: {key} = {EXAMPLE}"),
     };
     reading
         .problem(
@@ -69,3 +86,5 @@ fn parse(key: &str, text: &Text, reading: &mut Reading<'_>) -> Option<Origin> {
         .help(help);
     None
 }
+
+const EXAMPLE: &str = "\"https://acme.my.salesforce.com\"";

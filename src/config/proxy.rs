@@ -6,6 +6,7 @@
 use toml::de::DeValue;
 
 use super::reading::Reading;
+use super::reference::is_reference;
 use super::section::{Item, Leftover, Section};
 use crate::code;
 use crate::message::Origin;
@@ -30,7 +31,7 @@ impl Proxy {
         reading: &mut Reading<'_>,
     ) -> Result<Option<Self>, Absent> {
         let item = table.take("proxy", reading).ok_or(Absent)?;
-        if let DeValue::Table(_) = item.value {
+        if matches!(item.value, DeValue::Table(_)) && !is_reference(&item.value) {
             return Ok(Self::of_table(item, reading));
         }
         let Some(text) = item.text(reading) else {
@@ -39,8 +40,8 @@ impl Proxy {
         match text.text.as_str() {
             "off" => {}
             "env" => return Ok(Self::of_env(reading)),
-            word => {
-                let message = format!("unknown proxy `{word}`");
+            _ => {
+                let message = format!("unknown proxy {}", text.quoted());
                 reading
                     .problem(&code::BAD_VALUE, text.span, message)
                     .help("\"env\", \"off\" or { url = \"http://HOST:PORT\" }");

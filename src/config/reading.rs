@@ -1,6 +1,6 @@
 //! [`Reading`]: what one reading of a file knows and finds: the environment, the problems, the listeners.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use super::files::Files;
 use super::problem::Problem;
 use super::server::Listen;
 use crate::code::{self, Code};
-use crate::secret::Source;
+use crate::secret::{Algorithm, Source};
 
 /// One reading of one file.
 pub(super) struct Reading<'a> {
@@ -20,7 +20,11 @@ pub(super) struct Reading<'a> {
     pub(super) asked: BTreeSet<String>,
     /// Those that hold a value: what this version accepts.
     pub(super) accepted: BTreeSet<String>,
+    /// Keys that nobody asked for, with the problems that will say so.
+    astray: Vec<(usize, String)>,
     env: &'a dyn Fn(&str) -> Option<String>,
+    /// Files and programs that were read now, by identity: a default holds for many upstreams.
+    now: HashMap<String, Result<String, String>>,
 }
 
 /// A listener and its place.
@@ -46,6 +50,8 @@ pub(super) enum ForWhom {
 pub(super) struct Reference {
     pub(super) source: Source,
     pub(super) span: Range<usize>,
+    /// Set if it must hold a private key.
+    pub(super) key: Option<Algorithm>,
 }
 
 impl<'a> Reading<'a> {
@@ -57,7 +63,9 @@ impl<'a> Reading<'a> {
             references: Vec::new(),
             asked: BTreeSet::new(),
             accepted: BTreeSet::new(),
+            astray: Vec::new(),
             env,
+            now: HashMap::new(),
         }
     }
 
@@ -88,8 +96,70 @@ impl<'a> Reading<'a> {
         (self.env)(name)
     }
 
+    /// Notes that the next problem is a key of a section that does not have it; another may.
+    pub(super) fn astray(&mut self, section: &str, key: &str) {
+        let root = section.split('.').next().unwrap_or_default();
+        if root.is_empty() || SECTIONS.contains(&root) {
+            self.astray.push((self.problems.len(), key.to_owned()));
+        }
+    }
+
+    /// Says of each key astray where it belongs, now that every section was asked for its own.
+    pub(super) fn send_home(&mut self) {
+        for (at, key) in std::mem::take(&mut self.astray) {
+            let homes = self.asked.iter().filter_map(|asked| {
+                let section = asked.strip_suffix(&key)?.strip_suffix('.')?;
+                let root = section.split('.').next().unwrap_or_default();
+                SECTIONS.contains(&root).then(|| format!("[{section}]"))
+            });
+            let homes: Vec<_> = homes.collect();
+            let help = match homes.as_slice() {
+                [] if self.asked.contains(&key) => format!("`{key}` stands at the top of the file"),
+                [] => continue,
+                homes => format!("`{key}` belongs in {}", homes.join(" or ")),
+            };
+            if let Some(problem) = self.problems.get_mut(at) {
+                problem.help(help);
+            }
+        }
+    }
+
+    /// The text that a file or program holds at this moment, or why there is none.
+    pub(super) fn now(&mut self, source: &Source) -> Result<String, String> {
+        let read = || match source.read_now() {
+            Ok(text) => Ok(text.expose().to_owned()),
+            Err(why) => Err(why.to_string()),
+        };
+        self.now
+            .entry(source.identity())
+            .or_insert_with(read)
+            .clone()
+    }
+
+    /// Notes a file or program that is read later, so that it can be checked now.
+    pub(super) fn later(&mut self, source: &Source, span: Range<usize>) {
+        let source = source.clone();
+        self.references.push(Reference {
+            source,
+            span,
+            key: None,
+        });
+    }
+
+    /// The one that was noted last must hold a private key.
+    pub(super) fn last_is_key(&mut self, algorithm: Algorithm) {
+        if let Some(last) = self.references.last_mut() {
+            last.key = Some(algorithm);
+        }
+    }
+
     /// A path that is written at `at`; it is relative to the folder of the file that holds it.
     pub(super) fn path(&self, at: usize, text: &str) -> PathBuf {
         self.files.path(at, text)
     }
 }
+
+/// Sections whose keys may stand in a wrong one. `defaults` has those of an upstream.
+const SECTIONS: &[&str] = &[
+    "server", "access", "admin", "outbound", "log", "upstream", "route",
+];

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::reading::{Reading, Reference};
+use super::reading::Reading;
 use super::section::{Item, Leftover, Section};
 use crate::code;
 use crate::secret::{Secret, Source};
@@ -17,6 +17,18 @@ pub(super) struct Text {
     pub(super) span: Range<usize>,
     /// Whether it stands in the file as it is.
     pub(super) plain: bool,
+    /// Whether a file or program holds it: more than was meant, perhaps, so no problem shows it.
+    pub(super) hidden: bool,
+}
+
+impl Text {
+    /// What a problem calls it.
+    pub(super) fn quoted(&self) -> String {
+        match self.hidden {
+            true => "the value".to_owned(),
+            false => format!("`{}`", self.text),
+        }
+    }
 }
 
 /// A text, or the place to read it from later.
@@ -26,22 +38,24 @@ pub(super) enum Value {
 }
 
 impl<'i> Item<'i> {
-    /// The value as text that is needed now: `"..."` or `{ env = "NAME" }`.
+    /// The value as text that is needed now; files are read and programs run while the configuration is read.
     pub(super) fn text(self, reading: &mut Reading<'_>) -> Option<Text> {
-        let key = self.key.clone();
         match self.text_or_reference(reading)? {
             Value::Text(text) => Some(text),
-            Value::Later(source, span) => {
-                let what = match source {
-                    Source::Command(_) => "{ command }",
-                    _ => "{ file }",
-                };
-                let what = format!("{what} for `{key}`");
-                reading
-                    .not_in_this_version(span, &what)
-                    .help("write the value itself, ${NAME} or { env = \"NAME\" }; files and programs are for credentials");
-                None
-            }
+            Value::Later(source, span) => match reading.now(&source) {
+                Ok(text) => Some(Text {
+                    text,
+                    span,
+                    plain: false,
+                    hidden: true,
+                }),
+                Err(why) => {
+                    reading
+                        .problem(&code::UNREADABLE_REFERENCE, span, why)
+                        .help(remedy(&source));
+                    None
+                }
+            },
         }
     }
 
@@ -51,7 +65,12 @@ impl<'i> Item<'i> {
             DeValue::String(text) => {
                 let (text, plain) = expand(text, &self.span, reading)?;
                 let span = self.span;
-                Some(Value::Text(Text { text, span, plain }))
+                Some(Value::Text(Text {
+                    text,
+                    span,
+                    plain,
+                    hidden: false,
+                }))
             }
             DeValue::Table(_) => reference(self.into_section(reading)?, reading),
             _ => {
@@ -74,7 +93,10 @@ impl<'i> Item<'i> {
             }
         };
         match found {
-            Value::Later(Source::File(path), _) => Some(path),
+            Value::Later(Source::File(path), span) => {
+                reading.later(&Source::File(path.clone()), span);
+                Some(path)
+            }
             Value::Text(Text {
                 plain: true, text, ..
             }) => {
@@ -145,6 +167,7 @@ fn from_env(item: Item<'_>, span: Range<usize>, reading: &mut Reading<'_>) -> Op
             text,
             span,
             plain: false,
+            hidden: false,
         }),
         found => {
             let state = if found.is_some() { "empty" } else { "not set" };
@@ -162,15 +185,16 @@ fn from_file(item: Item<'_>, span: Range<usize>, reading: &mut Reading<'_>) -> O
             .help("name a file, relative to the configuration's folder");
         return None;
     }
-    let source = Source::File(reading.path(path.span.start, &path.text));
-    reading.references.push(Reference {
-        source: source.clone(),
-        span: span.clone(),
-    });
-    Some(Value::Later(source, span))
+    let path = reading.path(path.span.start, &path.text);
+    Some(Value::Later(Source::File(path), span))
 }
 
 fn from_command(item: Item<'_>, span: Range<usize>, reading: &mut Reading<'_>) -> Option<Value> {
+    Some(Value::Later(program(item, reading)?, span))
+}
+
+/// A program with its arguments: `["PROGRAM", "ARGUMENT"]`.
+pub(super) fn program(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Source> {
     let place = item.span.clone();
     let argv: Vec<_> = item
         .texts(reading)?
@@ -183,12 +207,7 @@ fn from_command(item: Item<'_>, span: Range<usize>, reading: &mut Reading<'_>) -
             .help("write command = [\"PROGRAM\", \"ARGUMENT\"]; there is no shell");
         return None;
     }
-    let source = Source::Command(argv);
-    reading.references.push(Reference {
-        source: source.clone(),
-        span: span.clone(),
-    });
-    Some(Value::Later(source, span))
+    Some(Source::Command(argv))
 }
 
 /// Replaces `${NAME}`, `${NAME:-default}` and `$${`; says whether there was nothing to replace.
@@ -276,6 +295,26 @@ fn within(part: &str, span: &Range<usize>, reading: &Reading<'_>) -> Range<usize
 fn is_variable(name: &str) -> bool {
     let letter = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     !name.is_empty() && name.bytes().all(letter) && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// What to do about a file or program that cannot be read.
+pub(super) fn remedy(source: &Source) -> &'static str {
+    match source {
+        Source::Command(_) => {
+            "run the program by hand; it must end within 10 s and print the value"
+        }
+        _ => "paths are relative to the configuration's folder",
+    }
+}
+
+/// Whether the value refers to the place of a text: `{ env }`, `{ file }` or `{ command }`.
+pub(super) fn is_reference(value: &DeValue<'_>) -> bool {
+    let DeValue::Table(table) = value else {
+        return false;
+    };
+    // An upstream may have a key `command` among others.
+    let mut keys = table.iter().map(|(key, _)| key.get_ref());
+    !table.is_empty() && keys.all(|key| KINDS.contains(&&**key))
 }
 
 /// The value of a credential that stands in the file.

@@ -109,7 +109,7 @@ pub(super) fn known_upstream(
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there are: {}", upstreams.join(", ")),
     };
-    let message = format!("there is no upstream `{}`", text.text);
+    let message = format!("there is no upstream {}", text.quoted());
     reading
         .problem(&code::UNKNOWN_UPSTREAM, text.span, message)
         .help(help);

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::nearest::nearest;
 use super::reading::Reading;
+use super::reference::is_reference;
 use crate::code;
 
 /// A table: `[server]`, `[upstream.crm]`, `{ cert = ..., key = ... }`.
@@ -96,6 +97,17 @@ impl<'i> Section<'i> {
 
     /// Takes the section `key` out; an absent one is empty.
     pub(super) fn section(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Self {
+        let written = format!("[{}]", join(&self.name, key));
+        self.section_written(key, &written, reading)
+    }
+
+    /// The same; `written` is how a file that has something else there should have it.
+    fn section_written(
+        &mut self,
+        key: &'static str,
+        written: &str,
+        reading: &mut Reading<'_>,
+    ) -> Self {
         let inherited = remove(&mut self.inherited, key);
         let item = self.take(key, reading);
         reading.accepted.remove(&join(&self.kind, key));
@@ -103,7 +115,7 @@ impl<'i> Section<'i> {
         let mut table = |item: Option<Item<'i>>| {
             let item = item?;
             let span = item.span.clone();
-            Some((span, item.table(reading)?))
+            Some((span, item.table(written, reading)?))
         };
         let (span, own) = table(item).unwrap_or((self.span.clone(), DeTable::new()));
         let mut section = Self::new(&name, &kind, span.clone(), own);
@@ -119,13 +131,25 @@ impl<'i> Section<'i> {
         key: &'static str,
         reading: &mut Reading<'_>,
     ) -> Vec<(String, Range<usize>, Self)> {
-        let all = self.section(key, reading);
         let kind = format!("{key}.NAME");
+        let mut all = self.section_written(key, &format!("[{kind}]"), reading);
+        let is_section = |item: &Item<'_>| match &item.value {
+            DeValue::Table(_) => !is_reference(&item.value),
+            value => matches!(value, DeValue::Array(_)),
+        };
+        if !all.items.iter().all(is_section) {
+            all.items.retain(is_section);
+            reading
+                .problem(&code::BAD_NAME, all.span, format!("[{key}] lacks a name"))
+                .help(format!(
+                    "write [{kind}], with a name of your own: [{key}.crm]"
+                ));
+        }
         let sections = all.items.into_iter().filter_map(|item| {
             let name = join(key, &item.key);
             let (own_name, name_span, span) =
                 (item.key.clone(), item.key_span.clone(), item.span.clone());
-            let table = item.table(reading)?;
+            let table = item.table(&format!("[{name}]"), reading)?;
             Some((own_name, name_span, Self::new(&name, &kind, span, table)))
         });
         sections.collect()
@@ -139,6 +163,12 @@ impl<'i> Section<'i> {
     /// Whether the key is there with a value that `test` accepts.
     pub(super) fn is(&self, key: &str, test: impl Fn(&DeValue<'_>) -> bool) -> bool {
         self.find(key).is_some_and(|item| test(&item.value))
+    }
+
+    /// The place of the key, if it is here and not only in the defaults.
+    pub(super) fn own_key(&self, key: &str) -> Option<Range<usize>> {
+        let item = self.items.iter().find(|item| item.key == key)?;
+        Some(item.key_span.clone())
     }
 
     /// The place of the key's value; of the section, if the key is absent.
@@ -188,6 +218,7 @@ impl<'i> Section<'i> {
                 let help = match nearest(key, known.clone()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => {
+                        reading.astray(&self.kind, key);
                         let known = known.collect::<Vec<_>>().join(", ");
                         match self.name.is_empty() {
                             true => format!(
@@ -212,12 +243,17 @@ impl<'i> Section<'i> {
 }
 
 impl<'i> Item<'i> {
-    /// The value as a table.
-    pub(super) fn table(self, reading: &mut Reading<'_>) -> Option<DeTable<'i>> {
+    /// The value as a table, which is `written` so.
+    fn table(self, written: &str, reading: &mut Reading<'_>) -> Option<DeTable<'i>> {
         match self.value {
             DeValue::Table(table) => Some(table),
             _ => {
-                let help = format!("write [{}], or {{ ... }}", self.key);
+                let help = match self.value {
+                    DeValue::Array(_) if written.starts_with('[') => {
+                        format!("write {written}, in single brackets")
+                    }
+                    _ => format!("write {written}"),
+                };
                 self.wrong_type("a table", &help, reading);
                 None
             }
@@ -227,7 +263,7 @@ impl<'i> Item<'i> {
     /// The value as a section of its own, named after its key.
     pub(super) fn into_section(self, reading: &mut Reading<'_>) -> Option<Section<'i>> {
         let (name, span) = (self.key.clone(), self.span.clone());
-        let table = self.table(reading)?;
+        let table = self.table(&format!("{name} = {{ ... }}"), reading)?;
         Some(Section::new(&name, &name, span, table))
     }
 

@@ -9,6 +9,7 @@ use toml::de::DeValue;
 use super::listen;
 use super::origin;
 use super::reading::{ForWhom, Reading};
+use super::reference::is_reference;
 use super::section::{Item, Leftover, Section};
 use super::value::Zero;
 use crate::code;
@@ -115,13 +116,13 @@ impl ListenTls {
         const REMEDY: &str =
             "\"off\", \"auto\", or { cert = { file = \"PATH\" }, key = { file = \"PATH\" } }";
         match &item.value {
-            DeValue::String(_) => {
+            value if matches!(value, DeValue::String(_)) || is_reference(value) => {
                 let text = item.text(reading)?;
                 match text.text.as_str() {
                     "" | "off" => Some(Self::Off),
                     "auto" => Some(Self::Auto),
                     _ => {
-                        let message = format!("unknown tls `{}`", text.text);
+                        let message = format!("unknown tls {}", text.quoted());
                         reading
                             .problem(&code::BAD_VALUE, text.span, message)
                             .help(REMEDY);

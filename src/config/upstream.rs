@@ -6,6 +6,8 @@ use http::{HeaderName, HeaderValue, Method};
 
 use super::access::host;
 use super::header;
+use super::marketing_cloud::MarketingCloud;
+use super::marketing_cloud_legacy::MarketingCloudLegacy;
 use super::outbound::Leg;
 use super::reading::{ForWhom, Reading};
 use super::salesforce::Salesforce;
@@ -63,6 +65,10 @@ pub enum Provider {
     Zilliant(Zilliant),
     /// `zuora`.
     Zuora(Zuora),
+    /// `marketing-cloud`.
+    MarketingCloud(MarketingCloud),
+    /// `marketing-cloud-legacy`.
+    MarketingCloudLegacy(MarketingCloudLegacy),
 }
 
 /// Methods and paths, on an upstream.
@@ -90,11 +96,12 @@ impl Upstream {
         let mut leftover = LEFTOVER;
         let provider = Provider::read(&mut table, &plain_http, &mut leftover, reading);
         let leg = outbound.narrowed(&mut table, reading);
+        let listen = table
+            .listen("listen", ForWhom::Callers, reading)
+            .unwrap_or_default();
         let upstream = Self {
-            listen: table
-                .listen("listen", ForWhom::Callers, reading)
-                .unwrap_or_default(),
-            tls: ListenTls::read(&mut table, reading),
+            tls: own_tls(&mut table, &listen, reading),
+            listen,
             host: own_host(&mut table, reading),
             policy: Policy::read(&mut table, reading),
             local_login: table.choice("local_login", reading).unwrap_or(true),
@@ -158,6 +165,15 @@ impl Provider {
                 leftover.whose = "zuora upstreams";
                 return Zuora::read(table, plain_http, reading).map(Self::Zuora);
             }
+            Some("marketing-cloud") => {
+                leftover.whose = "marketing-cloud upstreams";
+                return MarketingCloud::read(table, plain_http, reading).map(Self::MarketingCloud);
+            }
+            Some("marketing-cloud-legacy") => {
+                leftover.whose = "marketing-cloud-legacy upstreams";
+                return MarketingCloudLegacy::read(table, plain_http, reading)
+                    .map(Self::MarketingCloudLegacy);
+            }
             _ => {}
         }
         // What keys such an upstream needs cannot be said.
@@ -179,6 +195,25 @@ impl Provider {
         }
         None
     }
+}
+
+/// `tls`, which is that of a listener of the upstream's own.
+fn own_tls(table: &mut Section<'_>, listen: &[Listen], reading: &mut Reading<'_>) -> ListenTls {
+    let place = table.own_key("tls");
+    let tls = ListenTls::read(table, reading);
+    if let Some(place) = place
+        && listen.is_empty()
+        && tls != ListenTls::Off
+    {
+        reading
+            .problem(
+                &code::DOES_NOT_APPLY,
+                place,
+                "`tls` is that of a listener of the upstream's own, and there is none",
+            )
+            .help("add listen = \"localhost:7730\", or write tls into [server]");
+    }
+    tls
 }
 
 impl Policy {
@@ -208,7 +243,7 @@ pub(super) fn own_host(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Op
         Ok(host) => Some(host),
         Err(why) => {
             let (code, help) = HOSTS;
-            let message = format!("`{}` {why}", text.text);
+            let message = format!("{} {why}", text.quoted());
             reading.problem(code, text.span, message).help(help);
             None
         }
@@ -238,8 +273,14 @@ const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
 const CONNECTIONS: usize = 256;
 
-const PROVIDERS: &[&str] = &["salesforce", "zilliant", "zuora"];
-const LATER_PROVIDERS: &[&str] = &["marketing-cloud", "marketing-cloud-legacy", "oauth2"];
+const PROVIDERS: &[&str] = &[
+    "salesforce",
+    "zilliant",
+    "zuora",
+    "marketing-cloud",
+    "marketing-cloud-legacy",
+];
+const LATER_PROVIDERS: &[&str] = &["oauth2"];
 
 const LEFTOVER: Leftover = Leftover {
     later: LATER,
@@ -262,26 +303,25 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
     "session_timeout",
     "entity_ids",
     "org_ids",
+    "environment",
+    "private_key",
+    "audience",
+    "refresh_token",
+    "rotates",
+    "command",
+    "account_id",
+    "scope",
+    "soap_url",
+    "legacy_token",
 ];
 
 /// Keys that are planned.
 pub(super) const LATER: &[&str] = &[
-    "environment",
-    "private_key",
-    "audience",
-    "scope",
-    "refresh_token",
-    "command",
-    "account_id",
     "offline",
-    "legacy_token",
-    "soap_url",
     "errors",
     "warm",
-    "rotates",
     "http2",
     "expect_org",
-    "outbound",
     "token_url",
     "encode",
     "client_auth",

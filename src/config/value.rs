@@ -36,7 +36,8 @@ impl Section<'_> {
         match item.value {
             DeValue::Boolean(flag) => Some(flag),
             _ => {
-                item.wrong_type("true or false", "without quotation marks", reading);
+                let help = format!("write {key} = true, without quotation marks");
+                item.wrong_type("true or false", &help, reading);
                 None
             }
         }
@@ -84,12 +85,12 @@ impl Section<'_> {
         reading: &mut Reading<'_>,
     ) -> Vec<T> {
         let mut values = Vec::new();
-        for Text { text, span, .. } in self.texts(key, reading) {
-            match parse(&text) {
+        for text in self.texts(key, reading) {
+            match parse(&text.text) {
                 Ok(value) => values.push(value),
                 Err(why) => {
-                    let message = format!("`{text}` {}", why.to_string());
-                    reading.problem(code, span, message).help(help);
+                    let message = format!("{} {}", text.quoted(), why.to_string());
+                    reading.problem(code, text.span, message).help(help);
                 }
             }
         }
@@ -238,7 +239,7 @@ pub(super) fn wrong_word(
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("one of: {}", words.join(", ")),
     };
-    let message = format!("unknown {key} `{}`", text.text);
+    let message = format!("unknown {key} {}", text.quoted());
     reading
         .problem(code, text.span.clone(), message)
         .label(format!("no {key} with this name"))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::credential::{self, Credentials, SESSION_TIMEOUT};
 use super::reading::Reading;
-use super::salesforce::User;
+use super::salesforce::{User, not_a_page};
 use super::section::Section;
 use super::value::Zero;
 use crate::message::Origin;
@@ -33,7 +33,11 @@ impl Zilliant {
         plain_http: &[String],
         reading: &mut Reading<'_>,
     ) -> Option<Self> {
+        let place = table.span_of("login_url");
         let login_url = credential::required_origin(table, "login_url", plain_http, reading);
+        if let Some(login_url) = &login_url {
+            not_a_page(login_url, place, reading);
+        }
         let api_url = credential::required_origin(table, "api_url", plain_http, reading);
         credential::only_grant(table, "password", reading);
         let mut credentials = Credentials::new(table, login_url.as_ref());

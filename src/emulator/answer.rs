@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io::Write;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::response::Response;
@@ -9,7 +10,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use super::form;
+use super::knobs::ExpiresIn;
 
 /// What a request asks of the form of its answer.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +51,51 @@ pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
 #[expect(clippy::needless_pass_by_value, reason = "callers build it in place")]
 pub(super) fn value(status: StatusCode, body: Value) -> Response {
     json(status, body.to_string())
+}
+
+/// The object that a JSON body is, if it says that it is JSON.
+pub(super) fn object(headers: &HeaderMap, body: &[u8]) -> Option<Map<String, Value>> {
+    let is_json = form::media_type(headers).eq_ignore_ascii_case("application/json");
+    is_json.then(|| serde_json::from_slice(body).ok()).flatten()
+}
+
+/// A token's lifetime as JSON, counted from `unix_ms` where the form is absolute; `None`: left out.
+pub(super) fn lifetime(how: ExpiresIn, lifetime: Duration, unix_ms: u128) -> Option<String> {
+    let seconds = lifetime.as_secs();
+    let end = u64::try_from(unix_ms / 1000).unwrap_or_default() + seconds;
+    let written = match how {
+        ExpiresIn::Integer => seconds.to_string(),
+        ExpiresIn::String => format!(r#""{seconds}""#),
+        ExpiresIn::Float => format!("{seconds}.0"),
+        ExpiresIn::Zero => "0".to_owned(),
+        ExpiresIn::Negative => "-1".to_owned(),
+        ExpiresIn::Huge => i64::MAX.to_string(),
+        ExpiresIn::Milliseconds => lifetime.as_millis().to_string(),
+        ExpiresIn::UnixSeconds => end.to_string(),
+        ExpiresIn::Date => format!(r#""{}""#, date(end)),
+        ExpiresIn::Missing => return None,
+    };
+    Some(written)
+}
+
+/// A second since 1970 in the form of RFC 3339; the calendar after Howard Hinnant's
+/// `civil_from_days`.
+fn date(unix: u64) -> String {
+    let (days, second) = (unix / 86_400 + 719_468, unix % 86_400);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * day + 2) / 153;
+    let day = day - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let year = year + era * 400 + u64::from(month <= 2);
+    let (hour, minute) = (second / 3600, second / 60 % 60);
+    let second = second % 60;
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// Any text.
@@ -140,3 +189,23 @@ pub(super) const JSON: &str = "application/json;charset=UTF-8";
 /// Bodies of requests and whole answers are at most this long.
 pub(super) const MOST: usize = 32 << 20;
 const PRETTY: &str = "x-prettyprint";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifetime_is_written_in_every_form() {
+        let lifetime = |how| lifetime(how, Duration::from_secs(3598), 1_700_000_000_999);
+        let check = |how, written: &str| assert_eq!(lifetime(how).as_deref(), Some(written));
+        check(ExpiresIn::Integer, "3598");
+        check(ExpiresIn::String, r#""3598""#);
+        check(ExpiresIn::Float, "3598.0");
+        check(ExpiresIn::Milliseconds, "3598000");
+        check(ExpiresIn::UnixSeconds, "1700003598");
+        check(ExpiresIn::Date, r#""2023-11-14T23:13:18Z""#);
+        assert_eq!(lifetime(ExpiresIn::Missing), None);
+        assert_eq!(date(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(date(0), "1970-01-01T00:00:00Z");
+    }
+}

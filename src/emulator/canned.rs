@@ -116,6 +116,29 @@ impl Canned {
         Self::json(401, r#"{"message":"Failed to get user info"}"#)
     }
 
+    /// Marketing Cloud's 429 that says when to come back (`PROVIDERS.md` 2.5).
+    pub fn cloud_rate_limited() -> Self {
+        let body = r#"{"message":"Rate limit exceeded","errorcode":50100,"retryAfter":5,"documentation":""}"#;
+        Self {
+            headers: vec![("Retry-After".to_owned(), "5".to_owned())],
+            ..Self::json(429, body)
+        }
+    }
+
+    /// Marketing Cloud's 429 that does not.
+    pub fn cloud_blocked() -> Self {
+        let text = "Your requests are temporarily blocked.";
+        let body = format!(r#"{{"message":"{text}","errorcode":50200,"documentation":""}}"#);
+        Self::json(429, body)
+    }
+
+    /// Marketing Cloud's 403 with a code: 40001 may be cured by a new token, 40002 never.
+    pub fn cloud_forbidden(code: u32) -> Self {
+        let body =
+            format!(r#"{{"documentation":"","errorcode":{code},"message":"Not Authenticated"}}"#);
+        Self::json(403, body)
+    }
+
     pub(super) fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         let whole = self.body.len();

@@ -32,10 +32,15 @@ pub(super) async fn answer(world: &World, request: Request) -> Response {
         },
         (&Method::POST, ["end-session", which]) => match world.end_sessions(which) {
             Some(ended) => answer::value(StatusCode::OK, json!({ "ended": ended })),
-            None => plain(
-                StatusCode::NOT_FOUND,
-                "salesforce, zilliant, zuora or all\n".to_owned(),
-            ),
+            None => plain(StatusCode::NOT_FOUND, format!("{PROVIDERS} or all\n")),
+        },
+        (&Method::POST, ["refresh-token", which]) => match world.mint(which) {
+            Some(token) => answer::value(StatusCode::OK, json!({ "refresh_token": token })),
+            None => plain(StatusCode::NOT_FOUND, format!("{REFRESHING}\n")),
+        },
+        (&Method::POST, ["revoke", which]) => match world.revoke(which) {
+            Some(ended) => answer::value(StatusCode::OK, json!({ "ended": ended })),
+            None => plain(StatusCode::NOT_FOUND, format!("{REFRESHING}\n")),
         },
         (&Method::POST, ["advance"]) => {
             let ms = form::number(&parts, "ms").unwrap_or_default();
@@ -72,8 +77,13 @@ fn plain(status: StatusCode, body: String) -> Response {
     answer::text(status, "text/plain", body)
 }
 
+const PROVIDERS: &str =
+    "salesforce, zilliant, zuora, marketing-cloud-legacy, marketing-cloud, oauth2";
+const REFRESHING: &str = "salesforce, marketing-cloud-legacy, oauth2";
 const USAGE: &str = "\
-POST /end-session/{salesforce|zilliant|zuora|all}
+POST /end-session/{PROVIDER|all}
+POST /refresh-token/{PROVIDER}  a first refresh token
+POST /revoke/{PROVIDER}         ends all refresh tokens and their sessions
 GET  /counters
 GET  /knobs, POST /knobs (JSON, merged)
 POST /advance?ms=N

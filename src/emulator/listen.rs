@@ -1,4 +1,4 @@
-//! The listeners: eight sockets on loopback, one router, and their end.
+//! The listeners: a socket on loopback for each site, one router, and their end.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -13,7 +13,9 @@ use tokio::net::TcpListener;
 
 use super::answer::{self, Asked};
 use super::world::{Site, World};
-use super::{control, salesforce, zilliant, zuora};
+use super::{
+    control, marketing_cloud, marketing_cloud_legacy, oauth2, salesforce, zilliant, zuora,
+};
 
 /// Binds a socket for every site: the next free port from `first` up, or any.
 pub(super) async fn bind(first: Option<u16>) -> io::Result<Vec<(Site, TcpListener)>> {
@@ -76,6 +78,13 @@ async fn respond(State((world, site)): State<(Arc<World>, Site)>, request: Reque
         Site::InstanceA | Site::InstanceB => salesforce::instance(&world, site, request).await,
         Site::PricingProd | Site::PricingDev => zilliant::answer(&world, site, request).await,
         Site::Billing | Site::Control => zuora::answer(&world, request).await,
+        Site::Files => zuora::file(&world, request),
+        Site::OauthLogin => oauth2::login(&world, request).await,
+        Site::OauthApi => oauth2::api(&world, request).await,
+        Site::LegacyLogin => marketing_cloud_legacy::login(&world, request).await,
+        Site::CloudLogin => marketing_cloud::login(&world, request).await,
+        Site::LegacyRest | Site::CloudRest => marketing_cloud::rest(&world, site, request).await,
+        Site::CloudSoap => marketing_cloud::soap(&world, request).await,
     };
     answer::dress(response, asked).await
 }

@@ -12,6 +12,7 @@
     reason = "a refusal is the answer itself, made once per request"
 )]
 
+mod after;
 mod answer;
 mod canned;
 mod control;
@@ -19,13 +20,20 @@ mod counters;
 mod facility;
 mod form;
 mod jobs;
+mod jwt;
+mod keys;
 mod knobs;
 mod listen;
+mod marketing_cloud;
+mod marketing_cloud_legacy;
+mod oauth2;
 mod people;
+mod refresh;
 mod salesforce;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod variables;
 mod world;
 mod zilliant;
 mod zuora;
@@ -41,7 +49,8 @@ use tokio_util::sync::DropGuard;
 pub use self::canned::Canned;
 pub use self::counters::Counters;
 pub use self::knobs::{
-    AnswerDials, ApiDials, BillingDials, DeadShape, Dials, ExpiresIn, Knobs, LoginDials,
+    AfterLogin, AnswerDials, ApiDials, BillingDials, CloudDials, DeadShape, Dials, ExpiresIn,
+    Knobs, LoginDials, OauthAnswerDials, OauthClientAuth, OauthDead, OauthDials, OauthRequestDials,
 };
 use self::world::{Site, World};
 
@@ -54,6 +63,14 @@ pub struct Settings {
     pub session: Duration,
     /// The lifetime of Zuora tokens.
     pub token_lifetime: Duration,
+    /// The lifetime of Marketing Cloud's tokens, first generation.
+    pub legacy_lifetime: Duration,
+    /// The lifetime of Marketing Cloud's tokens, second generation.
+    pub cloud_lifetime: Duration,
+    /// The lifetime of the OAuth 2.0 server's tokens.
+    pub oauth2_lifetime: Duration,
+    /// What the emulator's calendar says at its start, since 1970; `None`: what the machine's says.
+    pub began: Option<Duration>,
 }
 
 impl Settings {
@@ -62,6 +79,10 @@ impl Settings {
         first_port: Some(7720),
         session: Duration::from_secs(45),
         token_lifetime: Duration::from_secs(60),
+        legacy_lifetime: Duration::from_secs(60),
+        cloud_lifetime: Duration::from_secs(60),
+        oauth2_lifetime: Duration::from_secs(60),
+        began: None,
     };
 }
 
@@ -71,6 +92,10 @@ impl Default for Settings {
             first_port: None,
             session: Duration::from_secs(2 * 60 * 60),
             token_lifetime: Duration::from_secs(3598),
+            legacy_lifetime: Duration::from_secs(3600),
+            cloud_lifetime: Duration::from_secs(1079),
+            oauth2_lifetime: Duration::from_secs(3600),
+            began: None,
         }
     }
 }
@@ -97,34 +122,10 @@ impl Emulator {
         Ok(Self { world, _stop: stop })
     }
 
-    /// What a configuration needs to reach the emulator, by the names the shipped one uses.
+    /// What a configuration needs to reach the emulator, by the names the shipped one uses. Refresh
+    /// tokens among it are the same at every call.
     pub fn variables(&self) -> Vec<(String, String)> {
-        let world = &self.world;
-        let variables = [
-            ("DEMO_LOGIN_URL", world.origin(Site::Login)),
-            ("DEMO_INSTANCE_HOST", world.authority(Site::InstanceA)),
-            ("DEMO_CRM_CLIENT_ID", salesforce::CLIENT_ID.to_owned()),
-            (
-                "DEMO_CRM_CLIENT_SECRET",
-                salesforce::CLIENT_SECRET.to_owned(),
-            ),
-            ("DEMO_USERNAME", salesforce::USERNAME.to_owned()),
-            ("DEMO_PASSWORD", salesforce::PASSWORD.to_owned()),
-            ("DEMO_SECURITY_TOKEN", salesforce::SECURITY_TOKEN.to_owned()),
-            ("DEMO_PRICING_URL", world.origin(Site::PricingProd)),
-            ("DEMO_PRICING_DEV_URL", world.origin(Site::PricingDev)),
-            ("DEMO_BILLING_URL", world.origin(Site::Billing)),
-            ("DEMO_BILLING_CLIENT_ID", zuora::CLIENT_ID.to_owned()),
-            (
-                "DEMO_BILLING_CLIENT_SECRET",
-                zuora::CLIENT_SECRET.to_owned(),
-            ),
-            ("DEMO_CONTROL_URL", world.origin(Site::Control)),
-        ];
-        variables
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+        variables::of(&self.world)
     }
 
     /// The Salesforce My Domain login host.
@@ -162,6 +163,46 @@ impl Emulator {
         self.world.address(Site::Billing)
     }
 
+    /// The foreign host of Zuora's query results.
+    pub fn files(&self) -> SocketAddr {
+        self.world.address(Site::Files)
+    }
+
+    /// Marketing Cloud, first generation: tokens.
+    pub fn legacy_login(&self) -> SocketAddr {
+        self.world.address(Site::LegacyLogin)
+    }
+
+    /// Marketing Cloud, first generation: REST.
+    pub fn legacy_rest(&self) -> SocketAddr {
+        self.world.address(Site::LegacyRest)
+    }
+
+    /// Marketing Cloud, second generation: tokens.
+    pub fn cloud_login(&self) -> SocketAddr {
+        self.world.address(Site::CloudLogin)
+    }
+
+    /// Marketing Cloud, second generation: REST.
+    pub fn cloud_rest(&self) -> SocketAddr {
+        self.world.address(Site::CloudRest)
+    }
+
+    /// Marketing Cloud, both generations: SOAP.
+    pub fn cloud_soap(&self) -> SocketAddr {
+        self.world.address(Site::CloudSoap)
+    }
+
+    /// The OAuth 2.0 server that nobody in particular runs.
+    pub fn oauth_login(&self) -> SocketAddr {
+        self.world.address(Site::OauthLogin)
+    }
+
+    /// The API that takes its tokens.
+    pub fn oauth_api(&self) -> SocketAddr {
+        self.world.address(Site::OauthApi)
+    }
+
     /// The control port.
     pub fn control(&self) -> SocketAddr {
         self.world.address(Site::Control)
@@ -177,9 +218,22 @@ impl Emulator {
         self.world.counters()
     }
 
-    /// Ends the sessions of `salesforce`, `zilliant`, `zuora` or `all`; how many there were.
+    /// Ends the sessions of a provider (by the name it has in a configuration) or of `all`; how many
+    /// there were. Refresh tokens live on.
     pub fn end_sessions(&self, which: &str) -> usize {
         self.world.end_sessions(which).unwrap_or_default()
+    }
+
+    /// A first refresh token of a provider (by the name it has in a configuration), as a person would
+    /// get it by logging in; `None` if the provider has none.
+    pub fn mint_refresh_token(&self, provider: &str) -> Option<String> {
+        self.world.mint(provider)
+    }
+
+    /// Ends all refresh tokens of a provider, and the sessions that came from them; how many families
+    /// there were.
+    pub fn revoke_refresh_tokens(&self, provider: &str) -> usize {
+        self.world.revoke(provider).unwrap_or_default()
     }
 
     /// Lets the emulator's time pass at once.

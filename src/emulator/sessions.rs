@@ -28,6 +28,8 @@ pub(super) struct Session {
     pub(super) home: Site,
     /// The Zilliant environment it was first used in.
     pub(super) environment: Option<Site>,
+    /// The family of refresh tokens it came from.
+    pub(super) family: Option<u64>,
     pub(super) lifetime: Lifetime,
     /// When it was issued, or its last activity as far as it was written.
     pub(super) written: Duration,
@@ -143,6 +145,7 @@ mod tests {
             login: Site::Login,
             home: Site::InstanceA,
             environment: None,
+            family: None,
             lifetime: Lifetime::Sliding(at(30)),
             written: at(0),
             uses: 0,

@@ -49,6 +49,15 @@ impl Target {
         }
     }
 
+    /// The target with `path` in front (`/api/v1`, or nothing); every byte of its own stays as it came. `None`: no path
+    /// can be so long.
+    pub fn behind(&self, path: &str) -> Option<Self> {
+        match path.is_empty() {
+            true => Some(self.clone()),
+            false => Self::new(format!("{path}{}", self.0).parse().ok()?),
+        }
+    }
+
     /// The target without the query parameters of these names (in any letter case and percent-encoding); every other
     /// byte stays as it came.
     pub fn without_parameters(&self, names: &[&str]) -> Self {
@@ -160,6 +169,22 @@ mod tests {
             );
         }
         assert_eq!(target("/x?y").strip_prefix(""), Some(target("/x?y")));
+    }
+
+    #[test]
+    fn a_path_in_front_leaves_the_targets_own_bytes_alone() {
+        let rows = [
+            ("", "/x?y", "/x?y"),
+            ("/api/v1", "/x?y", "/api/v1/x?y"),
+            ("/api", "/", "/api/"),
+            ("/api", "//evil.example/../x", "/api//evil.example/../x"),
+            ("/api", "/%2e%2e/x?q=SELECT+'", "/api/%2e%2e/x?q=SELECT+'"),
+        ];
+        for (path, text, expected) in rows {
+            let got = target(text).behind(path).unwrap();
+            assert_eq!(got.uri().to_string(), expected, "{path} {text}");
+        }
+        assert!(target("/x").behind(&"/a".repeat(40_000)).is_none());
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! [`Credential`]: ready-made header values and the host that came with them, one value, swapped whole.
+//! [`Credential`]: ready-made header values and the hosts that came with them, one value, swapped whole.
 
 use std::fmt;
 use std::time::Duration;
 
 use http::HeaderValue;
 
-use crate::message::{Allowed, Origin};
+use super::base::{Base, TargetName};
 
 /// How a token is written into a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,17 @@ pub enum CarrierForm {
     OAuthBase64,
     /// `TOKEN` alone.
     Token,
+    /// As the template with this number in [`AnswerMap::templates`](super::AnswerMap) says.
+    Template(usize),
+}
+
+/// A header value of the operator's own making: `Tok {access_token}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// What stands before the token.
+    pub before: String,
+    /// What stands after it.
+    pub after: String,
 }
 
 /// A token, ready to be sent. Its header values are marked sensitive; its `Debug` shows none.
@@ -26,7 +37,8 @@ pub struct Credential {
     oauth: HeaderValue,
     oauth_base64: HeaderValue,
     token: HeaderValue,
-    instance: Option<(Origin, Allowed)>,
+    templates: Vec<HeaderValue>,
+    targets: Vec<(TargetName, Base)>,
     lifetime: Lifetime,
 }
 
@@ -39,6 +51,16 @@ pub enum Lifetime {
     UntilUnusedFor(Duration),
 }
 
+/// As a log says it.
+impl fmt::Display for Lifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::For(life) => write!(f, "{} s", life.as_secs()),
+            Self::UntilUnusedFor(rest) => write!(f, "until unused for {} s", rest.as_secs()),
+        }
+    }
+}
+
 /// A token that cannot be a header value (a control character in it).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the token contains bytes that no header can carry")]
@@ -49,7 +71,8 @@ impl Credential {
     pub fn new(
         token: &str,
         raw: &[u8],
-        instance: Option<(Origin, Allowed)>,
+        templates: &[Template],
+        targets: Vec<(TargetName, Base)>,
         lifetime: Lifetime,
     ) -> Result<Self, UnusableToken> {
         use base64::Engine;
@@ -61,20 +84,30 @@ impl Credential {
         if token.is_empty() || !token.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
             return Err(UnusableToken);
         }
+        let of_template = |template: &Template| {
+            sensitive(format!("{}{token}{}", template.before, template.after))
+        };
         let base64 = base64::engine::general_purpose::STANDARD.encode(raw);
         Ok(Self {
             bearer: sensitive(format!("Bearer {token}"))?,
             oauth: sensitive(format!("OAuth {token}"))?,
             oauth_base64: sensitive(format!("OAuth {base64}"))?,
             token: sensitive(token.to_owned())?,
-            instance,
+            templates: templates
+                .iter()
+                .map(of_template)
+                .collect::<Result<_, _>>()?,
+            targets,
             lifetime,
         })
     }
 
     /// The header value in this form; a clone of it is a count.
     pub fn value(&self, form: CarrierForm) -> &HeaderValue {
+        static NONE: HeaderValue = HeaderValue::from_static("");
         match form {
+            // Templates and the surfaces that count them are of one provider.
+            CarrierForm::Template(index) => self.templates.get(index).unwrap_or(&NONE),
             CarrierForm::Bearer => &self.bearer,
             CarrierForm::OAuth => &self.oauth,
             CarrierForm::OAuthBase64 => &self.oauth_base64,
@@ -82,9 +115,11 @@ impl Credential {
         }
     }
 
-    /// The host that came with the token, and how the allow-list covered it.
-    pub fn instance(&self) -> Option<&(Origin, Allowed)> {
-        self.instance.as_ref()
+    /// A target that came with the token.
+    pub fn target(&self, name: TargetName) -> Option<&Base> {
+        let mut targets = self.targets.iter();
+        let (_, base) = targets.find(|(have, _)| *have == name)?;
+        Some(base)
     }
 
     /// What the answer said about its life.
@@ -92,19 +127,16 @@ impl Credential {
         self.lifetime
     }
 
-    /// Whether both are the same token for the same host (a login may return the string it returned before).
+    /// Whether both are the same token for the same hosts (a login may return the string it returned before).
     pub fn same_token(&self, other: &Self) -> bool {
-        self.token == other.token && self.instance == other.instance
+        self.token == other.token && self.targets == other.targets
     }
 }
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credential")
-            .field(
-                "instance",
-                &self.instance.as_ref().map(|(origin, _)| origin),
-            )
+            .field("targets", &self.targets)
             .field("lifetime", &self.lifetime)
             .finish_non_exhaustive()
     }

@@ -9,13 +9,40 @@ use serde_json::Value;
 
 use super::credential::Lifetime;
 
-/// What `expires_in` means: seconds as a number or a string, or a date. Missing, null, zero, negative,
+/// What a lifetime is counted in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds, as RFC 6749 section 5.1 wants it.
+    #[default]
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// Minutes.
+    Minutes,
+}
+
+impl Unit {
+    fn seconds(self, count: f64) -> f64 {
+        match self {
+            Self::Seconds => count,
+            Self::Milliseconds => count / 1000.0,
+            Self::Minutes => count * 60.0,
+        }
+    }
+}
+
+/// What `expires_in` means: a count of `unit` as a number or a string, or a date. Missing, null, zero, negative,
 /// past or unreadable: a token without expiry, to be renewed when `unused` for so long. Never
 /// lengthened, and at most 24 h.
-pub fn lifetime(expires_in: Option<&Value>, wall: Duration, unused: Duration) -> Lifetime {
+pub fn lifetime(
+    expires_in: Option<&Value>,
+    unit: Unit,
+    wall: Duration,
+    unused: Duration,
+) -> Lifetime {
     let seconds = match expires_in {
-        Some(Value::Number(number)) => number.as_f64(),
-        Some(Value::String(text)) => seconds_in(text.trim(), wall),
+        Some(Value::Number(number)) => number.as_f64().map(|count| unit.seconds(count)),
+        Some(Value::String(text)) => seconds_in(text.trim(), unit, wall),
         _ => None,
     };
     match seconds {
@@ -29,19 +56,20 @@ pub fn lifetime(expires_in: Option<&Value>, wall: Duration, unused: Duration) ->
 }
 
 /// When the provider wants to be asked again: `Retry-After` in seconds or as a date (RFC 9110 section
-/// 10.2.3), else the seconds of `RateLimit-Reset` (Zuora). At most 24 h.
-pub fn retry_after(headers: &HeaderMap, wall: Duration) -> Option<Duration> {
+/// 10.2.3), else the seconds of `RateLimit-Reset` (Zuora), else those of `retryAfter` in the body (Marketing Cloud).
+/// At most 24 h.
+pub fn retry_after(headers: &HeaderMap, body: Option<&Value>, wall: Duration) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let wait = text(header::RETRY_AFTER.as_str())
         .and_then(|text| digits(text).or_else(|| until(text, wall)))
-        .or_else(|| text("ratelimit-reset").and_then(digits));
+        .or_else(|| text("ratelimit-reset").and_then(digits))
+        .or_else(|| Some(Duration::from_secs(body?.get("retryAfter")?.as_u64()?)));
     wait.map(|wait| wait.min(LONGEST))
 }
 
-fn seconds_in(text: &str, wall: Duration) -> Option<f64> {
-    text.parse()
-        .ok()
-        .or_else(|| until(text, wall).map(|duration| duration.as_secs_f64()))
+fn seconds_in(text: &str, unit: Unit, wall: Duration) -> Option<f64> {
+    let count = text.parse().ok().map(|count| unit.seconds(count));
+    count.or_else(|| until(text, wall).map(|duration| duration.as_secs_f64()))
 }
 
 fn digits(text: &str) -> Option<Duration> {
@@ -109,12 +137,29 @@ mod tests {
                 Some(seconds) => Lifetime::For(Duration::from_secs_f64(seconds)),
                 None => Lifetime::UntilUnusedFor(unused),
             };
-            assert_eq!(lifetime(Some(&value), WALL, unused), expected, "{value}");
+            let got = lifetime(Some(&value), Unit::Seconds, WALL, unused);
+            assert_eq!(got, expected, "{value}");
         }
         assert_eq!(
-            lifetime(None, WALL, unused),
+            lifetime(None, Unit::Seconds, WALL, unused),
             Lifetime::UntilUnusedFor(unused)
         );
+    }
+
+    #[test]
+    fn a_lifetime_may_be_counted_in_other_units_and_a_date_is_a_date() {
+        let rows = [
+            (json!(90_500), Unit::Milliseconds, 90.5),
+            (json!("60000"), Unit::Milliseconds, 60.0),
+            (json!(2), Unit::Minutes, 120.0),
+            (json!("1.5"), Unit::Minutes, 90.0),
+            (json!("2023-11-14T23:13:20Z"), Unit::Minutes, 3600.0),
+        ];
+        for (value, unit, seconds) in rows {
+            let expected = Lifetime::For(Duration::from_secs_f64(seconds));
+            let got = lifetime(Some(&value), unit, WALL, Duration::ZERO);
+            assert_eq!(got, expected, "{value} {unit:?}");
+        }
     }
 
     #[test]
@@ -133,8 +178,18 @@ mod tests {
         for (name, value, expected) in rows {
             let mut headers = HeaderMap::new();
             headers.insert(name, HeaderValue::from_static(value));
-            let got = retry_after(&headers, WALL).map(|wait| wait.as_secs());
+            let body = json!({ "retryAfter": 9 });
+            let got = retry_after(&headers, None, WALL).map(|wait| wait.as_secs());
             assert_eq!(got, expected, "{name}: {value}");
+            let got = retry_after(&headers, Some(&body), WALL).map(|wait| wait.as_secs());
+            assert_eq!(got, expected.or(Some(9)), "{name}: {value}");
+        }
+        for odd in [
+            json!([9]),
+            json!({"retryAfter": -1}),
+            json!({"retryAfter": "9"}),
+        ] {
+            assert_eq!(retry_after(&HeaderMap::new(), Some(&odd), WALL), None);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::salesforce::Environment;
+
 /// What a token endpoint refused; it decides when another try is harmless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -9,8 +11,19 @@ pub enum Refused {
     Password,
     /// The client or its secret: not tried again until it changes or an operator asks.
     Client,
-    /// Policy or configuration at the provider: as `Client`.
+    /// Policy or configuration at the provider: as `Client`, but for this account alone.
     Policy,
+}
+
+/// Why a host that a token answer names is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Strange {
+    /// The allow-list does not cover it.
+    #[error("not allowed")]
+    NotAllowed,
+    /// It is not known to be of the upstream's `environment`.
+    #[error("not a {0} host, as environment = \"{0}\" wants it")]
+    NotOf(Environment),
 }
 
 /// Why a login brought no credential. Texts are the provider's, made printable and short; never a secret.
@@ -32,11 +45,13 @@ pub enum LoginFailure {
         /// When the provider wants to be asked again.
         retry_after: Option<Duration>,
     },
-    /// The answer names a host that the allow-list does not cover; the token was thrown away.
-    #[error("the token answer names `{host}`, which is not allowed")]
+    /// The answer names a host that the token must not go to; the token was thrown away.
+    #[error("the token answer names `{host}`, which is {why}")]
     TargetRefused {
         /// The host or, when it is not an origin at all, its beginning.
         host: String,
+        /// Which host it is.
+        why: Strange,
     },
     /// A secret could not be read; nothing was sent.
     #[error("{text}")]

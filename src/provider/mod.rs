@@ -6,6 +6,7 @@
 //! | which API family is this path? | [`Provider::surface`] |
 //! | what is sent to the token endpoint? | [`login::request`] |
 //! | what did it answer? | [`answer::read`] |
+//! | what did a program print? | [`printed::read`] |
 //! | why did it refuse? | [`refusal::classify`] |
 //! | does this upstream answer mean a dead session? | [`judge::look`], [`judge::judge`] |
 //! | is this a login that is answered here, and how? | [`local::find`], [`local::LocalLogin::answer`] |
@@ -13,36 +14,46 @@
 //! Nothing here waits, reads a clock, a file or the environment, or opens a socket.
 
 pub mod answer;
+pub mod assertion;
+pub mod base;
 pub mod credential;
 pub mod expiry;
 pub mod failure;
 pub mod judge;
 pub mod local;
 pub mod login;
+pub mod marketing_cloud;
+pub mod marketing_cloud_legacy;
+pub mod printed;
 pub mod refusal;
 pub mod salesforce;
 pub mod surface;
 pub mod zilliant;
 pub mod zuora;
 
-pub use self::answer::{Answer, AnswerMap, InstanceField};
-pub use self::credential::{CarrierForm, Credential, Lifetime};
-pub use self::failure::{LoginFailure, Refused};
+pub use self::answer::{Answer, AnswerMap, Granted, Success};
+pub use self::base::{Base, TargetField, TargetName};
+pub use self::credential::{CarrierForm, Credential, Lifetime, Template};
+pub use self::failure::{LoginFailure, Refused, Strange};
 pub use self::judge::{DeadRule, Look, Verdict};
 pub use self::local::{LocalCall, LocalKind};
-pub use self::login::{Field, Login, LoginRequest, Secrets};
+pub use self::login::{Call, Field, Login, LoginRequest, Secrets};
 pub use self::refusal::RefusalRule;
-pub use self::surface::{Carrier, Denial, Stamp, Surface, TargetName};
+pub use self::surface::{Carrier, Denial, LinkRule, Stamp, Surface};
+
+use std::borrow::Cow;
 
 use crate::config;
-use crate::message::{Allowed, Origin, Readings};
+use crate::config::salesforce::Environment;
+use crate::message::Readings;
+use crate::secret::Secret;
 
 /// All that is particular to the provider of one upstream.
 #[derive(Clone, Debug)]
 pub struct Provider {
     /// The word in `provider = "..."`.
     pub name: &'static str,
-    /// What a login sends, and where.
+    /// How a token is obtained.
     pub login: Login,
     /// Where the fields of the token answer stand, and what is made of them.
     pub answer: AnswerMap,
@@ -52,10 +63,12 @@ pub struct Provider {
     pub surfaces: Vec<Surface>,
     /// The family of every other path.
     pub rest: Surface,
-    /// The target that the configuration names.
-    pub api: Option<Origin>,
-    /// Whether a token serves one `api` only (Zilliant: one token per environment).
-    pub token_per_api: bool,
+    /// The targets that the configuration names.
+    pub configured: Vec<(TargetName, Base)>,
+    /// Whether a token serves one configured target only (Zilliant: one token per environment).
+    pub token_per_target: bool,
+    /// Which kind of host a token may be for; a host that only a pattern allowed must be known to be of this kind.
+    pub environment: Option<Environment>,
 }
 
 impl Provider {
@@ -65,6 +78,10 @@ impl Provider {
             config::Provider::Salesforce(keys) => salesforce::provider(keys, &upstream.plain_http),
             config::Provider::Zilliant(keys) => zilliant::provider(keys),
             config::Provider::Zuora(keys) => zuora::provider(keys),
+            config::Provider::MarketingCloud(keys) => {
+                marketing_cloud::provider(keys, &upstream.plain_http)
+            }
+            config::Provider::MarketingCloudLegacy(keys) => marketing_cloud_legacy::provider(keys),
         }
     }
 
@@ -76,16 +93,14 @@ impl Provider {
             .unwrap_or(&self.rest)
     }
 
-    /// Where `surface` sends `credential`. `None`: the token answer named no host.
-    pub fn target<'a>(
-        &'a self,
-        surface: &Surface,
-        credential: &'a Credential,
-    ) -> Option<(&'a Origin, Allowed)> {
-        match surface.target {
-            TargetName::Instance => credential.instance().map(|(origin, how)| (origin, *how)),
-            // The operator wrote this very host.
-            TargetName::Api => self.api.as_ref().map(|origin| (origin, Allowed::Exactly)),
+    /// Where `surface` sends `credential`: what the operator wrote, else what came with the token. `None`: the token
+    /// answer named no such host.
+    pub fn target<'a>(&'a self, surface: &Surface, credential: &'a Credential) -> Option<&'a Base> {
+        let configured = self.configured.iter();
+        let mut configured = configured.filter(|(name, _)| *name == surface.target);
+        match configured.next() {
+            Some((_, base)) => Some(base),
+            None => credential.target(surface.target),
         }
     }
 
@@ -94,39 +109,46 @@ impl Provider {
     pub fn account(&self, upstream: &config::Upstream) -> Vec<String> {
         let mut parts = vec![
             self.name.to_owned(),
-            self.login.endpoint.to_string(),
-            self.login.path.to_string(),
-            format!("{:?}", self.login.encode),
-            // Grant, parameter names and fixed values; the secrets are named by field only.
-            format!("{:?}", self.login.parameters),
-            format!("{:?}", self.login.headers),
+            self.login.to_string(),
+            self.asks(),
             // A token that one allow-list let in is not handed to an upstream with another.
-            format!("{:?}", self.answer),
+            format!("{:?} {:?}", self.answer, self.environment),
             format!("{:?}", upstream.token),
             format!("{:?}", upstream.token_timeout),
         ];
-        if self.token_per_api {
-            parts.extend(self.api.iter().map(Origin::to_string));
+        if self.token_per_target {
+            parts.push(format!("{:?}", self.configured));
         }
         parts.extend(
             self.login
-                .sources
+                .sources()
                 .iter()
                 .map(|(field, source)| format!("{field:?}={}", source.identity())),
         );
         parts
     }
 
-    /// What login budgets and refusals are shared by: the token endpoint, the client and the user.
-    pub fn user_key(&self) -> Vec<String> {
-        let mut parts = vec![self.login.endpoint.to_string(), self.login.path.to_string()];
-        for wanted in [Field::ClientId, Field::Username] {
-            let source = self
-                .login
-                .sources
-                .iter()
-                .find(|(field, _)| *field == wanted);
-            parts.push(source.map_or_else(String::new, |(_, source)| source.identity()));
+    /// What a login asks for, and how: grant, scope and the like, without the secrets, which are named by field only.
+    pub fn asks(&self) -> String {
+        match &self.login {
+            Login::Call(call) => format!(
+                "{:?} {:?} {:?} {:?}",
+                call.encode, call.parameters, call.basic, call.headers
+            ),
+            Login::Program(source) => source.identity(),
+        }
+    }
+
+    /// What login budgets and refusals are shared by: the token endpoint, the client and the user, as `secrets` name
+    /// them. For a keyed fingerprint, not for logs.
+    pub fn user_key<'a>(&'a self, secrets: &'a Secrets) -> Vec<Cow<'a, str>> {
+        let mut parts = vec![Cow::Owned(match &self.login {
+            Login::Call(_) => self.login.to_string(),
+            Login::Program(source) => source.identity(),
+        })];
+        for field in [Field::ClientId, Field::Username] {
+            let value = secrets.get(field).map_or("", Secret::expose);
+            parts.push(Cow::Borrowed(value));
         }
         parts
     }

@@ -8,10 +8,11 @@ use std::str::FromStr;
 
 use http::{HeaderName, HeaderValue, Method};
 
+use super::base::TargetName;
 use super::credential::CarrierForm;
 use super::judge::DeadRule;
 use super::local::LocalCall;
-use crate::message::{PathRule, Readings};
+use crate::message::{HostRule, PathRule, Readings};
 
 /// One API family of a provider.
 #[derive(Clone, Debug)]
@@ -38,6 +39,19 @@ pub struct Surface {
     pub cookies: Vec<&'static str>,
     /// Header fields that are put on every request.
     pub stamps: Vec<Stamp>,
+    /// Which answers hold URLs that would lead the caller past the proxy.
+    pub links: Vec<LinkRule>,
+}
+
+/// JSON documents that hold URLs of the upstream, and where they stand in it.
+#[derive(Clone, Debug)]
+pub struct LinkRule {
+    /// The calls that are answered with them.
+    pub paths: Vec<PathRule>,
+    /// Where the URLs stand: JSON pointers (RFC 6901) without escapes, `*` for any member or element.
+    pub places: Vec<&'static str>,
+    /// Hosts besides the one that was called whose URLs lead back to the proxy too.
+    pub hosts: Vec<HostRule>,
 }
 
 /// A header field that carries the token, and how the token is written into it.
@@ -47,15 +61,6 @@ pub struct Carrier {
     pub header: HeaderName,
     /// The form.
     pub form: CarrierForm,
-}
-
-/// The name of an origin that a credential may be sent to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetName {
-    /// The host that came with the token.
-    Instance,
-    /// The host that the configuration names.
-    Api,
 }
 
 /// Why a family of calls does not pass.
@@ -77,6 +82,13 @@ pub enum Stamp {
 }
 
 impl Surface {
+    /// What is known of the links in the answer to a call.
+    pub fn links(&self, method: &Method, path: &Readings) -> Option<&LinkRule> {
+        // A URL that is not turned back costs more than a look at a document without one.
+        let of_path = |rule: &&LinkRule| rule.paths.iter().any(|one| one.matches_any(method, path));
+        self.links.iter().find(of_path)
+    }
+
     /// Whether `path` belongs here. A denial looks at any reading of the path, everything else at all
     /// of them, so that a path that could be read as a login is one.
     pub fn covers(&self, path: &Readings) -> bool {
@@ -124,6 +136,7 @@ const TRACK_ID_MAX: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::marketing_cloud;
     use crate::provider::tests as fixtures;
 
     #[test]
@@ -156,16 +169,22 @@ mod tests {
     fn no_spelling_of_a_session_call_is_taken_for_another_call() {
         let (salesforce, zuora) = (fixtures::salesforce(), fixtures::zuora());
         let zilliant = fixtures::zilliant();
+        let mail = marketing_cloud::tests::mail();
         let rows = [
             (&salesforce, "/services/oauth2/token"),
             (&salesforce, "/services/oauth2/singleaccess"),
             (&salesforce, "/services/a360/token"),
             (&salesforce, "/secur/frontdoor.jsp"),
+            (&salesforce, "/partners/services/oauth2/token"),
             (&salesforce, "/services/Soap/u/64.0"),
             (&zilliant, "/services/oauth2/token"),
             (&zuora, "/oauth/token"),
             (&zuora, "/v1/connections"),
             (&zuora, "/rest/v1/connections"),
+            (&mail, "/v1/requestToken"),
+            (&mail, "/v2/token"),
+            (&mail, "/v2/userinfo"),
+            (&mail, "/Service.asmx"),
         ];
         for (provider, path) in rows {
             for spelling in spellings(path) {

@@ -3,30 +3,33 @@
 use http::{HeaderName, header};
 
 use super::Provider;
+use super::base::{Base, TargetName};
 use super::credential::CarrierForm;
 use super::judge::{DeadRule, Sign, Verdict};
 use super::local::calls;
+use super::login::Login;
 use super::salesforce::{answer_map, password_login, refusals};
-use super::surface::{Carrier, Denial, Stamp, Surface, TargetName, constants};
+use super::surface::{Carrier, Denial, Stamp, Surface, constants};
 use crate::config::zilliant::Zilliant;
 
 /// The provider of a Zilliant upstream.
 pub fn provider(keys: &Zilliant) -> Provider {
     Provider {
         name: "zilliant",
-        login: password_login(
+        login: Login::Call(password_login(
             &keys.login_url,
             &keys.client_id,
             &keys.client_secret,
             &keys.user,
-        ),
+        )),
         // The instance in the answer is Salesforce's; no request goes there.
-        answer: answer_map(None, keys.session_timeout),
+        answer: answer_map(vec![], keys.session_timeout),
         refusals: refusals(),
         surfaces: vec![logins(keys)],
         rest: rest(keys),
-        api: Some(keys.api_url.clone()),
-        token_per_api: true,
+        configured: vec![(TargetName::Api, Base::of(keys.api_url.clone()))],
+        token_per_target: true,
+        environment: None,
     }
 }
 
@@ -55,6 +58,7 @@ fn rest(keys: &Zilliant) -> Surface {
             HeaderName::from_static("x-forwarded-host"),
             keys.login_url.host_value(),
         )],
+        links: vec![],
     }
 }
 

@@ -7,13 +7,15 @@ use http::{HeaderName, HeaderValue, header};
 
 use super::Provider;
 use super::answer::AnswerMap;
+use super::base::{Base, TargetName};
 use super::credential::CarrierForm;
+use super::expiry::Unit;
 use super::failure::Refused;
 use super::judge::{DeadRule, Sign, Test, Verdict};
 use super::local::calls;
-use super::login::{Encode, Field, Login, Value};
+use super::login::{Call, Encode, Field, Login, Value};
 use super::refusal::{Class, RefusalRule};
-use super::surface::{Carrier, Denial, Stamp, Surface, TargetName, constants};
+use super::surface::{Carrier, Denial, LinkRule, Stamp, Surface, constants};
 use crate::config::zuora::Zuora;
 
 /// The provider of a Zuora upstream.
@@ -25,11 +27,15 @@ pub fn provider(keys: &Zuora) -> Provider {
     soap.denied = Some(Denial::NotBuilt("SOAP"));
     Provider {
         name: "zuora",
-        login: login(keys),
+        login: Login::Call(login(keys)),
         answer: AnswerMap {
             token: Cow::Borrowed("/access_token"),
-            instance: None,
+            targets: vec![],
             expires_in: Cow::Borrowed("/expires_in"),
+            unit: Unit::Seconds,
+            refresh_token: None,
+            success: None,
+            templates: vec![],
             unused: UNUSED,
             // Zuora's own families beside the shape of RFC 6749.
             error_code: ["/error", "/code", "/reasons/0/code"]
@@ -53,13 +59,14 @@ pub fn provider(keys: &Zuora) -> Provider {
         ],
         surfaces: vec![logins, soap],
         rest: family("rest", &[], keys),
-        api: Some(keys.api_url.clone()),
-        token_per_api: false,
+        configured: vec![(TargetName::Api, Base::of(keys.api_url.clone()))],
+        token_per_target: false,
+        environment: None,
     }
 }
 
-fn login(keys: &Zuora) -> Login {
-    Login {
+fn login(keys: &Zuora) -> Call {
+    Call {
         endpoint: keys.login_url.clone(),
         path: Cow::Borrowed("/oauth/token"),
         encode: Encode::Form,
@@ -75,6 +82,7 @@ fn login(keys: &Zuora) -> Login {
             ),
         ],
         // No authentication header of any kind (PROVIDERS 3.1).
+        basic: None,
         headers: vec![],
         sources: vec![
             (Field::ClientId, keys.client_id.clone()),
@@ -114,6 +122,12 @@ fn family(name: &'static str, patterns: &[&str], keys: &Zuora) -> Surface {
         // `ZSession` is a session of its own.
         cookies: vec![],
         stamps,
+        // Lists name their next page by the whole URL; `dataFile` and such are foreign and signed (PROVIDERS 3.6).
+        links: vec![LinkRule {
+            paths: constants(&["/v1/**", "/*/v1/**"]),
+            places: vec!["/nextPage"],
+            hosts: vec![],
+        }],
     }
 }
 

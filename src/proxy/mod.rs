@@ -8,6 +8,7 @@ mod cors;
 mod error;
 mod finish;
 mod judge;
+mod links;
 mod local_login;
 mod outcome;
 mod prepared;
@@ -39,16 +40,16 @@ pub use self::prepared::{BLOCK, Buffers, Making, Prepared};
 pub use self::request_body::RequestBody;
 use self::rescue::Hint;
 pub use self::response_body::ResponseBody;
-use self::route::Match;
+use self::route::{By, Match};
 pub use self::route::{Entry, Narrow, Table};
-pub use self::stack::stack;
+pub use self::stack::{Slot, stack};
 use self::tries::{Next, Tries};
 pub use self::upstream::Upstream;
 use crate::clock::Clock;
 use crate::egress::{Client, Destination};
 use crate::message::offered::offered;
 use crate::message::{Allowed, Guard, Origin, Readings, Rejection, Target, check, forwarding};
-use crate::provider::Surface;
+use crate::provider::{Base, Surface};
 use crate::server::{Arrival, Incoming};
 use crate::telemetry::{AccessLog, Ids};
 
@@ -143,9 +144,7 @@ impl Proxy {
         let surface = upstream.provider.surface(&path);
         finish.entry.surface = Cow::Borrowed(surface.name);
         let narrow = entry.narrow.as_ref();
-        let public_url = self.public_url.as_ref();
-        let way = (entry.prefix.as_str(), by);
-        let place = Place::new(public_url, arrival.tls, hint.authority(), way);
+        let place = self.place(arrival, hint, (&entry.prefix, by));
         if let Some(call) = upstream.local_call(surface, narrow, &parts.method, &path) {
             self.hold(finish)?;
             let local = Local {
@@ -161,27 +160,33 @@ impl Proxy {
         self.admit(upstream, surface, &parts, &target, finish)?;
         upstream.admit(surface, narrow, &parts, &target, &path)?;
         self.hold(finish)?;
+        let links = surface.links(&parts.method, &path);
         let making = Making {
             upstream,
             surface,
             id: finish.id,
             via: &self.via,
+            readable: links.is_some(),
         };
         let mut prepared = Prepared::new(parts, &target, &making)?;
         prepared.hold(body, &self.buffers).await?;
         let mut patience = upstream.token_wait;
-        let (answer, origin) = self
+        let (answer, base) = self
             .exchange(&mut prepared, upstream, surface, &mut patience, finish)
             .await?;
         finish.headed(upstream.token_wait.saturating_sub(patience));
-        Ok(Outcome::forwarded(
+        let mut outcome = Outcome::forwarded(
             answer,
             prepared.method(),
-            &origin,
+            &base,
             &place,
             upstream,
             finish.entry.replayed,
-        ))
+        );
+        if let Some(rule) = links {
+            outcome.turn_links(rule, &base, &place, &upstream.metrics);
+        }
+        Ok(outcome)
     }
 
     /// Malformed, ambiguous, foreign, looping: refused before anything costs.
@@ -192,6 +197,12 @@ impl Proxy {
             return Err(Rejection::Loop.into());
         }
         Ok(())
+    }
+
+    /// The proxy as this caller sees it, which came by this way.
+    fn place<'a>(&'a self, arrival: &Arrival, hint: &'a Hint, way: (&'a str, By)) -> Place<'a> {
+        let public_url = self.public_url.as_ref();
+        Place::new(public_url, arrival.tls, hint.authority(), way)
     }
 
     /// Lets a caller in that shows a key, where there are keys.
@@ -241,7 +252,7 @@ impl Proxy {
         surface: &Surface,
         patience: &mut Duration,
         finish: &mut Finish,
-    ) -> Result<(Answer, Origin), Error> {
+    ) -> Result<(Answer, Base), Error> {
         // Not at the time of arrival: a body may have taken its time to come.
         let mut issued = match upstream.tokens.current(Instant::now()) {
             Some(issued) => issued,
@@ -249,18 +260,18 @@ impl Proxy {
         };
         let mut tries = Tries::default();
         loop {
-            let (origin, allowed) = upstream
+            let base = upstream
                 .provider
                 .target(surface, &issued.credential)
                 .ok_or(Error::Internal)?;
             let to = Destination {
                 profile: &upstream.profile,
-                origin,
-                public_only: allowed == Allowed::ByWildcard,
+                origin: &base.origin,
+                public_only: base.allowed == Allowed::ByWildcard,
                 fresh: tries.fresh,
             };
             let request = prepared
-                .attempt(surface, &issued.credential, origin)
+                .attempt(surface, &issued.credential, base)
                 .ok_or(Error::Internal)?;
             tries.sends += 1;
             let sent = Instant::now();
@@ -278,12 +289,12 @@ impl Proxy {
             };
             let (mut answer, verdict) = judge::judge(surface, prepared.method(), answer).await;
             match tries.after_answer(prepared, upstream, &issued, &answer, verdict) {
-                Next::Pass => return Ok((answer, origin.clone())),
+                Next::Pass => return Ok((answer, base.clone())),
                 Next::Again => {}
                 Next::Renewed => {
                     answer.let_go();
                     if !prepared.catch_up(self.buffers.patience).await {
-                        return Ok((answer, origin.clone()));
+                        return Ok((answer, base.clone()));
                     }
                     tracing::info!(id = %finish.id, upstream = %upstream.name, surface = surface.name,
                         "the upstream ended the session: waiting for a new one, then sending again");

@@ -1,8 +1,8 @@
 //! The upstream's answer, made fit for the caller: hop-by-hop off, links and cookies turned back, marked private.
 
 use http::header::{
-    ALLOW, ALT_SVC, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION, LINK, LOCATION, SET_COOKIE,
-    STRICT_TRANSPORT_SECURITY,
+    ALLOW, ALT_SVC, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION,
+    CONTENT_TYPE, LINK, LOCATION, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -11,16 +11,19 @@ use super::cors;
 use super::error::METHODS;
 use super::finish::Finish;
 use super::judge::Answer;
+use super::links::InJson;
 use super::response_body::ResponseBody;
 use super::route::By;
 use super::upstream::Upstream;
 use crate::message::origin::Scheme;
 use crate::message::{Links, Origin, hop_by_hop, links};
+use crate::provider::{Base, LinkRule};
+use crate::telemetry::UpstreamMetrics;
 
 /// A request's good end.
 pub(super) enum Outcome {
-    /// The upstream's answer.
-    Forwarded(Box<Answer>),
+    /// The upstream's answer, and the links in it that lead back.
+    Forwarded(Box<Answer>, Option<Box<InJson>>),
     /// The proxy's own: a page's preflight, what the proxy itself can do, a login.
     Own(Box<Response<String>>),
 }
@@ -58,7 +61,7 @@ impl Outcome {
     pub(super) fn forwarded(
         mut answer: Answer,
         method: &Method,
-        origin: &Origin,
+        base: &Base,
         place: &Place<'_>,
         upstream: &Upstream,
         replayed: bool,
@@ -80,7 +83,7 @@ impl Outcome {
             .iter()
             .any(|name| headers.contains_key(name))
         {
-            place.links(origin).turn_headers(headers);
+            place.links(base).turn_headers(headers);
         }
         if headers.contains_key(SET_COOKIE) {
             links::set_cookies(headers, place.prefix, !place.tls);
@@ -92,16 +95,44 @@ impl Outcome {
         if replayed {
             headers.insert(REPLAYED, HeaderValue::from_static("1"));
         }
-        Self::Forwarded(Box::new(answer))
+        Self::Forwarded(Box::new(answer), None)
+    }
+
+    /// Turns the URLs in the answer's body, as it streams.
+    pub(super) fn turn_links(
+        &mut self,
+        rule: &LinkRule,
+        base: &Base,
+        place: &Place<'_>,
+        metrics: &UpstreamMetrics,
+    ) {
+        let Self::Forwarded(answer, turned) = self else {
+            return;
+        };
+        let head = &mut answer.head;
+        let is_json = head.headers.get(CONTENT_TYPE).is_some_and(is_json);
+        if head.status != StatusCode::OK || !is_json {
+            return;
+        }
+        if head.headers.contains_key(CONTENT_ENCODING) {
+            metrics.links_passed();
+            return;
+        }
+        // They speak of other bytes than the caller gets.
+        for name in DIGESTS.iter().chain(&[CONTENT_LENGTH]) {
+            head.headers.remove(name);
+        }
+        let links = place.links(base).also(&rule.hosts);
+        *turned = Some(Box::new(InJson::new(links, rule.places.iter().copied())));
     }
 
     pub(super) fn answer(self, mut finish: Finish) -> Response<ResponseBody> {
         match self {
-            Self::Forwarded(answer) => {
+            Self::Forwarded(answer, links) => {
                 let answer = *answer;
                 finish.entry.status = answer.head.status;
-                let mut response =
-                    Response::new(ResponseBody::answer(answer.looked, answer.rest, finish));
+                let body = ResponseBody::answer(answer.looked, answer.rest, links, finish);
+                let mut response = Response::new(body);
                 *response.status_mut() = answer.head.status;
                 *response.headers_mut() = answer.head.headers;
                 response
@@ -143,11 +174,24 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn links(&self, upstream: &Origin) -> Links {
+    fn links(&self, upstream: &Base) -> Links {
         // Where no URL is known a path leads back as well.
         let base = self.here().unwrap_or_else(|| self.prefix.to_owned());
-        Links::new(vec![upstream.clone()], base, self.prefix.to_owned())
+        Links::new(
+            vec![upstream.origin.clone()],
+            upstream.path.clone(),
+            base,
+            self.prefix.to_owned(),
+        )
     }
+}
+
+/// `application/json` and `application/*+json` (RFC 6839 section 3.1).
+fn is_json(value: &HeaderValue) -> bool {
+    let text = value.to_str().unwrap_or("").to_ascii_lowercase();
+    let media_type = text.split(';').next().unwrap_or("").trim();
+    media_type == "application/json"
+        || (media_type.starts_with("application/") && media_type.ends_with("+json"))
 }
 
 /// The caller's request carried no `Authorization`, so a shared cache in between would not know that the answer is
@@ -175,6 +219,13 @@ fn keep_private(headers: &mut HeaderMap) {
 }
 
 const UPSTREAM: HeaderName = HeaderName::from_static("x-upauth-upstream");
+/// RFC 9530, and what was there before it.
+const DIGESTS: [HeaderName; 4] = [
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-md5"),
+];
 const REPLAYED: HeaderName = HeaderName::from_static("x-upauth-replayed");
 
 #[cfg(test)]

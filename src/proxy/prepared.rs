@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, VIA};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, VIA};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use http_body::Body;
@@ -17,9 +17,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::error::Error;
 use super::request_body::{Capture, RequestBody, Stream, lock};
 use super::upstream::Upstream;
-use crate::message::{Origin, Rejection, Target, credentials, forwarding, hop_by_hop, twins};
+use crate::message::{Rejection, Target, credentials, forwarding, hop_by_hop, twins};
 use crate::provider::surface::track_id;
-use crate::provider::{Credential, Stamp, Surface};
+use crate::provider::{Base, Credential, Stamp, Surface};
 use crate::server::Incoming;
 use crate::telemetry::Id;
 
@@ -44,6 +44,8 @@ pub struct Making<'a> {
     pub id: Id,
     /// `Via`.
     pub via: &'a HeaderValue,
+    /// Whether the answer is to be read on its way.
+    pub readable: bool,
 }
 
 /// A request without its credential.
@@ -76,6 +78,7 @@ impl Prepared {
             surface,
             id,
             via,
+            readable,
         } = *making;
         let mut headers = parts.headers;
         let stamps = stamped(surface, &headers, id);
@@ -96,6 +99,9 @@ impl Prepared {
             headers.insert(name, value.clone());
         }
         headers.insert(VIA, via.clone());
+        if readable {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         Ok(Self {
             method: parts.method,
             target: target.without_parameters(&surface.cut_parameters),
@@ -125,7 +131,7 @@ impl Prepared {
         &mut self,
         surface: &Surface,
         credential: &Credential,
-        origin: &Origin,
+        base: &Base,
     ) -> Option<Request<RequestBody>> {
         let body = self.take_body()?;
         let mut headers = self.headers.clone();
@@ -135,10 +141,10 @@ impl Prepared {
                 credential.value(carrier.form).clone(),
             );
         }
-        headers.insert(HOST, origin.host_value());
+        headers.insert(HOST, base.origin.host_value());
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.target.uri();
+        *request.uri_mut() = self.target.behind(&base.path)?.uri();
         *request.version_mut() = Version::HTTP_11;
         *request.headers_mut() = headers;
         Some(request)

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::finish::Finish;
+use super::links::InJson;
 use super::request_body::RequestBody;
 use crate::egress::{AnswerBody, Broken};
 
@@ -22,6 +23,8 @@ enum Kind {
     Own(Option<Bytes>),
     /// The upstream's: what the judge has looked at, then the rest, if that was not all.
     Answer(VecDeque<Bytes>, Option<Box<AnswerBody<RequestBody>>>),
+    /// The same, with the links in it turned; those of its pieces that are ready.
+    Turned(Box<InJson>, Box<Self>, VecDeque<Bytes>),
 }
 
 impl ResponseBody {
@@ -36,11 +39,40 @@ impl ResponseBody {
     pub(super) fn answer(
         looked: VecDeque<Bytes>,
         rest: Option<Box<AnswerBody<RequestBody>>>,
+        links: Option<Box<InJson>>,
         finish: Finish,
     ) -> Self {
-        Self {
-            kind: Kind::Answer(looked, rest),
-            finish,
+        let answer = Kind::Answer(looked, rest);
+        let kind = match links {
+            Some(links) => Kind::Turned(links, Box::new(answer), VecDeque::new()),
+            None => answer,
+        };
+        Self { kind, finish }
+    }
+}
+
+impl Kind {
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        match self {
+            Self::Own(bytes) => Poll::Ready(bytes.take().map(Ok)),
+            Self::Answer(looked, rest) => match (looked.pop_front(), rest) {
+                (Some(bytes), _) => Poll::Ready(Some(Ok(bytes))),
+                (None, Some(rest)) => poll_data(rest, cx),
+                (None, None) => Poll::Ready(None),
+            },
+            Self::Turned(links, answer, ready) => loop {
+                if let Some(bytes) = ready.pop_front() {
+                    return Poll::Ready(Some(Ok(bytes)));
+                }
+                match ready!(answer.poll_bytes(cx)) {
+                    Some(Ok(bytes)) => links.push(&bytes, ready),
+                    Some(Err(broken)) => return Poll::Ready(Some(Err(broken))),
+                    None => {
+                        let held = links.end();
+                        return Poll::Ready((!held.is_empty()).then_some(Ok(held)));
+                    }
+                }
+            },
         }
     }
 }
@@ -54,25 +86,13 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
-        let bytes = match &mut this.kind {
-            Kind::Own(bytes) => bytes.take(),
-            Kind::Answer(looked, rest) => match (looked.pop_front(), rest) {
-                (Some(bytes), _) => Some(bytes),
-                (None, None) => None,
-                (None, Some(rest)) => match ready!(poll_data(rest, cx)) {
-                    Some(Ok(bytes)) => Some(bytes),
-                    Some(Err(broken)) => {
-                        this.finish.broke(&broken);
-                        return Poll::Ready(Some(Err(broken)));
-                    }
-                    None => None,
-                },
-            },
-        };
-        Poll::Ready(bytes.map(|bytes| {
-            this.finish.sent(bytes.len());
-            Ok(Frame::data(bytes))
-        }))
+        let next = ready!(this.kind.poll_bytes(cx));
+        match &next {
+            Some(Ok(bytes)) => this.finish.sent(bytes.len()),
+            Some(Err(broken)) => this.finish.broke(broken),
+            None => {}
+        }
+        Poll::Ready(next.map(|bytes| bytes.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -81,6 +101,8 @@ impl Body for ResponseBody {
             Kind::Answer(looked, rest) => {
                 looked.is_empty() && rest.as_ref().is_none_or(|rest| rest.is_end_stream())
             }
+            // Something may still be held back.
+            Kind::Turned(..) => false,
         }
     }
 
@@ -98,6 +120,7 @@ impl Body for ResponseBody {
                     SizeHint::with_exact(looked + rest)
                 })
             }
+            Kind::Turned(..) => SizeHint::default(),
         }
     }
 }

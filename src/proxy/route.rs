@@ -33,6 +33,8 @@ pub struct Narrow {
 #[derive(Default)]
 pub struct Table {
     by_listener: HashMap<usize, Vec<Arc<Entry>>>,
+    /// Listeners that lead everywhere; a few.
+    open: Vec<usize>,
     by_host: HashMap<String, Vec<Arc<Entry>>>,
     by_path: HashMap<String, Vec<Arc<Entry>>>,
     fallback: Option<Arc<Entry>>,
@@ -73,9 +75,9 @@ impl Table {
         );
     }
 
-    /// Keeps a listener to its own ways, even if it has none.
-    pub fn own_listener(&mut self, listener: usize) {
-        self.by_listener.entry(listener).or_default();
+    /// Lets a listener lead everywhere; one that is not named leads to its own ways alone, even if it has none.
+    pub fn open_listener(&mut self, listener: usize) {
+        self.open.push(listener);
     }
 
     /// Keeps a host name to its own ways, even if it has none.
@@ -101,8 +103,8 @@ impl Table {
     /// The way for a request: the first of listener, host, path, fallback that has one; the longest prefix wins.
     /// A listener or host of its own leads nowhere else.
     pub fn find(&self, listener: usize, host: Option<&str>, target: &Target) -> Option<Match<'_>> {
-        if let Some(own) = self.by_listener.get(&listener) {
-            return longest(own, target, By::Listener);
+        if !self.open.contains(&listener) {
+            return longest(self.by_listener.get(&listener)?, target, By::Listener);
         }
         if let Some(own) = host.and_then(|host| self.by_host.get(host)) {
             return longest(own, target, By::Host);

@@ -4,6 +4,7 @@
 //! comes from; it is read again at each login, so a rotated file takes effect without a restart.
 
 mod digest;
+mod signing;
 
 use std::fmt;
 use std::io;
@@ -15,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 pub use self::digest::{Digest, DigestError};
+pub use self::signing::{Algorithm, KeyError, SigningKey};
 
 /// A value that must never be shown: its `Debug` prints `[secret]`.
 #[derive(Clone)]
@@ -70,12 +72,21 @@ pub enum ReadError {
         /// What went wrong.
         why: String,
     },
-    /// The value is empty, too long or not UTF-8.
+    /// There was no thread or runtime to read it on.
+    #[error("cannot read a value now: {0}")]
+    Now(io::Error),
+    /// The value is not UTF-8.
+    #[error("the value from {from} is not UTF-8")]
+    NotText {
+        /// Where it came from.
+        from: String,
+    },
+    /// The value is empty or too long.
     #[error("the value from {from} is {what}")]
     Unusable {
         /// Where it came from.
         from: String,
-        /// "empty", "not UTF-8", or that it is too long.
+        /// "empty", or that it is too long.
         what: &'static str,
     },
 }
@@ -87,7 +98,10 @@ impl Source {
             Self::Value(value) => Ok(value.clone()),
             Self::File(path) => {
                 let read = async { bounded(tokio::fs::File::open(path).await?).await };
-                let bytes = read.await.map_err(|source| ReadError::File {
+                // A pipe opens only when somebody writes to it.
+                let read = tokio::time::timeout(COMMAND_TIMEOUT, read).await;
+                let read = read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+                let bytes = read.map_err(|source| ReadError::File {
                     path: path.clone(),
                     source,
                 })?;
@@ -95,6 +109,25 @@ impl Source {
             }
             Self::Command(argv) => run(argv).await,
         }
+    }
+
+    /// The same for whoever cannot wait asynchronously: blocks, at most [`COMMAND_TIMEOUT`].
+    pub fn read_now(&self) -> Result<Secret, ReadError> {
+        let read = || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_all().build()?;
+            let value = runtime.block_on(self.read());
+            // Does not wait for a pipe that is still being opened.
+            runtime.shutdown_background();
+            Ok(value)
+        };
+        // A thread of its own, because a runtime cannot be driven from within another.
+        let value: io::Result<_> = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().spawn_scoped(scope, read)?;
+            let panicked = |_| Err(io::Error::other("the thread panicked"));
+            thread.join().unwrap_or_else(panicked)
+        });
+        value.map_err(ReadError::Now)?
     }
 
     /// What decides whether two sources are the same account: the place, or a digest of the value.
@@ -177,10 +210,7 @@ fn usable(bytes: Vec<u8>, from: impl Fn() -> String) -> Result<Secret, ReadError
             what: "longer than 64 KiB",
         });
     }
-    let mut text = String::from_utf8(bytes).map_err(|_| ReadError::Unusable {
-        from: from(),
-        what: "not UTF-8",
-    })?;
+    let mut text = String::from_utf8(bytes).map_err(|_| ReadError::NotText { from: from() })?;
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {
@@ -269,52 +299,4 @@ pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST: usize = 64 * 1024;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_not_shown_by_debug() {
-        assert_eq!(
-            format!("{:?}", Source::Value(Secret::new("hunter2"))),
-            "Value([secret])"
-        );
-    }
-
-    #[tokio::test]
-    async fn one_trailing_newline_of_a_command_is_trimmed() {
-        let source = Source::Command(vec!["printf".into(), "a b\n\n".into()]);
-        assert_eq!(source.read().await.unwrap().expose(), "a b\n");
-    }
-
-    #[tokio::test]
-    async fn a_failing_command_is_named_without_its_arguments() {
-        let source = Source::Command(vec!["false".into(), "hunter2".into()]);
-        let error = source.read().await.unwrap_err().to_string();
-        assert!(
-            error.contains("`false`") && !error.contains("hunter2"),
-            "{error}"
-        );
-    }
-
-    #[tokio::test]
-    async fn what_is_far_too_long_for_a_secret_is_not_read_to_its_end() {
-        let endless = [
-            Source::Command(vec!["cat".into(), "/dev/zero".into()]),
-            Source::File("/dev/zero".into()),
-        ];
-        for source in endless {
-            let error = source.read().await.unwrap_err().to_string();
-            assert!(error.ends_with("is longer than 64 KiB"), "{error}");
-        }
-    }
-
-    #[test]
-    fn fingerprints_do_not_run_parts_together() {
-        let of = Fingerprinter::new();
-        assert_ne!(
-            of.of([b"ab".as_slice(), b"c"]),
-            of.of([b"a".as_slice(), b"bc"])
-        );
-        assert_eq!(of.of([b"ab".as_slice()]), of.of([b"ab".as_slice()]));
-    }
-}
+mod tests;

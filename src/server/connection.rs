@@ -4,16 +4,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::stream::{Protocol, Watched};
+use super::stream::{Protocol, Unended, Watched, Wire};
 use super::watch::{Entry, Tracked};
 use super::{AnswerBody, Arrival, Floor, Serve};
 use crate::tls::ServerConfig;
@@ -48,7 +47,7 @@ pub(super) async fn run<S, B>(
 /// Waits for the first bytes, which tell what the caller speaks, and lets hyper go on.
 async fn speak<I, S, B>(stream: I, service: S, floor: Floor, entry: Entry)
 where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: Wire,
     S: Serve<B>,
     B: AnswerBody,
 {
@@ -89,10 +88,11 @@ async fn secure<S, B>(
 
 async fn http1<I, S, B>(stream: Watched<I>, service: S, floor: Floor, entry: Entry)
 where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: Wire,
     S: Serve<B>,
     B: AnswerBody,
 {
+    let unended = stream.unended();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // The watch does this with one timer per worker, and tells an idle caller from a slow one.
@@ -105,7 +105,7 @@ where
         .max_buf_size(floor.limits.header_bytes.max(64 * 1024))
         .serve_connection(
             TokioIo::new(stream),
-            tracked(service, entry.clone(), floor.limits.header_fields),
+            tracked(service, entry.clone(), unended, floor.limits.header_fields),
         );
     to_the_end(
         connection,
@@ -118,11 +118,12 @@ where
 
 async fn http2<I, S, B>(stream: Watched<I>, service: S, floor: Floor, entry: Entry)
 where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: Wire,
     S: Serve<B>,
     B: AnswerBody,
 {
     entry.speaks_frames();
+    let unended = stream.unended();
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(100)
@@ -134,7 +135,7 @@ where
         .keep_alive_timeout(floor.limits.header_timeout)
         .serve_connection(
             TokioIo::new(stream),
-            tracked(service, entry.clone(), floor.limits.header_fields),
+            tracked(service, entry.clone(), unended, floor.limits.header_fields),
         );
     to_the_end(
         connection,
@@ -169,6 +170,7 @@ async fn to_the_end<C>(
 fn tracked<S, B>(
     service: S,
     entry: Entry,
+    unended: Unended,
     most_fields: usize,
 ) -> impl hyper::service::Service<
     Request<Incoming>,
@@ -182,7 +184,7 @@ where
 {
     service_fn(move |request: Request<Incoming>| {
         let active = entry.request();
-        let mut service = service.clone();
+        let (mut service, unended) = (service.clone(), unended.clone());
         async move {
             // hyper counts fields on HTTP/1 alone; this is its answer there.
             if request.headers().len() > most_fields {
@@ -190,7 +192,11 @@ where
                 *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
                 return Ok(response);
             }
+            let is_old = request.version() == Version::HTTP_10;
             let response = service.call(request).await?;
+            if is_old && response.body().size_hint().exact().is_none() {
+                unended.begin();
+            }
             Ok(response.map(|body| Tracked::new(body, active)))
         }
     })

@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Arrival, Door, Floor};
+use super::{Door, Floor};
 use crate::config::server::Listen;
 
 /// The sockets of one `listen` entry.
@@ -19,22 +19,36 @@ pub struct Bound {
     pub sockets: Vec<Vec<StdListener>>,
 }
 
-/// Binds `listen` for `workers` workers.
+/// What this process listens on already.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ours<'a> {
+    /// Stays as it is, and is not bound again.
+    pub kept: &'a [SocketAddr],
+    /// Is about to close, or has just been.
+    pub closing: &'a [SocketAddr],
+}
+
+/// Binds `listen` for `workers` workers, without what is kept of `ours`.
 ///
 /// A plain bind comes first, so that a port somebody else listens on is an error; with `SO_REUSEPORT` alone both
 /// programs would get a share of the connections. Port 0 takes a free port, the same for all addresses.
-pub fn bind(listen: &Listen, workers: usize) -> io::Result<Bound> {
+pub fn bind(listen: &Listen, workers: usize, ours: Ours<'_>) -> io::Result<Bound> {
     let mut bound = Bound {
         addrs: Vec::new(),
         sockets: (0..workers).map(|_| Vec::new()).collect(),
     };
+    let (kept, missing): (Vec<SocketAddr>, Vec<SocketAddr>) = listen
+        .addrs
+        .iter()
+        .partition(|addr| ours.kept.contains(addr));
     let mut port = None;
-    for addr in &listen.addrs {
-        let mut addr = *addr;
+    for mut addr in missing {
         if let Some(port) = port {
             addr.set_port(port);
         }
-        match bind_address(addr, workers) {
+        // A port of our own is nobody else's, and would look taken: 0.0.0.0 where there was 127.0.0.1.
+        let known = ours.closing.iter().any(|ours| ours.port() == addr.port());
+        match bind_address(addr, workers, known) {
             Ok((addr, sockets)) => {
                 port = Some(addr.port());
                 bound.addrs.push(addr);
@@ -43,29 +57,36 @@ pub fn bind(listen: &Listen, workers: usize) -> io::Result<Bound> {
                 }
             }
             // `localhost` is both families; a machine without IPv6 has the other one.
-            Err(error) if absent_family(&error) && !bound.addrs.is_empty() => {}
+            Err(error) if absent_family(&error) && !(bound.addrs.is_empty() && kept.is_empty()) => {
+            }
             Err(error) => return Err(error),
         }
     }
     Ok(bound)
 }
 
-fn bind_address(addr: SocketAddr, workers: usize) -> io::Result<(SocketAddr, Vec<StdListener>)> {
+fn bind_address(
+    addr: SocketAddr,
+    workers: usize,
+    known: bool,
+) -> io::Result<(SocketAddr, Vec<StdListener>)> {
+    let addr = if known { addr } else { probe(addr)? };
+    let sockets = (0..workers.max(1))
+        .map(|_| listening(addr))
+        .collect::<io::Result<_>>()?;
+    Ok((addr, sockets))
+}
+
+/// The address as a plain bind gets it: an error if it is taken.
+fn probe(addr: SocketAddr) -> io::Result<SocketAddr> {
     let probe = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     probe.set_reuse_address(true)?;
     if addr.is_ipv6() {
         probe.set_only_v6(true)?;
     }
     probe.bind(&addr.into())?;
-    let addr = probe
-        .local_addr()?
-        .as_socket()
-        .ok_or_else(|| io::Error::other("not an IP socket"))?;
-    drop(probe);
-    let sockets = (0..workers.max(1))
-        .map(|_| listening(addr))
-        .collect::<io::Result<_>>()?;
-    Ok((addr, sockets))
+    let addr = probe.local_addr()?.as_socket();
+    addr.ok_or_else(|| io::Error::other("not an IP socket"))
 }
 
 fn listening(addr: SocketAddr) -> io::Result<StdListener> {
@@ -94,7 +115,7 @@ fn absent_family(error: &io::Error) -> bool {
 pub(super) async fn accept(
     door: &Door,
     floor: &Floor,
-    mut take: impl FnMut(TcpStream, Arrival, OwnedSemaphorePermit),
+    mut take: impl FnMut(TcpStream, SocketAddr, OwnedSemaphorePermit),
 ) {
     let listener = match door.socket.try_clone().and_then(TcpListener::from_std) {
         Ok(listener) => listener,
@@ -121,7 +142,7 @@ pub(super) async fn accept(
                     () = floor.drain.cancelled() => break,
                 };
                 let Ok(permit) = permit else { break };
-                take(stream, Arrival::at(door, peer), permit);
+                take(stream, peer, permit);
             }
             Err(error) if of_one_connection(&error) => {}
             Err(error) => {
@@ -139,7 +160,7 @@ pub(super) async fn accept(
 fn drain_queue(
     door: &Door,
     floor: &Floor,
-    mut take: impl FnMut(TcpStream, Arrival, OwnedSemaphorePermit),
+    mut take: impl FnMut(TcpStream, SocketAddr, OwnedSemaphorePermit),
 ) {
     while let Ok(permit) = floor.connections.clone().try_acquire_owned() {
         let accepted = door.socket.accept().and_then(|(stream, peer)| {
@@ -147,7 +168,7 @@ fn drain_queue(
             Ok((TcpStream::from_std(stream)?, peer))
         });
         match accepted {
-            Ok((stream, peer)) => take(stream, Arrival::at(door, peer), permit),
+            Ok((stream, peer)) => take(stream, peer, permit),
             Err(error) if of_one_connection(&error) => {}
             Err(_) => break,
         }
@@ -180,7 +201,7 @@ mod tests {
 
     #[test]
     fn port_0_is_one_free_port_for_all_workers_and_families() {
-        let bound = bind(&listen(&["127.0.0.1:0", "[::1]:0"]), 3).unwrap();
+        let bound = bind(&listen(&["127.0.0.1:0", "[::1]:0"]), 3, Ours::default()).unwrap();
         let port = bound.addrs[0].port();
         assert_ne!(port, 0);
         assert!(bound.addrs.iter().all(|addr| addr.port() == port));
@@ -195,9 +216,30 @@ mod tests {
 
     #[test]
     fn a_port_that_is_taken_is_an_error() {
-        let first = bind(&listen(&["127.0.0.1:0"]), 2).unwrap();
+        let first = bind(&listen(&["127.0.0.1:0"]), 2, Ours::default()).unwrap();
         let taken = first.addrs[0].to_string();
-        let error = bind(&listen(&[&taken]), 2).err().unwrap();
+        let error = bind(&listen(&[&taken]), 2, Ours::default()).err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn what_is_kept_is_left_out_and_a_port_that_closes_is_no_strangers() {
+        let first = bind(&listen(&["127.0.0.1:0"]), 2, Ours::default()).unwrap();
+        let old = first.addrs;
+        let port = old[0].port();
+        let kept = Ours {
+            kept: &old,
+            ..Ours::default()
+        };
+        let same = listen(&[&old[0].to_string()]);
+        assert!(bind(&same, 2, kept).unwrap().addrs.is_empty());
+        let wider = listen(&[&format!("0.0.0.0:{port}")]);
+        assert!(bind(&wider, 2, kept).is_err());
+        let closing = Ours {
+            closing: &old,
+            ..Ours::default()
+        };
+        let bound = bind(&wider, 2, closing).unwrap();
+        assert_eq!((bound.addrs[0].port(), bound.sockets.len()), (port, 2));
     }
 }

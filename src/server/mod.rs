@@ -4,6 +4,7 @@
 //! [`Arrival`]. Nothing here outlives the worker's runtime.
 
 mod connection;
+mod door;
 mod listener;
 mod stream;
 mod watch;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use http_body::Body;
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
@@ -23,39 +25,19 @@ use tower::Service;
 pub use hyper::Error as IncomingError;
 pub use hyper::body::Incoming;
 
-pub use self::listener::{Bound, bind};
+pub use self::door::{Door, TlsSlot};
+pub use self::listener::{Bound, Ours, bind};
 use crate::config::server::Limits;
-use crate::tls::ServerConfig;
 
 /// How a connection came to be: what the proxy may know about its caller.
 #[derive(Clone, Debug)]
 pub struct Arrival {
-    /// Which listener: the index that was given to [`bind`].
+    /// Which listener: as its [`Door`] says.
     pub listener: usize,
     /// The caller's address.
     pub peer: SocketAddr,
     /// Whether the caller speaks TLS.
     pub tls: bool,
-}
-
-impl Arrival {
-    fn at(door: &Door, peer: SocketAddr) -> Self {
-        Self {
-            listener: door.listener,
-            peer,
-            tls: door.tls.is_some(),
-        }
-    }
-}
-
-/// One listener of one worker, ready to be served.
-pub struct Door {
-    /// Handed on in [`Arrival`].
-    pub listener: usize,
-    /// The worker's own socket.
-    pub socket: std::net::TcpListener,
-    /// TLS, if any.
-    pub tls: Option<Arc<ServerConfig>>,
 }
 
 /// What all connections of the process share.
@@ -128,10 +110,10 @@ impl<B, S> Serve<B> for S where
 {
 }
 
-/// Serves `doors` on the current runtime until the floor drains; returns when the last connection has ended
-/// or was cut.
+/// Serves the doors that come through `doors` on the current runtime, each until its own end or the floor's drain;
+/// returns when the floor has drained and the last connection has ended or was cut.
 pub async fn serve<S, B>(
-    doors: Vec<Door>,
+    mut doors: UnboundedReceiver<Door>,
     floor: Floor,
     service: impl Fn(Arrival) -> S + Clone + Send + Sync + 'static,
 ) where
@@ -142,20 +124,26 @@ pub async fn serve<S, B>(
     let watch = watch::Watch::new(&floor.limits);
     let sweep = watch.sweep(&floor.drain);
     let acceptors = TaskTracker::new();
-    for door in doors {
-        let (floor, service) = (floor.clone(), service.clone());
-        let (connections, watch) = (connections.clone(), watch.clone());
+    let open = |door: Door| {
+        // A door's connections drain when the door closes.
+        let drain = door.closing.clone();
+        let floor = Floor {
+            drain,
+            ..floor.clone()
+        };
+        let (service, connections, watch) = (service.clone(), connections.clone(), watch.clone());
         acceptors.spawn(async move {
-            listener::accept(&door, &floor, |stream, arrival, permit| {
+            listener::accept(&door, &floor, |stream, peer, permit| {
+                let tls = door.tls.current();
+                let arrival = Arrival {
+                    listener: door.listener,
+                    peer,
+                    tls: tls.is_some(),
+                };
                 let service = service(arrival.clone());
-                let connection = connection::run(
-                    stream,
-                    door.tls.clone(),
-                    arrival,
-                    service,
-                    floor.clone(),
-                    watch.enter(),
-                );
+                let entry = watch.enter();
+                let connection =
+                    connection::run(stream, tls, arrival, service, floor.clone(), entry);
                 connections.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -163,11 +151,18 @@ pub async fn serve<S, B>(
             })
             .await;
         });
-    }
-    acceptors.close();
-    connections.close();
+    };
     let all = async {
+        loop {
+            tokio::select! {
+                biased;
+                Some(door) = doors.recv() => open(door),
+                () = floor.drain.cancelled() => break,
+            }
+        }
+        acceptors.close();
         acceptors.wait().await;
+        connections.close();
         connections.wait().await;
     };
     tokio::select! {

@@ -2,10 +2,14 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::watch::Entry;
 
@@ -16,20 +20,67 @@ pub(super) enum Protocol {
     Http2,
 }
 
-/// A stream whose first bytes were read already, and whose reads are seen by the watch.
-pub(super) struct Watched<S> {
+/// What a connection's bytes go over.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// Has the connection end, when it is dropped, in a way that nobody takes for a good one.
+    fn end_badly(&self);
+}
+
+impl Wire for TcpStream {
+    fn end_badly(&self) {
+        // Without it, it ends well.
+        let _ = self.set_zero_linger();
+    }
+}
+
+impl Wire for TlsStream<TcpStream> {
+    fn end_badly(&self) {
+        self.get_ref().0.end_badly();
+    }
+}
+
+/// Whether an answer is under way of which only the connection's end tells the caller that it is whole, as to callers
+/// of HTTP/1.0 (RFC 9112 section 6.3). Clones are the same.
+#[derive(Clone, Default)]
+pub(super) struct Unended(Arc<AtomicBool>);
+
+impl Unended {
+    /// Such an answer begins.
+    pub(super) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    fn is_under_way(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A stream whose first bytes were read already, and whose reads are seen by the watch. Dropped within an answer that
+/// its end would end, it ends badly.
+pub(super) struct Watched<S: Wire> {
     stream: S,
     first: BytesMut,
     entry: Entry,
+    unended: Unended,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
+impl<S: Wire> Watched<S> {
     pub(super) fn new(stream: S, entry: Entry) -> Self {
         Self {
             stream,
             first: BytesMut::new(),
             entry,
+            unended: Unended::default(),
         }
+    }
+
+    /// To be told of answers that end with the stream.
+    pub(super) fn unended(&self) -> Unended {
+        self.unended.clone()
     }
 
     /// Reads until it is clear whether the caller speaks HTTP/2 by prior knowledge (RFC 9113 section 3.3). The bytes
@@ -50,7 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: Wire> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -77,7 +128,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: Wire> AsyncWrite for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -109,7 +160,17 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper shuts down what it has written to the end, and drops what broke off.
+        self.unended.end();
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl<S: Wire> Drop for Watched<S> {
+    fn drop(&mut self) {
+        if self.unended.is_under_way() {
+            self.stream.end_badly();
+        }
     }
 }
 
@@ -123,6 +184,10 @@ mod tests {
 
     use super::*;
     use crate::server::watch::Watch;
+
+    impl Wire for tokio::io::DuplexStream {
+        fn end_badly(&self) {}
+    }
 
     async fn told(parts: &[&[u8]]) -> (Option<Protocol>, Vec<u8>) {
         let (mut caller, ours) = tokio::io::duplex(64);

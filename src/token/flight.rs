@@ -8,27 +8,26 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::runtime;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::TokenSource;
 use super::issued::Issued;
 use super::life::{Actions, Event, Landed, Life};
-use super::refusals::{Refusals, Secrets};
+use super::refusals::Refusals;
+use super::{Prints, TokenSource};
 use crate::clock::{Clock, Now};
 use crate::provider::LoginFailure;
-use crate::secret::{Fingerprint, random};
+use crate::secret::random;
 
 /// One account: its life, its snapshot, its flights.
 pub(super) struct Account {
     /// For logs.
-    pub(super) name: String,
+    pub(super) name: ArcSwap<String>,
     pub(super) source: Arc<dyn TokenSource>,
     pub(super) clock: Clock,
     pub(super) token_timeout: Duration,
-    pub(super) user: Fingerprint,
     pub(super) refusals: Refusals,
     pub(super) runtime: runtime::Handle,
     pub(super) life: Mutex<Kept>,
@@ -154,8 +153,16 @@ impl Account {
 
     /// One login in its turn, with deadlines on every wait but the turn's (whoever is ahead has deadlines too).
     async fn log_in(self: Arc<Self>) -> Landed {
-        let secrets = self.secrets().await;
-        let ticket = match self.refusals.admit(self.user, secrets).await {
+        let prints = match self.prints().await {
+            Ok(prints) => prints,
+            Err(failure) => {
+                return Landed::Failed {
+                    failure,
+                    again: None,
+                };
+            }
+        };
+        let ticket = match self.refusals.admit(prints).await {
             Ok(ticket) => ticket,
             Err(known) => {
                 return Landed::Failed {
@@ -185,9 +192,14 @@ impl Account {
         }
     }
 
-    async fn secrets(&self) -> Secrets {
-        let secrets = timeout(SECRETS_TIMEOUT, self.source.secrets()).await;
-        secrets.ok().flatten()
+    /// Who would log in now, and with what.
+    pub(super) async fn prints(&self) -> Result<Prints, LoginFailure> {
+        let prints = timeout(SECRETS_TIMEOUT, self.source.secrets());
+        prints.await.unwrap_or_else(|_| {
+            Err(LoginFailure::Secret {
+                text: format!("reading the secrets took longer than {SECRETS_TIMEOUT:?}"),
+            })
+        })
     }
 }
 
@@ -207,11 +219,12 @@ impl Debt {
 
     fn pay(&mut self, landed: Landed) {
         self.paid = true;
-        let account = &self.account.name;
+        let name = self.account.name.load();
+        let account = name.as_str();
         match &landed {
             Landed::Credential { credential, .. } => {
                 let lifetime = credential.lifetime();
-                tracing::info!(account, ?lifetime, "token obtained");
+                tracing::info!(account, %lifetime, "token obtained");
             }
             Landed::Failed { failure, .. } => tracing::warn!(account, %failure, "no token"),
         }
@@ -243,8 +256,9 @@ async fn fly_once(mut debt: Debt) {
 }
 
 async fn secrets_look(account: Arc<Account>) {
-    let secrets = account.secrets().await;
-    if secrets.is_some() && !account.refusals.knows(account.user, secrets) {
+    if let Ok(prints) = account.prints().await
+        && !account.refusals.knows(prints)
+    {
         account.step(Event::SecretsChanged);
     }
 }

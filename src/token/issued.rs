@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::provider::{Credential, LoginFailure, Refused};
+use crate::provider::{Credential, LoginFailure, Refused, Strange};
 
 /// A credential as it was handed out. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -55,11 +55,13 @@ pub enum Unavailable {
         /// When the next try is allowed.
         retry_after: Duration,
     },
-    /// The token endpoint's answer names a host that is not allowed.
-    #[error("the token answer names `{host}`, which is not allowed")]
+    /// The token endpoint's answer names a host that the token must not go to.
+    #[error("the token answer names `{host}`, which is {why}")]
     TargetRefused {
         /// The host.
         host: String,
+        /// Which host it is.
+        why: Strange,
     },
     /// A secret could not be read.
     #[error("{text}")]
@@ -81,7 +83,7 @@ impl Unavailable {
         match failure {
             LoginFailure::Refused { what, text } => Self::Refused { text, what },
             LoginFailure::Transient { text, .. } => Self::Transient { text, retry_after },
-            LoginFailure::TargetRefused { host } => Self::TargetRefused { host },
+            LoginFailure::TargetRefused { host, why } => Self::TargetRefused { host, why },
             LoginFailure::Secret { text } => Self::Secret { text },
         }
     }

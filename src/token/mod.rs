@@ -32,9 +32,19 @@ pub trait TokenSource: Send + Sync + 'static {
     /// Logs in once. Ends by itself within the token endpoint's deadline.
     fn login(&self) -> LoginFuture<'_>;
 
-    /// Changes when a secret behind the login changed, so that a remembered refusal no longer holds.
-    /// `None`: a secret cannot be read now.
+    /// What the login would send now. `Err`: it cannot be read, so that the login would fail with this.
     fn secrets(&self) -> SecretsFuture<'_>;
+}
+
+/// Digests of what a login sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prints {
+    /// Of token endpoint, client and user: who shares refusals and budgets.
+    pub user: Fingerprint,
+    /// Of all its secrets: another one, and a remembered refusal no longer holds.
+    pub secrets: Fingerprint,
+    /// Of what it asks for: another one may be granted where this one is not.
+    pub asks: Fingerprint,
 }
 
 /// What [`TokenSource::login`] returns.
@@ -42,4 +52,5 @@ pub type LoginFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Credential, LoginFailure>> + Send + 'a>>;
 
 /// What [`TokenSource::secrets`] returns.
-pub type SecretsFuture<'a> = Pin<Box<dyn Future<Output = Option<Fingerprint>> + Send + 'a>>;
+pub type SecretsFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Prints, LoginFailure>> + Send + 'a>>;

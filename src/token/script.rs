@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{LoginFuture, SecretsFuture, TokenSource};
+use super::{LoginFuture, Prints, SecretsFuture, TokenSource};
 use crate::provider::{Credential, Lifetime, LoginFailure, Refused};
-use crate::secret::{Fingerprint, Fingerprinter};
+use crate::secret::Fingerprinter;
 
 /// The token with this number.
 pub(super) fn token(number: u64, lifetime: Lifetime) -> Credential {
-    Credential::new(&format!("token-{number}"), b"{}", None, lifetime).unwrap()
+    Credential::new(&format!("token-{number}"), b"{}", &[], vec![], lifetime).unwrap()
 }
 
 /// Its number.
@@ -112,9 +112,13 @@ impl Script {
         self.logins.lock().unwrap().len()
     }
 
-    pub(super) fn print(&self) -> Fingerprint {
-        self.prints
-            .of([[self.secret.load(Ordering::SeqCst)].as_slice()])
+    fn prints(&self) -> Prints {
+        let secret = self.secret.load(Ordering::SeqCst);
+        Prints {
+            user: self.prints.of([]),
+            secrets: self.prints.of([[secret].as_slice()]),
+            asks: self.prints.of([]),
+        }
     }
 }
 
@@ -146,7 +150,7 @@ impl TokenSource for Script {
     }
 
     fn secrets(&self) -> SecretsFuture<'_> {
-        Box::pin(async { Some(self.print()) })
+        Box::pin(async { Ok(self.prints()) })
     }
 }
 

@@ -104,11 +104,14 @@ async fn a_connection_that_the_upstream_has_closed_is_let_go() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_died_while_it_was_idle_costs_none_of_the_three_sends() {
     let json = "Content-Type: application/json\r\n";
+    let close = Arc::new(Notify::new());
     let (closed, mut closing) = tokio::sync::mpsc::channel::<()>(1);
-    let api = Scripted::start_with(&closed, move |mut connection, closed| async move {
+    let shared = (close.clone(), closed);
+    let api = Scripted::start_with(&shared, move |mut connection, (close, closed)| async move {
         while let Some(seen) = connection.request().await {
             if seen.target == "/warm" {
                 connection.reply("200 OK", "", "").await;
+                close.notified().await;
                 drop(connection);
                 let _ = closed.send(()).await;
                 return;
@@ -130,8 +133,12 @@ async fn a_connection_that_died_while_it_was_idle_costs_none_of_the_three_sends(
     .await;
     let proxy = TestProxy::start(&api.upstream());
     assert_eq!(proxy.get("/api/warm").await.status, 200);
+    // Not before the connection is idle: what dies earlier is not kept.
+    close.notify_one();
     closing.recv().await.unwrap();
-    sleep(Duration::from_millis(50)).await;
+    // Whatever comes to the one worker after the close tells it of the close as well.
+    let own = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    assert_eq!(proxy.caller().await.ask(own).await.status, 204);
     assert_eq!(proxy.get("/api/tried").await.status, 200);
 }
 

@@ -272,7 +272,7 @@ async fn an_answers_framing_is_written_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_surface_of_salesforce_loses_its_query_credentials() {
+async fn each_surface_of_salesforce_loses_its_own_query_credentials_and_cookies() {
     let api = Scripted::start(|mut connection| async move {
         while let Some(seen) = connection.request().await {
             let body = if seen.target.starts_with("/services/oauth2/token") {
@@ -295,6 +295,19 @@ async fn a_surface_of_salesforce_loses_its_query_credentials() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(api.seen()[1].target, "/id/00D/005?format=json&b=1");
     assert_eq!(api.seen()[1].header("authorization"), Some("Bearer 00D!x"));
+    // A CometD client belongs to one node, which it names by cookies; nobody else needs any.
+    for (path, kept) in [
+        (
+            "/crm/cometd/59.0/connect",
+            Some("BAYEUX_BROWSER=1; BrowserId=2"),
+        ),
+        ("/crm/services/data", None),
+    ] {
+        let cookies = "Cookie: BAYEUX_BROWSER=1; sid=mine\r\nCookie: BrowserId=2\r\n";
+        assert_eq!(proxy.get_with(path, cookies).await.status, 200, "{path}");
+        let seen = api.seen().pop().unwrap();
+        assert_eq!(seen.header("cookie"), kept, "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

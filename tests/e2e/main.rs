@@ -28,14 +28,22 @@ mod forwarding;
 mod guard;
 /// Hostile bytes from callers and upstreams, in tables.
 mod hostile;
+/// URLs in bodies that lead back to the proxy.
+mod links;
 /// Logins and logouts that are answered here.
 mod local_login;
+/// Marketing Cloud: business units, two hosts, dead sessions and their look-alikes.
+mod marketing_cloud;
+/// Marketing Cloud by a legacy package: its login, its own hosts.
+mod marketing_cloud_legacy;
 /// What bodies cost.
 mod memory;
 /// The proxy on the way out.
 mod outbound;
 /// What an upstream lets through.
 mod policy;
+/// The configuration is read again while requests go on.
+mod reload;
 /// Which requests are sent again, how often, and with which bytes.
 mod replay;
 /// Salesforce: grants, carriers, instances, dead sessions, refused paths.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
 use crate::support::caller::PATIENCE;
-use crate::support::{Scripted, TestProxy};
+use crate::support::{H2, Scripted, TestProxy};
 
 /// The type of an answer that is events.
 const EVENTS: &str = "text/event-stream";
@@ -110,6 +111,32 @@ async fn a_caller_who_leaves_before_the_head_is_seen_by_the_upstream() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_http_2_that_is_given_up_is_seen_by_the_upstream_and_the_others_go_on() {
+    let (left, mut leaving) = mpsc::channel::<()>(1);
+    let api = Scripted::start_with(&left, |mut connection, left| async move {
+        while let Some(seen) = connection.request().await {
+            if seen.target == "/quick" {
+                connection.reply("200 OK", "", "ok").await;
+                continue;
+            }
+            left.send(()).await.unwrap();
+            connection.left().await;
+            left.send(()).await.unwrap();
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    let mut caller = H2::connect(proxy.addr()).await;
+    let mut hasty = caller.clone();
+    let asking = tokio::task::spawn(async move { hasty.get("/api/slow").await });
+    leaving.recv().await.unwrap();
+    asking.abort();
+    let heard = timeout(PATIENCE, leaving.recv()).await;
+    heard.expect("the upstream never heard of it");
+    assert_eq!(caller.get("/api/quick").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_truncated_answer_is_never_presented_as_complete() {
     let api = Scripted::start(|mut connection| async move {
         let Some(seen) = connection.request().await else { return };
@@ -130,6 +157,63 @@ async fn a_truncated_answer_is_never_presented_as_complete() {
         caller.begin(&format!("/api{path}")).await;
         let answer = caller.answer(false).await;
         assert!(answer.is_err(), "{path} looked complete: {answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_may_be_of_a_dead_session_and_drips_is_passed_on_in_the_end() {
+    let read = Arc::new(Notify::new());
+    let api = Scripted::start_with(&read, |mut connection, read| async move {
+        if connection.request().await.is_none() {
+            return;
+        }
+        let head = "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\n";
+        connection
+            .write(format!("{head}Transfer-Encoding: chunked\r\n\r\n"))
+            .await;
+        connection.piece("{").await;
+        // The rest comes only when the caller has read this much.
+        timeout(PATIENCE, read.notified()).await.expect("held back");
+        connection.piece("}").await;
+        connection.end().await;
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    let mut caller = proxy.caller().await;
+    caller.begin("/api/x").await;
+    assert_eq!(caller.head().await.unwrap().status, 401);
+    assert_eq!(caller.chunk().await.unwrap().unwrap(), b"{");
+    read.notify_one();
+    assert_eq!(caller.chunk().await.unwrap().unwrap(), b"}");
+    assert_eq!(caller.chunk().await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truncated_answer_is_not_complete_to_a_caller_who_knows_by_the_end_of_its_connection() {
+    let read = Arc::new(Notify::new());
+    let api = Scripted::start_with(&read, |mut connection, read| async move {
+        let Some(seen) = connection.begin(EVENTS).await else {
+            return;
+        };
+        connection.piece("hello").await;
+        read.notified().await;
+        if seen.target == "/whole" {
+            connection.end().await;
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    for (path, whole) in [("/whole", true), ("/broken", false)] {
+        let mut caller = proxy.caller().await;
+        caller
+            .write(format!("GET /api{path} HTTP/1.0\r\n\r\n"))
+            .await;
+        let head = caller.head().await.unwrap();
+        assert_eq!((head.status, head.header("content-length")), (200, None));
+        assert_eq!(caller.exactly(5).await.unwrap(), b"hello");
+        read.notify_one();
+        let end = caller.stream.read(&mut [0]).await;
+        assert_eq!(end.is_ok(), whole, "{path}: {end:?}");
     }
 }
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{CRM, env, parse, with_crm};
-use crate::config::{Checked, Config, Problems, Provider};
+use super::{CRM, client, env, parse, with_crm};
+use crate::config::{Checked, Config, Problems};
 use crate::secret::Source;
 
 /// A folder that is removed at the end.
@@ -73,10 +73,8 @@ fn included_upstreams_and_routes_follow_in_the_order_of_the_names_of_their_files
     let names: Vec<_> = config.upstreams.iter().map(|up| up.name.as_str()).collect();
     assert_eq!(names, ["crm", "a", "b"]);
     assert_eq!(config.routes.len(), 1);
-    let Provider::Salesforce(salesforce) = &config.upstreams[2].provider else {
-        panic!("{:?}", config.upstreams[2])
-    };
-    assert!(matches!(&salesforce.client_secret, Source::File(path) if *path == folder.0.join("s")));
+    let (_, secret) = client(&config.upstreams[2]);
+    assert!(matches!(secret, Source::File(path) if *path == folder.0.join("s")));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Whole files through [`Config::parse`].
 
 mod files;
+mod grants;
 mod mistakes;
 mod render;
 mod shipped;
@@ -8,7 +9,10 @@ mod values;
 
 use std::path::Path;
 
-use super::{Checked, Config, Problems};
+use super::salesforce::{Grant, Login};
+use super::{Checked, Config, Problems, Provider, Upstream};
+use crate::message::Origin;
+use crate::secret::Source;
 
 /// The environment of these tests.
 fn env(name: &str) -> Option<String> {
@@ -24,6 +28,19 @@ fn env(name: &str) -> Option<String> {
 
 fn parse(text: &str) -> Result<Checked, Problems> {
     Config::parse(text, "proxy.toml", Path::new("/etc/upauth"), &env)
+}
+
+/// Login host and secret of a Salesforce upstream by client credentials.
+fn client(upstream: &Upstream) -> (&Origin, &Source) {
+    if let Provider::Salesforce(salesforce) = &upstream.provider
+        && let Login::Call {
+            login_url, grant, ..
+        } = &salesforce.login
+        && let Grant::ClientCredentials { client_secret } = grant
+    {
+        return (login_url, client_secret);
+    }
+    panic!("{upstream:?}")
 }
 
 /// `{CRM}` in `text` is a sound upstream.

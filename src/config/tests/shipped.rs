@@ -13,9 +13,16 @@ fn demo(name: &str) -> Option<String> {
         "DEMO_LOGIN_URL" => "http://127.0.0.1:7720",
         "DEMO_PRICING_URL" => "http://127.0.0.1:7722",
         "DEMO_BILLING_URL" => "http://127.0.0.1:7723",
+        "DEMO_MAIL_LOGIN_URL" => "http://127.0.0.1:7730",
+        "DEMO_MAIL_ACCOUNT_ID" => "510001",
+        "DEMO_MAIL_HOST" => "127.0.0.1:7731",
+        "DEMO_MAIL_SOAP_HOST" => "127.0.0.1:7732",
+        "DEMO_MAIL_SOAP_URL" => "http://127.0.0.1:7732",
+        "DEMO_MAIL_LEGACY_LOGIN_URL" => "http://127.0.0.1:7728",
+        "DEMO_MAIL_LEGACY_URL" => "http://127.0.0.1:7729",
         "DEMO_INSTANCE_HOST" => "127.0.0.1:7721",
         "HOME" => "/home/me",
-        name if name.starts_with("DEMO_") => "value",
+        name if name.starts_with("DEMO_") || name.starts_with("CRM_") => "value",
         _ => return None,
     };
     Some(value.to_owned())
@@ -39,6 +46,13 @@ fn uncommented() -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// The indented examples, from the first line that has `header` on.
+fn examples(header: &str) -> String {
+    let lines = SHIPPED.lines().skip_while(|line| !line.contains(header));
+    let lines = lines.filter_map(|line| line.strip_prefix("#     "));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn the_shipped_file_is_what_demo_runs() {
     let checked = load(SHIPPED);
@@ -48,7 +62,17 @@ fn the_shipped_file_is_what_demo_runs() {
         .iter()
         .map(|upstream| upstream.name.as_str())
         .collect();
-    assert_eq!(names, ["crm", "crm-user", "pricing", "billing"]);
+    assert_eq!(
+        names,
+        [
+            "crm",
+            "crm-user",
+            "pricing",
+            "billing",
+            "mail",
+            "mail-legacy"
+        ]
+    );
     assert!(checked.warnings.is_empty() && checked.config.routes.is_empty());
 }
 
@@ -66,13 +90,8 @@ fn every_documented_default_is_the_default() {
 
 #[test]
 fn every_accepted_key_is_documented_where_it_belongs() {
-    // The example of a route is indented, because it would take `crm` from its place.
-    let route = SHIPPED
-        .split("#     [route.reports]")
-        .nth(1)
-        .unwrap()
-        .replace("#     ", "");
-    let text = format!("{}\n[route.reports]{route}", uncommented());
+    // Examples are indented where they would take `crm` from its place, or need what the emulator does not have.
+    let text = format!("{}\n{}", uncommented(), examples("[upstream.crm-jwt]"));
     let mut reading = Reading::new(Files::of("proxy.toml", &text, Path::new("")), &demo);
     read(&mut reading).unwrap();
     assert!(reading.problems.is_empty(), "{:?}", reading.problems);

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{CRM, parse, with_crm};
+use super::{CRM, client, parse, with_crm};
+use crate::config::salesforce::Header;
 use crate::config::server::ListenTls;
 use crate::config::{Config, Leg, Provider, Upstream};
 use crate::secret::Source;
@@ -47,6 +48,22 @@ fn the_shortest_file_has_all_defaults() {
 }
 
 #[test]
+fn a_legacy_package_of_marketing_cloud_needs_no_address() {
+    let text = "[upstream.mail]\nprovider = \"marketing-cloud-legacy\"\nclient_id = \"i\"\nclient_secret = { env = \"SECRET\" }\n";
+    let upstream = config(text).upstreams.remove(0);
+    let Provider::MarketingCloudLegacy(keys) = &upstream.provider else {
+        panic!("{:?}", upstream.provider)
+    };
+    let urls = (keys.login_url.to_string(), keys.api_url.to_string());
+    let (login, api) = (
+        "https://auth.exacttargetapis.com",
+        "https://www.exacttargetapis.com",
+    );
+    assert_eq!(urls, (login.to_owned(), api.to_owned()));
+    assert!(keys.soap_url.is_none() && !keys.offline && !keys.legacy_token);
+}
+
+#[test]
 fn debug_of_a_configuration_shows_no_secret() {
     let shown = format!("{:?}", parse(CRM).unwrap());
     assert!(!shown.contains("from-env"), "{shown}");
@@ -77,25 +94,54 @@ fn variables_are_replaced_and_can_be_escaped() {
 }
 
 #[test]
-fn any_string_of_an_upstream_may_come_from_the_environment() {
-    let text = CRM.replace("\"https://acme.my.salesforce.com\"", "{ env = \"URL\" }");
-    let upstream = config(&text).upstreams.remove(0);
-    let Provider::Salesforce(salesforce) = upstream.provider else {
-        panic!()
-    };
-    assert_eq!(
-        salesforce.login_url.to_string(),
-        "https://acme.my.salesforce.com"
+fn any_string_of_an_upstream_may_come_from_the_environment_a_file_or_a_program() {
+    let folder = std::env::temp_dir().join(format!("upauth-references-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("url"), "https://acme.my.salesforce.com\n").unwrap();
+    let rows = [
+        "{ env = \"URL\" }",
+        "{ file = \"url\" }",
+        "{ command = [\"echo\", \"https://acme.my.salesforce.com\"] }",
+    ];
+    for reference in rows {
+        let text = CRM.replace("\"https://acme.my.salesforce.com\"", reference)
+            + "header = { command = [\"echo\", \"oauth\"] }\nlisten = \"localhost:1\"\ntls = { command = [\"echo\", \"auto\"] }\n\
+               proxy = { command = [\"echo\", \"off\"] }\ntoken_wait = { command = [\"echo\", \"3s\"] }\n";
+        let checked = Config::parse(&text, "proxy.toml", &folder, &super::env).unwrap();
+        let upstream = &checked.config.upstreams[0];
+        let Provider::Salesforce(salesforce) = &upstream.provider else {
+            panic!()
+        };
+        let url = client(upstream).0.to_string();
+        assert_eq!(url, "https://acme.my.salesforce.com", "{reference}");
+        assert_eq!(salesforce.header, Header::OAuth);
+        assert_eq!(upstream.tls, ListenTls::Auto);
+        assert_eq!(upstream.token_wait, Duration::from_secs(3));
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_program_in_the_defaults_runs_once_for_all_upstreams() {
+    let folder = std::env::temp_dir().join(format!("upauth-once-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let runs = folder.join("runs");
+    let text = format!(
+        "{CRM}{}[defaults.upstream]\nplain_http = [{{ command = [\"sh\", \"-c\", \"echo >> {}; echo a.example\"] }}]\n",
+        CRM.replace("crm", "b"),
+        runs.display()
     );
+    let upstreams = config(&text).upstreams;
+    assert!(upstreams.iter().all(|u| u.plain_http == ["a.example"]));
+    assert_eq!(std::fs::read_to_string(&runs).unwrap(), "\n");
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
 fn paths_are_relative_to_the_file() {
     let text = CRM.replace("{ env = \"SECRET\" }", "{ file = \"secret\" }");
-    let Provider::Salesforce(salesforce) = config(&text).upstreams.remove(0).provider else {
-        panic!()
-    };
-    let Source::File(path) = salesforce.client_secret else {
+    let upstream = config(&text).upstreams.remove(0);
+    let Source::File(path) = client(&upstream).1 else {
         panic!()
     };
     assert_eq!(path, Path::new("/etc/upauth/secret"));

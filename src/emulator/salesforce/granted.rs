@@ -1,5 +1,7 @@
 //! A successful login: the session and the answer that carries it (`PROVIDERS.md` 1.3, 1.4).
 
+use std::time::Duration;
+
 use aws_lc_rs::hmac;
 use axum::body::Bytes;
 use axum::response::Response;
@@ -8,14 +10,46 @@ use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use serde_json::Value;
 
-use super::{Lifetime, ORG_15, ORG_18, Session, Site, User, World, answer, random_text};
+use super::{
+    AnswerDials, Lifetime, ORG_15, ORG_18, Session, Site, User, World, answer, random_text,
+};
 
 /// Who logged in, where and how.
 pub(super) struct Login {
     pub(super) site: Site,
     pub(super) user: User,
-    pub(super) by_password: bool,
+    pub(super) grant: Grant,
     pub(super) client_secret: String,
+}
+
+/// How somebody logged in.
+pub(super) enum Grant {
+    ClientCredentials,
+    Password,
+    JwtBearer,
+    Refresh {
+        family: u64,
+        /// With rotation: the refresh token that follows.
+        successor: Option<String>,
+    },
+}
+
+impl Grant {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client_credentials",
+            Self::Password => "password",
+            Self::JwtBearer => "jwt_bearer",
+            Self::Refresh { .. } => "refresh_token",
+        }
+    }
+
+    fn family(&self) -> Option<u64> {
+        match self {
+            Self::Refresh { family, .. } => Some(*family),
+            _ => None,
+        }
+    }
 }
 
 /// Opens the session (or finds the one there is) and writes the answer.
@@ -37,7 +71,7 @@ pub(super) fn answer(world: &World, login: &Login) -> Response {
     let is_new = old.is_none() || exact.is_some();
     let token = match &exact {
         Some(body) => token_of(body),
-        None => old.unwrap_or_else(|| new_token(dials.answer.huge_token)),
+        None => old.unwrap_or_else(|| new_token(&dials.answer)),
     };
     let body = Bytes::from(exact.unwrap_or_else(|| write(world, login, home, &token)));
     world.books(|books| {
@@ -47,7 +81,12 @@ pub(super) fn answer(world: &World, login: &Login) -> Response {
                 login: login.site,
                 home,
                 environment: None,
-                lifetime: Lifetime::Sliding(world.settings.session),
+                family: login.grant.family(),
+                lifetime: if dials.answer.jwt_token {
+                    Lifetime::Fixed(JWT_LIFE)
+                } else {
+                    Lifetime::Sliding(world.settings.session)
+                },
                 written: now,
                 uses: 0,
                 answers: Vec::new(),
@@ -70,15 +109,15 @@ fn token_of(body: &str) -> String {
     token.unwrap_or_default().to_owned()
 }
 
-/// 112 characters with `!`, `_` and `.`: `!` is not in the alphabet of RFC 6750.
-fn new_token(huge: bool) -> String {
-    let part = if huge { 1360 } else { 30 };
-    format!(
-        "{ORG_15}!AQ4A{}_{}.{}",
-        random_text(part),
-        random_text(part),
-        random_text(part)
-    )
+/// 112 characters with `!`, `_` and `.`: `!` is not in the alphabet of RFC 6750. Or a JWT.
+fn new_token(dials: &AnswerDials) -> String {
+    let part = if dials.huge_token { 1360 } else { 30 };
+    let parts = [part; 3].map(random_text);
+    let [first, second, third] = &parts;
+    if dials.jwt_token {
+        return format!("eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.{first}{second}.{third}");
+    }
+    format!("{ORG_15}!AQ4A{first}_{second}.{third}")
 }
 
 fn write(world: &World, login: &Login, home: Site, token: &str) -> String {
@@ -93,14 +132,14 @@ fn write(world: &World, login: &Login, home: Site, token: &str) -> String {
         ("instance_url", instance_url),
         ("id", id),
         ("token_type", "Bearer".to_owned()),
-        ("issued_at", issued_at),
-        ("signature", signature),
     ];
-    if !login.by_password {
-        fields.push(("api_instance_url", "https://api.salesforce.com".to_owned()));
-        if dials.scope {
-            fields.push(("scope", "api".to_owned()));
-        }
+    if !matches!(login.grant, Grant::JwtBearer) {
+        fields.push(("issued_at", issued_at));
+        fields.push(("signature", signature));
+    }
+    fields.extend(of_grant(&login.grant, &dials));
+    if dials.jwt_token {
+        fields.push(("token_format", "jwt".to_owned()));
     }
     if dials.extra_fields {
         fields.push(("token_format", "opaque".to_owned()));
@@ -125,9 +164,28 @@ fn write(world: &World, login: &Login, home: Site, token: &str) -> String {
     format!("{open}{}{close}", fields.join(between))
 }
 
+/// The fields that not every grant has.
+fn of_grant(grant: &Grant, dials: &AnswerDials) -> Vec<(&'static str, String)> {
+    let api = ("api_instance_url", "https://api.salesforce.com".to_owned());
+    let scope = ("scope", "api".to_owned());
+    match grant {
+        Grant::Password => Vec::new(),
+        Grant::ClientCredentials if dials.scope => vec![api, scope],
+        Grant::ClientCredentials => vec![api],
+        Grant::JwtBearer => vec![scope],
+        Grant::Refresh { successor, .. } => {
+            let successor = successor.clone().map(|token| ("refresh_token", token));
+            [scope].into_iter().chain(successor).collect()
+        }
+    }
+}
+
 /// Base64 of HMAC-SHA256 over id and time, under the consumer secret.
 fn signature(client_secret: &str, id: &str, issued_at: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, client_secret.as_bytes());
     let tag = hmac::sign(&key, format!("{id}{issued_at}").as_bytes());
     STANDARD.encode(tag.as_ref())
 }
+
+/// How long a token in the form of a JWT lives.
+const JWT_LIFE: Duration = Duration::from_secs(30 * 60);

@@ -9,36 +9,60 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 
-use super::granted::{self, Login};
+use super::granted::{self, Grant, Login};
+use super::refresh::{self, Taken};
 use super::{
     CLIENT_ID, CLIENT_SECRET, Form, PASSWORD, PERSON, RUN_AS, SECURITY_TOKEN, Site, User, World,
-    answer, form, refusal_body,
+    after, answer, assertion, form, refusal_body,
 };
 
 /// `error` and `error_description`.
-type Refusal = (&'static str, &'static str);
+pub(super) type Refusal = (&'static str, &'static str);
 
 pub(super) async fn token(world: &World, site: Site, parts: &Parts, body: &[u8]) -> Response {
     let _visit = world.enter_token_endpoint();
-    let (delay, canned) = world.knobs.turn(|dials| {
-        let next = dials.login.next.pop_front();
-        (dials.login.delay_ms, next.or(dials.login.always.clone()))
-    });
     world.count(|counters| {
         counters.token_requests += 1;
         counters.credentials_in_query += u64::from(parts.uri.query().is_some());
+    });
+    let form = Form::read(&parts.headers, body);
+    // Until the answer is there, however long that takes.
+    let taken = match form.get("grant_type") {
+        Some("refresh_token") => refresh::take(world, &form).map(Some),
+        _ => Ok(None),
+    };
+    let taken = match taken {
+        Ok(taken) => taken,
+        Err(refusal) => return deny(world, refusal),
+    };
+    let (delay, canned) = world.knobs.turn(|dials| {
+        let next = dials.login.next.pop_front();
+        (dials.login.delay_ms, next.or(dials.login.always.clone()))
     });
     tokio::time::sleep(Duration::from_millis(delay)).await;
     if let Some(canned) = canned {
         return canned.into_response();
     }
-    match decide(world, site, &parts.headers, body) {
-        Ok(login) => granted::answer(world, &login),
-        Err(refusal) => {
-            world.count(|counters| counters.refused_logins += 1);
-            refused(refusal)
+    let is_malformed = form::is_malformed(body) || form.repeats();
+    match decide(
+        world,
+        site,
+        &parts.headers,
+        &form,
+        is_malformed,
+        taken.as_ref(),
+    ) {
+        Ok(login) => {
+            let response = granted::answer(world, &login);
+            after::hand_over(world, |dials| &mut dials.login.after, response).await
         }
+        Err(refusal) => deny(world, refusal),
     }
+}
+
+fn deny(world: &World, refusal: Refusal) -> Response {
+    world.count(|counters| counters.refused_logins += 1);
+    refused(refusal)
 }
 
 /// A refusal of the token endpoint.
@@ -46,30 +70,48 @@ pub(super) fn refused((error, description): Refusal) -> Response {
     answer::json(StatusCode::BAD_REQUEST, refusal_body(error, description))
 }
 
-fn decide(world: &World, site: Site, headers: &HeaderMap, body: &[u8]) -> Result<Login, Refusal> {
-    let form = Form::read(headers, body);
-    let grant = form.get("grant_type");
-    let grant = grant.filter(|grant| matches!(*grant, "client_credentials" | "password"));
-    let by_password = grant.ok_or(NO_GRANT)? == "password";
-    if form::is_malformed(body) || form.repeats() {
+fn decide(
+    world: &World,
+    site: Site,
+    headers: &HeaderMap,
+    form: &Form,
+    is_malformed: bool,
+    taken: Option<&Taken<'_>>,
+) -> Result<Login, Refusal> {
+    let grant = form.get("grant_type").unwrap_or_default();
+    if is_malformed && GRANTS.contains(&grant) {
         return Err(MALFORMED);
     }
-    let client_secret = client(world, headers, &form)?;
-    let user = if by_password {
-        person(world, &form)?
-    } else {
-        run_as(site, &form)?
+    let mut client_secret = String::new();
+    // An assertion is signed: it needs no secret beside it.
+    if grant != JWT_BEARER && GRANTS.contains(&grant) {
+        client_secret = client(world, headers, form)?;
+    }
+    let (user, grant) = match (grant, taken) {
+        ("password", _) => (person(world, form)?, Grant::Password),
+        ("client_credentials", _) => (run_as(site, form)?, Grant::ClientCredentials),
+        (JWT_BEARER, _) => (assertion::user(world, site, form)?, Grant::JwtBearer),
+        (_, Some(taken)) => {
+            let refreshed = taken.redeem(site)?;
+            let (family, successor) = (refreshed.family, refreshed.successor);
+            (refreshed.user, Grant::Refresh { family, successor })
+        }
+        _ => return Err(NO_GRANT),
     };
     let most = world.knobs.turn(|dials| dials.login.logins_per_hour);
     let now = world.now();
     if !world.books(|books| books.people.logged_in(user.name, most, now)) {
         return Err(RATE);
     }
-    world.count(|counters| *counters.logins.entry(user.name.to_owned()).or_default() += 1);
+    world.count(|counters| {
+        *counters.logins.entry(user.name.to_owned()).or_default() += 1;
+        let name = format!("salesforce {}", grant.name());
+        *counters.grants.entry(name).or_default() += 1;
+    });
     Ok(Login {
         site,
         user,
-        by_password,
+        grant,
         client_secret,
     })
 }
@@ -134,6 +176,13 @@ fn person(world: &World, form: &Form) -> Result<User, Refusal> {
     })
 }
 
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const GRANTS: [&str; 4] = [
+    "client_credentials",
+    "password",
+    "refresh_token",
+    JWT_BEARER,
+];
 const NO_GRANT: Refusal = ("unsupported_grant_type", "grant type not supported");
 const MALFORMED: Refusal = ("invalid_request", "malformed request body");
 const TWO_METHODS: Refusal = ("invalid_request", "more than one client authentication");

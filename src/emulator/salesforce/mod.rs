@@ -1,13 +1,15 @@
 //! Salesforce: two login hosts, two instances.
 //!
-//! Left out: SOAP, CometD, and the grants for which a person or a key is needed.
+//! Left out: SOAP, CometD, and the grants for which a person is needed.
 
+mod assertion;
 mod bulk1;
 mod bulk2;
 mod gate;
 mod granted;
 mod login;
 mod oauth;
+mod refresh;
 mod rest;
 
 use std::sync::Arc;
@@ -24,9 +26,11 @@ use self::gate::Surface;
 use super::canned::{Canned, refusal_body};
 use super::form::Form;
 use super::jobs::{Batch, Job};
+use super::jwt::Jwt;
+use super::knobs::AnswerDials;
 use super::sessions::{Lifetime, Session};
 use super::world::{Site, World, random_text};
-use super::{answer, facility, form};
+use super::{after, answer, facility, form, keys};
 
 /// A login host.
 pub(super) async fn login(world: &Arc<World>, site: Site, request: Request) -> Response {

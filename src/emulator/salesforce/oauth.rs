@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::gate::{self, Surface};
 use super::login::{client, refused};
-use super::{CLIENT_ID, Form, ORG_18, Session, Site, World, answer, not_found, user};
+use super::{CLIENT_ID, Form, ORG_15, ORG_18, Session, Site, World, answer, not_found, user};
 
 pub(super) fn answer(
     world: &World,
@@ -46,8 +46,15 @@ fn revoke(world: &World, form: &Form) -> Response {
     let Some(token) = form.get("token") else {
         return refused(("unsupported_token_type", "this token type is not supported"));
     };
-    let ended = world.books(|books| books.sessions.end(|candidate, _| candidate == token));
-    if ended == 0 {
+    let is_known = world.books(|books| {
+        let family = books.refresh.get(token).map(|known| known.family);
+        if let Some(family) = family {
+            books.end_family(family);
+        }
+        let ended = books.sessions.end(|candidate, _| candidate == token);
+        family.is_some() || ended > 0
+    });
+    if !is_known {
         return refused(("invalid_token", "invalid token"));
     }
     answer::empty(StatusCode::OK)
@@ -82,7 +89,6 @@ fn userinfo(world: &World, site: Site, parts: &Parts) -> Response {
 }
 
 fn document(world: &World, session: &Session) -> serde_json::Value {
-    let instance = world.origin(session.home);
     json!({
         "id": identity_url(world, session),
         "sub": identity_url(world, session),
@@ -94,10 +100,28 @@ fn document(world: &World, session: &Session) -> serde_json::Value {
         "active": true,
         "user_type": "STANDARD",
         "language": "en_US",
-        "urls": {
-            "rest": format!("{instance}/services/data/v{{version}}/"),
-            "query": format!("{instance}/services/data/v{{version}}/query/"),
-            "partner": format!("{instance}/services/Soap/u/{{version}}/{ORG_18}"),
-        },
+        "urls": urls(&world.origin(session.home), user(&session.user).id),
+    })
+}
+
+/// The absolute addresses of a user's APIs, most with a literal `{version}` in them.
+fn urls(instance: &str, user: &str) -> serde_json::Value {
+    let data = format!("{instance}/services/data/v{{version}}");
+    let soap = |api: &str| format!("{instance}/services/Soap/{api}/{{version}}/{ORG_15}");
+    json!({
+        "enterprise": soap("c"),
+        "metadata": soap("m"),
+        "partner": soap("u"),
+        "tooling_soap": soap("T"),
+        "rest": format!("{data}/"),
+        "sobjects": format!("{data}/sobjects/"),
+        "search": format!("{data}/search/"),
+        "query": format!("{data}/query/"),
+        "recent": format!("{data}/recent/"),
+        "tooling_rest": format!("{data}/tooling/"),
+        "feeds": format!("{data}/chatter/feeds"),
+        "users": format!("{data}/chatter/users"),
+        "profile": format!("{instance}/{user}"),
+        "custom_domain": instance,
     })
 }

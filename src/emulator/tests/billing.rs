@@ -191,3 +191,28 @@ async fn a_list_names_its_next_page_absolutely_and_is_zipped_when_asked() {
     assert_eq!(second.header("content-encoding"), None);
     assert!(second.json().get("nextPage").is_none());
 }
+
+#[tokio::test]
+async fn a_result_is_on_a_foreign_host_that_takes_no_credential() {
+    let emulator = emulator().await;
+    let good = authorized(&emulator).await;
+    let headers = format!("{good}Content-Type: application/json\r\n");
+    let ask =
+        async |body: &[u8]| call(emulator.billing(), "POST /query/jobs", &headers, body).await;
+    assert_eq!(ask(b"{}").await.status, 400);
+    let job = ask(br#"{"query":"select 1"}"#).await.json();
+    let line = format!("GET /query/jobs/{}", job["data"]["id"].as_str().unwrap());
+    let job = call(emulator.billing(), &line, &good, b"").await.json();
+    let file = job["data"]["dataFile"].as_str().unwrap();
+    let host = format!("http://{}", emulator.files());
+    let line = format!("GET {}", file.strip_prefix(&host).unwrap());
+    let fetch = async |line: &str, headers: &str| call(emulator.files(), line, headers, b"").await;
+    let reply = fetch(&line, "").await;
+    assert_eq!(
+        (reply.status, reply.text()),
+        (200, "AccountNumber\nA00000001\n")
+    );
+    assert_eq!(fetch(&line, &good).await.status, 400);
+    assert_eq!(fetch(&line[..line.len() - 1], "").await.status, 403);
+    assert_eq!(emulator.counters().credentials_at_files, 1);
+}

@@ -78,6 +78,14 @@ async fn the_control_port_ends_sessions_and_turns_knobs() {
         call(emulator.instance(), ROOT, &good, b"").await.status,
         401
     );
+    let reply = control("POST /refresh-token/salesforce", "", "").await;
+    assert!(reply.field("refresh_token").len() > 20);
+    let reply = control("POST /revoke/salesforce", "", "").await;
+    assert_eq!(reply.text(), r#"{"ended":2}"#, "this and the seed");
+    assert_eq!(
+        control("POST /refresh-token/zuora", "", "").await.status,
+        404
+    );
     let counters = control("GET /counters", "", "").await;
     assert_eq!(
         (&counters.json()["dead_sessions"], &counters.json()["live"]),

@@ -5,7 +5,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::{DeadShape, Site, World, answer, form, random_text};
+use super::{DeadShape, Site, World, answer, files, form, random_text};
 
 /// Passes a live Bearer token, and nothing else besides it.
 pub(super) fn admit(world: &World, parts: &Parts) -> Result<(), Response> {
@@ -79,8 +79,14 @@ pub(super) fn call(world: &World, parts: &Parts, body: &[u8]) -> Response {
             if segments.contains(&"object-query") =>
         {
             // An opaque cursor, not an address.
-            let told = json!({ "data": [account(1)], "next_page": "W3sib3JkZXJpbmci" });
+            let told = json!({ "data": [account(world, 1)], "next_page": "W3sib3JkZXJpbmci" });
             answer::value(StatusCode::OK, told)
+        }
+        (&Method::POST, ["query", "jobs"]) => query(body),
+        (&Method::GET, ["query", "jobs", id]) => {
+            let file = files::signed(world, id);
+            let data = json!({ "id": id, "queryStatus": "completed", "dataFile": file });
+            answer::value(StatusCode::OK, json!({ "data": data }))
         }
         (&Method::POST, ["v1", "connections"]) => {
             let response = answer::json(StatusCode::OK, r#"{"success":true}"#);
@@ -101,7 +107,7 @@ pub(super) fn call(world: &World, parts: &Parts, body: &[u8]) -> Response {
 /// Two pages, the second behind an absolute URL. The first is longer than 1000 bytes.
 fn accounts(world: &World, parts: &Parts) -> Response {
     if form::number(parts, "page") == Some(2) {
-        let told = json!({ "success": true, "accounts": [account(21)] });
+        let told = json!({ "success": true, "accounts": [account(world, 21)] });
         return answer::value(StatusCode::OK, told);
     }
     let size = form::number(parts, "pageSize").unwrap_or(20).clamp(1, 40);
@@ -109,7 +115,7 @@ fn accounts(world: &World, parts: &Parts) -> Response {
         "{}/v1/accounts?page=2&pageSize={size}",
         world.origin(Site::Billing)
     );
-    let accounts: Value = (1..=size).map(account).collect();
+    let accounts: Value = (1..=size).map(|n| account(world, n)).collect();
     let told = json!({
         "success": true,
         "accounts": accounts,
@@ -133,11 +139,24 @@ fn create(body: &[u8]) -> Response {
     answer::value(StatusCode::OK, told)
 }
 
-fn account(n: u64) -> Value {
+/// A data query: its result is a file.
+fn query(body: &[u8]) -> Response {
+    let request: Option<Value> = serde_json::from_slice(body).ok();
+    let text = request.as_ref().and_then(|request| request.get("query"));
+    if text.and_then(Value::as_str).is_none() {
+        return failure(StatusCode::BAD_REQUEST, 50_000_090, "malformed request");
+    }
+    let data = json!({ "id": random_text(16), "queryStatus": "accepted" });
+    answer::value(StatusCode::OK, json!({ "data": data }))
+}
+
+fn account(world: &World, n: u64) -> Value {
     json!({
         "id": format!("2c92fake{n:024}"),
         "accountNumber": format!("A{n:08}"),
         "name": format!("Account {n}"),
+        // Record data, not a link: a proxy leaves it alone.
+        "notes": format!("{}/v1/accounts/A{n:08}", world.origin(Site::Billing)),
     })
 }
 

@@ -1,6 +1,8 @@
-//! Zuora: the token endpoint and the API on one host (`PROVIDERS.md` 3).
+//! Zuora: the token endpoint and the API on one host, results of data queries on a foreign one
+//! (`PROVIDERS.md` 3).
 
 mod api;
+mod files;
 mod token;
 
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 
 use super::answer::Whole;
 use super::form::Form;
-use super::knobs::{DeadShape, ExpiresIn};
+use super::knobs::DeadShape;
 use super::sessions::{Lifetime, Session};
 use super::world::{Site, World, random_text};
 use super::{answer, facility, form};
@@ -41,6 +43,11 @@ pub(super) async fn answer(world: &Arc<World>, request: Request) -> Response {
         whole.gzip_over = 1000;
     }
     response
+}
+
+/// Everything on the host of results.
+pub(super) fn file(world: &World, request: Request) -> Response {
+    files::fetch(world, request)
 }
 
 async fn api(world: &Arc<World>, parts: &Parts, body: Body) -> Response {

@@ -7,8 +7,8 @@ use http::StatusCode;
 use http::request::Parts;
 
 use super::{
-    CLIENT_ID, CLIENT_SECRET, ExpiresIn, Form, Lifetime, Session, Site, World, answer, form,
-    header, random_text,
+    CLIENT_ID, CLIENT_SECRET, Form, Lifetime, Session, Site, World, answer, form, header,
+    random_text,
 };
 
 pub(super) async fn issue(world: &World, parts: &Parts, body: &[u8]) -> Response {
@@ -35,6 +35,7 @@ pub(super) async fn issue(world: &World, parts: &Parts, body: &[u8]) -> Response
         login: Site::Billing,
         home: Site::Billing,
         environment: None,
+        family: None,
         lifetime: Lifetime::Fixed(world.settings.token_lifetime),
         written: world.now(),
         uses: 0,
@@ -73,14 +74,9 @@ fn refused(parts: &Parts, body: &[u8]) -> Option<Response> {
 }
 
 fn written_expires_in(world: &World) -> String {
-    let seconds = world.settings.token_lifetime.as_secs();
-    match world.knobs.turn(|dials| dials.billing.expires_in) {
-        ExpiresIn::Integer => format!(r#","expires_in":{seconds}"#),
-        ExpiresIn::String => format!(r#","expires_in":"{seconds}""#),
-        ExpiresIn::Float => format!(r#","expires_in":{seconds}.0"#),
-        ExpiresIn::Zero => r#","expires_in":0"#.to_owned(),
-        ExpiresIn::Missing => String::new(),
-    }
+    let how = world.knobs.turn(|dials| dials.billing.expires_in);
+    let written = answer::lifetime(how, world.settings.token_lifetime, world.unix_ms());
+    written.map_or_else(String::new, |value| format!(r#","expires_in":{value}"#))
 }
 
 const SCOPE: &str = "entity.1a2b7a37-fake platform.write service.echo.read tenant.12345";

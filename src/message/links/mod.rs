@@ -11,24 +11,37 @@ use http::HeaderValue;
 use http::header::{CONTENT_LOCATION, Entry, HeaderMap, HeaderName, LINK, LOCATION};
 
 pub use self::cookies::set_cookies;
-use super::origin::Origin;
+use super::origin::{HostRule, Origin};
 
 /// Turns URLs of an upstream into URLs of the proxy.
 #[derive(Clone, Debug)]
 pub struct Links {
     upstream: Vec<Origin>,
+    hosts: Vec<HostRule>,
+    path: String,
     base: String,
     prefix: String,
 }
 
 impl Links {
     /// Links from the origins in `upstream` to `base` (`http://localhost:7717/crm`), and from absolute paths to paths
-    /// under `prefix` (`/crm`, or empty). Neither ends in a slash.
-    pub fn new(upstream: Vec<Origin>, base: String, prefix: String) -> Self {
+    /// under `prefix` (`/crm`, or empty). What leads past `path`, which stands in front of every path there, is left
+    /// alone. None of them ends in a slash.
+    pub fn new(upstream: Vec<Origin>, path: String, base: String, prefix: String) -> Self {
         Self {
             upstream,
+            hosts: Vec::new(),
+            path,
             base,
             prefix,
+        }
+    }
+
+    /// The same, for URLs of `hosts` as well.
+    pub fn also(self, hosts: &[HostRule]) -> Self {
+        Self {
+            hosts: hosts.to_vec(),
+            ..self
         }
     }
 
@@ -41,7 +54,8 @@ impl Links {
             });
         }
         if url.starts_with('/') {
-            return (!self.prefix.is_empty()).then(|| format!("{}{url}", self.prefix));
+            let turned = format!("{}{}", self.prefix, self.beyond_path(url)?);
+            return (turned != url).then_some(turned);
         }
         self.turn_absolute(url)
     }
@@ -53,11 +67,20 @@ impl Links {
         turn_field(headers, LINK, |text| self.turn_link(text));
     }
 
-    fn turn_absolute(&self, url: &str) -> Option<String> {
+    /// The URL that leads back to the proxy, if `url` is an absolute one of the upstream.
+    pub fn turn_absolute(&self, url: &str) -> Option<String> {
         let (origin, rest) = Origin::split_url(url)?;
-        self.upstream
-            .contains(&origin)
-            .then(|| format!("{}{rest}", self.base))
+        let rest = self.beyond_path(rest)?;
+        let known =
+            self.upstream.contains(&origin) || self.hosts.iter().any(|rule| rule.matches(&origin));
+        known.then(|| format!("{}{rest}", self.base))
+    }
+
+    /// `url` without the path that stands in front of every path of the upstream.
+    fn beyond_path<'a>(&self, url: &'a str) -> Option<&'a str> {
+        let rest = url.strip_prefix(&self.path)?;
+        let whole = self.path.is_empty() || rest.is_empty() || rest.starts_with(['/', '?', '#']);
+        whole.then_some(rest)
     }
 
     /// RFC 8288 section 3: `<target>; rel="next", ...`; a `<` within a quoted parameter is none.

@@ -12,7 +12,7 @@ fn links(base: &str, prefix: &str) -> Links {
         .iter()
         .map(|origin| origin.parse().unwrap())
         .collect();
-    Links::new(upstream, base.to_owned(), prefix.to_owned())
+    Links::new(upstream, String::new(), base.to_owned(), prefix.to_owned())
 }
 
 #[test]
@@ -146,4 +146,31 @@ fn every_line_is_turned_and_bytes_that_are_no_text_stay() {
         .map(HeaderValue::as_bytes)
         .collect();
     assert_eq!(values, [b"</crm/a>".as_slice(), b"</\xff>", b"</crm/b>"]);
+}
+
+#[test]
+fn what_stands_in_front_of_every_path_of_the_upstream_is_taken_off() {
+    let of = |prefix: &str| {
+        let upstream = vec!["https://api.example.com".parse().unwrap()];
+        let base = format!("http://localhost:7717{prefix}");
+        Links::new(upstream, "/v2".to_owned(), base, prefix.to_owned())
+    };
+    let rows = [
+        (
+            "https://api.example.com/v2/x?y",
+            Some("http://localhost:7717/api/x?y"),
+        ),
+        (
+            "https://api.example.com/v2",
+            Some("http://localhost:7717/api"),
+        ),
+        ("https://api.example.com/v22/x", None),
+        ("https://api.example.com/x", None),
+        ("/v2/x", Some("/api/x")),
+        ("/x", None),
+    ];
+    for (url, expected) in rows {
+        assert_eq!(of("/api").turn(url).as_deref(), expected, "{url}");
+    }
+    assert_eq!(of("").turn("/v2/x").as_deref(), Some("/x"));
 }

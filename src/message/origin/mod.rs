@@ -244,7 +244,17 @@ pub struct HostRule {
 }
 
 impl HostRule {
-    fn matches(&self, origin: &Origin) -> bool {
+    /// Covers this very origin's host and port.
+    pub fn of(origin: &Origin) -> Self {
+        Self {
+            host: origin.host().to_owned(),
+            port: Some(origin.port()),
+            wildcard: false,
+        }
+    }
+
+    /// Whether `origin` is covered.
+    pub(super) fn matches(&self, origin: &Origin) -> bool {
         let port = self.port.unwrap_or(origin.scheme().default_port());
         port == origin.port() && self.names(origin)
     }
@@ -309,11 +319,7 @@ impl HostRules {
 
     /// Adds the very origin the operator configured.
     pub fn push_origin(&mut self, origin: &Origin) {
-        self.allow.push(HostRule {
-            host: origin.host().to_owned(),
-            port: Some(origin.port()),
-            wildcard: false,
-        });
+        self.allow.push(HostRule::of(origin));
     }
 
     /// Whether and how `origin`'s host is allowed.

@@ -10,23 +10,33 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::Provider;
-use super::credential::Credential;
-use super::expiry;
-use super::failure::LoginFailure;
+use super::base::{Base, TargetField};
+use super::credential::{Credential, Template};
+use super::expiry::{self, Unit};
+use super::failure::{LoginFailure, Strange};
 use super::login::Secrets;
 use super::refusal::{self, Said};
-use crate::message::origin::Scheme;
-use crate::message::{Allowed, HostRules, Origin};
+use crate::config::salesforce::Environment;
+use crate::message::Allowed;
+use crate::secret::Secret;
 
 /// Where the fields of the token answer stand (JSON pointers, RFC 6901), and what is made of them.
 #[derive(Clone, Debug)]
 pub struct AnswerMap {
     /// The token.
     pub token: Cow<'static, str>,
-    /// The host that came with the token, if the answer names one.
-    pub instance: Option<InstanceField>,
+    /// The hosts that come with the token.
+    pub targets: Vec<TargetField>,
     /// The lifetime.
     pub expires_in: Cow<'static, str>,
+    /// What the lifetime is counted in.
+    pub unit: Unit,
+    /// The refresh token to be used next.
+    pub refresh_token: Option<Cow<'static, str>>,
+    /// What an answer with a token must show besides.
+    pub success: Option<Success>,
+    /// Header values of the operator's own making; [`CarrierForm::Template`](super::CarrierForm) counts them.
+    pub templates: Vec<Template>,
     /// Without a lifetime: how long the token lives unused. The token room renews it at half of that, because Salesforce
     /// notes activity only in the second half of the timeout (PROVIDERS 1.6).
     pub unused: Duration,
@@ -36,15 +46,24 @@ pub struct AnswerMap {
     pub error_text: Vec<Cow<'static, str>>,
 }
 
-/// The host that comes with a token, and the hosts it may be.
-#[derive(Clone, Debug)]
-pub struct InstanceField {
+/// A value that tells success from failure, for servers that answer 200 to everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Success {
     /// Where it stands.
     pub place: Cow<'static, str>,
-    /// Which hosts are allowed.
-    pub hosts: HostRules,
-    /// Hosts besides loopback that may be spoken to without TLS.
-    pub plain_http: Vec<String>,
+    /// What it is then; numbers and booleans are read as they are written.
+    pub equals: String,
+}
+
+impl Success {
+    fn passes(&self, json: &Value) -> bool {
+        match json.pointer(&self.place) {
+            Some(Value::String(text)) => *text == self.equals,
+            Some(Value::Number(number)) => number.to_string() == self.equals,
+            Some(Value::Bool(truth)) => truth.to_string() == self.equals,
+            _ => false,
+        }
+    }
 }
 
 /// What a token endpoint answered.
@@ -60,12 +79,21 @@ pub struct Answer<'a> {
     pub wall: Duration,
 }
 
-/// The credential in `answer`. `secrets` are those of the login, so that no failure repeats them.
+/// What a login brought.
+#[derive(Debug)]
+pub struct Granted {
+    /// The credential.
+    pub credential: Credential,
+    /// The refresh token to be used next; `None`: the one that was used, if any, stays.
+    pub refresh_token: Option<Secret>,
+}
+
+/// What `answer` grants. `secrets` are those of the login, so that no failure repeats them.
 pub fn read(
     provider: &Provider,
     secrets: &Secrets,
     answer: &Answer<'_>,
-) -> Result<Credential, LoginFailure> {
+) -> Result<Granted, LoginFailure> {
     let refused = || refusal::classify(provider, secrets, answer);
     if !answer.status.is_success() {
         return Err(refused());
@@ -76,7 +104,8 @@ pub fn read(
     let json: Value = serde_json::from_slice(answer.body).map_err(|_| refused())?;
     let map = &provider.answer;
     // Some servers answer 200 with an error (PROVIDERS 5); a token beside an error is not used.
-    if Said::of(map, &json).has_code() {
+    let succeeded = map.success.as_ref().is_none_or(|test| test.passes(&json));
+    if Said::of(map, &json).has_code() || !succeeded {
         return Err(refused());
     }
     let token = match json.pointer(&map.token).and_then(Value::as_str) {
@@ -84,31 +113,57 @@ pub fn read(
         Some(token) => token.trim_end_matches(['\r', '\n']),
         None => return Err(malformed("the token endpoint's answer holds no token")),
     };
-    let instance = map
-        .instance
-        .as_ref()
-        .map(|field| instance(field, secrets, token, &json))
-        .transpose()?;
-    let lifetime = expiry::lifetime(json.pointer(&map.expires_in), answer.wall, map.unused);
-    Credential::new(token, answer.body, instance, lifetime)
-        .map_err(|_| malformed("the token holds bytes that no header can carry"))
-}
-
-fn instance(
-    field: &InstanceField,
-    secrets: &Secrets,
-    token: &str,
-    json: &Value,
-) -> Result<(Origin, Allowed), LoginFailure> {
-    let Some(text) = json.pointer(&field.place).and_then(Value::as_str) else {
-        return Err(malformed("the token answer names no instance"));
-    };
-    allowed(field, text).ok_or_else(|| LoginFailure::TargetRefused {
-        host: refusal::shown(&bare(text, token), secrets, HOST_SHOWN),
+    let mut targets = Vec::new();
+    for field in &map.targets {
+        if let Some(base) = target(provider, field, secrets, token, &json)? {
+            targets.push((field.name, base));
+        }
+    }
+    let expires_in = json.pointer(&map.expires_in);
+    let lifetime = expiry::lifetime(expires_in, map.unit, answer.wall, map.unused);
+    let credential = Credential::new(token, answer.body, &map.templates, targets, lifetime)
+        .map_err(|_| malformed("the token holds bytes that no header can carry"))?;
+    let refresh_token = map.refresh_token.as_ref();
+    let refresh_token = refresh_token.and_then(|place| json.pointer(place)?.as_str());
+    Ok(Granted {
+        credential,
+        refresh_token: refresh_token
+            .filter(|token| !token.is_empty())
+            .map(Secret::new),
     })
 }
 
-/// A refused instance without what may be secret in it: user information, query and fragment, the token itself.
+fn target(
+    provider: &Provider,
+    field: &TargetField,
+    secrets: &Secrets,
+    token: &str,
+    json: &Value,
+) -> Result<Option<Base>, LoginFailure> {
+    let Some(text) = json.pointer(&field.place).and_then(Value::as_str) else {
+        return match field.required {
+            true => Err(malformed("the token answer does not name the host to call")),
+            false => Ok(None),
+        };
+    };
+    let why = match (field.allow(text), provider.environment) {
+        (None, _) => Strange::NotAllowed,
+        (Some(base), Some(wanted)) if !is_of(&base, wanted) => Strange::NotOf(wanted),
+        (Some(base), _) => return Ok(Some(base)),
+    };
+    let host = refusal::shown(&bare(text, token), secrets, HOST_SHOWN);
+    Err(LoginFailure::TargetRefused { host, why })
+}
+
+/// A name that tells nothing is taken for what the operator says, if it was the operator who wrote it.
+fn is_of(base: &Base, wanted: Environment) -> bool {
+    match Environment::of(base.origin.host()) {
+        Some(environment) => environment == wanted,
+        None => base.allowed == Allowed::Exactly,
+    }
+}
+
+/// A refused host without what may be secret in it: user information, query and fragment, the token itself.
 fn bare(text: &str, token: &str) -> String {
     let text = text.split(['?', '#']).next().unwrap_or_default();
     let mut bare = match (text.split_once("://"), text.rsplit_once('@')) {
@@ -121,15 +176,6 @@ fn bare(text: &str, token: &str) -> String {
     bare
 }
 
-fn allowed(field: &InstanceField, text: &str) -> Option<(Origin, Allowed)> {
-    let origin: Origin = text.parse().ok()?;
-    let secure = origin.scheme() == Scheme::Https
-        || origin.is_loopback()
-        || field.plain_http.iter().any(|host| host == origin.host());
-    let how = field.hosts.allow(&origin)?;
-    secure.then_some((origin, how))
-}
-
 fn malformed(text: &str) -> LoginFailure {
     LoginFailure::Transient {
         text: text.to_owned(),
@@ -139,7 +185,7 @@ fn malformed(text: &str) -> LoginFailure {
 
 /// Real answers are below 4 KiB; the whole answer may have to fit into a header (Zilliant).
 const TOKEN_ANSWER_MAX: usize = 64 * 1024;
-/// How much of a refused instance is shown.
+/// How much of a refused host is shown.
 const HOST_SHOWN: usize = 100;
 
 #[cfg(test)]

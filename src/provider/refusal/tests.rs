@@ -164,6 +164,8 @@ const SALESFORCE: &[(&str, &str, &str)] = &[
         "token request is already being processed",
         "again",
     ),
+    ("invalid_grant", "expired authorization code", "later"),
+    ("invalid_grant", "invalid assertion", "client"),
     ("invalid_grant", "ip restricted", "policy"),
     (
         "invalid_grant",

@@ -107,6 +107,13 @@ impl AccessLog {
         self.0.is_some()
     }
 
+    /// Whether a clone of it may still be written to.
+    pub fn is_shared(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|writer| Arc::strong_count(writer) > 1)
+    }
+
     /// Opens the file anew before the next line, for programs that move log files away.
     pub fn reopen(&self) {
         if let Some(writer) = &self.0 {

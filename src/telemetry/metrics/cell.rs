@@ -24,6 +24,7 @@ pub struct UpstreamMetrics {
     pub(super) in_flight: AtomicI64,
     pub(super) connections: AtomicI64,
     pub(super) replays: AtomicU64,
+    pub(super) links_passed: AtomicU64,
     pub(super) refreshes: [AtomicU64; 3],
     pub(super) refresh_duration: Histogram,
     pub(super) waiters: AtomicI64,
@@ -66,6 +67,11 @@ impl UpstreamMetrics {
         self.replays.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Links of an answer were not turned, because it came in a coding that was not asked for.
+    pub fn links_passed(&self) {
+        self.links_passed.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A login ended.
     pub fn refreshed(&self, how: Refresh, took: Duration) {
         if let Some(count) = self.refreshes.get(how as usize) {
@@ -97,7 +103,10 @@ impl UpstreamMetrics {
         self.request_duration.absorb(&other.request_duration);
         self.overhead.absorb(&other.overhead);
         self.refresh_duration.absorb(&other.refresh_duration);
-        absorb_all([&self.replays], [&other.replays]);
+        absorb_all(
+            [&self.replays, &self.links_passed],
+            [&other.replays, &other.links_passed],
+        );
         let gauges = [
             (&self.in_flight, &other.in_flight),
             (&self.connections, &other.connections),

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
@@ -29,6 +30,8 @@ struct All {
     upstreams: Mutex<BTreeMap<String, Vec<Arc<UpstreamMetrics>>>>,
     access_log_dropped: Mutex<Vec<Arc<AtomicU64>>>,
     keys: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
+    /// Whether the configuration was taken when it was last read, and when one was taken last.
+    reload: Mutex<Option<(bool, Duration)>>,
 }
 
 impl Metrics {
@@ -88,6 +91,17 @@ impl Metrics {
         logs.unwrap_or_else(PoisonError::into_inner).push(dropped);
     }
 
+    /// The configuration was read: it was taken at this time since the Unix epoch, or not at all.
+    pub fn reloaded(&self, taken: Option<Duration>) {
+        let mut reload = self
+            .all
+            .reload
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let before = reload.map(|(_, at)| at).unwrap_or_default();
+        *reload = Some((taken.is_some(), taken.unwrap_or(before)));
+    }
+
     /// The page for `/metrics`, to be sent as [`CONTENT_TYPE`].
     pub fn encode(&self) -> String {
         let mut page = String::new();
@@ -135,6 +149,10 @@ impl All {
             .collect()
     }
 
+    fn reload(&self) -> Option<(bool, Duration)> {
+        *self.reload.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn access_log_dropped(&self) -> u64 {
         let logs = self.access_log_dropped.lock();
         let logs = logs.unwrap_or_else(PoisonError::into_inner);
@@ -147,8 +165,6 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[track_caller]
@@ -240,6 +256,23 @@ mod tests {
         }
         let page = metrics.encode();
         has(&page, r#"upauth_key_requests_total{key="etl"} 2"#);
+    }
+
+    #[test]
+    fn a_refused_reload_leaves_the_time_of_the_last_good_one() {
+        let metrics = Metrics::new();
+        assert!(!metrics.encode().contains("config_last_reload"));
+        metrics.reloaded(Some(Duration::from_secs(1_795_440_000)));
+        let time = "upauth_config_last_reload_success_timestamp_seconds 1795440000";
+        for (taken, successful) in [(None, 0), (Some(Duration::from_secs(1_795_440_000)), 1)] {
+            metrics.reloaded(taken);
+            let page = metrics.encode();
+            has(
+                &page,
+                &format!("upauth_config_last_reload_successful {successful}"),
+            );
+            has(&page, time);
+        }
     }
 
     #[test]

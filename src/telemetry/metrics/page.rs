@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
@@ -27,12 +28,8 @@ impl Collector for Page {
         gauge(&mut to, &sums, IN_FLIGHT, |sum| &sum.in_flight)?;
         gauge(&mut to, &sums, CONNECTIONS, |sum| &sum.connections)?;
         tokens(&mut to, &sums)?;
-        let replays = sums.iter().map(|(name, sum)| (name, &sum.replays));
-        let mut family = counter(&mut to, REPLAYS)?;
-        for (name, count) in replays {
-            let labels = [("upstream", name.as_str())];
-            write_counter(family.encode_family(&labels)?, count)?;
-        }
+        counts(&mut to, &sums, REPLAYS, |sum| &sum.replays)?;
+        counts(&mut to, &sums, LINKS_PASSED, |sum| &sum.links_passed)?;
         let mut family = counter(&mut to, KEYS)?;
         for (name, count) in self.0.keys().iter() {
             let labels = [("key", name.as_str())];
@@ -40,6 +37,9 @@ impl Collector for Page {
         }
         let dropped = AtomicU64::new(self.0.access_log_dropped());
         write_counter(counter(&mut to, DROPPED)?, &dropped)?;
+        if let Some((taken, at)) = self.0.reload() {
+            reload(&mut to, taken, at)?;
+        }
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         to.encode_descriptor("build", "The running program", None, MetricType::Info)?
             .encode_info(&version)
@@ -58,6 +58,10 @@ const CONNECTIONS: Family = ("upstream_connections", "Open connections to the AP
 const REPLAYS: Family = (
     "unauthorized_replays",
     "Requests sent again after a dead session",
+);
+const LINKS_PASSED: Family = (
+    "links_passed",
+    "Answers whose links were not turned, because they came compressed although that was not asked for",
 );
 const REFRESHES: Family = ("token_refresh", "Logins, by result");
 const WAITERS: Family = ("token_waiters", "Requests that wait for a token");
@@ -129,6 +133,21 @@ fn tokens(to: &mut DescriptorEncoder<'_>, sums: &Sums) -> fmt::Result {
     Ok(())
 }
 
+fn reload(to: &mut DescriptorEncoder<'_>, taken: bool, at: Duration) -> fmt::Result {
+    let help = "Whether the configuration was taken when it was last read";
+    let name = "config_last_reload_successful";
+    ConstGauge::new(i64::from(taken)).encode(to.encode_descriptor(
+        name,
+        help,
+        None,
+        MetricType::Gauge,
+    )?)?;
+    let help = "When a configuration was taken last";
+    let name = "config_last_reload_success_timestamp";
+    let seconds = seconds(to, name, help, MetricType::Gauge)?;
+    ConstGauge::new(at.as_secs()).encode(seconds)
+}
+
 fn gauge(
     to: &mut DescriptorEncoder<'_>,
     sums: &Sums,
@@ -140,6 +159,20 @@ fn gauge(
         let labels = [("upstream", name.as_str())];
         let value = read(sum).load(Ordering::Relaxed);
         ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn counts(
+    to: &mut DescriptorEncoder<'_>,
+    sums: &Sums,
+    family: Family,
+    read: impl Fn(&UpstreamMetrics) -> &AtomicU64,
+) -> fmt::Result {
+    let mut family = counter(to, family)?;
+    for (name, sum) in sums {
+        let labels = [("upstream", name.as_str())];
+        write_counter(family.encode_family(&labels)?, read(sum))?;
     }
     Ok(())
 }

@@ -12,13 +12,17 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, Uri};
 use tokio::time::{Instant, timeout_at};
 
-use super::{LoginFuture, SecretsFuture, TokenSource};
+use super::{LoginFuture, Prints, SecretsFuture, TokenSource};
 use crate::clock::Clock;
 use crate::config::{self, Leg};
-use crate::provider::login::{self, LoginRequest};
+use crate::message::Origin;
+use crate::provider::login::{self, LoginRequest, Moment};
 use crate::provider::refusal::printable;
-use crate::provider::{Answer, Credential, Field, LoginFailure, Provider, Secrets, answer};
-use crate::secret::{Fingerprint, Fingerprinter, Secret, Source};
+use crate::provider::{
+    Answer, Call, Credential, Field, Granted, Login, LoginFailure, Provider, Secrets, answer,
+    printed,
+};
+use crate::secret::{Fingerprinter, KeyError, ReadError, Secret, Source, hex, random};
 
 /// The token endpoint of one account.
 pub struct Endpoint {
@@ -61,7 +65,7 @@ impl Endpoint {
             .connect_timeout(leg.connect_timeout)
             .timeout(timeout);
         if let Some(proxy) = &leg.proxy
-            && !provider.login.endpoint.is_loopback()
+            && !provider.login.endpoint().is_none_or(Origin::is_loopback)
         {
             client = client.proxy(through(proxy).map_err(|error| Unusable(error.without_url()))?);
         }
@@ -80,12 +84,25 @@ impl Endpoint {
 
     async fn login_once(&self) -> Result<Credential, LoginFailure> {
         let deadline = Instant::now() + self.timeout;
-        let secrets = timeout_at(deadline, self.read_secrets())
-            .await
-            .map_err(|_| LoginFailure::Secret {
-                text: "reading the secrets took longer than token_timeout".to_owned(),
-            })??;
-        let request = login::request(&self.provider.login, &secrets);
+        let secrets = self.read_secrets(deadline).await?;
+        let granted = match &self.provider.login {
+            Login::Call(call) => self.call(call, &secrets, deadline).await?,
+            Login::Program(program) => self.run(program, deadline).await?,
+        };
+        Ok(granted.credential)
+    }
+
+    async fn call(
+        &self,
+        call: &Call,
+        secrets: &Secrets,
+        deadline: Instant,
+    ) -> Result<Granted, LoginFailure> {
+        let moment = Moment {
+            wall: self.clock.now().wall,
+            unique: hex(&random::<16>()),
+        };
+        let request = login::request(call, secrets, &moment).map_err(|why| unreadable(&why))?;
         let (status, headers, body) = timeout_at(deadline, self.post(request))
             .await
             .map_err(|_| self.unreachable("no answer in time"))??;
@@ -95,16 +112,40 @@ impl Endpoint {
             body: &body,
             wall: self.clock.now().wall,
         };
-        answer::read(&self.provider, &secrets, &answer)
+        answer::read(&self.provider, secrets, &answer)
     }
 
-    async fn read_secrets(&self) -> Result<Secrets, LoginFailure> {
+    async fn run(&self, program: &Source, deadline: Instant) -> Result<Granted, LoginFailure> {
+        let printed = timeout_at(deadline, program.read()).await;
+        let printed = printed
+            .map_err(|_| self.unreachable("it printed nothing in time"))?
+            .map_err(|why| unreadable(&why))?;
+        let wall = self.clock.now().wall;
+        printed::read(&self.provider, printed.expose(), wall)
+    }
+
+    async fn read_secrets(&self, deadline: Instant) -> Result<Secrets, LoginFailure> {
+        let read = timeout_at(deadline, self.read_all_secrets());
+        read.await.unwrap_or_else(|_| {
+            Err(LoginFailure::Secret {
+                text: "reading the secrets took longer than token_timeout".to_owned(),
+            })
+        })
+    }
+
+    async fn read_all_secrets(&self) -> Result<Secrets, LoginFailure> {
         let mut secrets = Secrets::default();
-        for (field, source) in &self.provider.login.sources {
+        for (field, source) in self.provider.login.sources() {
             let value = match (source, self.printed_lately(*field)) {
                 (Source::Command(_), Some(value)) => value,
-                _ => source.read().await.map_err(|error| LoginFailure::Secret {
-                    text: format!("{}: {error}", field.key()),
+                _ => source.read().await.map_err(|error| {
+                    let why = match (field, &error) {
+                        (Field::PrivateKey, ReadError::NotText { .. }) => {
+                            KeyError::Binary.to_string()
+                        }
+                        _ => error.to_string(),
+                    };
+                    unreadable(&format!("{}: {why}", field.key()))
                 })?,
             };
             if let Source::Command(_) = source {
@@ -182,18 +223,34 @@ impl Endpoint {
     }
 
     fn unreachable(&self, what: &str) -> LoginFailure {
-        let endpoint = self.provider.login.endpoint.authority();
+        let place = match self.provider.login.endpoint() {
+            Some(endpoint) => endpoint.authority().to_string(),
+            None => self.provider.login.to_string(),
+        };
         LoginFailure::Transient {
-            text: format!("{endpoint}: {what}"),
+            text: format!("{place}: {what}"),
             retry_after: None,
         }
     }
 
-    async fn fingerprint(&self) -> Option<Fingerprint> {
-        let deadline = Instant::now() + self.timeout;
-        let secrets = timeout_at(deadline, self.read_secrets()).await.ok()?.ok()?;
+    async fn prints(&self) -> Result<Prints, LoginFailure> {
+        let secrets = self.read_secrets(Instant::now() + self.timeout).await?;
+        let user = self.provider.user_key(&secrets);
         let values = secrets.iter().map(|(_, value)| value.expose().as_bytes());
-        Some(self.fingerprinter.of(values))
+        Ok(Prints {
+            user: self
+                .fingerprinter
+                .of(user.iter().map(|part| part.as_bytes())),
+            secrets: self.fingerprinter.of(values),
+            asks: self.fingerprinter.of([self.provider.asks().as_bytes()]),
+        })
+    }
+}
+
+/// Nothing was sent: a secret or a program is not as it should be.
+fn unreadable(why: &impl ToString) -> LoginFailure {
+    LoginFailure::Secret {
+        text: why.to_string(),
     }
 }
 
@@ -212,7 +269,7 @@ impl TokenSource for Endpoint {
     }
 
     fn secrets(&self) -> SecretsFuture<'_> {
-        Box::pin(self.fingerprint())
+        Box::pin(self.prints())
     }
 }
 

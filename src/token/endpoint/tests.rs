@@ -201,7 +201,8 @@ async fn an_unreadable_secret_sends_nothing() {
         panic!("a login without a secret");
     };
     assert!(text.starts_with("client_secret: cannot read"), "{text}");
-    assert_eq!(endpoint.secrets().await, None);
+    let unread = endpoint.secrets().await;
+    assert!(matches!(unread, Err(LoginFailure::Secret { .. })));
 }
 
 #[tokio::test]
@@ -213,24 +214,47 @@ async fn a_secrets_program_runs_at_most_once_a_minute() {
     let secret = Source::Command(vec!["sh".to_owned(), "-c".to_owned(), script]);
     let endpoint = endpoint_with("http://127.0.0.1:9", secret, Duration::from_secs(10));
     let first = endpoint.secrets().await.unwrap();
-    assert!(endpoint.secrets().await == Some(first));
+    assert_eq!(endpoint.secrets().await.unwrap(), first);
     let runs = std::fs::read_to_string(&count).unwrap().lines().count();
     std::fs::remove_dir_all(&dir).unwrap();
     assert_eq!(runs, 1);
 }
 
 #[tokio::test]
+async fn a_program_may_print_the_answer_instead_of_a_token_endpoint() {
+    let printing = |script: &str| {
+        let mut endpoint = endpoint("http://127.0.0.1:9");
+        let mut provider = Provider::clone(&endpoint.provider);
+        let argv = ["sh", "-c", script].map(str::to_owned).to_vec();
+        provider.login = Login::Program(Source::Command(argv));
+        endpoint.provider = Arc::new(provider);
+        endpoint
+    };
+    let credential = printing(&format!("echo '{OK}'")).login().await.unwrap();
+    let bearer = credential.value(crate::provider::CarrierForm::Bearer);
+    assert_eq!(bearer, "Bearer tok");
+    let Err(LoginFailure::Secret { text }) = printing("exit 3").login().await else {
+        panic!("a login although the program failed");
+    };
+    assert!(text.starts_with("the command `sh` failed"), "{text}");
+}
+
+#[tokio::test]
 async fn the_fingerprint_changes_with_a_secret() {
     let url = "http://127.0.0.1:9";
     let mut endpoint = endpoint(url);
-    let before = endpoint.secrets().await;
+    let before = endpoint.secrets().await.unwrap();
     let other = endpoint_with(
         url,
         Source::Value(Secret::new("other")),
         Duration::from_secs(1),
     );
     endpoint.provider = other.provider;
-    assert!(before.is_some() && endpoint.secrets().await != before);
+    let after = endpoint.secrets().await.unwrap();
+    assert_eq!(
+        (before.secrets == after.secrets, before.user == after.user),
+        (false, true)
+    );
 }
 
 #[test]

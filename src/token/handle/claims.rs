@@ -273,10 +273,7 @@ async fn accounts_of_one_user_share_what_was_refused() {
     let source = Script::new(seconds(1), [Act::Fail(refused(Refused::Password))]);
     let clock = Clock::system();
     let refusals = Refusals::new();
-    let settings = Settings {
-        user: Some(source.print()),
-        ..Settings::default()
-    };
+    let settings = Settings::default();
     let runtime = tokio::runtime::Handle::current();
     let mut callers = JoinSet::new();
     for account in 0..20 {

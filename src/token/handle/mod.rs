@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::runtime;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
@@ -17,7 +17,6 @@ use super::life::{Event, Life};
 use super::refusals::Refusals;
 use super::status::Status;
 use crate::clock::Clock;
-use crate::secret::{Fingerprint, Fingerprinter};
 
 #[cfg(test)]
 mod claims;
@@ -31,15 +30,12 @@ mod threads;
 pub struct Settings {
     /// How long one login may take.
     pub token_timeout: Duration,
-    /// The digest of token endpoint, client id and user: who shares refusals. `None`: nobody.
-    pub user: Option<Fingerprint>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             token_timeout: Duration::from_secs(15),
-            user: None,
         }
     }
 }
@@ -61,17 +57,13 @@ impl Handle {
         refusals: Refusals,
         runtime: &runtime::Handle,
     ) -> Self {
-        let Settings {
-            token_timeout,
-            user,
-        } = settings;
+        let Settings { token_timeout } = settings;
         let life = Life::new(clock.now(), token_timeout);
         let account = Arc::new(Account {
-            name,
+            name: ArcSwap::from_pointee(name),
             source,
             clock,
             token_timeout,
-            user: user.unwrap_or_else(|| Fingerprinter::new().of([])),
             refusals,
             runtime: runtime.clone(),
             life: Kept::new(life),
@@ -146,7 +138,9 @@ impl Handle {
     /// that one login ended. A valid credential stays if it failed.
     pub async fn renew(&self, deadline: Instant) -> Result<Issued, Unavailable> {
         let account = self.account();
-        account.refusals.forget(account.user);
+        if let Ok(Ok(prints)) = timeout_at(deadline, account.prints()).await {
+            account.refusals.forget(prints.user);
+        }
         let mut landed = account.landed.subscribe();
         let before = account.step_then(account.clock.now(), Event::OperatorRetry, |life, _| {
             life.logins()
@@ -167,6 +161,11 @@ impl Handle {
         }
     }
 
+    /// What logs call the account from now on.
+    pub fn rename(&self, name: &str) {
+        self.account().name.store(Arc::new(name.to_owned()));
+    }
+
     /// What an operator may know. Never the token.
     pub fn status(&self) -> Status {
         let account = self.account();
@@ -181,7 +180,8 @@ impl Handle {
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handle").field(&self.account().name).finish()
+        let name = self.account().name.load();
+        f.debug_tuple("Handle").field(&**name).finish()
     }
 }
 

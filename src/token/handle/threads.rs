@@ -1,8 +1,8 @@
 //! Workers and the control runtime on threads of their own, in real time: what one worker rejected, it is not given
 //! again, and wakes cross from runtime to runtime.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -49,6 +49,35 @@ fn a_worker_is_not_given_again_what_it_rejected() {
     control.join().unwrap().unwrap();
     assert!(!source.overlapped.load(Ordering::SeqCst));
     assert_eq!(source.count() as u64, handle.status().logins);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_current_token_is_read_as_it_is_while_the_lock_is_held() {
+    let source = Script::new(seconds(1), [Act::Fresh(Lifetime::For(seconds(3600)))]);
+    let handle = Handle::spawn(
+        "crm".to_owned(),
+        source,
+        Clock::system(),
+        Settings::default(),
+        Refusals::new(),
+        &tokio::runtime::Handle::current(),
+    );
+    let issued = handle.obtain(Instant::now() + seconds(20)).await.unwrap();
+    let now = Instant::now();
+    // The first use in a second is told to the life, the others are not.
+    assert!(handle.current(now).is_some());
+    let held = handle.account().lock();
+    let (read, reading) = mpsc::channel();
+    let worker = thread::spawn({
+        let handle = handle.clone();
+        move || read.send(handle.current(now))
+    });
+    let current = reading.recv_timeout(seconds(30));
+    drop(held);
+    worker.join().unwrap().unwrap();
+    let current = current.expect("it waits for the lock").unwrap();
+    // The header values are made once, at the login.
+    assert!(Arc::ptr_eq(&current.credential, &issued.credential));
 }
 
 async fn work(handle: &Handle) {

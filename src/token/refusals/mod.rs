@@ -1,7 +1,8 @@
 //! [`Refusals`]: what token endpoints refused, remembered over all accounts of a user, so that nobody gets locked
 //! out by us.
 //!
-//! Keys are keyed digests: of (token endpoint, client id, user) and of the secrets; no secret is kept here.
+//! Keys are keyed digests: of (token endpoint, client id, user) and of the secrets; no secret is kept here. A refusal
+//! that is not about the secrets holds for what was asked for: another scope or business unit may be granted.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::Prints;
 use super::budget::HOUR;
 use crate::provider::{LoginFailure, Refused};
 use crate::secret::Fingerprint;
@@ -33,9 +35,11 @@ struct Inner {
 struct User {
     trying: bool,
     /// The secrets of the last good login.
-    good: Secrets,
+    good: Option<Fingerprint>,
     /// By secrets; the latest few.
-    refused: VecDeque<(Secrets, Refusal)>,
+    refused: VecDeque<(Fingerprint, Refusal)>,
+    /// What is not granted, by what was asked for: with which secrets, and why.
+    policies: HashMap<Fingerprint, (Fingerprint, Refusal)>,
     /// When a password was refused, within the last hour.
     failures: VecDeque<Instant>,
 }
@@ -46,9 +50,6 @@ struct Refusal {
     text: String,
     again: Option<Instant>,
 }
-
-/// The digest of a login's secrets; `None`: they could not be read.
-pub(super) type Secrets = Option<Fingerprint>;
 
 /// A login that is known to be refused.
 #[derive(Debug)]
@@ -63,8 +64,7 @@ pub(super) struct Known {
 #[derive(Debug)]
 pub(super) struct Ticket {
     inner: Arc<Inner>,
-    user: Fingerprint,
-    secrets: Secrets,
+    prints: Prints,
 }
 
 impl Refusals {
@@ -77,10 +77,10 @@ impl Refusals {
     }
 
     /// Waits for the user's turn; or says that the login is known to be refused.
-    pub(super) async fn admit(&self, user: Fingerprint, secrets: Secrets) -> Result<Ticket, Known> {
+    pub(super) async fn admit(&self, prints: Prints) -> Result<Ticket, Known> {
         let mut landed = self.0.landed.subscribe();
         loop {
-            if let Some(admitted) = self.try_admit(user, secrets, Instant::now()) {
+            if let Some(admitted) = self.try_admit(prints, Instant::now()) {
                 return admitted;
             }
             // The sender lives in `self`, so this ends when a ticket is dropped.
@@ -89,40 +89,35 @@ impl Refusals {
     }
 
     /// `None`: another login of this user is under way.
-    fn try_admit(
-        &self,
-        user: Fingerprint,
-        secrets: Secrets,
-        now: Instant,
-    ) -> Option<Result<Ticket, Known>> {
+    fn try_admit(&self, prints: Prints, now: Instant) -> Option<Result<Ticket, Known>> {
         let mut users = self.0.lock();
-        let record = users.entry(user).or_default();
+        let record = users.entry(prints.user).or_default();
         if record.trying {
             return None;
         }
-        if let Some(known) = record.known(secrets, now) {
+        if let Some(known) = record.known(prints, now) {
             return Some(Err(known));
         }
         record.trying = true;
         Some(Ok(Ticket {
             inner: Arc::clone(&self.0),
-            user,
-            secrets,
+            prints,
         }))
     }
 
     /// Whether these very secrets are on record as refused.
-    pub(super) fn knows(&self, user: Fingerprint, secrets: Secrets) -> bool {
+    pub(super) fn knows(&self, prints: Prints) -> bool {
         let users = self.0.lock();
         users
-            .get(&user)
-            .is_some_and(|record| record.refusal(secrets).is_some())
+            .get(&prints.user)
+            .is_some_and(|record| record.refusal(prints).is_some())
     }
 
     /// Forgets what this user was refused: an operator asks for another try.
     pub(super) fn forget(&self, user: Fingerprint) {
         if let Some(record) = self.0.lock().get_mut(&user) {
             record.refused.clear();
+            record.policies.clear();
             record.failures.clear();
         }
     }
@@ -141,19 +136,21 @@ impl Inner {
 }
 
 impl User {
-    fn refusal(&self, secrets: Secrets) -> Option<&Refusal> {
-        let found = self.refused.iter().find(|(of, _)| *of == secrets);
+    fn refusal(&self, prints: Prints) -> Option<&Refusal> {
+        let policy = self.policies.get(&prints.asks).into_iter();
+        let mut all = policy.chain(&self.refused);
+        let found = all.find(|(secrets, _)| *secrets == prints.secrets);
         found.map(|(_, refusal)| refusal)
     }
 
     /// The refusal that forbids a login with these secrets now.
-    fn known(&mut self, secrets: Secrets, now: Instant) -> Option<Known> {
+    fn known(&mut self, prints: Prints, now: Instant) -> Option<Known> {
         let holds = |refusal: &&Refusal| refusal.again.is_none_or(|at| now < at);
-        if let Some(refusal) = self.refusal(secrets).filter(holds) {
+        if let Some(refusal) = self.refusal(prints).filter(holds) {
             return Some(refusal.known());
         }
         self.failures.retain(|at| *at + HOUR > now);
-        if self.failures.len() < TRIES || (self.good == secrets && secrets.is_some()) {
+        if self.failures.len() < TRIES || self.good == Some(prints.secrets) {
             return None;
         }
         let again = self.failures.front().map(|at| *at + HOUR);
@@ -164,8 +161,16 @@ impl User {
         })
     }
 
-    fn refuse(&mut self, secrets: Secrets, what: Refused, text: &str, now: Instant) {
-        let first = self.refusal(secrets).is_none();
+    fn refuse(&mut self, prints: Prints, what: Refused, text: &str, now: Instant) {
+        let Prints { secrets, asks, .. } = prints;
+        let text = text.to_owned();
+        if what == Refused::Policy {
+            let again = None;
+            let refusal = Refusal { what, text, again };
+            self.policies.insert(asks, (secrets, refusal));
+            return;
+        }
+        let first = !self.refused.iter().any(|(of, _)| *of == secrets);
         self.refused.retain(|(of, _)| *of != secrets);
         if self.refused.len() == REMEMBERED {
             self.refused.pop_front();
@@ -178,10 +183,9 @@ impl User {
         if what == Refused::Password {
             self.failures.push_back(now);
         }
-        if self.good == secrets {
+        if self.good == Some(secrets) {
             self.good = None;
         }
-        let text = text.to_owned();
         self.refused
             .push_back((secrets, Refusal { what, text, again }));
     }
@@ -206,26 +210,32 @@ impl Ticket {
         outcome: &Result<T, LoginFailure>,
         now: Instant,
     ) -> Option<Instant> {
+        let Prints {
+            user,
+            secrets,
+            asks,
+        } = self.prints;
         let mut users = self.inner.lock();
-        let record = users.entry(self.user).or_default();
+        let record = users.entry(user).or_default();
         match outcome {
             Ok(_) => {
-                record.good = self.secrets;
-                record.refused.retain(|(of, _)| *of != self.secrets);
+                record.good = Some(secrets);
+                record.policies.remove(&asks);
+                record.refused.retain(|(of, _)| *of != secrets);
             }
             Err(LoginFailure::Refused { what, text }) => {
-                record.refuse(self.secrets, *what, text, now);
+                record.refuse(self.prints, *what, text, now);
             }
             Err(_) => {}
         }
-        let refusal = record.refusal(self.secrets)?;
+        let refusal = record.refusal(self.prints)?;
         refusal.again
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if let Some(record) = self.inner.lock().get_mut(&self.user) {
+        if let Some(record) = self.inner.lock().get_mut(&self.prints.user) {
             record.trying = false;
         }
         self.inner.landed.send_replace(());

@@ -4,38 +4,40 @@ use std::time::Duration;
 
 use tokio::time::{Instant, advance};
 
-use super::{FIRST_RETRY, Refusals, Secrets};
+use super::{FIRST_RETRY, Prints, Refusals};
 use crate::provider::{LoginFailure, Refused};
-use crate::secret::{Fingerprint, Fingerprinter};
+use crate::secret::Fingerprinter;
 
-fn prints() -> (Fingerprint, Secrets, Secrets) {
+/// One user's logins with these secrets.
+fn prints<const N: usize>(secrets: [&str; N]) -> [Prints; N] {
     let of = Fingerprinter::new();
-    (
-        of.of([b"user".as_slice()]),
-        Some(of.of([b"one".as_slice()])),
-        Some(of.of([b"two".as_slice()])),
-    )
+    let user = of.of([b"user".as_slice()]);
+    secrets.map(|secrets| Prints {
+        user,
+        secrets: of.of([secrets.as_bytes()]),
+        asks: of.of([]),
+    })
 }
 
-async fn refused(refusals: &Refusals, user: Fingerprint, secrets: Secrets, what: Refused) {
-    let ticket = refusals.admit(user, secrets).await.unwrap();
+async fn refused(refusals: &Refusals, prints: Prints, what: Refused) {
+    let ticket = refusals.admit(prints).await.unwrap();
     let text = "no".to_owned();
     ticket.close::<()>(&Err(LoginFailure::Refused { what, text }), Instant::now());
 }
 
-async fn allowed(refusals: &Refusals, user: Fingerprint, secrets: Secrets) -> bool {
-    refusals.admit(user, secrets).await.is_ok()
+async fn allowed(refusals: &Refusals, prints: Prints) -> bool {
+    refusals.admit(prints).await.is_ok()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_password_is_tried_after_half_an_hour_then_hourly() {
-    let (refusals, (user, one, _)) = (Refusals::new(), prints());
+    let (refusals, [one]) = (Refusals::new(), prints(["one"]));
     let start = Instant::now();
     let mut tries = Vec::new();
     while start.elapsed() < Duration::from_secs(4 * 3600) {
-        if allowed(&refusals, user, one).await {
+        if allowed(&refusals, one).await {
             tries.push(start.elapsed().as_secs() / 60);
-            refused(&refusals, user, one, Refused::Password).await;
+            refused(&refusals, one, Refused::Password).await;
         }
         advance(Duration::from_secs(10)).await;
     }
@@ -44,44 +46,63 @@ async fn a_refused_password_is_tried_after_half_an_hour_then_hourly() {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_password_may_be_tried_at_once_but_only_twice_in_an_hour() {
-    let (refusals, (user, one, two)) = (Refusals::new(), prints());
-    refused(&refusals, user, one, Refused::Password).await;
-    refused(&refusals, user, two, Refused::Password).await;
-    assert!(!allowed(&refusals, user, None).await);
+    let (refusals, [one, two, three]) = (Refusals::new(), prints(["one", "two", "three"]));
+    refused(&refusals, one, Refused::Password).await;
+    refused(&refusals, two, Refused::Password).await;
+    assert!(!allowed(&refusals, three).await);
     advance(FIRST_RETRY).await;
-    assert!(!allowed(&refusals, user, one).await, "two in this hour");
+    assert!(!allowed(&refusals, one).await, "two in this hour");
     advance(FIRST_RETRY).await;
-    assert!(allowed(&refusals, user, one).await);
+    assert!(allowed(&refusals, one).await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_good_password_is_not_held_up_by_somebody_elses_wrong_one() {
-    let (refusals, (user, good, bad)) = (Refusals::new(), prints());
-    let ticket = refusals.admit(user, good).await.unwrap();
+    let (refusals, [good, bad]) = (Refusals::new(), prints(["good", "bad"]));
+    let ticket = refusals.admit(good).await.unwrap();
     ticket.close(&Ok(()), Instant::now());
-    refused(&refusals, user, bad, Refused::Password).await;
+    refused(&refusals, bad, Refused::Password).await;
     advance(FIRST_RETRY).await;
-    refused(&refusals, user, bad, Refused::Password).await;
-    assert!(!allowed(&refusals, user, bad).await);
-    assert!(allowed(&refusals, user, good).await);
+    refused(&refusals, bad, Refused::Password).await;
+    assert!(!allowed(&refusals, bad).await);
+    assert!(allowed(&refusals, good).await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_client_is_not_tried_again_until_its_secret_changes_or_an_operator_asks() {
-    let (refusals, (user, one, two)) = (Refusals::new(), prints());
-    refused(&refusals, user, one, Refused::Client).await;
+    let (refusals, [one, two]) = (Refusals::new(), prints(["one", "two"]));
+    refused(&refusals, one, Refused::Client).await;
     advance(Duration::from_secs(1_000_000)).await;
-    assert!(!allowed(&refusals, user, one).await);
-    assert!(allowed(&refusals, user, two).await);
-    refusals.forget(user);
-    assert!(allowed(&refusals, user, one).await);
+    assert!(!allowed(&refusals, one).await);
+    assert!(allowed(&refusals, two).await);
+    refusals.forget(one.user);
+    assert!(allowed(&refusals, one).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_account_may_not_ask_for_is_not_refused_to_another_of_the_same_user() {
+    let (refusals, [wrong, changed]) = (Refusals::new(), prints(["one", "two"]));
+    let asks = Fingerprinter::new().of([]);
+    let right = Prints { asks, ..wrong };
+    refused(&refusals, wrong, Refused::Policy).await;
+    assert!(!allowed(&refusals, wrong).await);
+    assert!(refusals.knows(wrong) && !refusals.knows(right));
+    let ticket = refusals.admit(right).await.unwrap();
+    ticket.close(&Ok(()), Instant::now());
+    assert!(!allowed(&refusals, wrong).await, "no news for this one");
+    assert!(allowed(&refusals, changed).await);
+    // A wrong client secret is wrong whatever is asked for.
+    refused(&refusals, Prints { asks, ..changed }, Refused::Client).await;
+    assert!(!allowed(&refusals, changed).await);
+    refusals.forget(wrong.user);
+    assert!(allowed(&refusals, wrong).await && allowed(&refusals, changed).await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn accounts_of_one_user_log_in_one_after_the_other() {
-    let (refusals, (user, one, two)) = (Refusals::new(), prints());
-    let ticket = refusals.admit(user, one).await.unwrap();
-    assert!(refusals.try_admit(user, two, Instant::now()).is_none());
+    let (refusals, [one, two]) = (Refusals::new(), prints(["one", "two"]));
+    let ticket = refusals.admit(one).await.unwrap();
+    assert!(refusals.try_admit(two, Instant::now()).is_none());
     drop(ticket);
-    assert!(allowed(&refusals, user, two).await);
+    assert!(allowed(&refusals, two).await);
 }

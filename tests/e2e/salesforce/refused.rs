@@ -16,6 +16,11 @@ const LOGINS: &[&str] = &[
     "/services/authcallback/x",
     "/secur/logout.jsp",
     "/secur/frontdoor.jsp?sid=x",
+    // Of a site of the org.
+    "/partners/services/oauth2/token",
+    "/partners/services/oauth2/singleaccess",
+    "/partners/services/auth/sso/x",
+    "/partners/secur/frontdoor.jsp?sid=x",
     // Encoded once, twice, and its slashes.
     "/services/%6fauth2/token",
     "/services/%256Fauth2/token",
@@ -47,6 +52,7 @@ const SOAP: &[&str] = &[
     "/services/Soap/u/59.0",
     "/services/Soap/c/59.0/00Dxx0000000001",
     "/services/soap/U/59.0",
+    "/partners/services/Soap/u/59.0",
     "/services/%53oap/u/59.0",
     "/services//Soap/u/59.0",
     "/services/data/../Soap/u/59.0",

@@ -8,12 +8,12 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use upauth::app::Stopped;
 use upauth::config::server::{Limits, Listen};
-use upauth::server::{Door, Floor, bind, serve};
+use upauth::server::{Door, Floor, Ours, TlsSlot, bind, serve};
 
 use crate::support::caller::PATIENCE;
 use crate::support::{Caller, H2, Scripted, TestProxy};
@@ -23,7 +23,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 /// HEADERS of stream 1, complete: GET, http, `/`, `localhost` (RFC 7541 appendix A).
 const GET_ROOT: &[u8] = b"\0\0\x0e\x01\x05\0\0\0\x01\x82\x86\x84\x41\x09localhost";
 
-/// Beginning of an answer, then its end when told.
+/// Beginning of an answer, then its end when told; another one that says nothing of its length, without an end.
 async fn held(end: &Arc<Notify>) -> Scripted {
     Scripted::start_with(end, |mut connection, end| async move {
         while let Some(seen) = connection.request().await {
@@ -33,6 +33,10 @@ async fn held(end: &Arc<Notify>) -> Scripted {
                     .await;
                 end.notified().await;
                 connection.write("world").await;
+            } else if seen.target == "/endless" {
+                connection.write("HTTP/1.1 200 OK\r\n\r\nhello").await;
+                connection.left().await;
+                return;
             } else {
                 connection.reply("200 OK", "", "ok").await;
             }
@@ -140,13 +144,18 @@ async fn what_does_not_finish_is_cut_at_the_deadline_and_does_not_look_complete(
     let mut h2 = H2::connect(proxy.addr()).await;
     let long_h2 =
         tokio::task::spawn(async move { h2.ask(crate::support::h2::get("/api/long")).await });
-    api.saw(2).await;
+    let mut old = proxy.caller().await;
+    old.write("GET /api/endless HTTP/1.0\r\n\r\n").await;
+    old.head().await.unwrap();
+    api.saw(3).await;
     let (stopped, took) = stopping(proxy).await.await.unwrap();
     assert_eq!(stopped, Stopped::Cut);
     assert!(took > Duration::from_millis(2900), "{took:?}");
     assert!(took < Duration::from_millis(4500), "{took:?}");
     assert!(upload.answer(false).await.is_err());
     assert!(long.answer(false).await.is_err());
+    let rest = old.stream.read_to_end(&mut Vec::new()).await;
+    assert!(rest.is_err(), "it looks complete");
     assert!(long_h2.await.unwrap().is_err());
 }
 
@@ -253,7 +262,7 @@ async fn every_request_sent_before_the_drain_is_answered() {
         host: "127.0.0.1".to_owned(),
         addrs: vec!["127.0.0.1:0".parse().unwrap()],
     };
-    let mut bound = bind(&listen, 1).unwrap();
+    let mut bound = bind(&listen, 1, Ours::default()).unwrap();
     let mut callers = Vec::new();
     // More than a task may do in one go.
     for _ in 0..200 {
@@ -263,12 +272,17 @@ async fn every_request_sent_before_the_drain_is_answered() {
     }
     let floor = Floor::new(limits());
     floor.drain.cancel();
-    let doors = bound.sockets.remove(0).into_iter().map(|socket| Door {
-        listener: 0,
-        socket,
-        tls: None,
-    });
-    let serving = serve(doors.collect(), floor, |_| {
+    let (door, doors) = tokio::sync::mpsc::unbounded_channel();
+    for socket in bound.sockets.remove(0) {
+        let opened = door.send(Door {
+            listener: 0,
+            socket,
+            tls: TlsSlot::default(),
+            closing: floor.drain.child_token(),
+        });
+        assert!(opened.is_ok());
+    }
+    let serving = serve(doors, floor, |_| {
         tower::service_fn(|_: Request<Incoming>| async {
             Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"ok"))))
         })

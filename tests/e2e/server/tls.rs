@@ -161,3 +161,19 @@ async fn a_certificate_that_is_not_trusted_or_of_another_name_is_never_accepted(
         "a token went to a stranger"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_as_long_as_its_connection_is_whole_only_with_the_good_bye_of_tls() {
+    let api = Scripted::constant("never").await;
+    let (ca, folder) = (Ca::new(), Folder::new());
+    let pem = folder.write("ca.pem", &ca.pem);
+    for good_bye in [true, false] {
+        let answer = "HTTP/1.1 200 OK\r\n\r\nhello";
+        let port = ca.once("localhost", answer, good_bye).await.port();
+        let proxy = TestProxy::start(&over_tls(&api, "localhost", port, Some(&pem), "outbound"));
+        let mut caller = proxy.caller().await;
+        caller.begin("/api/x").await;
+        let answer = caller.answer(false).await;
+        assert_eq!(answer.is_ok(), good_bye, "{answer:?}");
+    }
+}

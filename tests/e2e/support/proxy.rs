@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
-use upauth::app::{Addresses, App, Stopped};
+use upauth::app::{Addresses, App, ReloadError, Reloaded, Stopped};
 use upauth::clock::Clock;
 use upauth::config::Config;
 use upauth::telemetry::{AccessLog, Metrics};
@@ -15,6 +16,33 @@ pub struct TestProxy {
     pub app: Option<App>,
     pub addrs: Addresses,
     pub metrics: Metrics,
+    /// What the next reload reads.
+    pub text: Arc<Mutex<String>>,
+}
+
+/// Reads a configuration; listeners take free ports unless the text says otherwise.
+fn read(text: &str, variables: &[(String, String)]) -> Result<Config, String> {
+    let mut text = text.to_owned();
+    for (section, line) in [
+        ("[server]", "listen = \"127.0.0.1:0\"\nworkers = 1"),
+        ("[admin]", "listen = \"127.0.0.1:0\""),
+    ] {
+        if text.contains(section) {
+            if !text.contains(&format!("{section}\nlisten")) {
+                text = text.replace(section, &format!("{section}\n{line}"));
+            }
+        } else {
+            text = format!("{section}\n{line}\n{text}");
+        }
+    }
+    let env = |name: &str| {
+        let found = variables.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone())
+    };
+    match Config::parse(&text, "test.toml", Path::new("."), &env) {
+        Ok(checked) => Ok(checked.config),
+        Err(problems) => Err(problems.render(false)),
+    }
 }
 
 impl TestProxy {
@@ -35,36 +63,27 @@ impl TestProxy {
         log: AccessLog,
         clock: Clock,
     ) -> Self {
-        let mut text = text.to_owned();
-        for (section, line) in [
-            ("[server]", "listen = \"127.0.0.1:0\"\nworkers = 1"),
-            ("[admin]", "listen = \"127.0.0.1:0\""),
-        ] {
-            if text.contains(section) {
-                if !text.contains(&format!("{section}\nlisten")) {
-                    text = text.replace(section, &format!("{section}\n{line}"));
-                }
-            } else {
-                text = format!("{section}\n{line}\n{text}");
-            }
-        }
-        let env = |name: &str| {
-            variables
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, value)| value.clone())
-        };
-        let checked = Config::parse(&text, "test.toml", Path::new("."), &env);
-        let config = checked
-            .unwrap_or_else(|problems| panic!("{}", problems.render(false)))
-            .config;
+        let config = read(text, variables).unwrap_or_else(|problems| panic!("{problems}"));
         let metrics = Metrics::new();
         let app = App::start_with(&config, &metrics, log, clock).unwrap();
+        let text = Arc::new(Mutex::new(text.to_owned()));
+        let (again, variables) = (text.clone(), variables.to_owned());
+        app.read_with(Box::new(move || read(&again.lock().unwrap(), &variables)));
         Self {
-            addrs: app.addrs().clone(),
+            addrs: app.addrs(),
             app: Some(app),
             metrics,
+            text,
         }
+    }
+
+    /// Reloads with another configuration; free ports stay where listeners are the same.
+    pub fn reload(&mut self, text: &str) -> Result<Reloaded, ReloadError> {
+        text.clone_into(&mut self.text.lock().unwrap());
+        let app = self.app.as_ref().unwrap();
+        let reloaded = tokio::task::block_in_place(|| app.reload());
+        self.addrs = app.addrs();
+        reloaded
     }
 
     pub fn addr(&self) -> SocketAddr {

@@ -8,9 +8,12 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use super::caller::Caller;
 
 /// A folder that goes with its test.
 pub struct Folder(PathBuf);
@@ -82,17 +85,7 @@ impl Ca {
 
     /// The same for several names.
     pub async fn front_for(&self, names: &[&str], to: SocketAddr) -> SocketAddr {
-        let (certificate, key) = self.issue_for(names);
-        let config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
-                PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
-            )
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = self.acceptor(names);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         tokio::task::spawn(async move {
@@ -108,6 +101,38 @@ impl Ca {
             }
         });
         addr
+    }
+
+    /// A TLS listener that answers one request with these bytes and hangs up, with TLS's own good-bye or without.
+    pub async fn once(&self, name: &str, answer: &'static str, good_bye: bool) -> SocketAddr {
+        let acceptor = self.acceptor(&[name]);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        tokio::task::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut caller = Caller::over(acceptor.accept(stream).await.unwrap());
+            caller.request_head().await.unwrap();
+            caller.write(answer).await;
+            caller.stream.flush().await.unwrap();
+            if good_bye {
+                caller.stream.shutdown().await.unwrap();
+            }
+        });
+        addr
+    }
+
+    fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
+        let (certificate, key) = self.issue_for(names);
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
+                PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
+            )
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::LIMITS;
 use crate::support::emulated::{CRM, CRM_USER};
+use crate::support::tls::Folder;
 use crate::support::{Caller, Emulated, Scripted, TestProxy, together};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,10 +37,23 @@ async fn a_wrong_password_costs_one_login_however_many_ask() {
 async fn two_upstreams_of_a_user_with_a_wrong_password_try_it_once_together() {
     let other =
         CRM_USER.replace("upstream.crm-user", "upstream.other") + "session_timeout = \"1h\"\n";
-    let at = Emulated::start(&format!("{CRM_USER}{other}")).await;
+    // A third one names the same user by a file.
+    let folder = Folder::new();
+    let file = folder.path().join("username");
+    let third = CRM_USER
+        .replace("upstream.crm-user", "upstream.third")
+        .replace("\"${DEMO_USERNAME}\"", &format!("{{ file = {file:?} }}"));
+    let at = Emulated::start(&format!("{CRM_USER}{other}{third}")).await;
+    let variables = at.emulator.variables();
+    let (_, user) = variables
+        .iter()
+        .find(|(name, _)| name == "DEMO_USERNAME")
+        .unwrap();
+    folder.write("username", &format!("{user}\n"));
     at.turn(|dials| dials.login.password = Some("changed".to_owned()));
-    for path in ["/crm-user/services/data", "/other/services/data"] {
-        assert_eq!(at.proxy.get(path).await.code(), "UA-0301", "{path}");
+    for name in ["crm-user", "other", "third"] {
+        let answer = at.proxy.get(&format!("/{name}/services/data")).await;
+        assert_eq!(answer.code(), "UA-0301", "{name}");
     }
     assert_eq!(at.logins(), 1);
 }

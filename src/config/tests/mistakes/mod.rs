@@ -1,13 +1,14 @@
 //! Mistakes, each with its code, its place and the words that matter.
 
 mod access;
+mod marketing_cloud;
 mod sections;
 mod values;
 
 use super::{parse, with_crm};
 
 /// Text, then one `CODE LINE:COLUMN words` for each problem, in order.
-fn check(text: &str, expected: &[&str]) {
+pub(super) fn check(text: &str, expected: &[&str]) {
     let text = with_crm(text);
     let Err(problems) = parse(&text) else {
         panic!("no problem in\n{text}")
@@ -29,7 +30,7 @@ fn check(text: &str, expected: &[&str]) {
     }
 }
 
-fn check_all(rows: &[(&str, &str)]) {
+pub(super) fn check_all(rows: &[(&str, &str)]) {
     for (text, expected) in rows {
         check(text, &[expected]);
     }

@@ -47,14 +47,6 @@ fn what_is_planned_is_not_ignored() {
         ),
         ("{CRM}warm = true\n", "UA-0104 6:1 `warm`"),
         (
-            "{CRM}environment = \"sandbox\"\n",
-            "UA-0104 6:1 `environment`",
-        ),
-        (
-            "{CRM}grant = \"jwt_bearer\"\n",
-            "UA-0104 6:9 client_credentials, password",
-        ),
-        (
             "{CRM}header = \"oauth-base64\"\n",
             "UA-0104 6:10 bearer, oauth",
         ),
@@ -63,8 +55,8 @@ fn what_is_planned_is_not_ignored() {
             "UA-0104 6:10 a `header` of your own",
         ),
         (
-            "[upstream.mc]\nprovider = \"marketing-cloud\"\naccount_id = \"1\"\n",
-            "UA-0104 2:12 provider `marketing-cloud`",
+            "[upstream.o]\nprovider = \"oauth2\"\ntoken_url = \"https://o.example\"\n",
+            "UA-0104 2:12 provider `oauth2`",
         ),
         (
             "{CRM}[server]\nworkers = \"many\"\n",
@@ -175,7 +167,7 @@ fn origins_and_keys_of_another_grant() {
         ),
         (
             "{CRM}api_url = \"https://x.example\"\n",
-            "UA-0128 6:1 salesforce upstreams",
+            "UA-0128 6:1 write grant = \"command\"",
         ),
         (
             "{CRM}grant = \"passwort\"\n",
@@ -214,4 +206,104 @@ fn origins_and_keys_of_another_grant() {
             "UA-0108 4:13 `client_id` is empty",
         ),
     ]);
+}
+
+#[test]
+fn keys_and_sections_in_a_wrong_place_are_sent_home() {
+    check_all(&[
+        (
+            "{CRM}default = \"crm\"\n",
+            "UA-0103 6:1 `default` belongs in [server]",
+        ),
+        (
+            "{CRM}[server]\nopen = true\n",
+            "UA-0103 7:1 `open` belongs in [access]",
+        ),
+        (
+            "{CRM}[server]\nreplay_bytes = 1\n",
+            "UA-0103 7:1 `replay_bytes` belongs in [server.limits]",
+        ),
+        (
+            "{CRM}[limits]\n",
+            "UA-0103 6:2 `limits` belongs in [server]",
+        ),
+        (
+            "{CRM}include = []\n",
+            "UA-0103 6:1 stands at the top of the file",
+        ),
+        (
+            "listen = \"localhost:1\"\n{CRM}",
+            "UA-0103 1:1 belongs in [admin] or [server]",
+        ),
+        (
+            "{CRM}[upstream.crm.outbound]\n",
+            "UA-0103 6:15 unknown key `outbound`",
+        ),
+        (
+            "[upstreams.a]\nprovider = \"zuora\"\n",
+            "UA-0103 1:2 did you mean `upstream`",
+        ),
+        (
+            "[upstream]\nprovider = \"zuora\"\nclient_secret = { env = \"SECRET\" }\n",
+            "UA-0109 1:1 write [upstream.NAME]",
+        ),
+        (
+            "[[upstream.crm]]\n",
+            "UA-0105 1:1 write [upstream.crm], in single brackets",
+        ),
+        ("[[upstream]]\n", "UA-0105 1:1 write [upstream.NAME]"),
+        ("[upstream]\n", "UA-0129 1:1 add [upstream.NAME]"),
+        (
+            "{CRM}set_headers = [\"A: b\"]\n",
+            "UA-0105 6:15 write set_headers = {",
+        ),
+        (
+            "{CRM}read_only = 1\n",
+            "UA-0105 6:13 write read_only = true",
+        ),
+    ]);
+}
+
+#[test]
+fn what_would_have_no_effect_or_another_is_refused() {
+    let bill = "[upstream.bill]\nprovider = \"zuora\"\nlogin_url = \"https://z.example\"\nclient_id = \"i\"\nclient_secret = \"${SECRET}\"\n";
+    check_all(&[
+        ("{CRM}tls = \"auto\"\n", "UA-0128 6:1 add listen = "),
+        (
+            "{CRM}host = \"localhost\"\n",
+            "UA-0130 1:11 default = \"crm\"",
+        ),
+        (
+            "{CRM}host = \"[::1]\"\n",
+            "UA-0130 1:11 host of all upstreams",
+        ),
+        (
+            "{CRM}host = \"127.0.0.1\"\n",
+            "UA-0130 1:11 host of all upstreams",
+        ),
+        (
+            &format!("{{CRM}}host = \"bill.localhost\"\n{bill}"),
+            "UA-0130 1:11 `crm` and `bill` have the same host",
+        ),
+        (
+            "{CRM}instance_hosts = [\"https://acme.example\"]\n",
+            "UA-0124 6:19 has a scheme",
+        ),
+        (
+            &format!("{bill}grant = \"jwt_bearer\"\n"),
+            "UA-0108 6:9 one of: client_credentials",
+        ),
+    ]);
+    for (host, meant) in [
+        (
+            "acme--dev.sandbox.lightning.force.com",
+            "acme--dev.sandbox.my.salesforce.com",
+        ),
+        ("acme.my.salesforce-setup.com", "acme.my.salesforce.com"),
+    ] {
+        let text = crate::config::tests::CRM.replace("acme.my.salesforce.com", host);
+        check(&text, &[&format!("UA-0118 3:13 https://{meant}")]);
+    }
+    let sound = format!("{bill}host = \"bill.localhost\"\n[defaults.upstream]\ntls = \"auto\"\n");
+    assert!(super::parse(&sound).is_ok());
 }

@@ -35,10 +35,30 @@ fn references() {
     for (value, expected) in rows {
         check(&with_secret(value), &[expected]);
     }
+}
+
+#[test]
+fn references_of_what_is_read_with_the_file() {
     check_all(&[
         (
             "{CRM}host = { file = \"x\" }\n",
-            "UA-0104 6:8 { file } for `host`",
+            "UA-0115 6:8 cannot read /etc/upauth/x: No such file",
+        ),
+        (
+            "{CRM}set_headers = { X-A = { command = [\"false\", \"x\"] } }\n",
+            "UA-0115 6:23 the command `false` failed",
+        ),
+        (
+            "{CRM}methods = [{ command = [\"true\"] }]\n",
+            "UA-0115 6:12 `true` is empty / run the program by hand",
+        ),
+        (
+            "{CRM}token_wait = { command = [\"printf\", \"hunter2\"] }\n",
+            "UA-0122 6:14 `token_wait` is not a duration",
+        ),
+        (
+            "{CRM}[outbound]\nproxy = { url = { env = \"URL\" } }\n",
+            "UA-0141 7:17 not the address of a proxy",
         ),
         (
             "{CRM}[server]\ntls = { cert = \"a.pem\", key = { file = \"b\" } }\n",
@@ -53,6 +73,32 @@ fn references() {
             "UA-0114 7:7 paths are references",
         ),
     ]);
+}
+
+#[test]
+fn what_a_file_or_program_holds_is_in_no_problem() {
+    let rows = [
+        "host = VALUE",
+        "listen = VALUE",
+        "deny = [VALUE]",
+        "header = VALUE",
+        "tls = VALUE",
+        "proxy = VALUE",
+        "grant = VALUE",
+        "[log]\nlevel = VALUE",
+        "[route.r]\npath = \"/r\"\nupstream = VALUE",
+        "[upstream.z]\nprovider = VALUE",
+        "[upstream.z]\nprovider = \"zuora\"\nclient_id = \"i\"\nclient_secret = \"${SECRET}\"\nlogin_url = VALUE",
+    ];
+    let printed = "{ command = [\"printf\", \"%s\", \"hunter 2\"] }";
+    for row in rows {
+        let text = super::with_crm(&format!("{{CRM}}{row}\n")).replace("VALUE", printed);
+        let problems = super::parse(&text).unwrap_err();
+        assert_eq!(problems.iter().count(), 1, "{row}\n{problems:?}");
+        let problem = problems.iter().next().unwrap();
+        let words = format!("{} {}", problem.message(), problem.remedy());
+        assert!(!words.contains("hunter"), "{row}\n{words}");
+    }
 }
 
 #[test]

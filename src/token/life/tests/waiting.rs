@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Bench, HOUR};
-use crate::provider::{Lifetime, LoginFailure, Refused};
+use crate::provider::{Lifetime, LoginFailure, Refused, Strange};
 use crate::token::issued::Unavailable;
 use crate::token::life::{Event, Landed, Renewing};
 use crate::token::script::{refused, seconds, token, transient};
@@ -55,7 +55,8 @@ fn a_token_for_a_strange_host_is_not_asked_for_again_for_half_an_hour() {
     let mut bench = Bench::new();
     bench.fly();
     let host = "evil.example".to_owned();
-    bench.fail(LoginFailure::TargetRefused { host }, None);
+    let why = Strange::NotAllowed;
+    bench.fail(LoginFailure::TargetRefused { host, why }, None);
     bench.pass(seconds(1799));
     let actions = bench.step(Event::Wanted);
     assert!(!actions.fly && !actions.look_at_secrets);

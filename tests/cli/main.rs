@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 
 use upauth::emulator::{Emulator, Settings};
 
+/// What the running proxy is asked.
+mod asking;
+
 const BINARY: &str = env!("CARGO_BIN_EXE_upauth");
 
 /// The emulator, a folder for configurations, and the variables that lead from one to the other.
@@ -244,6 +247,7 @@ fn env_names_files_that_are_found_from_everywhere() {
     let folder = stage.folder.canonicalize().unwrap();
     let line = format!("export CURL_CA_BUNDLE='{}/state/ca.pem'", folder.display());
     assert!(out.contains(&line), "{line}\n{out}");
+    assert!(out.contains("the first `upauth run` makes it"), "{out}");
 }
 
 #[test]

@@ -3,12 +3,19 @@
 //! [`Dials`] are plain values; [`Knobs`] is the shared handle. Everything that `PROVIDERS.md` calls
 //! unconfirmed is a dial here. Deliberately no logic: who reads a dial decides what it means.
 
+mod marketing_cloud;
+mod oauth2;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::marketing_cloud::CloudDials;
+pub use self::oauth2::{
+    OauthAnswerDials, OauthClientAuth, OauthDead, OauthDials, OauthRequestDials,
+};
 use super::canned::Canned;
 
 /// A shared handle on the [`Dials`]. Cheap to clone.
@@ -53,6 +60,12 @@ pub struct Dials {
     pub zuora: ApiDials,
     /// What only Zuora has.
     pub billing: BillingDials,
+    /// Marketing Cloud, the first generation.
+    pub marketing_cloud_legacy: CloudDials,
+    /// Marketing Cloud, the second generation.
+    pub marketing_cloud: CloudDials,
+    /// The OAuth 2.0 server that nobody in particular runs.
+    pub oauth2: OauthDials,
 }
 
 /// Dials of the Salesforce token endpoints.
@@ -65,6 +78,8 @@ pub struct LoginDials {
     pub always: Option<Canned>,
     /// How long the token endpoint takes, in milliseconds.
     pub delay_ms: u64,
+    /// What becomes of answers.
+    pub after: AfterLogin,
     /// A login while the user's session lives returns the same token.
     pub same_token: bool,
     /// Successful logins per user and hour, above which logins are refused.
@@ -75,6 +90,12 @@ pub struct LoginDials {
     pub client_secret: Option<String>,
     /// The user's password, if it was changed.
     pub password: Option<String>,
+    /// The key (PEM) that assertions are signed with, if it is another than the emulator's own.
+    pub public_key: Option<String>,
+    /// An assertion's `exp` is whole seconds, at most three minutes ahead; its `aud` has a scheme.
+    pub strict_exp: bool,
+    /// Each refresh token is good once, and brings the next.
+    pub rotation: bool,
 }
 
 impl Default for LoginDials {
@@ -83,13 +104,27 @@ impl Default for LoginDials {
             next: VecDeque::new(),
             always: None,
             delay_ms: 0,
+            after: AfterLogin::default(),
             same_token: false,
             logins_per_hour: 3600,
             failures_to_lock: 10,
             client_secret: None,
             password: None,
+            public_key: None,
+            strict_exp: false,
+            rotation: false,
         }
     }
+}
+
+/// What becomes of the answer of a login that is done: its refresh token is spent by then.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AfterLogin {
+    /// How long the answer is held back, in milliseconds.
+    pub hold_ms: u64,
+    /// So many answers are lost: half of the body arrives, and the connection ends.
+    pub lose: u32,
 }
 
 /// How a Salesforce token answer is written.
@@ -106,6 +141,8 @@ pub struct AnswerDials {
     pub extra_fields: bool,
     /// An access token of 4 KB.
     pub huge_token: bool,
+    /// An access token in the form of a JWT, which lives for 30 minutes however it is used.
+    pub jwt_token: bool,
     /// The user's home is instance B.
     pub instance_b: bool,
     /// `instance_url` as given here, whatever the token is good for.
@@ -144,7 +181,7 @@ pub struct BillingDials {
     pub dead: DeadShape,
 }
 
-/// How Zuora writes `expires_in`.
+/// How a token answer writes the lifetime of its token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpiresIn {
@@ -157,6 +194,16 @@ pub enum ExpiresIn {
     Float,
     /// `0`
     Zero,
+    /// `-1`
+    Negative,
+    /// `9223372036854775807`
+    Huge,
+    /// `3598000`
+    Milliseconds,
+    /// `1700003598`: the second since 1970 at which the token dies.
+    UnixSeconds,
+    /// `"2023-11-14T23:13:18Z"`
+    Date,
     /// Left out.
     Missing,
 }

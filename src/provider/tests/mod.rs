@@ -1,5 +1,8 @@
 //! Fixtures for the tests of this room, and tests of the data files.
 
+use std::borrow::Cow;
+mod accounts;
+
 use std::time::Duration;
 
 use http::header;
@@ -11,6 +14,7 @@ use crate::config::upstream::Policy;
 use crate::config::zilliant::Zilliant;
 use crate::config::zuora::Zuora;
 use crate::config::{Leg, Upstream};
+use crate::message::Allowed;
 use crate::secret::{Secret, Source};
 
 pub(super) fn source(text: &str) -> Source {
@@ -27,14 +31,29 @@ pub(super) fn user() -> User {
 
 pub(super) fn salesforce_keys() -> Salesforce {
     Salesforce {
-        login_url: "https://acme.my.salesforce.com".parse().unwrap(),
-        client_id: source("3MVG9FAKE"),
-        client_secret: source("AAAA0000"),
-        grant: Grant::ClientCredentials,
+        login: by(Grant::ClientCredentials {
+            client_secret: source("AAAA0000"),
+        }),
+        environment: None,
         header: Header::Bearer,
         instance_hosts: None,
         session_timeout: Duration::from_secs(7200),
     }
+}
+
+fn by(grant: Grant) -> config::salesforce::Login {
+    config::salesforce::Login::Call {
+        login_url: "https://acme.my.salesforce.com".parse().unwrap(),
+        client_id: source("3MVG9FAKE"),
+        grant,
+    }
+}
+
+/// Salesforce by this grant.
+pub(super) fn granted_by(grant: Grant) -> Provider {
+    let mut keys = salesforce_keys();
+    keys.login = by(grant);
+    salesforce::provider(&keys, &[])
 }
 
 pub(super) fn zuora_keys() -> Zuora {
@@ -64,9 +83,10 @@ pub(super) fn salesforce() -> Provider {
 }
 
 pub(super) fn password() -> Provider {
-    let mut keys = salesforce_keys();
-    keys.grant = Grant::Password(user());
-    salesforce::provider(&keys, &[])
+    granted_by(Grant::Password {
+        client_secret: source("AAAA0000"),
+        user: user(),
+    })
 }
 
 pub(super) fn zuora() -> Provider {
@@ -80,7 +100,7 @@ pub(super) fn zilliant() -> Provider {
 /// The secrets of the fixtures, as a login would have read them.
 pub(super) fn secrets(provider: &Provider) -> Secrets {
     let mut secrets = Secrets::default();
-    for (field, source) in &provider.login.sources {
+    for (field, source) in provider.login.sources() {
         if let Source::Value(value) = source {
             secrets.insert(*field, value.clone());
         }
@@ -88,7 +108,7 @@ pub(super) fn secrets(provider: &Provider) -> Secrets {
     secrets
 }
 
-fn upstream(provider: config::Provider) -> Upstream {
+pub(super) fn upstream(provider: config::Provider) -> Upstream {
     let leg = Leg {
         ca: vec![],
         connect_timeout: Duration::from_secs(5),
@@ -201,11 +221,17 @@ fn each_surface_carries_the_token_its_own_way() {
 #[test]
 fn zilliant_goes_to_its_own_host_and_names_the_login_host() {
     let provider = zilliant();
-    let credential =
-        Credential::new("t", b"{}", None, Lifetime::UntilUnusedFor(Duration::ZERO)).unwrap();
-    let (origin, how) = provider.target(&provider.rest, &credential).unwrap();
-    assert_eq!(origin.to_string(), "https://mycompany.zilliant.com");
-    assert_eq!(how, Allowed::Exactly);
+    let credential = Credential::new(
+        "t",
+        b"{}",
+        &[],
+        vec![],
+        Lifetime::UntilUnusedFor(Duration::ZERO),
+    )
+    .unwrap();
+    let base = provider.target(&provider.rest, &credential).unwrap();
+    assert_eq!(base.origin.to_string(), "https://mycompany.zilliant.com");
+    assert_eq!(base.allowed, Allowed::Exactly);
     assert_eq!(
         provider.rest.stamps,
         [Stamp::Set(
@@ -244,7 +270,14 @@ fn zuora_ids_are_a_fence_that_replaces_the_callers() {
 #[test]
 fn the_login_body_encodes_every_value_on_its_own() {
     let body = |provider: &Provider| {
-        let request = login::request(&provider.login, &secrets(provider));
+        let Login::Call(call) = &provider.login else {
+            panic!("{} calls a token endpoint", provider.name);
+        };
+        let moment = login::Moment {
+            wall: Duration::ZERO,
+            unique: String::new(),
+        };
+        let request = login::request(call, &secrets(provider), &moment).unwrap();
         assert!(!request.headers.contains_key(header::AUTHORIZATION));
         assert_eq!(
             request.headers[header::CONTENT_TYPE],
@@ -273,6 +306,14 @@ fn the_login_body_encodes_every_value_on_its_own() {
             password_grant,
         ),
         (
+            granted_by(Grant::RefreshToken {
+                refresh_token: source("5Aep+8/61=="),
+                client_secret: None,
+            }),
+            "https://acme.my.salesforce.com/services/oauth2/token",
+            "grant_type=refresh_token&client_id=3MVG9FAKE&refresh_token=5Aep%2B8%2F61%3D%3D",
+        ),
+        (
             zuora(),
             "https://rest.test.zuora.com/oauth/token",
             "grant_type=client_credentials&client_id=6d15fake-0000-4000-8000-000000000000\
@@ -282,51 +323,4 @@ fn the_login_body_encodes_every_value_on_its_own() {
     for (provider, url, expected) in rows {
         assert_eq!(body(&provider), (url.to_owned(), expected.to_owned()));
     }
-}
-
-#[test]
-fn an_account_is_shared_only_by_upstreams_that_may_share_its_token() {
-    let of = |keys: &Zilliant| {
-        let upstream = upstream(config::Provider::Zilliant(keys.clone()));
-        let provider = Provider::of(&upstream);
-        (provider.account(&upstream), provider.user_key())
-    };
-    let base = of(&zilliant_keys());
-    assert_eq!(of(&zilliant_keys()), base);
-    let change = |change: fn(&mut Zilliant)| {
-        let mut keys = zilliant_keys();
-        change(&mut keys);
-        let changed = of(&keys);
-        (changed.0 == base.0, changed.1 == base.1)
-    };
-    // (shares the token, shares refusals and budgets)
-    type Row = (fn(&mut Zilliant), (bool, bool));
-    let rows: [Row; 4] = [
-        (
-            |keys| keys.api_url = "https://other.zilliant.com".parse().unwrap(),
-            (false, true),
-        ),
-        (|keys| keys.client_secret = source("B"), (false, true)),
-        (|keys| keys.user.password = source("B"), (false, true)),
-        (|keys| keys.user.username = source("B"), (false, false)),
-    ];
-    for (index, (mutate, expected)) in rows.into_iter().enumerate() {
-        assert_eq!(change(mutate), expected, "row {index}");
-    }
-    let account = format!("{base:?}");
-    assert!(!account.contains("TOKEN99") && !account.contains("AAAA0000"));
-}
-
-#[test]
-fn another_allow_list_is_another_account() {
-    let of = |keys: Salesforce| {
-        let upstream = upstream(config::Provider::Salesforce(keys));
-        Provider::of(&upstream).account(&upstream)
-    };
-    let mut narrow = salesforce_keys();
-    narrow.instance_hosts = Some(vec!["acme.my.salesforce.com".parse().unwrap()]);
-    assert_ne!(of(salesforce_keys()), of(narrow));
-    let mut oauth = salesforce_keys();
-    oauth.header = Header::OAuth;
-    assert_eq!(of(salesforce_keys()), of(oauth));
 }

@@ -1,0 +1,333 @@
+//! [`Running`]: reads the configuration again and puts it to work as a whole, or leaves everything as it is.
+//!
+//! First everything that can fail is done beside what serves: reading, logins' clients, certificates, sockets, the
+//! access log. Then each worker is handed its new proxy, new doors open, and what is gone closes. A request ends on
+//! the configuration it began with. An upstream that logs in as somebody else serves as before until it has done so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::accounts::{Accounts, Member};
+use super::listeners::Listeners;
+use super::looking::Doors;
+use super::served::{Served, Waiting};
+use super::worker::{Desk, Shared};
+use super::{StartError, access_log};
+use crate::clock::Clock;
+use crate::config::{Change, Config, What};
+use crate::server::Floor;
+use crate::telemetry::{AccessLog, Metrics};
+use crate::token::State;
+
+/// Reads the configuration again; the text says what is wrong with it.
+pub type Reader = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
+
+/// What a reload changed.
+#[derive(Clone, Debug, Default)]
+pub struct Reloaded {
+    /// What is written in another way than before.
+    pub changes: Vec<Change>,
+    /// Keys among them, with their section, that take effect at the next start only.
+    pub at_next_start: Vec<String>,
+    /// Upstreams that log in as somebody else now: the earlier ones serve until they have.
+    pub logging_in: Vec<String>,
+}
+
+/// Why everything stayed as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The configuration is wrong: its problems, as `check` draws them.
+    #[error("{0}")]
+    Refused(String),
+    /// The configuration is right, and cannot be put to work.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// There is no file behind this configuration.
+    #[error("this proxy was not started from a file")]
+    NoFile,
+}
+
+/// The proxy at work, as its control side has it.
+pub(super) struct Running {
+    /// One reload at a time.
+    turn: Mutex<Turn>,
+    /// A look is a clone: nobody waits for a reload in order to see what is served.
+    served: Mutex<Arc<Served>>,
+    reader: OnceLock<Reader>,
+    pub(super) metrics: Metrics,
+    pub(super) clock: Clock,
+    pub(super) floor: Floor,
+    control: runtime::Handle,
+}
+
+/// What a reload works with.
+pub(super) struct Turn {
+    pub(super) accounts: Accounts,
+    pub(super) listeners: Listeners,
+    pub(super) desks: Vec<Desk>,
+    pub(super) shared: Shared,
+    pub(super) doors: Doors,
+    /// Access logs that requests under way may still write to.
+    pub(super) retired: Vec<AccessLog>,
+}
+
+impl Running {
+    pub(super) fn new(
+        turn: Turn,
+        served: Served,
+        (metrics, clock, floor): (&Metrics, Clock, &Floor),
+        control: runtime::Handle,
+    ) -> Arc<Self> {
+        metrics.reloaded(Some(clock.now().wall));
+        Arc::new(Self {
+            turn: Mutex::new(turn),
+            served: Mutex::new(Arc::new(served)),
+            reader: OnceLock::new(),
+            metrics: metrics.clone(),
+            clock,
+            floor: floor.clone(),
+            control,
+        })
+    }
+
+    pub(super) fn served(&self) -> Arc<Served> {
+        let served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        served.clone()
+    }
+
+    pub(super) fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on reloads read with `reader`.
+    pub(super) fn read_with(&self, reader: Reader) {
+        let _ = self.reader.set(reader);
+    }
+
+    /// Reads the configuration again. Blocks while files are read.
+    pub(super) fn reload(self: &Arc<Self>) -> Result<Reloaded, ReloadError> {
+        let mut turn = self.turn();
+        let reloaded = self.try_reload(&mut turn);
+        match &reloaded {
+            Ok(reloaded) => {
+                self.metrics.reloaded(Some(self.clock.now().wall));
+                tell(reloaded);
+            }
+            Err(error) => {
+                self.metrics.reloaded(None);
+                tracing::error!("the configuration stays as it was: {error}");
+            }
+        }
+        reloaded
+    }
+
+    fn try_reload(self: &Arc<Self>, turn: &mut Turn) -> Result<Reloaded, ReloadError> {
+        let reader = self.reader.get().ok_or(ReloadError::NoFile)?;
+        let mut config = reader().map_err(ReloadError::Refused)?;
+        let old = self.served();
+        let changes = old.config.written.changes(&config.written);
+        let at_next_start = leave_for_next_start(&changes, &old.config, &mut config);
+        let touched = touched(&changes, &config);
+        let known: Vec<_> = old.everybody().cloned().collect();
+        let members = turn.accounts.members(&config, &known, &touched)?;
+        let mut next = turn
+            .listeners
+            .next(&config, turn.desks.len(), &self.floor.drain)?;
+        let log = if config.log.access == old.config.log.access {
+            old.log.clone()
+        } else {
+            access_log(
+                &config.log,
+                std::io::IsTerminal::is_terminal(&std::io::stdout()),
+            )?
+        };
+        let doors = turn.doors.next(&config)?;
+
+        // From here on nothing fails.
+        let mut served = Served::new(config, members, &next.listeners, log);
+        self.let_wait(&old, &mut served);
+        if served.config.log.access == old.config.log.access {
+            served.log.reopen();
+        } else {
+            self.metrics.count_dropped(served.log.dropped());
+            turn.retired.retain(AccessLog::is_shared);
+            turn.retired.push(old.log.clone());
+        }
+        let reloaded = Reloaded {
+            changes,
+            at_next_start,
+            logging_in: served.waiting.keys().cloned().collect(),
+        };
+        let opened = next.commit();
+        self.publish(turn, served);
+        for (desk, doors) in turn.desks.iter().zip(opened) {
+            doors.into_iter().for_each(|door| desk.open(door));
+        }
+        turn.listeners = next.close_others();
+        turn.doors.replace(doors, self, &self.control);
+        let gone = old.members.iter().map(|member| &member.config.name);
+        for name in gone.filter(|name| self.served().member(name).is_none()) {
+            self.metrics.forget(name);
+        }
+        Ok(reloaded)
+    }
+
+    /// Lets the earlier members serve on where the new ones log in as somebody else and a valid token would be lost.
+    fn let_wait(self: &Arc<Self>, old: &Served, served: &mut Served) {
+        let mut waiting = BTreeMap::new();
+        for member in &mut served.members {
+            let name = &member.config.name;
+            let Some(earlier) = old.member(name) else {
+                continue;
+            };
+            if earlier.shares_account(member) || earlier.tokens.status().state != State::Valid {
+                continue;
+            }
+            let newcomer = std::mem::replace(member, earlier.clone());
+            let name = newcomer.config.name.clone();
+            let already = old.waiting.get(&name);
+            let wait = match already.filter(|already| already.member.is_as(&newcomer)) {
+                Some(already) => already.clone(),
+                None => self.try_until_it_logs_in(newcomer),
+            };
+            waiting.insert(name, wait);
+        }
+        served.waiting = waiting;
+    }
+
+    fn try_until_it_logs_in(self: &Arc<Self>, member: Arc<Member>) -> Waiting {
+        let given_up = CancellationToken::new();
+        let trying = Arc::new(given_up.clone().drop_guard());
+        let (running, newcomer) = (Arc::downgrade(self), member.clone());
+        let control = self.control.clone();
+        self.control.spawn(async move {
+            tokio::select! {
+                () = given_up.cancelled() => {}
+                () = logged_in(&newcomer) => {
+                    control.spawn_blocking(move || take_over(&running, &newcomer));
+                }
+            }
+        });
+        Waiting {
+            member,
+            _trying: trying,
+        }
+    }
+
+    /// Hands every worker what is served from now on.
+    pub(super) fn publish(&self, turn: &mut Turn, served: Served) {
+        turn.accounts.name(served.everybody());
+        for desk in &mut turn.desks {
+            desk.publish(&turn.shared, &served);
+        }
+        *self.served.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(served);
+    }
+}
+
+/// Ends when `member` has a token. Its life says when it may try; this only goes on wanting one.
+async fn logged_in(member: &Member) {
+    while member
+        .tokens
+        .obtain(Instant::now() + PATIENCE)
+        .await
+        .is_err()
+    {
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// The newcomer has logged in: it serves from now on, unless another has taken its place.
+fn take_over(running: &Weak<Running>, newcomer: &Arc<Member>) {
+    let Some(running) = running.upgrade() else {
+        return;
+    };
+    let mut turn = running.turn();
+    let mut served = Served::clone(&running.served());
+    let name = &newcomer.config.name;
+    let waits = served.waiting.remove(name);
+    if !waits.is_some_and(|waiting| Arc::ptr_eq(&waiting.member, newcomer)) {
+        return;
+    }
+    for member in &mut served.members {
+        if member.config.name == *name {
+            *member = newcomer.clone();
+        }
+    }
+    running.publish(&mut turn, served);
+    tracing::info!(upstream = %name, "logged in with the new configuration, which serves from now on");
+}
+
+/// The upstreams of which something is written in another way.
+fn touched<'a>(changes: &[Change], config: &'a Config) -> BTreeSet<&'a str> {
+    let is_touched = |name: &str| {
+        changes.iter().any(|Change { section, .. }| {
+            let parts: Vec<_> = section.split('.').collect();
+            match parts.as_slice() {
+                ["upstream", of, ..] => *of == name,
+                [first, ..] => ["outbound", "defaults"].contains(first),
+                [] => false,
+            }
+        })
+    };
+    let names = config
+        .upstreams
+        .iter()
+        .map(|upstream| upstream.name.as_str());
+    names.filter(|name| is_touched(name)).collect()
+}
+
+/// Puts the old values back where a change takes effect at the next start only; names those keys.
+fn leave_for_next_start(changes: &[Change], old: &Config, config: &mut Config) -> Vec<String> {
+    let mut keys = Vec::new();
+    for change in changes.iter().filter(|change| change.what == What::Changed) {
+        let section = change.section.as_str();
+        for key in change
+            .keys
+            .iter()
+            .filter(|key| is_for_next_start(section, key))
+        {
+            keys.push(format!("{section}.{key}"));
+            config.written.set_as_in(&old.written, section, key);
+        }
+    }
+    config.server.workers = old.server.workers;
+    config.server.state.clone_from(&old.server.state);
+    config.server.limits = old.server.limits.clone();
+    config.log.level.clone_from(&old.log.level);
+    config.log.format = old.log.format;
+    keys
+}
+
+fn is_for_next_start(section: &str, key: &str) -> bool {
+    match section {
+        "server" => ["workers", "state"].contains(&key),
+        "log" => ["level", "format"].contains(&key),
+        "server.limits" | "store" => true,
+        _ => false,
+    }
+}
+
+fn tell(reloaded: &Reloaded) {
+    if reloaded.changes.is_empty() {
+        tracing::info!("the configuration was read again: nothing changed");
+    }
+    for change in &reloaded.changes {
+        tracing::info!(%change, "the configuration was read again");
+    }
+    for key in &reloaded.at_next_start {
+        tracing::warn!(key, "takes effect at the next start only");
+    }
+    for upstream in &reloaded.logging_in {
+        tracing::info!(upstream, "logs in anew; it serves as before until it has");
+    }
+}
+
+/// How long one wait for a newcomer's token may last.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long after a failure a newcomer's token is wanted again.
+const PAUSE: Duration = Duration::from_secs(2);

@@ -1,0 +1,294 @@
+//! What the running proxy is asked through its admin listener: `token renew`, `retry`, `reload`, `status`, `health`.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use http::Method;
+use serde_json::Value;
+
+use super::output::Output;
+use super::{Exit, load, upstream};
+use crate::app::remote::{self, AskError, Reply};
+use crate::config::Config;
+use crate::config::server::Listen;
+use crate::message::Origin;
+
+/// Asks for a new token.
+pub(super) fn renew(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
+    login(path, name, "renew", "has a new token", out)
+}
+
+/// Asks for another try where a login was refused or failed.
+pub(super) fn retry(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
+    login(path, name, "retry", "has a token", out)
+}
+
+fn login(path: &Path, name: &str, verb: &str, done: &str, out: &mut Output<'_>) -> Exit {
+    let config = match load(path, out) {
+        Ok(checked) => checked.config,
+        Err(exit) => return exit,
+    };
+    if let Err(exit) = upstream(&config, name, out) {
+        return exit;
+    }
+    let path = format!("/api/v1/upstreams/{name}/{verb}");
+    match ask(&config, Method::POST, &path, out) {
+        Ok(reply) if reply.status < 300 => {
+            out.answer(&format!("{name} {done}"));
+            Exit::Done
+        }
+        Ok(reply) => {
+            out.error(&said(&reply.body));
+            match reply.status {
+                502 => Exit::Refused,
+                503 | 504 => Exit::Unavailable,
+                _ => Exit::Failed,
+            }
+        }
+        Err(exit) => exit,
+    }
+}
+
+/// Asks for a reload, and prints what changed; or what is wrong, as `check` does.
+pub(super) fn reload(path: &Path, out: &mut Output<'_>) -> Exit {
+    let config = match load(path, out) {
+        Ok(checked) => checked.config,
+        Err(exit) => {
+            out.error(STAYS);
+            return exit;
+        }
+    };
+    let reply = match ask(&config, Method::POST, "/api/v1/reload", out) {
+        Ok(reply) => reply,
+        Err(exit) => return exit,
+    };
+    let told = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default();
+    match reply.status {
+        200 => {
+            for line in changes(&told) {
+                out.answer(&line);
+            }
+            Exit::Done
+        }
+        status @ (409 | 422) => {
+            // The proxy has an environment of its own, so that it may see what was not seen here.
+            out.error(text(&told, "detail"));
+            out.error(STAYS);
+            if status == 422 {
+                Exit::Config
+            } else {
+                Exit::Io
+            }
+        }
+        _ => {
+            out.error(&said(&reply.body));
+            Exit::Failed
+        }
+    }
+}
+
+fn changes(told: &Value) -> Vec<String> {
+    let texts = |of: &Value, key: &str| -> Vec<String> {
+        let texts = list(of, key).iter();
+        texts
+            .filter_map(|text| text.as_str().map(str::to_owned))
+            .collect()
+    };
+    let mut lines = Vec::new();
+    for change in list(told, "changes") {
+        let section = match text(change, "section") {
+            "" => "top of the file",
+            section => section,
+        };
+        lines.push(match text(change, "what") {
+            "added" => format!("+ {section}"),
+            "removed" => format!("- {section}"),
+            _ => format!("~ {section}: {}", texts(change, "keys").join(", ")),
+        });
+    }
+    if lines.is_empty() {
+        lines.push("nothing changed; certificates and other files were read again".to_owned());
+    }
+    for name in texts(told, "logging_in") {
+        lines.push(format!(
+            "{name} logs in anew, and serves as before until it has: see `upauth status`"
+        ));
+    }
+    for key in texts(told, "at_next_start") {
+        lines.push(format!("{key} takes effect at the next start only"));
+    }
+    lines
+}
+
+/// Prints how each upstream is, as a table or as the proxy tells it; the exit code tells the worst.
+pub(super) fn status(path: &Path, json: bool, out: &mut Output<'_>) -> Exit {
+    let config = match load(path, out) {
+        Ok(checked) => checked.config,
+        Err(exit) => return exit,
+    };
+    let reply = match ask(&config, Method::GET, "/api/v1/status", out) {
+        Ok(reply) if reply.status == 200 => reply,
+        Ok(reply) => {
+            out.error(&said(&reply.body));
+            return Exit::Failed;
+        }
+        Err(exit) => return exit,
+    };
+    let told = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default();
+    let mut rows = vec![
+        [
+            "UPSTREAM",
+            "STATE",
+            "SINCE",
+            "EXPIRES IN",
+            "NEXT TRY",
+            "WHY",
+        ]
+        .map(str::to_owned),
+    ];
+    let mut worst = Exit::Done;
+    for upstream in list(&told, "upstreams") {
+        rows.push(row(upstream, ""));
+        // What waits to take over is not served yet: its trouble is shown, and is nobody's failure.
+        rows.extend(upstream.get("next").map(|next| row(next, " (new)")));
+        let exit = match text(upstream, "state") {
+            "refused" => Exit::Refused,
+            "unavailable" => Exit::Unavailable,
+            _ => Exit::Done,
+        };
+        if exit as u8 > worst as u8 {
+            worst = exit;
+        }
+    }
+    if json {
+        out.answer(&String::from_utf8_lossy(&reply.body));
+    } else {
+        table(&rows).iter().for_each(|line| out.answer(line));
+    }
+    worst
+}
+
+fn row(upstream: &Value, mark: &str) -> [String; 6] {
+    let text = |key: &str| match text(upstream, key) {
+        "" => "-".to_owned(),
+        text => text.to_owned(),
+    };
+    let expires = upstream.get("expires_in_seconds").and_then(Value::as_u64);
+    [
+        text("name") + mark,
+        text("state").replace('_', " "),
+        text("since"),
+        expires.map_or("-".to_owned(), span),
+        text("next_try"),
+        text("why"),
+    ]
+}
+
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}
+
+fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(&widths);
+        let cells: Vec<_> = cells
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Says whether the running proxy is ready: for the health check of a container.
+pub(super) fn health(path: &Path, out: &mut Output<'_>) -> Exit {
+    let config = match load(path, out) {
+        Ok(checked) => checked.config,
+        Err(exit) => return exit,
+    };
+    let listen = config.admin.health_listen.as_ref();
+    let Some(at) = listen.or(config.admin.listen.as_ref()).and_then(origin) else {
+        out.error("there is nobody to ask: [admin] listen and health_listen are empty");
+        return Exit::Config;
+    };
+    match remote::ask(&at, Method::GET, "/readyz", HEALTH) {
+        Ok(reply) => {
+            out.answer(String::from_utf8_lossy(&reply.body).trim_end());
+            if reply.status == 200 {
+                Exit::Done
+            } else {
+                Exit::Failed
+            }
+        }
+        // Orchestrators know healthy and unhealthy, and nothing in between.
+        Err(error) => {
+            out.error(&error.to_string());
+            Exit::Failed
+        }
+    }
+}
+
+/// Asks the admin listener of the configuration; the complaint is made.
+fn ask(config: &Config, method: Method, path: &str, out: &mut Output<'_>) -> Result<Reply, Exit> {
+    let Some(admin) = config.admin.listen.as_ref().and_then(origin) else {
+        out.error("the running proxy has no admin listener: [admin] listen is empty");
+        return Err(Exit::Config);
+    };
+    remote::ask(&admin, method, path, LIMIT).map_err(|error| match error {
+        AskError::Unreachable { .. } => {
+            out.error(&format!(
+                "{error}\nIs `upauth run` running with this configuration?"
+            ));
+            Exit::Unavailable
+        }
+        AskError::Start(error) => {
+            out.error(&error.to_string());
+            Exit::Failed
+        }
+    })
+}
+
+/// What the proxy says went wrong, as a person reads it; as it is if that is not one of its problems.
+fn said(problem: &[u8]) -> String {
+    let fields = serde_json::from_slice::<Value>(problem).unwrap_or_default();
+    let [code, title, detail] = ["code", "title", "detail"].map(|key| text(&fields, key));
+    match code.is_empty() {
+        false => format!("{title}: {detail} ({code})"),
+        true => String::from_utf8_lossy(problem).trim_end().to_owned(),
+    }
+}
+
+fn text<'a>(of: &'a Value, key: &str) -> &'a str {
+    of.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn list<'a>(of: &'a Value, key: &str) -> &'a [Value] {
+    let list = of.get(key).and_then(Value::as_array);
+    list.map_or(&[], Vec::as_slice)
+}
+
+/// Where this machine reaches its own listener: one on every address is asked on loopback.
+fn origin(listen: &Listen) -> Option<Origin> {
+    let mut addr = *listen.addrs.first()?;
+    if addr.ip().is_unspecified() {
+        addr.set_ip(match addr {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    format!("http://{addr}").parse().ok()
+}
+
+const STAYS: &str = "The running proxy keeps the configuration it has.";
+/// How long the proxy may take: a login, or a reading of many files.
+const LIMIT: Duration = Duration::from_secs(60);
+const HEALTH: Duration = Duration::from_secs(5);

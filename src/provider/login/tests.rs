@@ -1,0 +1,94 @@
+//! What logins look like when they are written down.
+
+use super::*;
+
+fn moment() -> Moment {
+    Moment {
+        wall: Duration::from_secs(1_700_000_000),
+        unique: "once".to_owned(),
+    }
+}
+
+#[test]
+fn a_json_login_is_one_object_of_strings_with_every_value_escaped_and_none_that_is_not_there() {
+    let call = Call {
+        endpoint: "https://auth.example.com".parse().unwrap(),
+        path: "/v2/token".into(),
+        encode: Encode::Json,
+        parameters: vec![
+            (
+                "grant_type".into(),
+                Value::Text("client_credentials".into()),
+            ),
+            (
+                "client_secret".into(),
+                Value::Fields(vec![Field::ClientSecret]),
+            ),
+            (
+                "refreshToken".into(),
+                Value::Fields(vec![Field::RefreshToken]),
+            ),
+        ],
+        basic: None,
+        headers: vec![],
+        sources: vec![],
+    };
+    let mut secrets = Secrets::default();
+    secrets.insert(Field::ClientSecret, Secret::new("a\"b\\c\n+é"));
+    let request = request(&call, &secrets, &moment()).unwrap();
+    assert_eq!(
+        request.body,
+        r#"{"client_secret":"a\"b\\c\n+é","grant_type":"client_credentials"}"#
+    );
+    assert_eq!(request.headers[header::CONTENT_TYPE], "application/json");
+}
+
+#[test]
+fn names_with_slashes_are_members_of_objects_in_json_and_names_in_a_form() {
+    let mut call = Call {
+        endpoint: "https://auth.example.com".parse().unwrap(),
+        path: "/token".into(),
+        encode: Encode::Json,
+        parameters: vec![
+            (
+                "auth/client/id".into(),
+                Value::Fields(vec![Field::ClientId]),
+            ),
+            ("auth/client/kind".into(), Value::Text("app".into())),
+            ("ttl".into(), Value::Json(3600.into())),
+        ],
+        basic: None,
+        headers: vec![],
+        sources: vec![],
+    };
+    let mut secrets = Secrets::default();
+    secrets.insert(Field::ClientId, Secret::new("c 1"));
+    let body = |call: &Call| request(call, &secrets, &moment()).unwrap().body;
+    assert_eq!(
+        body(&call),
+        r#"{"auth":{"client":{"id":"c 1","kind":"app"}},"ttl":3600}"#
+    );
+    call.encode = Encode::Form;
+    let form = "auth%2Fclient%2Fid=c+1&auth%2Fclient%2Fkind=app&ttl=3600";
+    assert_eq!(body(&call), form);
+}
+
+#[test]
+fn basic_is_written_as_the_rfc_or_as_many_servers_want_it() {
+    // The example of PROVIDERS 5.
+    let rows = [
+        (
+            Basic::Encoded,
+            "M01WRzkuZmFrZSUyQmlkOnAlM0Fzcyt3JTJCcmQlMjU=",
+        ),
+        (Basic::Raw, "M01WRzkuZmFrZStpZDpwOnNzIHcrcmQl"),
+    ];
+    let mut secrets = Secrets::default();
+    secrets.insert(Field::ClientId, Secret::new("3MVG9.fake+id"));
+    secrets.insert(Field::ClientSecret, Secret::new("p:ss w+rd%"));
+    for (basic, expected) in rows {
+        let value = authorization(basic, &secrets);
+        assert_eq!(value, format!("Basic {expected}").as_str());
+        assert!(value.is_sensitive());
+    }
+}

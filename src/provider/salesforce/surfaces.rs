@@ -1,0 +1,198 @@
+//! The API families of Salesforce (PROVIDERS 1.7, 1.11, 1.12).
+
+use std::borrow::Cow;
+
+use http::{HeaderName, header};
+
+use crate::message::{HostRule, Origin};
+use crate::provider::base::TargetName;
+use crate::provider::credential::CarrierForm;
+use crate::provider::judge::{DeadRule, Sign, Test, Verdict};
+use crate::provider::local::calls;
+use crate::provider::surface::{Carrier, Denial, LinkRule, Surface, constants};
+
+/// The families that are recognised by their path.
+pub(super) fn named(form: CarrierForm, login_url: Option<&Origin>) -> Vec<Surface> {
+    vec![
+        identity(form, login_url),
+        logins(form),
+        soap(form),
+        bulk(),
+        streaming(form),
+    ]
+}
+
+fn family(name: &'static str, patterns: &[&str], form: CarrierForm) -> Surface {
+    Surface {
+        name,
+        paths: constants(patterns),
+        carriers: vec![Carrier {
+            header: header::AUTHORIZATION,
+            form,
+        }],
+        target: TargetName::Instance,
+        dead: rest_dead(),
+        denied: None,
+        local: vec![],
+        // Older clients put the session into the query; two tokens at once are an error (RFC 6750
+        // section 2). Apex REST may have an `access_token` of its own, so that one stays.
+        cut_parameters: vec!["oauth_token"],
+        strip: vec![header::AUTHORIZATION, SESSION_HEADER],
+        cookies: vec![],
+        stamps: vec![],
+        links: vec![],
+    }
+}
+
+/// The family of every other path.
+pub(super) fn rest(form: CarrierForm, login_url: Option<&Origin>) -> Surface {
+    let mut surface = family("rest", &[], form);
+    // The list of resources; everything else in REST answers is relative (PROVIDERS 1.12).
+    surface.links = vec![links(&["GET /services/data/*"], &["/identity"], login_url)];
+    surface
+}
+
+/// The identity URL names the host of the login, whatever the instance is (PROVIDERS 1.3).
+fn links(paths: &[&str], places: &[&'static str], login_url: Option<&Origin>) -> LinkRule {
+    let mut hosts = constants(&IDENTITY_HOSTS);
+    hosts.extend(login_url.map(HostRule::of));
+    LinkRule {
+        paths: constants(paths),
+        places: places.to_vec(),
+        hosts,
+    }
+}
+
+/// Documents about the user: bearer tokens, and a text instead of JSON when they are dead.
+fn identity(form: CarrierForm, login_url: Option<&Origin>) -> Surface {
+    let paths = [
+        "/id/**",
+        "/services/oauth2/userinfo",
+        "/*/services/oauth2/userinfo",
+    ];
+    let mut surface = family("identity", &paths, form);
+    surface.dead.push(DeadRule {
+        status: 403,
+        sign: Sign::Text(Cow::Borrowed("Bad_OAuth_Token")),
+        then: Verdict::Dead,
+    });
+    surface.cut_parameters.push("access_token");
+    surface.links = vec![links(
+        &["GET /id/**", "GET /services/oauth2/userinfo"],
+        &["/id", "/profile", "/urls/*"],
+        login_url,
+    )];
+    surface
+}
+
+/// Calls that mint, end or show a session (RELIABILITY C32). A site of an org has its own, behind its name.
+fn logins(form: CarrierForm) -> Surface {
+    let mut surface = family(
+        "login",
+        &[
+            "/services/oauth2/**",
+            "/services/a360/**",
+            "/services/auth/**",
+            "/services/authcallback/**",
+            "/secur/**",
+            "/*/services/oauth2/**",
+            "/*/services/auth/**",
+            "/*/services/authcallback/**",
+            "/*/secur/**",
+        ],
+        form,
+    );
+    surface.denied = Some(Denial::Login);
+    surface.local = calls::salesforce();
+    surface
+}
+
+/// The session stands in the envelope there, so `login()` would be the only call that works.
+fn soap(form: CarrierForm) -> Surface {
+    let mut surface = family("soap", &["/services/Soap/**", "/*/services/Soap/**"], form);
+    surface.denied = Some(Denial::NotBuilt("SOAP"));
+    surface
+}
+
+fn bulk() -> Surface {
+    let mut surface = family("bulk", &["/services/async/**"], CarrierForm::Token);
+    surface.carriers = vec![Carrier {
+        header: SESSION_HEADER,
+        form: CarrierForm::Token,
+    }];
+    // An object, not an array; XML or JSON by the job's content type.
+    let is = || Test::Is(Cow::Borrowed("InvalidSessionId"));
+    surface.dead = vec![
+        dead(400, Sign::Json(Cow::Borrowed("/exceptionCode"), is())),
+        dead(400, Sign::Xml(Cow::Borrowed("exceptionCode"), is())),
+    ];
+    surface
+}
+
+/// CometD tells inside its messages; their payload stands deeper, so it cannot be mistaken for that.
+fn streaming(form: CarrierForm) -> Surface {
+    let mut surface = family("streaming", &["/cometd/**"], form);
+    let is = || Test::Is(Cow::Borrowed("401::Authentication invalid"));
+    for status in [200, 401, 403] {
+        surface.dead.extend([
+            dead(status, Sign::Json(Cow::Borrowed("/*/error"), is())),
+            dead(
+                status,
+                Sign::Json(Cow::Borrowed("/*/ext/sfdc/failureReason"), is()),
+            ),
+        ]);
+    }
+    // A CometD client belongs to one server node; without them: `400::... cookie present`.
+    surface.cookies = vec![
+        "BAYEUX_BROWSER",
+        "BrowserId",
+        "BrowserId_sec",
+        "sfdc-stream",
+        "CookieConsentPolicy",
+        "LSKey-c$CookieConsentPolicy",
+    ];
+    surface
+}
+
+/// PROVIDERS 1.7. Not here: `INVALID_AUTH_HEADER`, which speaks of the header's form, and
+/// `URL_NOT_RESET`, which speaks of the host; a new token would travel in the same header to the same
+/// host.
+fn rest_dead() -> Vec<DeadRule> {
+    // No renewal mends these: jsforce lists them because it looped.
+    let unmendable = [
+        "This session is not valid for use with the REST API",
+        "Connected app is not attached to Agent",
+    ];
+    let alive = unmendable.into_iter().flat_map(|text| {
+        let contains = || Test::Contains(Cow::Borrowed(text));
+        [
+            Sign::Json(Cow::Borrowed("/*/message"), contains()),
+            Sign::Xml(Cow::Borrowed("message"), contains()),
+        ]
+    });
+    let is = || Test::Is(Cow::Borrowed("INVALID_SESSION_ID"));
+    let mut rules: Vec<DeadRule> = alive
+        .map(|sign| DeadRule {
+            status: 401,
+            sign,
+            then: Verdict::Alive,
+        })
+        .collect();
+    rules.extend([
+        dead(401, Sign::Json(Cow::Borrowed("/*/errorCode"), is())),
+        dead(401, Sign::Xml(Cow::Borrowed("errorCode"), is())),
+    ]);
+    rules
+}
+
+fn dead(status: u16, sign: Sign) -> DeadRule {
+    DeadRule {
+        status,
+        sign,
+        then: Verdict::Dead,
+    }
+}
+
+/// Bulk 1.0's credential; also taken off everywhere else.
+const SESSION_HEADER: HeaderName = HeaderName::from_static("x-sfdc-session");
+const IDENTITY_HOSTS: [&str; 2] = ["login.salesforce.com", "test.salesforce.com"];

@@ -1,0 +1,151 @@
+//! What the running proxy is asked, by signal or by command.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::{Stage, signal};
+
+const WRONG: &str = "wrong-secret";
+
+/// The status of a `GET` on a new connection.
+fn get(addr: &str, path: &str) -> u16 {
+    let mut caller = TcpStream::connect(addr).unwrap();
+    let wait = Some(Duration::from_secs(20));
+    caller.set_read_timeout(wait).unwrap();
+    write!(
+        caller,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    caller.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+const LIMITS: &str = "/crm/services/data/v59.0/limits";
+
+#[test]
+fn reload_prints_what_changed_or_what_is_wrong_as_check_does() {
+    let stage = Stage::new("reload");
+    let config = stage.right();
+    assert_eq!(stage.say(&["reload"], &config).0, 69, "nobody runs");
+    let (_running, addr) = stage.run(&config);
+    assert_eq!(get(&addr, LIMITS), 200);
+    let (code, out, err) = stage.say(&["reload"], &config);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.starts_with("nothing changed"), "{out}");
+
+    let erp = "[upstream.erp]\nprovider = \"zuora\"\nlogin_url = \"http://127.0.0.1:1\"\nclient_id = \"a\"\nclient_secret = \"b\"\n";
+    stage.config(WRONG, erp);
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(
+        &config,
+        text.replace("[server]\n", "[server]\nworkers = 3\n"),
+    )
+    .unwrap();
+    let (code, out, _) = stage.say(&["reload"], &config);
+    assert_eq!(code, 0);
+    assert_eq!(
+        out,
+        "~ server: workers\n\
+         ~ upstream.crm: client_secret\n\
+         + upstream.erp\n\
+         crm logs in anew, and serves as before until it has: see `upauth status`\n\
+         server.workers takes effect at the next start only\n"
+    );
+    assert_eq!(get(&addr, LIMITS), 200, "the old secret serves on");
+
+    stage.config(WRONG, "x = 1\n");
+    let (code, out, err) = stage.say(&["reload"], &config);
+    let (checked, _, problems) = stage.say(&["check"], &config);
+    assert_eq!((code, checked, out.as_str()), (78, 78, ""));
+    assert!(err.starts_with(problems.trim_end()), "{err}");
+    assert!(err.ends_with("keeps the configuration it has.\n"), "{err}");
+    assert_eq!(get(&addr, LIMITS), 200);
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let line = format!("listen = \"{}\"\n", taken.local_addr().unwrap());
+    stage.config("${DEMO_CRM_CLIENT_SECRET}", &line);
+    let (code, _, err) = stage.say(&["reload"], &config);
+    assert_eq!(code, 74, "{err}");
+    assert!(err.contains("cannot listen on"), "{err}");
+}
+
+#[test]
+fn what_only_the_proxy_sees_is_told_by_reload_too() {
+    let stage = Stage::new("reload-env");
+    let config = stage.right();
+    let (_running, addr) = stage.run(&config);
+    stage.config("${ONLY_HERE}", "");
+    let mut command = stage.command(&["reload"], &config);
+    let output = command.env("ONLY_HERE", "hunter2").output().unwrap();
+    let (code, _, err) = super::said(&output);
+    assert_eq!(code, 78, "{err}");
+    assert!(err.contains("UA-0113") && !err.contains("hunter2"), "{err}");
+    assert_eq!(get(&addr, LIMITS), 200);
+}
+
+#[test]
+fn sighup_reloads_and_never_ends_the_proxy() {
+    let stage = Stage::new("hangup");
+    let config = stage.right();
+    let (mut running, addr) = stage.run(&config);
+    stage.config("${DEMO_CRM_CLIENT_SECRET}", "nonsense = 1\n");
+    signal("-HUP", &running.0);
+    stage.config("${DEMO_CRM_CLIENT_SECRET}", "deny = [\"/**\"]\n");
+    while get(&addr, LIMITS) != 403 {
+        signal("-HUP", &running.0);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(running.0.try_wait().unwrap().is_none());
+    signal("-TERM", &running.0);
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn status_retry_and_health_tell_how_it_is() {
+    let stage = Stage::new("status");
+    let config = stage.config(WRONG, "");
+    assert_eq!(stage.say(&["health"], &config).0, 1, "nobody runs");
+    assert_eq!(stage.say(&["status"], &config).0, 69);
+    let (_running, addr) = stage.run(&config);
+    assert_eq!(
+        stage.say(&["health"], &config),
+        (0, "ok\n".into(), String::new())
+    );
+    let (code, out, _) = stage.say(&["status"], &config);
+    assert_eq!(code, 0, "{out}");
+    assert!(
+        out.lines()
+            .nth(1)
+            .unwrap()
+            .starts_with("crm       not yet  "),
+        "{out}"
+    );
+
+    assert_eq!(get(&addr, LIMITS), 502);
+    let (code, out, _) = stage.say(&["status"], &config);
+    assert_eq!(code, 77, "{out}");
+    let row = out.lines().nth(1).unwrap();
+    assert!(
+        row.starts_with("crm       refused  ") && row.contains("invalid_client"),
+        "{out}"
+    );
+    let logins = stage.emulator.counters().token_requests;
+    assert_eq!(stage.say(&["retry", "crm"], &config).0, 77);
+    assert_eq!(stage.emulator.counters().token_requests, logins + 1);
+    assert_eq!(stage.say(&["retry", "nobody"], &config).0, 2);
+
+    stage.right();
+    assert_eq!(stage.say(&["reload"], &config).0, 0);
+    for _ in 0..2 {
+        let (code, out, err) = stage.say(&["retry", "crm"], &config);
+        assert_eq!((code, out.as_str()), (0, "crm has a token\n"), "{err}");
+    }
+    let logins: u64 = stage.emulator.counters().logins.values().sum();
+    assert_eq!(logins, 1, "a good token costs no login");
+    let (code, out, _) = stage.say(&["status", "--json"], &config);
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &told["upstreams"][0]["state"]), (0, &"valid".into()));
+}

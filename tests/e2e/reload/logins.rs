@@ -1,0 +1,111 @@
+//! Who logs in anew, and who serves until then.
+
+use std::time::Duration;
+
+use upauth::emulator::Settings;
+
+use crate::support::Emulated;
+use crate::support::caller::PATIENCE;
+use crate::support::emulated::CRM;
+
+const LIMITS: &str = "/crm/services/data/v59.0/limits";
+const SECRET: &str = "\"${DEMO_CRM_CLIENT_SECRET}\"";
+
+/// Waits until nothing waits for its first login any more.
+async fn taken_over(at: &Emulated) {
+    let waiting = async {
+        while !at.proxy.status("crm").await["next"].is_null() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_secret_logs_in_beside_the_old_one_and_replaces_it_on_success() {
+    let mut at = Emulated::start(CRM).await;
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    at.turn(|dials| {
+        dials.login.client_secret = Some("rotated".to_owned());
+        dials.login.delay_ms = 3_000;
+    });
+    let changed = CRM.replace(SECRET, "\"rotated\"") + "read_only = true\n";
+    let told = at.proxy.reload(&changed).unwrap();
+    assert_eq!(told.logging_in, ["crm"]);
+    at.until(|counters| counters.token_requests == 2).await;
+    // Nobody waits for the login, and what comes with it does not hold before it.
+    let upload = "/crm/services/data/v59.0/sobjects/Account";
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    assert_ne!(at.proxy.post(upload, "{}").await.status, 403);
+    let told = at.proxy.status("crm").await;
+    assert_eq!(told["state"], "valid");
+    assert_eq!(told["next"]["state"], "logging_in");
+    taken_over(&at).await;
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    assert_eq!(at.proxy.post(upload, "{}").await.status, 403);
+    assert_eq!(at.logins(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_new_secret_takes_nothing_away_and_can_be_mended() {
+    let mut at = Emulated::start(CRM).await;
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    let wrong = CRM.replace(SECRET, "\"wrong\"");
+    at.proxy.reload(&wrong).unwrap();
+    let refused = async {
+        while at.proxy.status("crm").await["next"]["state"] != "refused" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, refused).await.unwrap();
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    assert_eq!(at.proxy.status("crm").await["state"], "valid");
+    let logins = at.logins();
+    // The same mistake again is no reason to try again.
+    at.proxy
+        .reload(&format!("{wrong}token_wait = \"9s\"\n"))
+        .unwrap();
+    at.proxy.reload(&wrong).unwrap();
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    assert_eq!(at.logins(), logins);
+    // Back to what it was: its token is still there.
+    let told = at.proxy.reload(CRM).unwrap();
+    assert!(told.logging_in.is_empty());
+    assert!(at.proxy.status("crm").await["next"].is_null());
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    assert_eq!(at.logins(), logins);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_was_refused_serves_with_its_mended_secret_at_once() {
+    let mut at = Emulated::start(&CRM.replace(SECRET, "\"wrong\"")).await;
+    assert_eq!(at.proxy.get(LIMITS).await.code(), "UA-0301");
+    let told = at.proxy.reload(CRM).unwrap();
+    assert!(told.logging_in.is_empty(), "there is nothing to keep");
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    // Refusals are remembered over reloads: the wrong secret is not tried again.
+    let logins = at.logins();
+    at.proxy.reload(&CRM.replace(SECRET, "\"wrong\"")).unwrap();
+    let refused = async {
+        while at.proxy.status("crm").await["next"]["state"] != "refused" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, refused).await.unwrap();
+    assert_eq!(at.logins(), logins);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_under_way_survives_a_reload() {
+    let mut at = Emulated::start_with(Settings::default(), CRM).await;
+    at.turn(|dials| dials.login.delay_ms = 3_000);
+    let mut caller = at.proxy.caller().await;
+    caller.begin(LIMITS).await;
+    at.until(|counters| counters.token_requests == 1).await;
+    at.proxy
+        .reload(&format!("{CRM}read_only = true\n"))
+        .unwrap();
+    assert_eq!(caller.answer(false).await.unwrap().status, 200);
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    assert_eq!(at.logins(), 1);
+}
