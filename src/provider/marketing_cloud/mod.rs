@@ -13,6 +13,7 @@ use super::base::{Base, TargetField, TargetName};
 use super::credential::CarrierForm;
 use super::expiry::Unit;
 use super::judge::{DeadRule, Sign, Test, Verdict};
+use super::local::calls;
 use super::login::{Call, Encode, Field, Login, Value};
 use super::surface::{Carrier, Denial, LinkRule, Surface, constants};
 use crate::config::marketing_cloud::MarketingCloud;
@@ -122,6 +123,8 @@ pub(super) fn configured(
 pub(super) fn surfaces() -> Vec<Surface> {
     let mut logins = family("login", &LOGINS);
     logins.denied = Some(Denial::Login);
+    // An application of either generation may stand before an upstream of either.
+    logins.local = [calls::marketing_cloud(), calls::marketing_cloud_legacy()].concat();
     // Rules over paths do not heed letter case: clients write it in either.
     let mut soap = family("soap", &["/Service.asmx/**"]);
     soap.target = TargetName::Soap;

@@ -8,7 +8,7 @@ mod refused;
 use serde_json::Value;
 use upauth::secret::Digest;
 
-use crate::support::emulated::{BILLING, CRM, PRICING};
+use crate::support::emulated::{BILLING, CRM, MAIL, MAIL_LEGACY, PRICING};
 use crate::support::{Answer, Emulated, TestProxy};
 
 const KEY: &str = "upauth-0123456789abcdef0123456789abcdef";
@@ -219,4 +219,47 @@ async fn a_placeholder_lets_in_wherever_clients_put_it() {
     );
     let other = Emulated::start(&format!("{CRM}{other}")).await;
     assert_eq!(other.proxy.get_with(LIMITS, &lines).await.code(), "UA-0221");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_logins_of_marketing_cloud_are_answered_before_either_upstream() {
+    let keys = keys().replace(", upstreams = [\"crm\"]", "");
+    let it = Emulated::start(&format!("{MAIL}{MAIL_LEGACY}{keys}")).await;
+    let assets = "asset/v1/content/assets";
+    for name in ["mail", "mail-legacy"] {
+        let older = format!(r#"{{"clientId":"i","clientSecret":"{KEY}","accessType":"offline"}}"#);
+        let newer = format!(
+            r#"{{"grant_type":"client_credentials","client_id":"i","client_secret":"{KEY}"}}"#
+        );
+        let older = post(&it.proxy, &format!("/{name}/v1/requestToken"), "", &older).await;
+        let newer = post(&it.proxy, &format!("/{name}/v2/token"), "", &newer).await;
+        let (older, newer) = (older.json(), newer.json());
+        let token = text(&newer, "access_token");
+        assert_eq!(text(&older, "accessToken"), token);
+        assert_eq!(text(&older, "refreshToken"), token);
+        let rest = text(&newer, "rest_instance_url");
+        assert_eq!(rest, format!("http://localhost/{name}/"));
+        for lines in ["", "X-Upauth-Key: wrong\r\n"] {
+            let answer = it.proxy.get_with(&format!("/{name}/{assets}"), lines).await;
+            assert_eq!(answer.status, 403);
+        }
+        let bearer = format!("Authorization: Bearer {token}\r\n");
+        let query = format!(
+            "/{name}/{assets}?access_token={}",
+            token.replace('!', "%21")
+        );
+        for (path, lines) in [
+            (format!("/{name}/{assets}"), bearer),
+            (query, String::new()),
+        ] {
+            let answer = it.proxy.get_with(&path, &lines).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        }
+        let refused = r#"{"grant_type":"client_credentials","client_secret":"wrong"}"#;
+        let refused = post(&it.proxy, &format!("/{name}/v2/token"), "", refused).await;
+        assert_eq!(
+            (refused.status, text(&refused.json(), "error")),
+            (401, "invalid_client")
+        );
+    }
 }
