@@ -35,12 +35,12 @@ pub use self::error::Error;
 use self::finish::Finish;
 use self::judge::Answer;
 use self::local_login::Local;
-use self::outcome::{Outcome, Place};
+use self::outcome::{Outcome, Place, Way};
 pub use self::prepared::{BLOCK, Buffers, Making, Prepared};
 pub use self::request_body::RequestBody;
 use self::rescue::Hint;
 pub use self::response_body::ResponseBody;
-use self::route::{By, Match};
+use self::route::Match;
 pub use self::route::{Entry, Narrow, Table};
 pub use self::stack::{Slot, stack};
 use self::tries::{Next, Tries};
@@ -144,7 +144,9 @@ impl Proxy {
         let surface = upstream.provider.surface(&path);
         finish.entry.surface = Cow::Borrowed(surface.name);
         let narrow = entry.narrow.as_ref();
-        let place = self.place(arrival, hint, (&entry.prefix, by));
+        let public_url = self.public_url.as_ref();
+        let way = (entry.prefix.as_str(), by);
+        let place = Place::new(public_url, arrival.tls, hint.authority(), way);
         if let Some(call) = upstream.local_call(surface, narrow, &parts.method, &path) {
             self.hold(finish)?;
             let local = Local {
@@ -175,18 +177,15 @@ impl Proxy {
             .exchange(&mut prepared, upstream, surface, &mut patience, finish)
             .await?;
         finish.headed(upstream.token_wait.saturating_sub(patience));
-        let mut outcome = Outcome::forwarded(
-            answer,
-            prepared.method(),
-            &base,
-            &place,
+        let way = Way {
+            method: prepared.method(),
+            base: &base,
+            place: &place,
             upstream,
-            finish.entry.replayed,
-        );
-        if let Some(rule) = links {
-            outcome.turn_links(rule, &base, &place, &upstream.metrics);
-        }
-        Ok(outcome)
+            links,
+            replayed: finish.entry.replayed,
+        };
+        Ok(Outcome::forwarded(answer, &way))
     }
 
     /// Malformed, ambiguous, foreign, looping: refused before anything costs.
@@ -197,12 +196,6 @@ impl Proxy {
             return Err(Rejection::Loop.into());
         }
         Ok(())
-    }
-
-    /// The proxy as this caller sees it, which came by this way.
-    fn place<'a>(&'a self, arrival: &Arrival, hint: &'a Hint, way: (&'a str, By)) -> Place<'a> {
-        let public_url = self.public_url.as_ref();
-        Place::new(public_url, arrival.tls, hint.authority(), way)
     }
 
     /// Lets a caller in that shows a key, where there are keys.

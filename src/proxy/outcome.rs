@@ -18,7 +18,6 @@ use super::upstream::Upstream;
 use crate::message::origin::Scheme;
 use crate::message::{Links, Origin, hop_by_hop, links};
 use crate::provider::{Base, LinkRule};
-use crate::telemetry::UpstreamMetrics;
 
 /// A request's good end.
 pub(super) enum Outcome {
@@ -26,6 +25,20 @@ pub(super) enum Outcome {
     Forwarded(Box<Answer>, Option<Box<InJson>>),
     /// The proxy's own: a page's preflight, what the proxy itself can do, a login.
     Own(Box<Response<String>>),
+}
+
+/// How a request went that was answered by an upstream.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) method: &'a Method,
+    /// Where it went.
+    pub(super) base: &'a Base,
+    /// Where it came from.
+    pub(super) place: &'a Place<'a>,
+    pub(super) upstream: &'a Upstream,
+    /// What is known of the links in the answer.
+    pub(super) links: Option<&'a LinkRule>,
+    pub(super) replayed: bool,
 }
 
 /// The proxy as this caller sees it, for what leads the caller back.
@@ -58,14 +71,15 @@ impl Outcome {
         Self::Own(Box::new(own))
     }
 
-    pub(super) fn forwarded(
-        mut answer: Answer,
-        method: &Method,
-        base: &Base,
-        place: &Place<'_>,
-        upstream: &Upstream,
-        replayed: bool,
-    ) -> Self {
+    pub(super) fn forwarded(mut answer: Answer, way: &Way<'_>) -> Self {
+        let Way {
+            method,
+            base,
+            place,
+            upstream,
+            links,
+            replayed,
+        } = *way;
         let status = answer.head.status;
         let headers = &mut answer.head.headers;
         hop_by_hop::strip_response(headers);
@@ -95,35 +109,8 @@ impl Outcome {
         if replayed {
             headers.insert(REPLAYED, HeaderValue::from_static("1"));
         }
-        Self::Forwarded(Box::new(answer), None)
-    }
-
-    /// Turns the URLs in the answer's body, as it streams.
-    pub(super) fn turn_links(
-        &mut self,
-        rule: &LinkRule,
-        base: &Base,
-        place: &Place<'_>,
-        metrics: &UpstreamMetrics,
-    ) {
-        let Self::Forwarded(answer, turned) = self else {
-            return;
-        };
-        let head = &mut answer.head;
-        let is_json = head.headers.get(CONTENT_TYPE).is_some_and(is_json);
-        if head.status != StatusCode::OK || !is_json {
-            return;
-        }
-        if head.headers.contains_key(CONTENT_ENCODING) {
-            metrics.links_passed();
-            return;
-        }
-        // They speak of other bytes than the caller gets.
-        for name in DIGESTS.iter().chain(&[CONTENT_LENGTH]) {
-            head.headers.remove(name);
-        }
-        let links = place.links(base).also(&rule.hosts);
-        *turned = Some(Box::new(InJson::new(links, rule.places.iter().copied())));
+        let turned = links.and_then(|rule| turn(&mut answer.head, rule, way));
+        Self::Forwarded(Box::new(answer), turned)
     }
 
     pub(super) fn answer(self, mut finish: Finish) -> Response<ResponseBody> {
@@ -177,13 +164,26 @@ impl<'a> Place<'a> {
     fn links(&self, upstream: &Base) -> Links {
         // Where no URL is known a path leads back as well.
         let base = self.here().unwrap_or_else(|| self.prefix.to_owned());
-        Links::new(
-            vec![upstream.origin.clone()],
-            upstream.path.clone(),
-            base,
-            self.prefix.to_owned(),
-        )
+        let (origins, path) = (vec![upstream.origin.clone()], upstream.path.clone());
+        Links::new(origins, path, base, self.prefix.to_owned())
     }
+}
+
+/// What turns the URLs in the answer's body as it streams, if there may be some.
+fn turn(head: &mut http::response::Parts, rule: &LinkRule, way: &Way<'_>) -> Option<Box<InJson>> {
+    if head.status != StatusCode::OK || !head.headers.get(CONTENT_TYPE).is_some_and(is_json) {
+        return None;
+    }
+    if head.headers.contains_key(CONTENT_ENCODING) {
+        way.upstream.metrics.links_passed();
+        return None;
+    }
+    // They speak of other bytes than the caller gets.
+    for name in DIGESTS.iter().chain(&[CONTENT_LENGTH]) {
+        head.headers.remove(name);
+    }
+    let links = way.place.links(way.base).also(&rule.hosts);
+    Some(Box::new(InJson::new(links, rule.places.iter().copied())))
 }
 
 /// `application/json` and `application/*+json` (RFC 6839 section 3.1).

@@ -13,7 +13,7 @@ use super::base::{Base, TargetField, TargetName};
 use super::credential::CarrierForm;
 use super::expiry::Unit;
 use super::judge::{DeadRule, Sign, Test, Verdict};
-use super::local::calls;
+use super::local::{LocalCall, calls};
 use super::login::{Call, Encode, Field, Login, Value};
 use super::surface::{Carrier, Denial, LinkRule, Surface, constants};
 use crate::config::marketing_cloud::MarketingCloud;
@@ -56,7 +56,7 @@ pub fn provider(keys: &MarketingCloud, plain_http: &[String]) -> Provider {
         },
         // Those of OAuth 2.0 (PROVIDERS 2.3); the usual reading knows them.
         refusals: vec![],
-        surfaces: surfaces(),
+        surfaces: surfaces(calls::marketing_cloud()),
         rest: rest(allowed(keys), keys.soap_url.as_ref()),
         configured: configured(keys.api_url.as_ref(), keys.soap_url.as_ref()),
         token_per_target: false,
@@ -119,12 +119,11 @@ pub(super) fn configured(
         .collect()
 }
 
-/// The families that are recognised by their path.
-pub(super) fn surfaces() -> Vec<Surface> {
+/// The families that are recognised by their path; `local` are the logins that are answered here.
+pub(super) fn surfaces(local: Vec<LocalCall>) -> Vec<Surface> {
     let mut logins = family("login", &LOGINS);
     logins.denied = Some(Denial::Login);
-    // An application of either generation may stand before an upstream of either.
-    logins.local = [calls::marketing_cloud(), calls::marketing_cloud_legacy()].concat();
+    logins.local = local;
     // Rules over paths do not heed letter case: clients write it in either.
     let mut soap = family("soap", &["/Service.asmx/**"]);
     soap.target = TargetName::Soap;
