@@ -168,6 +168,7 @@ mod tests {
     #[test]
     fn no_spelling_of_a_session_call_is_taken_for_another_call() {
         let (salesforce, zuora) = (fixtures::salesforce(), fixtures::zuora());
+        let zilliant = fixtures::zilliant();
         let mail = marketing_cloud::tests::mail();
         let rows = [
             (&salesforce, "/services/oauth2/token"),
@@ -176,6 +177,7 @@ mod tests {
             (&salesforce, "/secur/frontdoor.jsp"),
             (&salesforce, "/partners/services/oauth2/token"),
             (&salesforce, "/services/Soap/u/64.0"),
+            (&zilliant, "/services/oauth2/token"),
             (&zuora, "/oauth/token"),
             (&zuora, "/v1/connections"),
             (&zuora, "/rest/v1/connections"),

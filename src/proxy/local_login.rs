@@ -99,16 +99,15 @@ impl Proxy {
 
 impl Local<'_> {
     async fn fields(&self, body: Incoming, buffers: &Buffers) -> Result<Fields, Error> {
-        let room = u32::try_from(LONGEST.div_ceil(super::BLOCK)).unwrap_or(u32::MAX);
-        let _room = buffers
-            .memory
-            .try_acquire_many(room)
-            .map_err(|_| Error::Overload)?;
         let too_long = Rejection::Malformed("a login of more than 64 KiB");
-        if body.size_hint().lower() > LONGEST as u64 {
+        let length = body.size_hint().exact().unwrap_or(LONGEST);
+        if length > LONGEST {
             return Err(too_long.into());
         }
-        let body = Limited::new(body, LONGEST).collect();
+        let blocks = u32::try_from(length.div_ceil(super::BLOCK as u64)).unwrap_or(u32::MAX);
+        let room = buffers.memory.try_acquire_many(blocks);
+        let _room = room.map_err(|_| Error::Overload)?;
+        let body = Limited::new(body, LONGEST as usize).collect();
         let body = tokio::time::timeout(buffers.patience, body).await;
         let body = match body.map_err(|_| Error::CallerBody)? {
             Ok(body) => body.to_bytes(),
@@ -141,4 +140,4 @@ fn no_store() -> HeaderMap {
 
 const JSON: &str = "application/json;charset=UTF-8";
 /// Far above any login; an assertion in SAML has a few KiB.
-const LONGEST: usize = 64 * 1024;
+const LONGEST: u64 = 64 * 1024;

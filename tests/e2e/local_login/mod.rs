@@ -8,7 +8,7 @@ mod refused;
 use serde_json::Value;
 use upauth::secret::Digest;
 
-use crate::support::emulated::{BILLING, CRM, PRICING};
+use crate::support::emulated::{BILLING, CRM, MAIL, MAIL_LEGACY, PRICING};
 use crate::support::{Answer, Emulated, TestProxy};
 
 const KEY: &str = "upauth-0123456789abcdef0123456789abcdef";
@@ -219,4 +219,41 @@ async fn a_placeholder_lets_in_wherever_clients_put_it() {
     );
     let other = Emulated::start(&format!("{CRM}{other}")).await;
     assert_eq!(other.proxy.get_with(LIMITS, &lines).await.code(), "UA-0221");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_generation_of_marketing_cloud_logs_in_by_its_own_call() {
+    let keys = keys().replace(", upstreams = [\"crm\"]", "");
+    let it = Emulated::start(&format!("{MAIL}{MAIL_LEGACY}{keys}")).await;
+    let newer =
+        format!(r#"{{"grant_type":"client_credentials","client_id":"i","client_secret":"{KEY}"}}"#);
+    let newer = post(&it.proxy, "/mail/v2/token", "", &newer).await.json();
+    let rest = text(&newer, "rest_instance_url");
+    assert_eq!(rest, "http://localhost/mail/");
+    let older = format!(r#"{{"clientId":"i","clientSecret":"{KEY}","accessType":"offline"}}"#);
+    let older = post(&it.proxy, "/mail-legacy/v1/requestToken", "", &older).await;
+    let older = older.json();
+    assert_eq!(older["refreshToken"], older["accessToken"]);
+    for (name, login, field) in [
+        ("mail", &newer, "access_token"),
+        ("mail-legacy", &older, "accessToken"),
+    ] {
+        let path = format!("/{name}/asset/v1/content/assets");
+        assert_eq!(it.proxy.get(&path).await.code(), "UA-0220");
+        let token = text(login, field);
+        let query = format!("{path}?access_token={}", token.replace('!', "%21"));
+        let bearer = format!("Authorization: Bearer {token}\r\n");
+        for (path, lines) in [(&path, bearer), (&query, String::new())] {
+            let answer = it.proxy.get_with(path, &lines).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        }
+    }
+    let wrong = r#"{"grant_type":"client_credentials","client_secret":"wrong"}"#;
+    let refused = post(&it.proxy, "/mail/v2/token", "", wrong).await;
+    assert_eq!(refused.json()["error"], "invalid_client");
+    let refused = post(&it.proxy, "/mail-legacy/v1/requestToken", "", "{}").await;
+    assert_eq!(
+        (refused.status, refused.json()["errorcode"].as_u64()),
+        (401, Some(1))
+    );
 }
