@@ -126,12 +126,14 @@ fn the_demo_can_be_used_exactly_as_it_prints_and_breaking_it_breaks_nothing() {
         log
     });
     let (calls, table, breaking) = shown(&mut lines);
-    assert_eq!(calls.len(), 4, "{calls:?}");
+    assert_eq!(calls.len(), 6, "{calls:?}");
     let upstreams = [
         "crm salesforce",
         "crm-user salesforce",
         "pricing zilliant",
         "billing zuora",
+        "mail marketing-cloud",
+        "mail-legacy marketing-cloud-legacy",
     ];
     assert_eq!(table, upstreams);
     for call in &calls {

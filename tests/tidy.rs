@@ -95,7 +95,13 @@ const BANNED: &[&str] = &[
 /// Must be there in one version only.
 const SINGLE: &[&str] = &["hyper", "rustls", "reqwest", "h2"];
 
-const PROVIDERS: &[&str] = &["salesforce", "zilliant", "zuora"];
+const PROVIDERS: &[&str] = &[
+    "salesforce",
+    "zilliant",
+    "zuora",
+    "marketing-cloud",
+    "marketing-cloud-legacy",
+];
 
 const LONGEST_FILE: usize = 350;
 const DRAWERS: &[&str] = &["utils", "util", "helpers", "helper", "common", "misc"];

@@ -105,6 +105,7 @@ impl TokenSource for Source {
         let prints = Prints {
             user: print,
             secrets: print,
+            asks: print,
         };
         Box::pin(async move { Ok(prints) })
     }

@@ -9,8 +9,9 @@ use super::output::Output;
 use super::run::{base_url, named, start, wait};
 use super::signals::Signals;
 use crate::app::Addresses;
-use crate::config::{Config, Provider, SHIPPED, Upstream};
+use crate::config::{Config, SHIPPED, Upstream};
 use crate::emulator::{Emulator, Settings};
+use crate::provider::Provider;
 use crate::server;
 
 /// The emulator and the proxy in one process, on the shipped configuration.
@@ -86,7 +87,9 @@ pub(super) fn emulate(out: &mut Output<'_>) -> Exit {
         out.answer(&format!("export {name}='{}'", value.replace('\'', r"'\''")));
     }
     out.answer(&format!(
-        "# end all sessions: curl -X POST http://{}/end-session/all",
+        "# end all sessions: curl -X POST http://{0}/end-session/all\n\
+         # a first refresh token: curl -X POST http://{0}/refresh-token/salesforce\n\
+         # everything else that can be turned: curl http://{0}/",
         emulator.control()
     ));
     runtime.block_on(signals.stop.cancelled());
@@ -119,7 +122,7 @@ fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
             env!("CARGO_PKG_VERSION")
         ),
         String::new(),
-        format!("  {:<10} {:<12} address", "upstream", "provider"),
+        format!("  {:<11} {:<22} address", "upstream", "provider"),
     ];
     rows.extend(
         config
@@ -175,13 +178,9 @@ fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
 }
 
 fn row(config: &Config, upstream: &Upstream, addrs: &Addresses) -> String {
-    let provider = match upstream.provider {
-        Provider::Salesforce(_) => "salesforce",
-        Provider::Zilliant(_) => "zilliant",
-        Provider::Zuora(_) => "zuora",
-    };
+    let provider = Provider::of(upstream).name;
     let address = base_url(config, upstream, addrs);
-    format!("  {:<10} {provider:<12} {address}", upstream.name)
+    format!("  {:<11} {provider:<22} {address}", upstream.name)
 }
 
 fn call(config: &Config, upstream: &Upstream, addrs: &Addresses) -> String {
@@ -200,4 +199,6 @@ const CALLS: &[(&str, &str)] = &[
     ("crm-user", "/services/data/v64.0/limits"),
     ("pricing", "/v1/LogicalEntityData/Product?$top=2"),
     ("billing", "/v1/accounts"),
+    ("mail", "/asset/v1/content/assets?$pageSize=2"),
+    ("mail-legacy", "/asset/v1/content/assets?$pageSize=2"),
 ];

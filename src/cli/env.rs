@@ -153,6 +153,9 @@ fn hints(upstream: &Upstream, url: &str) -> Vec<String> {
             "curl: curl \"$UPAUTH_URL/v1/accounts/A00000001\"".to_owned(),
             format!("zuora-sdk: zuora_sdk.Configuration(host='{url}')"),
         ],
+        Provider::MarketingCloud(_) | Provider::MarketingCloudLegacy(_) => {
+            vec!["curl: curl \"$UPAUTH_URL/asset/v1/content/assets\"".to_owned()]
+        }
         Provider::Zilliant(_) => vec!["curl: curl \"$UPAUTH_URL/...\"".to_owned()],
     }
 }

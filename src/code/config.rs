@@ -29,7 +29,8 @@ codes! {
     MISSING_KEY "UA-0106" "a required key is missing"
         "What a section cannot do without depends on its provider and grant. The problem names the key and an example of its value."
     UNKNOWN_PROVIDER "UA-0107" "there is no provider with this name"
-        "provider says which API the upstream is. This version has salesforce, zilliant and zuora."
+        "provider says which API the upstream is. This version has salesforce, zilliant, zuora, marketing-cloud and \
+         marketing-cloud-legacy."
     BAD_VALUE "UA-0108" "the value is not one of those allowed"
         "The key takes one of a few words, or a text of a certain form. The problem names them."
     BAD_NAME "UA-0109" "the name cannot be used"
@@ -61,7 +62,8 @@ codes! {
          upstream names in plain_http."
     LOGIN_HOST "UA-0118" "this is not a host to log in at"
         "Salesforce serves the client credentials flow on the org's own My Domain host only, never on login.salesforce.com or \
-         test.salesforce.com; and the hosts a browser shows (*.lightning.force.com) give no tokens at all. Write login_url = \"https://YOUR-DOMAIN.my.salesforce.com\" (Setup, My Domain)."
+         test.salesforce.com; and the hosts a browser shows (*.lightning.force.com) give no tokens at all. Write login_url = \"https://YOUR-DOMAIN.my.salesforce.com\" (Setup, My Domain). \
+         Of the hosts of a Marketing Cloud tenant only SUBDOMAIN.auth.marketingcloudapis.com gives tokens."
     BAD_LISTEN "UA-0119" "the listener's address cannot be used"
         "A listener is ADDRESS:PORT, where ADDRESS is an IP address (IPv6 in brackets) or localhost, which stands for 127.0.0.1 and [::1]. \
          Other host names are not resolved: what they mean may change. Port 0 takes a free port."

@@ -181,10 +181,21 @@ pub(super) fn required_origin(
     plain_http: &[String],
     reading: &mut Reading<'_>,
 ) -> Option<Origin> {
+    required_origin_like(table, key, example(key), plain_http, reading)
+}
+
+/// The same with an example that fits the provider.
+pub(super) fn required_origin_like(
+    table: &mut Section<'_>,
+    key: &'static str,
+    example: &str,
+    plain_http: &[String],
+    reading: &mut Reading<'_>,
+) -> Option<Origin> {
     let before = reading.problems.len();
     let origin = origin::target(table, key, plain_http, reading);
     if origin.is_none() && reading.problems.len() == before {
-        lacks(table, key, reading);
+        lacks_like(table, key, example, reading);
     }
     origin
 }
@@ -196,10 +207,14 @@ pub(super) fn only_grant(table: &mut Section<'_>, only: &'static str, reading: &
 
 /// Notes that the section lacks a required key.
 pub(super) fn lacks(table: &Section<'_>, key: &str, reading: &mut Reading<'_>) {
+    lacks_like(table, key, example(key), reading);
+}
+
+fn lacks_like(table: &Section<'_>, key: &str, example: &str, reading: &mut Reading<'_>) {
     let message = format!("[{}] lacks `{key}`", table.name);
     reading
         .problem(&code::MISSING_KEY, table.span.clone(), message)
-        .help(format!("add {key} = {}", example(key)));
+        .help(format!("add {key} = {example}"));
 }
 
 fn example(key: &str) -> &'static str {

@@ -10,6 +10,8 @@ pub mod admin;
 pub mod keys;
 pub mod listen;
 pub mod log;
+pub mod marketing_cloud;
+pub mod marketing_cloud_legacy;
 pub mod outbound;
 pub mod proxy;
 pub mod route;

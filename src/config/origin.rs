@@ -42,6 +42,22 @@ pub(super) fn target(
     Some(origin)
 }
 
+/// The same with a default, which is a constant of the provider.
+pub(super) fn target_or(
+    table: &mut Section<'_>,
+    key: &'static str,
+    default: &str,
+    plain_http: &[String],
+    reading: &mut Reading<'_>,
+) -> Option<Origin> {
+    let before = reading.problems.len();
+    let given = target(table, key, plain_http, reading);
+    match given {
+        None if reading.problems.len() == before => default.parse().ok(),
+        given => given,
+    }
+}
+
 fn parse(key: &str, text: &Text, reading: &mut Reading<'_>) -> Option<Origin> {
     let why = match text.text.parse() {
         Ok(origin) => return Some(origin),

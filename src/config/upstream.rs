@@ -6,6 +6,8 @@ use http::{HeaderName, HeaderValue, Method};
 
 use super::access::host;
 use super::header;
+use super::marketing_cloud::MarketingCloud;
+use super::marketing_cloud_legacy::MarketingCloudLegacy;
 use super::outbound::Leg;
 use super::reading::{ForWhom, Reading};
 use super::salesforce::Salesforce;
@@ -61,6 +63,10 @@ pub enum Provider {
     Zilliant(Zilliant),
     /// `zuora`.
     Zuora(Zuora),
+    /// `marketing-cloud`.
+    MarketingCloud(MarketingCloud),
+    /// `marketing-cloud-legacy`.
+    MarketingCloudLegacy(MarketingCloudLegacy),
 }
 
 /// Methods and paths, on an upstream.
@@ -155,6 +161,15 @@ impl Provider {
             Some("zuora") => {
                 leftover.whose = "zuora upstreams";
                 return Zuora::read(table, plain_http, reading).map(Self::Zuora);
+            }
+            Some("marketing-cloud") => {
+                leftover.whose = "marketing-cloud upstreams";
+                return MarketingCloud::read(table, plain_http, reading).map(Self::MarketingCloud);
+            }
+            Some("marketing-cloud-legacy") => {
+                leftover.whose = "marketing-cloud-legacy upstreams";
+                return MarketingCloudLegacy::read(table, plain_http, reading)
+                    .map(Self::MarketingCloudLegacy);
             }
             _ => {}
         }
@@ -255,8 +270,14 @@ const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
 const CONNECTIONS: usize = 256;
 
-const PROVIDERS: &[&str] = &["salesforce", "zilliant", "zuora"];
-const LATER_PROVIDERS: &[&str] = &["marketing-cloud", "marketing-cloud-legacy", "oauth2"];
+const PROVIDERS: &[&str] = &[
+    "salesforce",
+    "zilliant",
+    "zuora",
+    "marketing-cloud",
+    "marketing-cloud-legacy",
+];
+const LATER_PROVIDERS: &[&str] = &["oauth2"];
 
 const LEFTOVER: Leftover = Leftover {
     later: LATER,
@@ -285,15 +306,15 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
     "refresh_token",
     "rotates",
     "command",
+    "account_id",
+    "scope",
+    "soap_url",
+    "legacy_token",
 ];
 
 /// Keys that are planned.
 pub(super) const LATER: &[&str] = &[
-    "scope",
-    "account_id",
     "offline",
-    "legacy_token",
-    "soap_url",
     "local_login",
     "errors",
     "warm",

@@ -77,8 +77,9 @@ fn plain(status: StatusCode, body: String) -> Response {
     answer::text(status, "text/plain", body)
 }
 
-const PROVIDERS: &str = "salesforce, zilliant, zuora, marketing-cloud-legacy, marketing-cloud";
-const REFRESHING: &str = "salesforce, marketing-cloud-legacy";
+const PROVIDERS: &str =
+    "salesforce, zilliant, zuora, marketing-cloud-legacy, marketing-cloud, oauth2";
+const REFRESHING: &str = "salesforce, marketing-cloud-legacy, oauth2";
 const USAGE: &str = "\
 POST /end-session/{PROVIDER|all}
 POST /refresh-token/{PROVIDER}  a first refresh token

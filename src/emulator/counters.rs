@@ -15,6 +15,12 @@ pub struct Counters {
     pub legacy_token_requests: u64,
     /// Requests to Marketing Cloud's token endpoint, second generation.
     pub cloud_token_requests: u64,
+    /// Requests to the OAuth 2.0 server's token endpoint.
+    pub oauth2_token_requests: u64,
+    /// How its clients proved who they are: `body`, `basic_rfc`, `basic_raw`, `private_key_jwt`, `none`.
+    pub client_auth: BTreeMap<&'static str, u64>,
+    /// Assertions that were used a second time, and refused.
+    pub replayed_assertions: u64,
     /// Tokens that were issued, by provider and grant: `marketing-cloud-legacy offline`.
     pub grants: BTreeMap<String, u64>,
     /// Refresh tokens that were used again after they were spent, whatever came of it.

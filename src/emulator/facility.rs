@@ -26,7 +26,20 @@ pub(super) async fn answer(
     parts: &Parts,
     body: Body,
 ) -> Result<Response, Body> {
-    let mut segments = parts.uri.path().split('/').skip(1);
+    answer_under("", world, parts, body).await
+}
+
+/// The same for an API whose paths all begin with `prefix`.
+pub(super) async fn answer_under(
+    prefix: &str,
+    world: &Arc<World>,
+    parts: &Parts,
+    body: Body,
+) -> Result<Response, Body> {
+    let Some(path) = parts.uri.path().strip_prefix(prefix) else {
+        return Err(body);
+    };
+    let mut segments = path.split('/').skip(1);
     let ((Some("services"), Some("apexrest"), Some(name))
     | (Some("v1"), Some("emulator"), Some(name))) =
         (segments.next(), segments.next(), segments.next())

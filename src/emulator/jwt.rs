@@ -1,6 +1,8 @@
 //! Signed assertions, read strictly: three parts in base64url without padding, JSON in two of them.
 
-use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
+};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
@@ -30,6 +32,11 @@ impl Jwt {
     /// Was it signed with RS256 by the private half of this key (PEM, `SubjectPublicKeyInfo`)?
     pub(super) fn is_rs256(&self, public: &str) -> bool {
         self.is_signed("RS256", &RSA_PKCS1_2048_8192_SHA256, public)
+    }
+
+    /// The same with ES256.
+    pub(super) fn is_es256(&self, public: &str) -> bool {
+        self.is_signed("ES256", &ECDSA_P256_SHA256_FIXED, public)
     }
 
     fn is_signed(&self, name: &str, how: &'static dyn VerificationAlgorithm, public: &str) -> bool {

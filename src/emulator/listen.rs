@@ -13,7 +13,9 @@ use tokio::net::TcpListener;
 
 use super::answer::{self, Asked};
 use super::world::{Site, World};
-use super::{control, marketing_cloud, marketing_cloud_legacy, salesforce, zilliant, zuora};
+use super::{
+    control, marketing_cloud, marketing_cloud_legacy, oauth2, salesforce, zilliant, zuora,
+};
 
 /// Binds a socket for every site: the next free port from `first` up, or any.
 pub(super) async fn bind(first: Option<u16>) -> io::Result<Vec<(Site, TcpListener)>> {
@@ -77,6 +79,8 @@ async fn respond(State((world, site)): State<(Arc<World>, Site)>, request: Reque
         Site::PricingProd | Site::PricingDev => zilliant::answer(&world, site, request).await,
         Site::Billing | Site::Control => zuora::answer(&world, request).await,
         Site::Files => zuora::file(&world, request),
+        Site::OauthLogin => oauth2::login(&world, request).await,
+        Site::OauthApi => oauth2::api(&world, request).await,
         Site::LegacyLogin => marketing_cloud_legacy::login(&world, request).await,
         Site::CloudLogin => marketing_cloud::login(&world, request).await,
         Site::LegacyRest | Site::CloudRest => marketing_cloud::rest(&world, site, request).await,

@@ -12,6 +12,7 @@
     reason = "a refusal is the answer itself, made once per request"
 )]
 
+mod after;
 mod answer;
 mod canned;
 mod control;
@@ -25,6 +26,7 @@ mod knobs;
 mod listen;
 mod marketing_cloud;
 mod marketing_cloud_legacy;
+mod oauth2;
 mod people;
 mod refresh;
 mod salesforce;
@@ -47,7 +49,8 @@ use tokio_util::sync::DropGuard;
 pub use self::canned::Canned;
 pub use self::counters::Counters;
 pub use self::knobs::{
-    AnswerDials, ApiDials, BillingDials, CloudDials, DeadShape, Dials, ExpiresIn, Knobs, LoginDials,
+    AfterLogin, AnswerDials, ApiDials, BillingDials, CloudDials, DeadShape, Dials, ExpiresIn,
+    Knobs, LoginDials, OauthAnswerDials, OauthClientAuth, OauthDead, OauthDials, OauthRequestDials,
 };
 use self::world::{Site, World};
 
@@ -64,6 +67,8 @@ pub struct Settings {
     pub legacy_lifetime: Duration,
     /// The lifetime of Marketing Cloud's tokens, second generation.
     pub cloud_lifetime: Duration,
+    /// The lifetime of the OAuth 2.0 server's tokens.
+    pub oauth2_lifetime: Duration,
     /// What the emulator's calendar says at its start, since 1970; `None`: what the machine's says.
     pub began: Option<Duration>,
 }
@@ -76,6 +81,7 @@ impl Settings {
         token_lifetime: Duration::from_secs(60),
         legacy_lifetime: Duration::from_secs(60),
         cloud_lifetime: Duration::from_secs(60),
+        oauth2_lifetime: Duration::from_secs(60),
         began: None,
     };
 }
@@ -88,6 +94,7 @@ impl Default for Settings {
             token_lifetime: Duration::from_secs(3598),
             legacy_lifetime: Duration::from_secs(3600),
             cloud_lifetime: Duration::from_secs(1079),
+            oauth2_lifetime: Duration::from_secs(3600),
             began: None,
         }
     }
@@ -184,6 +191,16 @@ impl Emulator {
     /// Marketing Cloud, both generations: SOAP.
     pub fn cloud_soap(&self) -> SocketAddr {
         self.world.address(Site::CloudSoap)
+    }
+
+    /// The OAuth 2.0 server that nobody in particular runs.
+    pub fn oauth_login(&self) -> SocketAddr {
+        self.world.address(Site::OauthLogin)
+    }
+
+    /// The API that takes its tokens.
+    pub fn oauth_api(&self) -> SocketAddr {
+        self.world.address(Site::OauthApi)
     }
 
     /// The control port.

@@ -1,5 +1,6 @@
 //! What all listeners share: where they are, what they have issued, and what time it is.
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +18,7 @@ use super::knobs::Knobs;
 use super::people::People;
 use super::refresh::RefreshTokens;
 use super::sessions::Sessions;
-use super::{marketing_cloud_legacy, salesforce};
+use super::{marketing_cloud_legacy, oauth2, salesforce};
 
 /// A listener, by what it imitates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,11 +37,13 @@ pub(super) enum Site {
     CloudRest,
     CloudSoap,
     Files,
+    OauthLogin,
+    OauthApi,
 }
 
 impl Site {
     /// In the order of their ports: what is new comes last.
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Login,
         Self::InstanceA,
         Self::InstanceB,
@@ -55,6 +58,8 @@ impl Site {
         Self::CloudRest,
         Self::CloudSoap,
         Self::Files,
+        Self::OauthLogin,
+        Self::OauthApi,
     ];
 
     /// Salesforce's login hosts.
@@ -76,6 +81,8 @@ impl Site {
             Self::CloudRest => "cloud_rest",
             Self::CloudSoap => "cloud_soap",
             Self::Files => "files",
+            Self::OauthLogin => "oauth_login",
+            Self::OauthApi => "oauth_api",
         }
     }
 }
@@ -108,7 +115,11 @@ pub(super) struct Books {
     pub(super) legacy: Sessions,
     /// Marketing Cloud's tokens, second generation.
     pub(super) cloud: Sessions,
+    /// The OAuth 2.0 server's tokens.
+    pub(super) oauth2: Sessions,
     pub(super) refresh: RefreshTokens,
+    /// Assertions that were used, by `jti`, with the second of their end.
+    pub(super) assertions: HashMap<String, u64>,
     pub(super) people: People,
     pub(super) jobs: Jobs,
 }
@@ -250,6 +261,7 @@ impl World {
             "zuora" => Some(books.billing.end(|_, _| true)),
             "marketing-cloud-legacy" => Some(books.legacy.end(|_, _| true)),
             "marketing-cloud" => Some(books.cloud.end(|_, _| true)),
+            "oauth2" => Some(books.oauth2.end(|_, _| true)),
             "all" => {
                 let ended = books
                     .all_sessions()
@@ -271,12 +283,13 @@ impl Books {
         }
     }
 
-    fn all_sessions(&mut self) -> [&mut Sessions; 4] {
+    fn all_sessions(&mut self) -> [&mut Sessions; 5] {
         [
             &mut self.sessions,
             &mut self.billing,
             &mut self.legacy,
             &mut self.cloud,
+            &mut self.oauth2,
         ]
     }
 }
@@ -303,13 +316,14 @@ pub(super) fn random_text(length: usize) -> String {
 }
 
 /// Providers with refresh tokens: where they are redeemed, and whose they are.
-const REFRESHING: [(&str, Site, &str); 2] = [
+const REFRESHING: [(&str, Site, &str); 3] = [
     ("salesforce", Site::Login, salesforce::USERNAME),
     (
         "marketing-cloud-legacy",
         Site::LegacyLogin,
         marketing_cloud_legacy::CLIENT_ID,
     ),
+    ("oauth2", Site::OauthLogin, oauth2::USERNAME),
 ];
 const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// Events that a slow reader may lag behind.

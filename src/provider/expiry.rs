@@ -56,12 +56,14 @@ pub fn lifetime(
 }
 
 /// When the provider wants to be asked again: `Retry-After` in seconds or as a date (RFC 9110 section
-/// 10.2.3), else the seconds of `RateLimit-Reset` (Zuora). At most 24 h.
-pub fn retry_after(headers: &HeaderMap, wall: Duration) -> Option<Duration> {
+/// 10.2.3), else the seconds of `RateLimit-Reset` (Zuora), else those of `retryAfter` in the body (Marketing Cloud).
+/// At most 24 h.
+pub fn retry_after(headers: &HeaderMap, body: Option<&Value>, wall: Duration) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let wait = text(header::RETRY_AFTER.as_str())
         .and_then(|text| digits(text).or_else(|| until(text, wall)))
-        .or_else(|| text("ratelimit-reset").and_then(digits));
+        .or_else(|| text("ratelimit-reset").and_then(digits))
+        .or_else(|| Some(Duration::from_secs(body?.get("retryAfter")?.as_u64()?)));
     wait.map(|wait| wait.min(LONGEST))
 }
 
@@ -176,8 +178,18 @@ mod tests {
         for (name, value, expected) in rows {
             let mut headers = HeaderMap::new();
             headers.insert(name, HeaderValue::from_static(value));
-            let got = retry_after(&headers, WALL).map(|wait| wait.as_secs());
+            let body = json!({ "retryAfter": 9 });
+            let got = retry_after(&headers, None, WALL).map(|wait| wait.as_secs());
             assert_eq!(got, expected, "{name}: {value}");
+            let got = retry_after(&headers, Some(&body), WALL).map(|wait| wait.as_secs());
+            assert_eq!(got, expected.or(Some(9)), "{name}: {value}");
+        }
+        for odd in [
+            json!([9]),
+            json!({"retryAfter": -1}),
+            json!({"retryAfter": "9"}),
+        ] {
+            assert_eq!(retry_after(&HeaderMap::new(), Some(&odd), WALL), None);
         }
     }
 }

@@ -11,7 +11,7 @@ pub enum Refused {
     Password,
     /// The client or its secret: not tried again until it changes or an operator asks.
     Client,
-    /// Policy or configuration at the provider: as `Client`.
+    /// Policy or configuration at the provider: as `Client`, but for this account alone.
     Policy,
 }
 

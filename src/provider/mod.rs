@@ -20,6 +20,8 @@ pub mod expiry;
 pub mod failure;
 pub mod judge;
 pub mod login;
+pub mod marketing_cloud;
+pub mod marketing_cloud_legacy;
 pub mod printed;
 pub mod refusal;
 pub mod salesforce;
@@ -73,6 +75,10 @@ impl Provider {
             config::Provider::Salesforce(keys) => salesforce::provider(keys, &upstream.plain_http),
             config::Provider::Zilliant(keys) => zilliant::provider(keys),
             config::Provider::Zuora(keys) => zuora::provider(keys),
+            config::Provider::MarketingCloud(keys) => {
+                marketing_cloud::provider(keys, &upstream.plain_http)
+            }
+            config::Provider::MarketingCloudLegacy(keys) => marketing_cloud_legacy::provider(keys),
         }
     }
 
@@ -98,18 +104,10 @@ impl Provider {
     /// What decides whether two upstreams share an access token. The parts name places and digests of
     /// secrets; they are for a keyed fingerprint, not for logs.
     pub fn account(&self, upstream: &config::Upstream) -> Vec<String> {
-        let how = match &self.login {
-            // Grant, parameter names and fixed values; the secrets are named by field only.
-            Login::Call(call) => format!(
-                "{:?} {:?} {:?} {:?}",
-                call.encode, call.parameters, call.basic, call.headers
-            ),
-            Login::Program(source) => source.identity(),
-        };
         let mut parts = vec![
             self.name.to_owned(),
             self.login.to_string(),
-            how,
+            self.asks(),
             // A token that one allow-list let in is not handed to an upstream with another.
             format!("{:?} {:?}", self.answer, self.environment),
             format!("{:?}", upstream.token),
@@ -125,6 +123,17 @@ impl Provider {
                 .map(|(field, source)| format!("{field:?}={}", source.identity())),
         );
         parts
+    }
+
+    /// What a login asks for, and how: grant, scope and the like, without the secrets, which are named by field only.
+    pub fn asks(&self) -> String {
+        match &self.login {
+            Login::Call(call) => format!(
+                "{:?} {:?} {:?} {:?}",
+                call.encode, call.parameters, call.basic, call.headers
+            ),
+            Login::Program(source) => source.identity(),
+        }
     }
 
     /// What login budgets and refusals are shared by: the token endpoint, the client and the user, as `secrets` name

@@ -133,6 +133,7 @@ const TRACK_ID_MAX: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::marketing_cloud;
     use crate::provider::tests as fixtures;
 
     #[test]
@@ -164,6 +165,7 @@ mod tests {
     #[test]
     fn no_spelling_of_a_session_call_is_taken_for_another_call() {
         let (salesforce, zuora) = (fixtures::salesforce(), fixtures::zuora());
+        let mail = marketing_cloud::tests::mail();
         let rows = [
             (&salesforce, "/services/oauth2/token"),
             (&salesforce, "/services/oauth2/singleaccess"),
@@ -174,6 +176,10 @@ mod tests {
             (&zuora, "/oauth/token"),
             (&zuora, "/v1/connections"),
             (&zuora, "/rest/v1/connections"),
+            (&mail, "/v1/requestToken"),
+            (&mail, "/v2/token"),
+            (&mail, "/v2/userinfo"),
+            (&mail, "/Service.asmx"),
         ];
         for (provider, path) in rows {
             for spelling in spellings(path) {

@@ -106,7 +106,7 @@ pub(super) fn secrets(provider: &Provider) -> Secrets {
     secrets
 }
 
-fn upstream(provider: config::Provider) -> Upstream {
+pub(super) fn upstream(provider: config::Provider) -> Upstream {
     let leg = Leg {
         ca: vec![],
         connect_timeout: Duration::from_secs(5),

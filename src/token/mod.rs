@@ -43,6 +43,8 @@ pub struct Prints {
     pub user: Fingerprint,
     /// Of all its secrets: another one, and a remembered refusal no longer holds.
     pub secrets: Fingerprint,
+    /// Of what it asks for: another one may be granted where this one is not.
+    pub asks: Fingerprint,
 }
 
 /// What [`TokenSource::login`] returns.

@@ -117,6 +117,7 @@ impl Script {
         Prints {
             user: self.prints.of([]),
             secrets: self.prints.of([[secret].as_slice()]),
+            asks: self.prints.of([]),
         }
     }
 }

@@ -20,7 +20,7 @@ pub struct Run {
     pub told: String,
 }
 
-pub const UPSTREAMS: [&str; 9] = [
+pub const UPSTREAMS: [&str; 12] = [
     "crm",
     "crm-user",
     "pricing",
@@ -30,6 +30,9 @@ pub const UPSTREAMS: [&str; 9] = [
     "dead",
     "secret-file",
     "over-tls",
+    "mail",
+    "mail-legacy",
+    "mail-shut",
 ];
 
 impl Run {
@@ -68,6 +71,9 @@ impl Run {
             "/dead/v1/accounts/A1",
             "/secret-file/v1/accounts/A1",
             "/over-tls/v1/x",
+            "/mail/asset/v1/content/assets?access_token=x",
+            "/mail-legacy/asset/v1/content/assets",
+            "/mail-shut/asset/v1/content/assets",
         ] {
             self.call(path).await;
         }
@@ -166,7 +172,12 @@ impl Run {
                 .knobs()
                 .turn(|dials| dials.login.always = Some(canned.clone()));
             self.emulator.knobs().turn(|dials| {
-                dials.billing.next_login = vec![canned; 2].into();
+                dials.billing.next_login = vec![canned.clone(); 2].into();
+                dials.marketing_cloud.always_login = Some(canned.clone());
+                // The same with the names that a legacy package's answer has.
+                let body = canned.body.replace("access_token", "accessToken");
+                let canned = Canned { body, ..canned };
+                dials.marketing_cloud_legacy.always_login = Some(canned);
             });
             self.renew(&UPSTREAMS).await;
             self.ask_admin().await;
@@ -193,13 +204,25 @@ impl Run {
         let echo = r#"{"message":"emulated+secret/with=signs+and/more== is no secret"}"#;
         self.emulator.knobs().turn(|dials| {
             dials.login.always = None;
+            let cloud = serde_json::json!({
+                "error": "invalid_client",
+                "error_description": "emulated\"cloud\\secret001 is no secret",
+            });
+            dials.marketing_cloud.always_login = Some(Canned::json(401, cloud.to_string()));
+            let legacy = serde_json::json!({
+                "errorcode": 1,
+                "message": "emulated\"legacy\\secret01 is no secret",
+            });
+            dials.marketing_cloud_legacy.always_login = Some(Canned::json(401, legacy.to_string()));
             dials.billing.next_login = vec![Canned::json(401, echo)].into();
         });
-        self.renew(&["billing"]).await;
+        self.renew(&["billing", "mail", "mail-legacy"]).await;
         self.ask_admin().await;
-        self.emulator
-            .knobs()
-            .turn(|dials| dials.billing.next_login.clear());
+        self.emulator.knobs().turn(|dials| {
+            dials.billing.next_login.clear();
+            dials.marketing_cloud.always_login = None;
+            dials.marketing_cloud_legacy.always_login = None;
+        });
     }
 
     /// Sessions that end, tokens that are refused again and again, odd answers of the APIs.
@@ -224,6 +247,8 @@ impl Run {
                 dials.salesforce.rejects_all = rejects;
                 dials.zilliant.rejects_all = rejects;
                 dials.zuora.rejects_all = rejects;
+                dials.marketing_cloud.api.rejects_all = rejects;
+                dials.marketing_cloud_legacy.api.rejects_all = rejects;
             });
             self.call_all().await;
         }

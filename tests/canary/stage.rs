@@ -12,7 +12,7 @@ use crate::support::canary::Canaries;
 use crate::support::tls::{Ca, Folder};
 use crate::support::{Scripted, TestProxy};
 
-/// All three providers; upstreams that fail in every way; secrets from the file, the environment, a file and a program.
+/// All providers; upstreams that fail in every way; secrets from the file, the environment, a file and a program.
 pub async fn begin(folder: &Folder, access_log: &Path, mut canaries: Canaries) -> (Run, Scripted) {
     let emulator = Emulator::start(Settings::default()).await.unwrap();
     let (tls, ca) = (Scripted::constant("ok").await, Ca::new());
@@ -65,11 +65,18 @@ fn text(tls_port: u16, ca: &Path, dead: &str, secret_file: &Path) -> String {
     let person = "username = \"${DEMO_USERNAME}\"\npassword = \"${DEMO_PASSWORD}\"\nsecurity_token = \"${DEMO_SECURITY_TOKEN}\"\n";
     let hosts = "instance_hosts = [\"${DEMO_INSTANCE_HOST}\"]\n";
     let zuora = "provider = \"zuora\"\nlogin_url = \"${DEMO_BILLING_URL}\"\nclient_id = \"${DEMO_BILLING_CLIENT_ID}\"\n";
+    let mail = "provider = \"marketing-cloud\"\nlogin_url = \"${DEMO_MAIL_LOGIN_URL}\"\nclient_id = \"${DEMO_MAIL_CLIENT_ID}\"\n\
+        instance_hosts = [\"${DEMO_MAIL_HOST}\", \"${DEMO_MAIL_SOAP_HOST}\"]\n";
+    let legacy = "provider = \"marketing-cloud-legacy\"\nlogin_url = \"${DEMO_MAIL_LEGACY_LOGIN_URL}\"\nlegacy_token = true\n\
+        api_url = \"${DEMO_MAIL_LEGACY_URL}\"\nclient_id = \"${DEMO_MAIL_LEGACY_CLIENT_ID}\"\n";
     format!(
         "[upstream.crm]\nprovider = \"salesforce\"\n{salesforce}{hosts}\
          [upstream.crm-user]\nprovider = \"salesforce\"\ngrant = \"password\"\nheader = \"oauth\"\n{salesforce}{person}{hosts}\
          [upstream.pricing]\nprovider = \"zilliant\"\napi_url = \"${{DEMO_PRICING_URL}}\"\n{salesforce}{person}\
          [upstream.billing]\n{zuora}client_secret = \"${{DEMO_BILLING_CLIENT_SECRET}}\"\n\
+         [upstream.mail]\n{mail}client_secret = \"${{DEMO_MAIL_CLIENT_SECRET}}\"\n\
+         [upstream.mail-legacy]\n{legacy}client_secret = \"${{DEMO_MAIL_LEGACY_CLIENT_SECRET}}\"\n\
+         [upstream.mail-shut]\n{mail}client_secret = \"canary \\\"wrong\\\" mail\"\n\
          [upstream.wrong]\nprovider = \"salesforce\"\ngrant = \"password\"\n{salesforce}{hosts}\
          username = \"nobody@acme.example\"\npassword = \"canary wrong & password=1\"\nsecurity_token = \"canaryWrongToken\"\n\
          [upstream.shut]\n{zuora}client_secret = \"canary+wrong/client=secret\"\n\
@@ -97,7 +104,8 @@ fn run_config(text: &str, variables: &[(String, String)]) -> impl Debug + use<> 
 }
 
 /// The secrets that stand in the configuration itself, or where it points to.
-const OWN_SECRETS: [(&str, &str); 5] = [
+const OWN_SECRETS: [(&str, &str); 6] = [
+    ("client secret of mail-shut", "canary \"wrong\" mail"),
     ("password of wrong", "canary wrong & password=1"),
     ("security token of wrong", "canaryWrongToken"),
     ("client secret of shut", "canary+wrong/client=secret"),

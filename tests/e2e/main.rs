@@ -30,6 +30,10 @@ mod guard;
 mod hostile;
 /// URLs in bodies that lead back to the proxy.
 mod links;
+/// Marketing Cloud: business units, two hosts, dead sessions and their look-alikes.
+mod marketing_cloud;
+/// Marketing Cloud by a legacy package: its login, its own hosts.
+mod marketing_cloud_legacy;
 /// What bodies cost.
 mod memory;
 /// The proxy on the way out.

@@ -126,7 +126,11 @@ fn header(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Header {
     table.word(KEY, &headers, &["oauth-base64"], reading)
 }
 
-fn instance_hosts(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<Vec<HostRule>> {
+/// `instance_hosts`, which replaces the provider's own list.
+pub(super) fn instance_hosts(
+    table: &mut Section<'_>,
+    reading: &mut Reading<'_>,
+) -> Option<Vec<HostRule>> {
     let given = table.has("instance_hosts");
     let remedy = (
         &code::BAD_HOST,

@@ -13,6 +13,13 @@ fn demo(name: &str) -> Option<String> {
         "DEMO_LOGIN_URL" => "http://127.0.0.1:7720",
         "DEMO_PRICING_URL" => "http://127.0.0.1:7722",
         "DEMO_BILLING_URL" => "http://127.0.0.1:7723",
+        "DEMO_MAIL_LOGIN_URL" => "http://127.0.0.1:7730",
+        "DEMO_MAIL_ACCOUNT_ID" => "510001",
+        "DEMO_MAIL_HOST" => "127.0.0.1:7731",
+        "DEMO_MAIL_SOAP_HOST" => "127.0.0.1:7732",
+        "DEMO_MAIL_SOAP_URL" => "http://127.0.0.1:7732",
+        "DEMO_MAIL_LEGACY_LOGIN_URL" => "http://127.0.0.1:7728",
+        "DEMO_MAIL_LEGACY_URL" => "http://127.0.0.1:7729",
         "DEMO_INSTANCE_HOST" => "127.0.0.1:7721",
         "HOME" => "/home/me",
         name if name.starts_with("DEMO_") || name.starts_with("CRM_") => "value",
@@ -55,7 +62,17 @@ fn the_shipped_file_is_what_demo_runs() {
         .iter()
         .map(|upstream| upstream.name.as_str())
         .collect();
-    assert_eq!(names, ["crm", "crm-user", "pricing", "billing"]);
+    assert_eq!(
+        names,
+        [
+            "crm",
+            "crm-user",
+            "pricing",
+            "billing",
+            "mail",
+            "mail-legacy"
+        ]
+    );
     assert!(checked.warnings.is_empty() && checked.config.routes.is_empty());
 }
 

@@ -48,6 +48,22 @@ fn the_shortest_file_has_all_defaults() {
 }
 
 #[test]
+fn a_legacy_package_of_marketing_cloud_needs_no_address() {
+    let text = "[upstream.mail]\nprovider = \"marketing-cloud-legacy\"\nclient_id = \"i\"\nclient_secret = { env = \"SECRET\" }\n";
+    let upstream = config(text).upstreams.remove(0);
+    let Provider::MarketingCloudLegacy(keys) = &upstream.provider else {
+        panic!("{:?}", upstream.provider)
+    };
+    let urls = (keys.login_url.to_string(), keys.api_url.to_string());
+    let (login, api) = (
+        "https://auth.exacttargetapis.com",
+        "https://www.exacttargetapis.com",
+    );
+    assert_eq!(urls, (login.to_owned(), api.to_owned()));
+    assert!(keys.soap_url.is_none() && !keys.offline && !keys.legacy_token);
+}
+
+#[test]
 fn debug_of_a_configuration_shows_no_secret() {
     let shown = format!("{:?}", parse(CRM).unwrap());
     assert!(!shown.contains("from-env"), "{shown}");

@@ -14,6 +14,9 @@ pub(super) fn der(pem: &str) -> Vec<u8> {
 /// RSA, 2048 bits, PKCS#8.
 pub(super) const RSA: &str = include_str!("rsa.pem");
 pub(super) const RSA_PUBLIC: &str = include_str!("rsa.public.pem");
+/// P-256, PKCS#8.
+pub(super) const EC: &str = include_str!("ec.pem");
+pub(super) const EC_PUBLIC: &str = include_str!("ec.public.pem");
 
 /// The public half of a key as PEM.
 #[cfg(test)]

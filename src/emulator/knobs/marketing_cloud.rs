@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ApiDials, Canned, ExpiresIn};
+use super::{AfterLogin, ApiDials, Canned, ExpiresIn};
 
 /// Dials of one generation of Marketing Cloud.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub struct CloudDials {
     pub always_login: Option<Canned>,
     /// How long the token endpoint takes, in milliseconds.
     pub delay_ms: u64,
+    /// What becomes of answers.
+    pub after: AfterLogin,
     /// How the lifetime is written.
     pub expires_in: ExpiresIn,
     /// A login while a token lives returns that token, with what is left of its life.
@@ -38,6 +40,7 @@ impl Default for CloudDials {
             next_login: VecDeque::new(),
             always_login: None,
             delay_ms: 0,
+            after: AfterLogin::default(),
             expires_in: ExpiresIn::Integer,
             same_token: false,
             client_secret: None,

@@ -4,6 +4,7 @@
 //! unconfirmed is a dial here. Deliberately no logic: who reads a dial decides what it means.
 
 mod marketing_cloud;
+mod oauth2;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use self::marketing_cloud::CloudDials;
+pub use self::oauth2::{
+    OauthAnswerDials, OauthClientAuth, OauthDead, OauthDials, OauthRequestDials,
+};
 use super::canned::Canned;
 
 /// A shared handle on the [`Dials`]. Cheap to clone.
@@ -60,6 +64,8 @@ pub struct Dials {
     pub marketing_cloud_legacy: CloudDials,
     /// Marketing Cloud, the second generation.
     pub marketing_cloud: CloudDials,
+    /// The OAuth 2.0 server that nobody in particular runs.
+    pub oauth2: OauthDials,
 }
 
 /// Dials of the Salesforce token endpoints.
@@ -72,6 +78,8 @@ pub struct LoginDials {
     pub always: Option<Canned>,
     /// How long the token endpoint takes, in milliseconds.
     pub delay_ms: u64,
+    /// What becomes of answers.
+    pub after: AfterLogin,
     /// A login while the user's session lives returns the same token.
     pub same_token: bool,
     /// Successful logins per user and hour, above which logins are refused.
@@ -96,6 +104,7 @@ impl Default for LoginDials {
             next: VecDeque::new(),
             always: None,
             delay_ms: 0,
+            after: AfterLogin::default(),
             same_token: false,
             logins_per_hour: 3600,
             failures_to_lock: 10,
@@ -106,6 +115,16 @@ impl Default for LoginDials {
             rotation: false,
         }
     }
+}
+
+/// What becomes of the answer of a login that is done: its refresh token is spent by then.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AfterLogin {
+    /// How long the answer is held back, in milliseconds.
+    pub hold_ms: u64,
+    /// So many answers are lost: half of the body arrives, and the connection ends.
+    pub lose: u32,
 }
 
 /// How a Salesforce token answer is written.

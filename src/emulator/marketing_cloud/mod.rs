@@ -21,7 +21,7 @@ use super::canned::Canned;
 use super::knobs::{CloudDials, Dials};
 use super::sessions::{Lifetime, Session, Sessions};
 use super::world::{Books, Site, World, random_text};
-use super::{answer, facility, form};
+use super::{after, answer, facility, form};
 
 /// The tenant's login host.
 pub(super) async fn login(world: &World, request: Request) -> Response {

@@ -8,7 +8,7 @@ use http::{StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::{
-    ACCOUNTS, CLIENT_ID, CLIENT_SECRET, CloudDials, Lifetime, Session, Site, World, answer,
+    ACCOUNTS, CLIENT_ID, CLIENT_SECRET, CloudDials, Lifetime, Session, Site, World, after, answer,
     random_text,
 };
 
@@ -35,7 +35,8 @@ pub(super) async fn issue(world: &World, parts: &Parts, body: &[u8]) -> Response
                 let name = "marketing-cloud client_credentials".to_owned();
                 *counters.grants.entry(name).or_default() += 1;
             });
-            write(world, &dials, &asked)
+            let response = write(world, &dials, &asked);
+            after::hand_over(world, |dials| &mut dials.marketing_cloud.after, response).await
         }
         Err(refusal) => {
             world.count(|counters| counters.refused_logins += 1);

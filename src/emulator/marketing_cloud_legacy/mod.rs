@@ -13,7 +13,7 @@ use serde_json::json;
 use super::knobs::CloudDials;
 use super::sessions::{Lifetime, Session};
 use super::world::{Books, Site, World, random_text};
-use super::{answer, form};
+use super::{after, answer, form};
 
 /// The shared login host.
 pub(super) async fn login(world: &World, request: Request) -> Response {

@@ -9,8 +9,8 @@ use http::request::Parts;
 use serde_json::{Map, Value};
 
 use super::{
-    Books, CLIENT_ID, CLIENT_SECRET, CloudDials, Lifetime, Session, Site, World, answer, form,
-    random_text, refused,
+    Books, CLIENT_ID, CLIENT_SECRET, CloudDials, Lifetime, Session, Site, World, after, answer,
+    form, random_text, refused,
 };
 
 pub(super) async fn issue(world: &World, parts: &Parts, body: &[u8]) -> Response {
@@ -57,7 +57,13 @@ pub(super) async fn issue(world: &World, parts: &Parts, body: &[u8]) -> Response
                 let name = format!("marketing-cloud-legacy {grant}");
                 *counters.grants.entry(name).or_default() += 1;
             });
-            write(world, &dials, refresh, legacy, now)
+            let response = write(world, &dials, refresh, legacy, now);
+            after::hand_over(
+                world,
+                |dials| &mut dials.marketing_cloud_legacy.after,
+                response,
+            )
+            .await
         }
     }
 }

@@ -13,7 +13,7 @@ use super::granted::{self, Grant, Login};
 use super::refresh::{self, Taken};
 use super::{
     CLIENT_ID, CLIENT_SECRET, Form, PASSWORD, PERSON, RUN_AS, SECURITY_TOKEN, Site, User, World,
-    answer, assertion, form, refusal_body,
+    after, answer, assertion, form, refusal_body,
 };
 
 /// `error` and `error_description`.
@@ -44,8 +44,18 @@ pub(super) async fn token(world: &World, site: Site, parts: &Parts, body: &[u8])
         return canned.into_response();
     }
     let is_malformed = form::is_malformed(body) || form.repeats();
-    match decide(world, site, &parts.headers, &form, is_malformed, taken) {
-        Ok(login) => granted::answer(world, &login),
+    match decide(
+        world,
+        site,
+        &parts.headers,
+        &form,
+        is_malformed,
+        taken.as_ref(),
+    ) {
+        Ok(login) => {
+            let response = granted::answer(world, &login);
+            after::hand_over(world, |dials| &mut dials.login.after, response).await
+        }
         Err(refusal) => deny(world, refusal),
     }
 }
@@ -66,7 +76,7 @@ fn decide(
     headers: &HeaderMap,
     form: &Form,
     is_malformed: bool,
-    taken: Option<Taken<'_>>,
+    taken: Option<&Taken<'_>>,
 ) -> Result<Login, Refusal> {
     let grant = form.get("grant_type").unwrap_or_default();
     if is_malformed && GRANTS.contains(&grant) {

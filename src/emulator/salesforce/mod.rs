@@ -30,7 +30,7 @@ use super::jwt::Jwt;
 use super::knobs::AnswerDials;
 use super::sessions::{Lifetime, Session};
 use super::world::{Site, World, random_text};
-use super::{answer, facility, form, keys};
+use super::{after, answer, facility, form, keys};
 
 /// A login host.
 pub(super) async fn login(world: &Arc<World>, site: Site, request: Request) -> Response {

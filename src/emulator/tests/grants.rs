@@ -2,35 +2,20 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use aws_lc_rs::signature::RsaKeyPair;
 use serde_json::{Value, json};
 
 use super::{
     CLIENT_ID, CLIENT_SECRET, Emulator, FORM, Reply, USERNAME, bearer, call, emulator, form, keys,
-    token_request,
+    signing, token_request,
 };
 use crate::emulator::Settings;
 
-/// `alg` signed with RS256 by the emulator's own key, or by another.
+/// Signed with RS256 by the emulator's own key, or by another.
 fn signed(header: &Value, claims: &Value, other: Option<&RsaKeyPair>) -> String {
-    let own = RsaKeyPair::from_pkcs8(&keys::der(keys::RSA)).unwrap();
-    let encoded = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let signed = format!("{}.{}", encoded(header), encoded(claims));
-    let key = other.unwrap_or(&own);
-    let mut signature = vec![0; key.public_modulus_len()];
-    let random = SystemRandom::new();
-    key.sign(
-        &RSA_PKCS1_SHA256,
-        &random,
-        signed.as_bytes(),
-        &mut signature,
-    )
-    .unwrap();
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    let own = signing::rsa();
+    signing::rs256(header, claims, other.unwrap_or(&own))
 }
 
 const NOW: u64 = 1_700_000_000;
@@ -251,7 +236,9 @@ async fn a_refresh_token_that_is_being_redeemed_is_not_redeemed_twice() {
     let emulator = emulator().await;
     emulator.knobs().turn(|dials| {
         dials.login.rotation = true;
-        dials.login.delay_ms = 200;
+        // Before the token is spent, and after it.
+        dials.login.delay_ms = 100;
+        dials.login.after.hold_ms = 100;
     });
     let first = emulator.mint_refresh_token("salesforce").unwrap();
     let replies = tokio::join!(refresh(&emulator, &first), refresh(&emulator, &first));

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::marketing_cloud_legacy::{CLIENT_ID, CLIENT_SECRET};
 use super::{Canned, Emulator, FORM, Reply, bearer, call, emulator};
@@ -143,6 +145,36 @@ async fn a_refresh_token_is_good_for_one_use_and_five_minutes() {
         emulator.counters().grants["marketing-cloud-legacy refresh"],
         3
     );
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_has_spent_the_refresh_token() {
+    let emulator = emulator().await;
+    let offline = json!({ "accessType": "offline" });
+    let first = ask(&emulator, &offline).await.field("refreshToken");
+    let after = |dials: &mut super::Dials| dials.marketing_cloud_legacy.after.lose = 1;
+    emulator.knobs().turn(after);
+    let body = client(&json!({ "accessType": "offline", "refreshToken": first }));
+    let host = emulator.legacy_login();
+    let length = body.len();
+    let head = format!("{ASK} HTTP/1.1\r\nHost: {host}\r\n{JSON}Content-Length: {length}\r\n\r\n");
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut came = Vec::new();
+    // A connection that breaks off may do so loudly.
+    let _ = stream.read_to_end(&mut came).await;
+    let came = String::from_utf8(came).unwrap();
+    assert!(
+        came.starts_with("HTTP/1.1 200 ") && !came.ends_with('}'),
+        "{came}"
+    );
+    assert_eq!(
+        emulator.counters().grants["marketing-cloud-legacy refresh"],
+        1
+    );
+    assert_eq!(refresh(&emulator, &first).await.status, 200);
+    assert_eq!(emulator.counters().spent_refresh_tokens, 1);
 }
 
 #[tokio::test]

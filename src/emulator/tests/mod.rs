@@ -8,11 +8,13 @@ mod api;
 mod billing;
 mod bulk;
 mod facility;
+mod generic;
 mod grants;
 mod login;
 mod mail;
 mod mail_accounts;
 mod pricing;
+mod signing;
 
 use std::net::SocketAddr;
 
@@ -22,7 +24,7 @@ use tokio::net::TcpStream;
 
 use super::salesforce::{CLIENT_ID, CLIENT_SECRET, PASSWORD, SECURITY_TOKEN, USERNAME};
 use super::{
-    Canned, Dials, Emulator, Settings, keys, marketing_cloud, marketing_cloud_legacy, zuora,
+    Canned, Dials, Emulator, Settings, keys, marketing_cloud, marketing_cloud_legacy, oauth2, zuora,
 };
 
 /// An answer as it came, with the chunks of its body put together.

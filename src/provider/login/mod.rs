@@ -89,7 +89,8 @@ pub enum Value {
     Text(Cow<'static, str>),
     /// As it stands in JSON; in a form its text.
     Json(Json),
-    /// These fields, one right after the other, as one value; a field that is not configured is empty.
+    /// These fields, one right after the other, as one value; a field that is not there is empty. If none is there, the
+    /// parameter is left out.
     Fields(Vec<Field>),
     /// An assertion, signed anew for each login.
     Assertion(Box<Assertion>),
@@ -214,6 +215,11 @@ impl fmt::Display for Login {
 pub fn request(call: &Call, secrets: &Secrets, moment: &Moment) -> Result<LoginRequest, Unsigned> {
     let mut values = Vec::with_capacity(call.parameters.len());
     for (name, value) in &call.parameters {
+        if let Value::Fields(fields) = value
+            && fields.iter().all(|field| secrets.get(*field).is_none())
+        {
+            continue;
+        }
         values.push((name.as_ref(), written(value, secrets, moment)?));
     }
     let (body, kind) = match call.encode {

@@ -10,7 +10,7 @@ fn moment() -> Moment {
 }
 
 #[test]
-fn a_json_login_is_one_object_of_strings_with_every_value_escaped() {
+fn a_json_login_is_one_object_of_strings_with_every_value_escaped_and_none_that_is_not_there() {
     let call = Call {
         endpoint: "https://auth.example.com".parse().unwrap(),
         path: "/v2/token".into(),
@@ -24,7 +24,10 @@ fn a_json_login_is_one_object_of_strings_with_every_value_escaped() {
                 "client_secret".into(),
                 Value::Fields(vec![Field::ClientSecret]),
             ),
-            ("account_id".into(), Value::Fields(vec![Field::Username])),
+            (
+                "refreshToken".into(),
+                Value::Fields(vec![Field::RefreshToken]),
+            ),
         ],
         basic: None,
         headers: vec![],
@@ -35,7 +38,7 @@ fn a_json_login_is_one_object_of_strings_with_every_value_escaped() {
     let request = request(&call, &secrets, &moment()).unwrap();
     assert_eq!(
         request.body,
-        r#"{"account_id":"","client_secret":"a\"b\\c\n+é","grant_type":"client_credentials"}"#
+        r#"{"client_secret":"a\"b\\c\n+é","grant_type":"client_credentials"}"#
     );
     assert_eq!(request.headers[header::CONTENT_TYPE], "application/json");
 }

@@ -242,6 +242,7 @@ impl Endpoint {
                 .fingerprinter
                 .of(user.iter().map(|part| part.as_bytes())),
             secrets: self.fingerprinter.of(values),
+            asks: self.fingerprinter.of([self.provider.asks().as_bytes()]),
         })
     }
 }

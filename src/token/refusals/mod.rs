@@ -1,7 +1,8 @@
 //! [`Refusals`]: what token endpoints refused, remembered over all accounts of a user, so that nobody gets locked
 //! out by us.
 //!
-//! Keys are keyed digests: of (token endpoint, client id, user) and of the secrets; no secret is kept here.
+//! Keys are keyed digests: of (token endpoint, client id, user) and of the secrets; no secret is kept here. A refusal
+//! that is not about the secrets holds for what was asked for: another scope or business unit may be granted.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,6 +38,8 @@ struct User {
     good: Option<Fingerprint>,
     /// By secrets; the latest few.
     refused: VecDeque<(Fingerprint, Refusal)>,
+    /// What is not granted, by what was asked for: with which secrets, and why.
+    policies: HashMap<Fingerprint, (Fingerprint, Refusal)>,
     /// When a password was refused, within the last hour.
     failures: VecDeque<Instant>,
 }
@@ -92,7 +95,7 @@ impl Refusals {
         if record.trying {
             return None;
         }
-        if let Some(known) = record.known(prints.secrets, now) {
+        if let Some(known) = record.known(prints, now) {
             return Some(Err(known));
         }
         record.trying = true;
@@ -107,13 +110,14 @@ impl Refusals {
         let users = self.0.lock();
         users
             .get(&prints.user)
-            .is_some_and(|record| record.refusal(prints.secrets).is_some())
+            .is_some_and(|record| record.refusal(prints).is_some())
     }
 
     /// Forgets what this user was refused: an operator asks for another try.
     pub(super) fn forget(&self, user: Fingerprint) {
         if let Some(record) = self.0.lock().get_mut(&user) {
             record.refused.clear();
+            record.policies.clear();
             record.failures.clear();
         }
     }
@@ -132,19 +136,21 @@ impl Inner {
 }
 
 impl User {
-    fn refusal(&self, secrets: Fingerprint) -> Option<&Refusal> {
-        let found = self.refused.iter().find(|(of, _)| *of == secrets);
+    fn refusal(&self, prints: Prints) -> Option<&Refusal> {
+        let policy = self.policies.get(&prints.asks).into_iter();
+        let mut all = policy.chain(&self.refused);
+        let found = all.find(|(secrets, _)| *secrets == prints.secrets);
         found.map(|(_, refusal)| refusal)
     }
 
     /// The refusal that forbids a login with these secrets now.
-    fn known(&mut self, secrets: Fingerprint, now: Instant) -> Option<Known> {
+    fn known(&mut self, prints: Prints, now: Instant) -> Option<Known> {
         let holds = |refusal: &&Refusal| refusal.again.is_none_or(|at| now < at);
-        if let Some(refusal) = self.refusal(secrets).filter(holds) {
+        if let Some(refusal) = self.refusal(prints).filter(holds) {
             return Some(refusal.known());
         }
         self.failures.retain(|at| *at + HOUR > now);
-        if self.failures.len() < TRIES || self.good == Some(secrets) {
+        if self.failures.len() < TRIES || self.good == Some(prints.secrets) {
             return None;
         }
         let again = self.failures.front().map(|at| *at + HOUR);
@@ -155,8 +161,16 @@ impl User {
         })
     }
 
-    fn refuse(&mut self, secrets: Fingerprint, what: Refused, text: &str, now: Instant) {
-        let first = self.refusal(secrets).is_none();
+    fn refuse(&mut self, prints: Prints, what: Refused, text: &str, now: Instant) {
+        let Prints { secrets, asks, .. } = prints;
+        let text = text.to_owned();
+        if what == Refused::Policy {
+            let again = None;
+            let refusal = Refusal { what, text, again };
+            self.policies.insert(asks, (secrets, refusal));
+            return;
+        }
+        let first = !self.refused.iter().any(|(of, _)| *of == secrets);
         self.refused.retain(|(of, _)| *of != secrets);
         if self.refused.len() == REMEMBERED {
             self.refused.pop_front();
@@ -172,7 +186,6 @@ impl User {
         if self.good == Some(secrets) {
             self.good = None;
         }
-        let text = text.to_owned();
         self.refused
             .push_back((secrets, Refusal { what, text, again }));
     }
@@ -197,20 +210,25 @@ impl Ticket {
         outcome: &Result<T, LoginFailure>,
         now: Instant,
     ) -> Option<Instant> {
-        let Prints { user, secrets } = self.prints;
+        let Prints {
+            user,
+            secrets,
+            asks,
+        } = self.prints;
         let mut users = self.inner.lock();
         let record = users.entry(user).or_default();
         match outcome {
             Ok(_) => {
                 record.good = Some(secrets);
+                record.policies.remove(&asks);
                 record.refused.retain(|(of, _)| *of != secrets);
             }
             Err(LoginFailure::Refused { what, text }) => {
-                record.refuse(secrets, *what, text, now);
+                record.refuse(self.prints, *what, text, now);
             }
             Err(_) => {}
         }
-        let refusal = record.refusal(secrets)?;
+        let refusal = record.refusal(self.prints)?;
         refusal.again
     }
 }

@@ -15,6 +15,7 @@ fn prints<const N: usize>(secrets: [&str; N]) -> [Prints; N] {
     secrets.map(|secrets| Prints {
         user,
         secrets: of.of([secrets.as_bytes()]),
+        asks: of.of([]),
     })
 }
 
@@ -76,6 +77,25 @@ async fn a_refused_client_is_not_tried_again_until_its_secret_changes_or_an_oper
     assert!(allowed(&refusals, two).await);
     refusals.forget(one.user);
     assert!(allowed(&refusals, one).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_account_may_not_ask_for_is_not_refused_to_another_of_the_same_user() {
+    let (refusals, [wrong, changed]) = (Refusals::new(), prints(["one", "two"]));
+    let asks = Fingerprinter::new().of([]);
+    let right = Prints { asks, ..wrong };
+    refused(&refusals, wrong, Refused::Policy).await;
+    assert!(!allowed(&refusals, wrong).await);
+    assert!(refusals.knows(wrong) && !refusals.knows(right));
+    let ticket = refusals.admit(right).await.unwrap();
+    ticket.close(&Ok(()), Instant::now());
+    assert!(!allowed(&refusals, wrong).await, "no news for this one");
+    assert!(allowed(&refusals, changed).await);
+    // A wrong client secret is wrong whatever is asked for.
+    refused(&refusals, Prints { asks, ..changed }, Refused::Client).await;
+    assert!(!allowed(&refusals, changed).await);
+    refusals.forget(wrong.user);
+    assert!(allowed(&refusals, wrong).await && allowed(&refusals, changed).await);
 }
 
 #[tokio::test(start_paused = true)]

@@ -70,7 +70,10 @@ impl Emulated {
     /// Requests to token endpoints, whatever came of them.
     pub fn logins(&self) -> u64 {
         let counters = self.counters();
-        counters.token_requests + counters.billing_token_requests
+        counters.token_requests
+            + counters.billing_token_requests
+            + counters.cloud_token_requests
+            + counters.legacy_token_requests
     }
 
     /// Waits until the emulator has seen something.
@@ -169,6 +172,26 @@ provider = "zuora"
 login_url = "${DEMO_BILLING_URL}"
 client_id = "${DEMO_BILLING_CLIENT_ID}"
 client_secret = "${DEMO_BILLING_CLIENT_SECRET}"
+"#;
+
+/// Marketing Cloud by an installed package; further keys may follow.
+pub const MAIL: &str = r#"
+[upstream.mail]
+provider = "marketing-cloud"
+login_url = "${DEMO_MAIL_LOGIN_URL}"
+client_id = "${DEMO_MAIL_CLIENT_ID}"
+client_secret = "${DEMO_MAIL_CLIENT_SECRET}"
+instance_hosts = ["${DEMO_MAIL_HOST}", "${DEMO_MAIL_SOAP_HOST}"]
+"#;
+
+/// Marketing Cloud by a legacy package; further keys may follow.
+pub const MAIL_LEGACY: &str = r#"
+[upstream.mail-legacy]
+provider = "marketing-cloud-legacy"
+login_url = "${DEMO_MAIL_LEGACY_LOGIN_URL}"
+api_url = "${DEMO_MAIL_LEGACY_URL}"
+client_id = "${DEMO_MAIL_LEGACY_CLIENT_ID}"
+client_secret = "${DEMO_MAIL_LEGACY_CLIENT_SECRET}"
 "#;
 
 /// 2023-11-14T22:13:20Z.

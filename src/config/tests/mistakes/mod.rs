@@ -1,6 +1,7 @@
 //! Mistakes, each with its code, its place and the words that matter.
 
 mod access;
+mod marketing_cloud;
 mod sections;
 mod values;
 

@@ -55,8 +55,8 @@ fn what_is_planned_is_not_ignored() {
             "UA-0104 6:10 a `header` of your own",
         ),
         (
-            "[upstream.mc]\nprovider = \"marketing-cloud\"\naccount_id = \"1\"\n",
-            "UA-0104 2:12 provider `marketing-cloud`",
+            "[upstream.o]\nprovider = \"oauth2\"\ntoken_url = \"https://o.example\"\n",
+            "UA-0104 2:12 provider `oauth2`",
         ),
         (
             "{CRM}[server]\nworkers = \"many\"\n",
