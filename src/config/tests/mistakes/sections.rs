@@ -301,7 +301,7 @@ fn what_would_have_no_effect_or_another_is_refused() {
         ),
         ("acme.my.salesforce-setup.com", "acme.my.salesforce.com"),
     ] {
-        let text = super::super::CRM.replace("acme.my.salesforce.com", host);
+        let text = crate::config::tests::CRM.replace("acme.my.salesforce.com", host);
         check(&text, &[&format!("UA-0118 3:13 https://{meant}")]);
     }
     let sound = format!("{bill}host = \"bill.localhost\"\n[defaults.upstream]\ntls = \"auto\"\n");

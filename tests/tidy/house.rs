@@ -1,0 +1,92 @@
+//! The house as tables: its floors, the rooms of its dependencies, its providers.
+
+/// Rooms from the ground up. A room imports only rooms on lower floors; rooms on one floor are
+/// strangers. The ground has a cellar: single files that even its other rooms may use.
+pub(super) const FLOORS: &[&[&str]] = &[
+    &["clock", "code", "secret"],
+    &["message", "telemetry"],
+    &["config"],
+    &["provider", "tls"],
+    &["token", "egress", "server"],
+    &["proxy", "admin"],
+    &["app"],
+    &["cli"],
+    &["main"],
+];
+
+/// Imports no room and is known to `app` and `cli` alone.
+pub(super) const ANNEX: &str = "emulator";
+
+/// Each dependency and the places under `src/` that may name it; mirrors the comments in Cargo.toml.
+pub(super) const ROOMS: &[(&str, &[&str])] = &[
+    ("annotate_snippets", &["config"]),
+    ("arc_swap", &["token", "proxy", "server"]),
+    ("aws_lc_rs", &["secret", "emulator"]),
+    ("axum", &["admin", "emulator"]),
+    ("base64", &["message", "provider", "egress", "emulator"]),
+    ("bytes", EVERYWHERE),
+    ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
+    ("flate2", &["proxy", "emulator"]),
+    ("form_urlencoded", &["provider", "emulator"]),
+    ("futures_util", &["proxy", "emulator"]),
+    ("glob", &["config"]),
+    ("http", EVERYWHERE),
+    ("http_body", &["server", "egress", "proxy"]),
+    ("http_body_util", &["egress", "proxy", "app/remote.rs"]),
+    ("httpdate", &["provider"]),
+    ("humantime", &["config", "provider", "telemetry", "admin"]),
+    ("hyper", &["server", "egress"]),
+    ("hyper_util", &["server", "egress"]),
+    ("memchr", &["provider"]),
+    ("percent_encoding", &["message", "config", "provider"]),
+    ("prometheus_client", &["telemetry"]),
+    ("rcgen", &["tls"]),
+    ("reqwest", &["token"]),
+    ("rustls", &["tls"]),
+    ("rustls_pki_types", &["secret", "tls"]),
+    ("rustls_platform_verifier", &["tls"]),
+    ("secrecy", &["secret"]),
+    (
+        "serde",
+        &["config", "provider", "telemetry", "admin", "emulator"],
+    ),
+    (
+        "serde_json",
+        &["provider", "telemetry", "proxy", "admin", "emulator", "cli"],
+    ),
+    ("socket2", &["server"]),
+    ("thiserror", EVERYWHERE),
+    ("tokio", EVERYWHERE),
+    ("tokio_rustls", &["server", "egress"]),
+    (
+        "tokio_util",
+        &["server", "egress", "app", "cli/signals.rs", "emulator"],
+    ),
+    ("toml", &["config"]),
+    ("tower", &["proxy/stack.rs", "server", "egress"]),
+    ("tracing", EVERYWHERE),
+    ("tracing_subscriber", &["telemetry"]),
+    ("webpki_roots", &["tls"]),
+];
+const EVERYWHERE: &[&str] = &[""];
+
+/// Must not be in the program at all.
+pub(super) const BANNED: &[&str] = &[
+    "openssl-sys",
+    "native-tls",
+    "ring",
+    "rustls-pemfile",
+    "instant",
+];
+/// Must be there in one version only.
+pub(super) const SINGLE: &[&str] = &["hyper", "rustls", "reqwest", "h2"];
+
+pub(super) const PROVIDERS: &[&str] = &[
+    "salesforce",
+    "zilliant",
+    "zuora",
+    "marketing-cloud",
+    "marketing-cloud-legacy",
+];
