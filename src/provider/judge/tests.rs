@@ -56,6 +56,9 @@ fn salesforce_sessions_are_dead_as_each_surface_says_it() {
         (REST, 401, pretty),
         (REST, 401, xml),
         ("/services/apexrest/x", 401, EXPIRED),
+        ("/services/data/v64.0/tooling/query", 401, EXPIRED),
+        ("/services/data/v64.0/jobs/ingest", 401, EXPIRED),
+        ("/services/data/v64.0/connect/files", 401, xml),
         (BULK, 400, bulk_xml),
         (BULK, 400, bulk_json),
         (IDENTITY, 403, "Bad_OAuth_Token"),
@@ -63,6 +66,8 @@ fn salesforce_sessions_are_dead_as_each_surface_says_it() {
         (COMETD, 200, connect),
         (COMETD, 200, handshake),
         (COMETD, 401, connect),
+        (COMETD, 403, handshake),
+        (COMETD, 401, EXPIRED),
     ];
     for (path, status, body) in rows {
         let got = verdict(&salesforce(), path, status, body);
@@ -83,11 +88,17 @@ fn what_no_renewal_mends_rejects_nothing() {
     let quoted_xml = r#"[{"message":"<errorCode>INVALID_SESSION_ID</errorCode>"}]"#;
     let event = r#"[{"channel":"/event/x","data":{"error":"401::Authentication invalid"}}]"#;
     let unknown = r#"[{"channel":"/meta/connect","error":"403::Unknown client"}]"#;
+    let bulk_json = r#"{"exceptionCode":"InvalidSessionId"}"#;
     let rows = [
         (REST, 401, unfit),
         (REST, 401, agent),
         (REST, 401, unfit_xml),
         (REST, 401, header),
+        // The token is good, and the host is not its own.
+        (REST, 401, r#"[{"errorCode":"URL_NOT_RESET"}]"#),
+        (REST, 403, r#"[{"errorCode":"API_DISABLED_FOR_ORG"}]"#),
+        (REST, 400, bulk_json),
+        (REST, 500, EXPIRED),
         (REST, 401, quoted),
         (REST, 401, quoted_xml),
         (REST, 401, "Unauthorized"),

@@ -27,6 +27,11 @@ impl Emulated {
 
     /// The same with lifetimes of one's own.
     pub async fn start_with(settings: Settings, config: &str) -> Self {
+        // Assertions and dates are read by the same clock that they are written by.
+        let settings = Settings {
+            began: Some(BEGAN),
+            ..settings
+        };
         let emulator = Emulator::start(settings).await.unwrap();
         let mut variables = emulator.variables();
         variables.push((
@@ -81,6 +86,33 @@ impl Emulated {
         tokio::time::timeout(PATIENCE, waiting)
             .await
             .unwrap_or_else(|_| panic!("never seen: {:?}", self.counters()));
+    }
+}
+
+impl Emulated {
+    /// Calls until the call is served: what was mended is found at the next try.
+    pub async fn until_served(&self, path: &str) {
+        let served = async {
+            while self.proxy.get(path).await.status != 200 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, served)
+            .await
+            .unwrap_or_else(|_| panic!("never served: {:?}", self.counters()));
+    }
+
+    /// Calls until the only upstream's trouble is told in these words.
+    pub async fn until_told(&self, upstream: &str, path: &str, words: &str) {
+        let mut last = String::new();
+        let told = async {
+            while !last.contains(words) {
+                self.proxy.get(path).await;
+                last = self.proxy.status(upstream).await["why"].to_string();
+            }
+        };
+        let told = tokio::time::timeout(PATIENCE, told).await;
+        assert!(told.is_ok(), "never told: {words}, but {last}");
     }
 }
 

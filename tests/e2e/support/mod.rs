@@ -12,6 +12,7 @@ pub mod emulated;
 pub mod h2;
 pub mod proxy;
 pub mod scripted;
+pub mod secret_file;
 pub mod tls;
 
 pub use self::caller::{Answer, Caller};
@@ -19,3 +20,4 @@ pub use self::emulated::{Emulated, together};
 pub use self::h2::H2;
 pub use self::proxy::TestProxy;
 pub use self::scripted::{Connection, Scripted, Seen};
+pub use self::secret_file::SecretFile;

@@ -1,34 +1,12 @@
 //! Secrets in files, read again at each login.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::LIMITS;
-use crate::support::Emulated;
 use crate::support::emulated::CRM;
-
-/// A file of this test's own; removed when dropped.
-struct SecretFile(PathBuf);
-
-impl SecretFile {
-    fn new(name: &str, text: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("upauth-e2e-{}-{name}", std::process::id()));
-        std::fs::write(&path, text).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, text: &str) {
-        std::fs::write(&self.0, text).unwrap();
-    }
-}
-
-impl Drop for SecretFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
+use crate::support::{Emulated, SecretFile};
 
 fn secret_of(emulated: &[(String, String)], name: &str) -> String {
     let found = emulated.iter().find(|(known, _)| known == name);
