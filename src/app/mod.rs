@@ -129,6 +129,7 @@ impl App {
         let served = Served::new(config.clone(), members, &listeners.listeners, log);
         let shared = Shared::new(&config.server.limits, metrics, clock.clone());
         let (workers, desks) = worker::start(listeners.commit(), &served, &shared, &floor)?;
+        accounts.tell(served.everybody());
         let turn = Turn {
             accounts,
             listeners: listeners.close_others(),

@@ -45,7 +45,7 @@ fn what_is_planned_is_not_ignored() {
             "{CRM}[server]\ntls = { cert = { file = \"a\" }, key = { file = \"b\" }, client_ca = { file = \"c\" } }\n",
             "UA-0104 7:54 `client_ca`",
         ),
-        ("{CRM}warm = true\n", "UA-0104 6:1 `warm`"),
+        ("{CRM}http2 = true\n", "UA-0104 6:1 `http2`"),
         (
             "{CRM}header = \"oauth-base64\"\n",
             "UA-0104 6:10 bearer, oauth",
