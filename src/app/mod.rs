@@ -252,6 +252,10 @@ impl App {
     fn end(&self) {
         self.running.floor.drain.cancel();
         self.running.floor.cut.cancel();
+        let mut turn = self.running.turn();
+        turn.listeners.remove_files();
+        turn.doors.remove_files();
+        drop(turn);
         self.admin_end.cancel();
     }
 }
