@@ -10,6 +10,8 @@ use crate::config::{Config, Provider, Upstream};
 /// The way to an upstream.
 struct Way {
     url: String,
+    /// The unix socket that leads there, if no address does.
+    socket: Option<PathBuf>,
     /// The file with the authority that signed the listener's certificate, if it is the proxy's own.
     ca: Option<PathBuf>,
 }
@@ -51,6 +53,10 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
     if keyed {
         out.answer("# this proxy asks for a key ([access] keys): put it into UPAUTH_KEY");
     }
+    if way.socket.is_some() {
+        out.answer(SOCKET);
+        return Exit::Done;
+    }
     if upstream.local_login {
         let secret = match keyed {
             false => "any client id and secret will do",
@@ -70,14 +76,14 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
 /// Its own listener, where no prefix is needed; else the server's, with the prefix. An upstream with routes is
 /// reached through the first of them.
 fn way(config: &Config, upstream: &Upstream) -> Option<Way> {
-    let server = config.server.listen.first();
+    let server = first(&config.server.listen);
     let route = config
         .routes
         .iter()
         .find(|route| route.upstream == upstream.name);
     let (listen, tls, path, host) = match route {
         Some(route) => {
-            let listen = route.listen.first().or(server)?;
+            let listen = first(&route.listen).or(server)?;
             (
                 listen,
                 &config.server.tls,
@@ -85,7 +91,7 @@ fn way(config: &Config, upstream: &Upstream) -> Option<Way> {
                 route.host.as_deref(),
             )
         }
-        None => match upstream.listen.first() {
+        None => match first(&upstream.listen) {
             Some(listen) => (listen, &upstream.tls, String::new(), None),
             None => (
                 server?,
@@ -109,8 +115,17 @@ fn way(config: &Config, upstream: &Upstream) -> Option<Way> {
         .map(|ca| std::path::absolute(&ca).unwrap_or(ca));
     Some(Way {
         url: base + &path,
+        socket: listen
+            .unix()
+            .map(|path| std::path::absolute(path).unwrap_or(path.to_owned())),
         ca,
     })
+}
+
+/// The listener that most clients can be pointed at: an address rather than a file.
+fn first(listens: &[Listen]) -> Option<&Listen> {
+    let addr = listens.iter().find(|listen| listen.tcp().is_some());
+    addr.or(listens.first())
 }
 
 fn base(listen: &Listen, tls: &ListenTls, host: Option<&str>) -> Option<String> {
@@ -118,7 +133,10 @@ fn base(listen: &Listen, tls: &ListenTls, host: Option<&str>) -> Option<String> 
         ListenTls::Off => "http",
         ListenTls::Auto | ListenTls::Files { .. } => "https",
     };
-    let addr = listen.addrs.first().filter(|addr| addr.port() != 0)?;
+    if listen.unix().is_some() {
+        return Some(format!("{scheme}://{}", host.unwrap_or("localhost")));
+    }
+    let addr = listen.tcp().filter(|addr| addr.port() != 0)?;
     let unspecified = addr.ip().is_unspecified();
     let host = host.unwrap_or(if unspecified {
         "localhost"
@@ -130,6 +148,9 @@ fn base(listen: &Listen, tls: &ListenTls, host: Option<&str>) -> Option<String> 
 
 fn variables(way: &Way) -> Vec<(&'static str, String)> {
     let mut variables = vec![("UPAUTH_URL", way.url.clone())];
+    if let Some(socket) = &way.socket {
+        variables.push(("UPAUTH_SOCKET", socket.display().to_string()));
+    }
     if let Some(ca) = &way.ca {
         let ca = ca.display().to_string();
         variables.extend(CA_VARIABLES.map(|name| (name, ca.clone())));
@@ -196,3 +217,4 @@ const CA_VARIABLES: [&str; 4] = [
     "CURL_CA_BUNDLE",
     "NODE_EXTRA_CA_CERTS",
 ];
+const SOCKET: &str = "# curl: curl --unix-socket \"$UPAUTH_SOCKET\" \"$UPAUTH_URL/...\"; for other clients: an address in `listen`";

@@ -42,6 +42,8 @@ pub struct Upstream {
     pub remove_headers: Vec<HeaderName>,
     /// Hosts besides loopback to which plain http is allowed, lower case.
     pub plain_http: Vec<String>,
+    /// Log in at start and stay logged in, although nobody calls.
+    pub warm: bool,
     /// How long a request waits for a token. Default 20 s.
     pub token_wait: Duration,
     /// How long one login may take. Default 15 s.
@@ -108,6 +110,7 @@ impl Upstream {
             set_headers: header::set(&mut table, reading),
             remove_headers: header::removed(&mut table, reading),
             plain_http,
+            warm: table.flag("warm", reading),
             token_wait: table.duration("token_wait", TOKEN_WAIT, Zero::Allowed, reading),
             token_timeout: table.duration("token_timeout", TOKEN_TIMEOUT, Zero::Refused, reading),
             response_timeout: table.duration(
@@ -319,7 +322,6 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
 pub(super) const LATER: &[&str] = &[
     "offline",
     "errors",
-    "warm",
     "http2",
     "expect_org",
     "token_url",

@@ -125,6 +125,7 @@ pub(super) fn upstream(provider: config::Provider) -> Upstream {
         set_headers: vec![],
         remove_headers: vec![],
         plain_http: vec![],
+        warm: false,
         token_wait: Duration::from_secs(20),
         token_timeout: Duration::from_secs(15),
         response_timeout: Duration::from_secs(120),

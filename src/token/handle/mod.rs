@@ -169,6 +169,11 @@ impl Handle {
         }
     }
 
+    /// Keeps a credential ready from now on although nobody uses it, or no longer: logs in at once if there is none.
+    pub fn keep_warm(&self, warm: bool) {
+        self.account().step(Event::Warm(warm));
+    }
+
     /// What logs call the account from now on.
     pub fn rename(&self, name: &str) {
         self.account().name.store(Arc::new(name.to_owned()));
