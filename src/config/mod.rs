@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod admin;
+pub mod carrier;
 pub mod keys;
 pub mod listen;
 pub mod log;
