@@ -156,7 +156,9 @@ fn hints(upstream: &Upstream, url: &str) -> Vec<String> {
         Provider::MarketingCloud(_) | Provider::MarketingCloudLegacy(_) => {
             vec!["curl: curl \"$UPAUTH_URL/asset/v1/content/assets\"".to_owned()]
         }
-        Provider::Zilliant(_) => vec!["curl: curl \"$UPAUTH_URL/...\"".to_owned()],
+        Provider::Zilliant(_) | Provider::OAuth2(_) => {
+            vec!["curl: curl \"$UPAUTH_URL/...\"".to_owned()]
+        }
     }
 }
 

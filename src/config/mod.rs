@@ -13,6 +13,7 @@ pub mod listen;
 pub mod log;
 pub mod marketing_cloud;
 pub mod marketing_cloud_legacy;
+pub mod oauth2;
 pub mod outbound;
 pub mod proxy;
 pub mod route;

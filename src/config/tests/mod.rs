@@ -3,6 +3,7 @@
 mod files;
 mod grants;
 mod mistakes;
+mod oauth2;
 mod render;
 mod shipped;
 mod values;
