@@ -204,4 +204,5 @@ const CALLS: &[(&str, &str)] = &[
     ("billing", "/v1/accounts"),
     ("mail", "/asset/v1/content/assets?$pageSize=2"),
     ("mail-legacy", "/asset/v1/content/assets?$pageSize=2"),
+    ("any", "/items"),
 ];

@@ -201,7 +201,7 @@ fn hints(upstream: &Upstream, url: &str, keyed: bool) -> Vec<String> {
         Provider::MarketingCloud(_) | Provider::MarketingCloudLegacy(_) => {
             vec![curl("/asset/v1/content/assets")]
         }
-        Provider::Zilliant(_) => vec![curl("/...")],
+        Provider::Zilliant(_) | Provider::OAuth2(_) => vec![curl("/...")],
     }
 }
 

@@ -29,8 +29,8 @@ codes! {
     MISSING_KEY "UA-0106" "a required key is missing"
         "What a section cannot do without depends on its provider and grant. The problem names the key and an example of its value."
     UNKNOWN_PROVIDER "UA-0107" "there is no provider with this name"
-        "provider says which API the upstream is. This version has salesforce, zilliant, zuora, marketing-cloud and \
-         marketing-cloud-legacy."
+        "provider says which API the upstream is. This version has salesforce, zilliant, zuora, marketing-cloud, \
+         marketing-cloud-legacy and oauth2 (any OAuth 2.0 server, by description)."
     BAD_VALUE "UA-0108" "the value is not one of those allowed"
         "The key takes one of a few words, or a text of a certain form. The problem names them."
     BAD_NAME "UA-0109" "the name cannot be used"

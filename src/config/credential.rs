@@ -222,6 +222,11 @@ fn example(key: &str) -> &'static str {
         "login_url" => {
             "\"https://YOUR-DOMAIN.my.salesforce.com\" (for zuora \"https://rest.zuora.com\")"
         }
+        "token_url" => "\"https://HOST/PATH\", the token endpoint",
+        "instance_hosts" => "[\"HOST\"], the hosts that the token may be sent to",
+        "status" => "401, or another status",
+        "path" => "\"/ok\", the place in the answer",
+        "equals" => "true, a number or a text",
         "api_url" => "\"https://HOST\", the address of the API",
         "client_id" => "\"...\", or { env = \"CLIENT_ID\" }",
         "username" => "\"...\", or { env = \"USERNAME\" }",

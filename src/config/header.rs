@@ -56,15 +56,21 @@ fn field(item: Item<'_>, reading: &mut Reading<'_>) -> Option<(HeaderName, Heade
 }
 
 fn name(text: &str) -> Result<HeaderName, &'static str> {
+    let name = own_name(text)?;
+    match credentials::is_credential(&name.as_str().replace('_', "-")) {
+        true => Err("carries a credential"),
+        false => Ok(name),
+    }
+}
+
+/// A name that may be used where a credential is meant.
+pub(super) fn own_name(text: &str) -> Result<HeaderName, &'static str> {
     let name: HeaderName = text.parse().map_err(|_| "is not a header name")?;
     // Some servers read `_` as `-`.
     let reading = name.as_str().replace('_', "-");
-    if credentials::is_credential(&reading) {
-        Err("carries a credential")
-    } else if CONNECTION.contains(&reading.as_str()) || reading.starts_with("x-upauth-") {
-        Err("belongs to the proxy")
-    } else {
-        Ok(name)
+    match CONNECTION.contains(&reading.as_str()) || reading.starts_with("x-upauth-") {
+        true => Err("belongs to the proxy"),
+        false => Ok(name),
     }
 }
 

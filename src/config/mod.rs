@@ -7,11 +7,13 @@
 
 pub mod access;
 pub mod admin;
+pub mod carrier;
 pub mod keys;
 pub mod listen;
 pub mod log;
 pub mod marketing_cloud;
 pub mod marketing_cloud_legacy;
+pub mod oauth2;
 pub mod outbound;
 pub mod proxy;
 pub mod route;

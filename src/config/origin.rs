@@ -1,11 +1,13 @@
-//! Keys whose value is an origin, and where plain http is refused.
+//! Keys whose value is an origin or a URL, and where plain http is refused.
+
+use http::uri::PathAndQuery;
 
 use super::reading::Reading;
 use super::reference::Text;
 use super::section::Section;
 use crate::code;
-use crate::message::Origin;
 use crate::message::origin::{OriginError, Scheme};
+use crate::message::{Address, Origin};
 
 /// An origin that is not needed; absent or empty is `None`.
 pub(super) fn optional(
@@ -26,6 +28,72 @@ pub(super) fn target(
 ) -> Option<Origin> {
     let text = table.text(key, reading)?;
     let origin = parse(key, &text, reading)?;
+    secure(key, origin, &text, plain_http, reading)
+}
+
+/// Where calls of an API go; a path may stand in front of all of them.
+pub(super) fn address(
+    table: &mut Section<'_>,
+    key: &'static str,
+    plain_http: &[String],
+    reading: &mut Reading<'_>,
+) -> Option<Address> {
+    let text = table.text(key, reading)?;
+    match text.text.parse::<Address>() {
+        Ok(address) => {
+            let origin = secure(key, address.origin, &text, plain_http, reading)?;
+            Some(Address {
+                origin,
+                path: address.path,
+            })
+        }
+        Err(OriginError::Path) => {
+            let message = format!("`{key}` has a path that cannot stand in front of every call");
+            reading
+                .problem(&code::NOT_AN_ORIGIN, text.span, message)
+                .help(
+                    "no query, no fragment, no dots or empty parts: \"https://api.example.com/v1\"",
+                );
+            None
+        }
+        // It is not a URL either.
+        Err(_) => parse(key, &text, reading).and(None),
+    }
+}
+
+/// Where one call goes: an origin, and a path that may have a query.
+pub(super) fn url(
+    table: &mut Section<'_>,
+    key: &'static str,
+    plain_http: &[String],
+    reading: &mut Reading<'_>,
+) -> Option<(Origin, String)> {
+    let text = table.text(key, reading)?;
+    let Some((origin, rest)) = Origin::split_url(&text.text) else {
+        return parse(key, &text, reading).and(None);
+    };
+    let path = match rest.starts_with('/') {
+        true => rest.to_owned(),
+        false => format!("/{rest}"),
+    };
+    if path.contains('#') || path.parse::<PathAndQuery>().is_err() {
+        let message = format!("`{key}` is not a URL");
+        reading
+            .problem(&code::NOT_AN_ORIGIN, text.span, message)
+            .help("without a fragment, and with spaces and the like as %20: \"https://login.example.com/oauth2/token\"");
+        return None;
+    }
+    let origin = secure(key, origin, &text, plain_http, reading)?;
+    Some((origin, path))
+}
+
+fn secure(
+    key: &str,
+    origin: Origin,
+    text: &Text,
+    plain_http: &[String],
+    reading: &mut Reading<'_>,
+) -> Option<Origin> {
     let host = origin.host();
     if origin.scheme() == Scheme::Http
         && !origin.is_loopback()
@@ -35,7 +103,7 @@ pub(super) fn target(
         let help =
             format!("write https://{host}; if this network is safe: plain_http = [\"{host}\"]");
         reading
-            .problem(&code::HTTPS_REQUIRED, text.span, message)
+            .problem(&code::HTTPS_REQUIRED, text.span.clone(), message)
             .help(help);
         return None;
     }

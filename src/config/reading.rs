@@ -93,6 +93,12 @@ impl<'a> Reading<'a> {
         self.problem(&code::NOT_IN_THIS_VERSION, span, message)
     }
 
+    /// Keys of the inline table `name` are documented with the table.
+    pub(super) fn within(&mut self, name: &str) {
+        let prefix = format!("{name}.");
+        self.accepted.retain(|key| !key.starts_with(&prefix));
+    }
+
     /// A variable of the environment.
     pub(super) fn env(&self, name: &str) -> Option<String> {
         (self.env)(name)

@@ -160,11 +160,6 @@ impl<'i> Section<'i> {
         self.find(key).is_some()
     }
 
-    /// Whether the key is there with a value that `test` accepts.
-    pub(super) fn is(&self, key: &str, test: impl Fn(&DeValue<'_>) -> bool) -> bool {
-        self.find(key).is_some_and(|item| test(&item.value))
-    }
-
     /// The place of the key, if it is here and not only in the defaults.
     pub(super) fn own_key(&self, key: &str) -> Option<Range<usize>> {
         let item = self.items.iter().find(|item| item.key == key)?;

@@ -9,6 +9,7 @@ use super::header;
 use super::listen;
 use super::marketing_cloud::MarketingCloud;
 use super::marketing_cloud_legacy::MarketingCloudLegacy;
+use super::oauth2::OAuth2;
 use super::outbound::Leg;
 use super::reading::{ForWhom, Reading};
 use super::salesforce::Salesforce;
@@ -72,6 +73,8 @@ pub enum Provider {
     MarketingCloud(MarketingCloud),
     /// `marketing-cloud-legacy`.
     MarketingCloudLegacy(MarketingCloudLegacy),
+    /// `oauth2`.
+    OAuth2(Box<OAuth2>),
 }
 
 /// Methods and paths, on an upstream.
@@ -181,25 +184,22 @@ impl Provider {
                 return MarketingCloudLegacy::read(table, plain_http, reading)
                     .map(Self::MarketingCloudLegacy);
             }
+            Some("oauth2") => {
+                leftover.whose = "oauth2 upstreams";
+                let oauth2 = OAuth2::read(table, plain_http, reading);
+                return oauth2.map(|oauth2| Self::OAuth2(Box::new(oauth2)));
+            }
             _ => {}
         }
         // What keys such an upstream needs cannot be said.
         table.pass_over(PROVIDER_KEYS);
-        let text = provider?;
-        if LATER_PROVIDERS.contains(&text.text.as_str()) {
-            let what = format!("the provider `{}`", text.text);
-            let help = format!("this version has: {}", PROVIDERS.join(", "));
-            reading.not_in_this_version(text.span, &what).help(help);
-            table.pass_over(LATER);
-        } else {
-            wrong_word(
-                "provider",
-                &text,
-                PROVIDERS,
-                &code::UNKNOWN_PROVIDER,
-                reading,
-            );
-        }
+        wrong_word(
+            "provider",
+            &provider?,
+            PROVIDERS,
+            &code::UNKNOWN_PROVIDER,
+            reading,
+        );
         None
     }
 }
@@ -286,9 +286,8 @@ const PROVIDERS: &[&str] = &[
     "zuora",
     "marketing-cloud",
     "marketing-cloud-legacy",
+    "oauth2",
 ];
-const LATER_PROVIDERS: &[&str] = &["oauth2"];
-
 const LEFTOVER: Leftover = Leftover {
     later: LATER,
     elsewhere: PROVIDER_KEYS,
@@ -320,20 +319,18 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
     "scope",
     "soap_url",
     "legacy_token",
-];
-
-/// Keys that are planned.
-pub(super) const LATER: &[&str] = &[
-    "offline",
-    "errors",
-    "http2",
-    "expect_org",
     "token_url",
     "encode",
     "client_auth",
+    "client_audience",
+    "algorithm",
+    "key_id",
     "request",
     "token_headers",
     "fields",
     "success",
     "dead_session",
 ];
+
+/// Keys that are planned.
+pub(super) const LATER: &[&str] = &["offline", "errors", "http2", "expect_org"];

@@ -187,20 +187,29 @@ impl<'i> Item<'i> {
         }
     }
 
+    /// The elements of a list; none of anything else.
+    pub(super) fn elements(self) -> Vec<Self> {
+        let DeValue::Array(elements) = self.value else {
+            return Vec::new();
+        };
+        let elements = elements.into_iter().map(|element| Item {
+            key: self.key.clone(),
+            key_span: self.key_span.clone(),
+            span: element.span(),
+            value: element.into_inner(),
+        });
+        elements.collect()
+    }
+
     /// The value as a list of texts.
     pub(super) fn texts(self, reading: &mut Reading<'_>) -> Option<Vec<Text>> {
-        let DeValue::Array(items) = self.value else {
+        let DeValue::Array(_) = self.value else {
             let help = format!("write {} = [\"...\", \"...\"]", self.key);
             self.wrong_type("a list of texts", &help, reading);
             return None;
         };
         let before = reading.problems.len();
-        let items = items.into_iter().map(|item| Item {
-            key: self.key.clone(),
-            key_span: self.key_span.clone(),
-            span: item.span(),
-            value: item.into_inner(),
-        });
+        let items = self.elements().into_iter();
         let texts = items.filter_map(|item| item.text(reading)).collect();
         (reading.problems.len() == before).then_some(texts)
     }

@@ -6,6 +6,7 @@
 //! [`hop_by_hop`], [`credentials`] and [`forwarding`] take off what must not travel, and [`links`] keep
 //! callers on the proxy when the answer comes back.
 
+pub mod address;
 pub mod check;
 pub mod credentials;
 pub mod forwarding;
@@ -20,6 +21,7 @@ pub mod rejection;
 pub mod target;
 pub mod twins;
 
+pub use self::address::Address;
 pub use self::guard::Guard;
 pub use self::links::Links;
 pub use self::origin::{Allowed, HostRule, HostRules, Origin};

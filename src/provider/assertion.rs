@@ -27,7 +27,7 @@ pub struct Assertion {
     pub key_id: Option<String>,
 }
 
-/// Why an assertion could not be signed. Never holds a part of the key.
+/// Why a login could not be written down. Never holds a part of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsigned {
     /// The key is missing or of another kind.
@@ -36,6 +36,9 @@ pub enum Unsigned {
     /// The system has no randomness.
     #[error("the assertion could not be signed")]
     Chance,
+    /// A value of `token_headers` with a line break or the like.
+    #[error("a value of token_headers cannot stand in a header")]
+    Header,
 }
 
 impl Assertion {

@@ -24,6 +24,7 @@ pub mod local;
 pub mod login;
 pub mod marketing_cloud;
 pub mod marketing_cloud_legacy;
+pub mod oauth2;
 pub mod printed;
 pub mod refusal;
 pub mod salesforce;
@@ -93,6 +94,7 @@ impl Provider {
                 marketing_cloud::provider(keys, &upstream.plain_http)
             }
             config::Provider::MarketingCloudLegacy(keys) => marketing_cloud_legacy::provider(keys),
+            config::Provider::OAuth2(keys) => oauth2::provider(keys, &upstream.plain_http),
         }
     }
 

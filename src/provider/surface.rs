@@ -9,9 +9,10 @@ use std::str::FromStr;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::base::TargetName;
-use super::credential::CarrierForm;
+use super::credential::{CarrierForm, Template};
 use super::judge::DeadRule;
 use super::local::LocalCall;
+use crate::config::carrier as config;
 use crate::message::{HostRule, PathRule, Readings};
 
 /// One API family of a provider.
@@ -61,6 +62,27 @@ pub struct Carrier {
     pub header: HeaderName,
     /// The form.
     pub form: CarrierForm,
+}
+
+/// How a token is written into `headers`, and the templates that this needs.
+pub(super) fn carriers(headers: &[config::Header]) -> (Vec<Carrier>, Vec<Template>) {
+    let mut templates = Vec::new();
+    let carriers = headers.iter().map(|header| Carrier {
+        header: header.name().clone(),
+        form: match header {
+            config::Header::Bearer => CarrierForm::Bearer,
+            config::Header::OAuth => CarrierForm::OAuth,
+            config::Header::OAuthBase64 => CarrierForm::OAuthBase64,
+            config::Header::Own { before, after, .. } => {
+                templates.push(Template {
+                    before: before.clone(),
+                    after: after.clone(),
+                });
+                CarrierForm::Template(templates.len() - 1)
+            }
+        },
+    });
+    (carriers.collect(), templates)
 }
 
 /// Why a family of calls does not pass.

@@ -9,9 +9,9 @@ use std::time::Duration;
 pub use self::environment::Environment;
 pub use self::grant::{Grant, Login};
 use crate::code;
+use crate::config::carrier::{self, Header};
 use crate::config::credential::{Credentials, SESSION_TIMEOUT};
 use crate::config::reading::Reading;
-use crate::config::reference::is_reference;
 use crate::config::section::Section;
 use crate::config::value::Zero;
 use crate::message::origin::OriginError;
@@ -25,8 +25,8 @@ pub struct Salesforce {
     pub login: Login,
     /// `environment`: an instance of the other kind is refused.
     pub environment: Option<Environment>,
-    /// `header` on the REST surface. Default `bearer`.
-    pub header: Header,
+    /// `header`, wherever a token travels in `Authorization`. Default `bearer`.
+    pub header: Vec<Header>,
     /// Replaces the default allow-list of instance hosts.
     pub instance_hosts: Option<Vec<HostRule>>,
     /// How long a session lives unused. Default 2 h.
@@ -44,16 +44,6 @@ pub struct User {
     pub security_token: Option<Source>,
 }
 
-/// `header`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Header {
-    /// `Authorization: Bearer TOKEN`.
-    #[default]
-    Bearer,
-    /// `Authorization: OAuth TOKEN`.
-    OAuth,
-}
-
 impl Salesforce {
     pub(super) fn read(
         table: &mut Section<'_>,
@@ -64,7 +54,7 @@ impl Salesforce {
             .map(|environment| (environment.as_str(), Some(environment)));
         let environment = table.word("environment", &environments, &[], reading);
         let login = Login::read(table, plain_http, environment, reading);
-        let header = header(table, reading);
+        let header = carrier::read(table, reading);
         let instance_hosts = instance_hosts(table, reading);
         let session_timeout =
             table.duration("session_timeout", SESSION_TIMEOUT, Zero::Refused, reading);
@@ -107,23 +97,6 @@ pub(super) fn not_a_page(login_url: &Origin, place: Range<usize>, reading: &mut 
     reading
         .problem(&code::LOGIN_HOST, place, message)
         .help(help);
-}
-
-fn header(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Header {
-    use toml::de::DeValue;
-    const KEY: &str = "header";
-    if table.is(KEY, |value| {
-        matches!(value, DeValue::Table(_) | DeValue::Array(_)) && !is_reference(value)
-    }) {
-        let span = table.span_of(KEY);
-        table.take(KEY, reading);
-        reading
-            .not_in_this_version(span, "a `header` of your own")
-            .help("this version has: bearer, oauth");
-        return Header::default();
-    }
-    let headers = [("bearer", Header::Bearer), ("oauth", Header::OAuth)];
-    table.word(KEY, &headers, &["oauth-base64"], reading)
 }
 
 /// `instance_hosts`, which replaces the provider's own list.

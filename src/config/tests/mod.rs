@@ -4,6 +4,7 @@ mod files;
 mod grants;
 mod listeners;
 mod mistakes;
+mod oauth2;
 mod render;
 mod shipped;
 mod values;

@@ -20,6 +20,8 @@ fn demo(name: &str) -> Option<String> {
         "DEMO_MAIL_SOAP_URL" => "http://127.0.0.1:7732",
         "DEMO_MAIL_LEGACY_LOGIN_URL" => "http://127.0.0.1:7728",
         "DEMO_MAIL_LEGACY_URL" => "http://127.0.0.1:7729",
+        "DEMO_OAUTH_TOKEN_URL" => "http://127.0.0.1:7733/token",
+        "DEMO_OAUTH_API_URL" => "http://127.0.0.1:7734/v3",
         "DEMO_INSTANCE_HOST" => "127.0.0.1:7721",
         "HOME" => "/home/me",
         name if name.starts_with("DEMO_") || name.starts_with("CRM_") => "value",
@@ -70,7 +72,8 @@ fn the_shipped_file_is_what_demo_runs() {
             "pricing",
             "billing",
             "mail",
-            "mail-legacy"
+            "mail-legacy",
+            "any"
         ]
     );
     assert!(checked.warnings.is_empty() && checked.config.routes.is_empty());

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{CRM, client, parse, with_crm};
-use crate::config::salesforce::Header;
+use crate::config::carrier::Header;
 use crate::config::server::ListenTls;
 use crate::config::{Config, Leg, Provider, Upstream};
 use crate::secret::Source;
@@ -117,7 +117,7 @@ fn any_string_of_an_upstream_may_come_from_the_environment_a_file_or_a_program()
         };
         let url = client(upstream).0.to_string();
         assert_eq!(url, "https://acme.my.salesforce.com", "{reference}");
-        assert_eq!(salesforce.header, Header::OAuth);
+        assert_eq!(salesforce.header, [Header::OAuth]);
         assert_eq!(upstream.tls, ListenTls::Auto);
         assert_eq!(upstream.token_wait, Duration::from_secs(3));
     }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 
 use super::Provider;
@@ -101,7 +101,7 @@ pub fn read(
     if answer.body.len() > TOKEN_ANSWER_MAX {
         return Err(malformed("the token endpoint's answer is too large"));
     }
-    let json: Value = serde_json::from_slice(answer.body).map_err(|_| refused())?;
+    let json = document(answer).ok_or_else(refused)?;
     let map = &provider.answer;
     // Some servers answer 200 with an error (PROVIDERS 5); a token beside an error is not used.
     let succeeded = map.success.as_ref().is_none_or(|test| test.passes(&json));
@@ -131,6 +131,20 @@ pub fn read(
             .filter(|token| !token.is_empty())
             .map(Secret::new),
     })
+}
+
+/// The body as JSON; older servers answer with a form, some of them as plain text (PROVIDERS 5).
+pub(super) fn document(answer: &Answer<'_>) -> Option<Value> {
+    if let Ok(json) = serde_json::from_slice(answer.body) {
+        return Some(json);
+    }
+    let kind = answer.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let is_form = kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        || (kind.eq_ignore_ascii_case("text/plain") && answer.body.starts_with(b"access_token="));
+    let fields = form_urlencoded::parse(answer.body);
+    let fields = fields.map(|(name, value)| (name.into_owned(), Value::from(value)));
+    is_form.then(|| Value::Object(fields.collect()))
 }
 
 fn target(

@@ -3,6 +3,7 @@
 //! It sees a status, header fields and a bounded, already decompressed beginning of a body. It does not
 //! read bodies, and it does not decide what happens next; the proxy does both.
 
+mod challenge;
 mod document;
 
 use std::borrow::Cow;
@@ -28,8 +29,12 @@ pub struct DeadRule {
 pub enum Sign {
     /// Nothing: the status is enough.
     Any,
+    /// Nothing, but the challenges in `WWW-Authenticate` name no error, or that of a dead token (RFC 6750 section 3.1).
+    Challenge,
     /// It is a text that begins so.
     Text(Cow<'static, str>),
+    /// It holds this somewhere.
+    Contains(Cow<'static, str>),
     /// It is JSON and a value at this place passes the test. A place is written like a JSON pointer
     /// (RFC 6901) without escapes, with `*` for any element of an array.
     Json(Cow<'static, str>, Test),
@@ -81,13 +86,26 @@ impl Test {
 }
 
 impl Sign {
-    fn shows(&self, body: &[u8], complete: bool) -> bool {
+    fn shows(&self, headers: &HeaderMap, body: &[u8], complete: bool) -> bool {
         match self {
             Self::Any => true,
+            Self::Challenge => challenge::is_of_dead_token(headers),
+            Self::Contains(part) => memchr::memmem::find(body, part.as_bytes()).is_some(),
             Self::Text(start) => body.trim_ascii_start().starts_with(start.as_bytes()),
             Self::Json(place, test) => json_has(body, complete, place, &|text| test.passes(text)),
             Self::Xml(element, test) => xml_has(body, element, &|text| test.passes(text)),
-            Self::All(signs) => signs.iter().all(|sign| sign.shows(body, complete)),
+            Self::All(signs) => {
+                let mut signs = signs.iter();
+                signs.all(|sign| sign.shows(headers, body, complete))
+            }
+        }
+    }
+
+    /// Whether an answer without a body may show it.
+    fn may_show(&self, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Challenge => challenge::is_of_dead_token(headers),
+            _ => true,
         }
     }
 }
@@ -125,7 +143,7 @@ pub fn judge(
     }
     let mut rules = surface.dead.iter().filter(|rule| rule.status == status);
     if *method == Method::HEAD {
-        let dead = rules.any(|rule| rule.then == Verdict::Dead);
+        let dead = rules.any(|rule| rule.then == Verdict::Dead && rule.sign.may_show(headers));
         return if dead { Verdict::Dead } else { Verdict::Alive };
     }
     let (prefix, complete) = match prefix.get(..PREFIX_MAX) {
@@ -136,7 +154,7 @@ pub fn judge(
         return Verdict::Alive;
     }
     rules
-        .find(|rule| rule.sign.shows(prefix, complete))
+        .find(|rule| rule.sign.shows(headers, prefix, complete))
         .map_or(Verdict::Alive, |rule| rule.then)
 }
 

@@ -40,7 +40,7 @@ pub struct Call {
     /// Whether client id and secret travel in `Authorization`; if not, the parameters hold them.
     pub basic: Option<Basic>,
     /// Further header fields.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub headers: Vec<(HeaderName, Value)>,
     /// Where each field comes from; read again at each login.
     pub sources: Vec<(Field, Source)>,
 }
@@ -80,6 +80,10 @@ pub enum Field {
     PrivateKey,
     /// `refresh_token`: the one to be used now.
     RefreshToken,
+    /// The secret with this number in `request`.
+    Request(usize),
+    /// The value with this number in `token_headers`.
+    Header(usize),
 }
 
 /// The value of a parameter.
@@ -133,6 +137,8 @@ impl Field {
             Self::SecurityToken => "security_token",
             Self::PrivateKey => "private_key",
             Self::RefreshToken => "refresh_token",
+            Self::Request(_) => "request",
+            Self::Header(_) => "token_headers",
         }
     }
 
@@ -145,7 +151,9 @@ impl Field {
             | Self::Password
             | Self::SecurityToken
             | Self::PrivateKey
-            | Self::RefreshToken => true,
+            | Self::RefreshToken
+            | Self::Request(_)
+            | Self::Header(_) => true,
         }
     }
 }
@@ -197,11 +205,14 @@ impl Login {
     }
 }
 
-/// The token endpoint's address, or the program's name: for people, without secrets.
+/// The token endpoint's address without its query, which may hold a key, or the program's name: for people.
 impl fmt::Display for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Call(call) => write!(f, "{}{}", call.endpoint, call.path),
+            Self::Call(call) => {
+                let path = call.path.split('?').next().unwrap_or_default();
+                write!(f, "{}{path}", call.endpoint)
+            }
             Self::Program(Source::Command(argv)) => {
                 let program = argv.first().map_or("", String::as_str);
                 write!(f, "the command `{program}`")
@@ -226,9 +237,15 @@ pub fn request(call: &Call, secrets: &Secrets, moment: &Moment) -> Result<LoginR
         Encode::Form => (form(values), "application/x-www-form-urlencoded"),
         Encode::Json => (json(values), "application/json"),
     };
-    let mut headers: HeaderMap = call.headers.iter().cloned().collect();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    for (name, value) in &call.headers {
+        let text = text(written(value, secrets, moment)?);
+        let mut value = HeaderValue::try_from(text).map_err(|_| Unsigned::Header)?;
+        value.set_sensitive(true);
+        headers.insert(name.clone(), value);
+    }
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Some(basic) = call.basic {
         headers.insert(header::AUTHORIZATION, authorization(basic, secrets));
     }
@@ -261,10 +278,7 @@ fn authorization(basic: Basic, secrets: &Secrets) -> HeaderValue {
 fn form(values: Vec<(&str, Json)>) -> String {
     let mut body = String::new();
     for (name, value) in values {
-        let text = match value {
-            Json::String(text) => text,
-            other => other.to_string(),
-        };
+        let text = text(value);
         if !body.is_empty() {
             body.push('&');
         }
@@ -273,6 +287,13 @@ fn form(values: Vec<(&str, Json)>) -> String {
         body.extend(byte_serialize(text.as_bytes()));
     }
     body
+}
+
+fn text(value: Json) -> String {
+    match value {
+        Json::String(text) => text,
+        other => other.to_string(),
+    }
 }
 
 fn json(values: Vec<(&str, Json)>) -> String {

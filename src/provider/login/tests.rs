@@ -92,3 +92,40 @@ fn basic_is_written_as_the_rfc_or_as_many_servers_want_it() {
         assert!(value.is_sensitive());
     }
 }
+
+#[test]
+fn further_headers_may_be_secret_and_replace_accept_but_not_the_content_type() {
+    let mut call = Call {
+        endpoint: "https://auth.example.com".parse().unwrap(),
+        path: "/token?key=hunter2".into(),
+        encode: Encode::Form,
+        parameters: vec![],
+        basic: None,
+        headers: vec![
+            (
+                "x-api-key".parse().unwrap(),
+                Value::Fields(vec![Field::Header(0)]),
+            ),
+            (header::ACCEPT, Value::Text("*/*".into())),
+            (header::CONTENT_TYPE, Value::Text("text/odd".into())),
+        ],
+        sources: vec![],
+    };
+    let mut secrets = Secrets::default();
+    secrets.insert(Field::Header(0), Secret::new("hunter2"));
+    let written = request(&call, &secrets, &moment()).unwrap();
+    assert_eq!(written.path, "/token?key=hunter2");
+    assert_eq!(written.headers["x-api-key"], "hunter2");
+    assert_eq!(written.headers[header::ACCEPT], "*/*");
+    assert_eq!(
+        written.headers[header::CONTENT_TYPE],
+        "application/x-www-form-urlencoded"
+    );
+    assert!(!format!("{:?}", written.headers).contains("hunter2"));
+    assert!(!Login::Call(call.clone()).to_string().contains("hunter2"));
+    call.headers.truncate(1);
+    let mut broken = Secrets::default();
+    broken.insert(Field::Header(0), Secret::new("a\nb: c"));
+    let refused = request(&call, &broken, &moment()).map(drop);
+    assert_eq!(refused, Err(Unsigned::Header));
+}

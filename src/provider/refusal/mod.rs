@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::Provider;
-use super::answer::{Answer, AnswerMap};
+use super::answer::{self, Answer, AnswerMap};
 use super::expiry;
 use super::failure::{LoginFailure, Refused};
 use super::login::Secrets;
@@ -116,7 +116,7 @@ impl Said {
 /// Why `answer` brought no token.
 pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> LoginFailure {
     let status = answer.status;
-    let json = serde_json::from_slice::<Value>(answer.body).ok();
+    let json = answer::document(answer);
     let said = json.as_ref().map(|json| Said::of(&provider.answer, json));
     let html = answer.body.trim_ascii_start().starts_with(b"<");
     let class = if is_overload(status) || html {

@@ -8,23 +8,19 @@ use std::time::Duration;
 use super::answer::AnswerMap;
 use super::assertion::Assertion;
 use super::base::{Base, TargetField, TargetName};
-use super::credential::CarrierForm;
 use super::expiry::Unit;
 use super::failure::Refused;
 use super::login::{Call, Encode, Field, JWT_BEARER, Login, Value};
 use super::refusal::{Class, RefusalRule};
-use super::surface::constants;
+use super::surface::{carriers, constants};
 use super::{Budget, Provider};
-use crate::config::salesforce::{self as config, Grant, Header, Salesforce, User};
+use crate::config::salesforce::{self as config, Grant, Salesforce, User};
 use crate::message::{HostRules, Origin};
 use crate::secret::{Algorithm, Source};
 
 /// The provider of a Salesforce upstream.
 pub fn provider(keys: &Salesforce, plain_http: &[String]) -> Provider {
-    let form = match keys.header {
-        Header::Bearer => CarrierForm::Bearer,
-        Header::OAuth => CarrierForm::OAuth,
-    };
+    let (carriers, templates) = carriers(&keys.header);
     let (login, login_url, api_url) = match &keys.login {
         config::Login::Call {
             login_url,
@@ -39,6 +35,7 @@ pub fn provider(keys: &Salesforce, plain_http: &[String]) -> Provider {
         }
     };
     let mut answer = answer_map(vec![instance(keys, plain_http)], keys.session_timeout);
+    answer.templates = templates;
     answer.refresh_token = Some(Cow::Borrowed("/refresh_token"));
     if api_url.is_some() {
         // Whatever host a program names, no request goes there.
@@ -50,8 +47,8 @@ pub fn provider(keys: &Salesforce, plain_http: &[String]) -> Provider {
         answer,
         refusals: refusals(),
         budget: Some(BUDGET),
-        surfaces: surfaces::named(form, login_url),
-        rest: surfaces::rest(form, login_url),
+        surfaces: surfaces::named(&carriers, login_url),
+        rest: surfaces::rest(&carriers, login_url),
         configured: api_url
             .map(|url| (TargetName::Instance, Base::of(url.clone())))
             .into_iter()

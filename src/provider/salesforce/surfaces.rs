@@ -12,24 +12,21 @@ use crate::provider::local::calls;
 use crate::provider::surface::{Carrier, Denial, LinkRule, Surface, constants};
 
 /// The families that are recognised by their path.
-pub(super) fn named(form: CarrierForm, login_url: Option<&Origin>) -> Vec<Surface> {
+pub(super) fn named(carriers: &[Carrier], login_url: Option<&Origin>) -> Vec<Surface> {
     vec![
-        identity(form, login_url),
-        logins(form),
-        soap(form),
+        identity(carriers, login_url),
+        logins(carriers),
+        soap(carriers),
         bulk(),
-        streaming(form),
+        streaming(carriers),
     ]
 }
 
-fn family(name: &'static str, patterns: &[&str], form: CarrierForm) -> Surface {
+fn family(name: &'static str, patterns: &[&str], carriers: &[Carrier]) -> Surface {
     Surface {
         name,
         paths: constants(patterns),
-        carriers: vec![Carrier {
-            header: header::AUTHORIZATION,
-            form,
-        }],
+        carriers: carriers.to_vec(),
         target: TargetName::Instance,
         dead: rest_dead(),
         denied: None,
@@ -37,7 +34,10 @@ fn family(name: &'static str, patterns: &[&str], form: CarrierForm) -> Surface {
         // Older clients put the session into the query; two tokens at once are an error (RFC 6750
         // section 2). Apex REST may have an `access_token` of its own, so that one stays.
         cut_parameters: vec!["oauth_token"],
-        strip: vec![header::AUTHORIZATION, SESSION_HEADER],
+        strip: [header::AUTHORIZATION, SESSION_HEADER]
+            .into_iter()
+            .chain(carriers.iter().map(|carrier| carrier.header.clone()))
+            .collect(),
         cookies: vec![],
         stamps: vec![],
         links: vec![],
@@ -45,8 +45,8 @@ fn family(name: &'static str, patterns: &[&str], form: CarrierForm) -> Surface {
 }
 
 /// The family of every other path.
-pub(super) fn rest(form: CarrierForm, login_url: Option<&Origin>) -> Surface {
-    let mut surface = family("rest", &[], form);
+pub(super) fn rest(carriers: &[Carrier], login_url: Option<&Origin>) -> Surface {
+    let mut surface = family("rest", &[], carriers);
     // The list of resources; everything else in REST answers is relative (PROVIDERS 1.12).
     surface.links = vec![links(&["GET /services/data/*"], &["/identity"], login_url)];
     surface
@@ -64,13 +64,13 @@ fn links(paths: &[&str], places: &[&'static str], login_url: Option<&Origin>) ->
 }
 
 /// Documents about the user: bearer tokens, and a text instead of JSON when they are dead.
-fn identity(form: CarrierForm, login_url: Option<&Origin>) -> Surface {
+fn identity(carriers: &[Carrier], login_url: Option<&Origin>) -> Surface {
     let paths = [
         "/id/**",
         "/services/oauth2/userinfo",
         "/*/services/oauth2/userinfo",
     ];
-    let mut surface = family("identity", &paths, form);
+    let mut surface = family("identity", &paths, carriers);
     surface.dead.push(DeadRule {
         status: 403,
         sign: Sign::Text(Cow::Borrowed("Bad_OAuth_Token")),
@@ -86,7 +86,7 @@ fn identity(form: CarrierForm, login_url: Option<&Origin>) -> Surface {
 }
 
 /// Calls that mint, end or show a session (RELIABILITY C32). A site of an org has its own, behind its name.
-fn logins(form: CarrierForm) -> Surface {
+fn logins(carriers: &[Carrier]) -> Surface {
     let mut surface = family(
         "login",
         &[
@@ -100,7 +100,7 @@ fn logins(form: CarrierForm) -> Surface {
             "/*/services/authcallback/**",
             "/*/secur/**",
         ],
-        form,
+        carriers,
     );
     surface.denied = Some(Denial::Login);
     surface.local = calls::salesforce();
@@ -108,14 +108,18 @@ fn logins(form: CarrierForm) -> Surface {
 }
 
 /// The session stands in the envelope there, so `login()` would be the only call that works.
-fn soap(form: CarrierForm) -> Surface {
-    let mut surface = family("soap", &["/services/Soap/**", "/*/services/Soap/**"], form);
+fn soap(carriers: &[Carrier]) -> Surface {
+    let mut surface = family(
+        "soap",
+        &["/services/Soap/**", "/*/services/Soap/**"],
+        carriers,
+    );
     surface.denied = Some(Denial::NotBuilt("SOAP"));
     surface
 }
 
 fn bulk() -> Surface {
-    let mut surface = family("bulk", &["/services/async/**"], CarrierForm::Token);
+    let mut surface = family("bulk", &["/services/async/**"], &[]);
     surface.carriers = vec![Carrier {
         header: SESSION_HEADER,
         form: CarrierForm::Token,
@@ -130,8 +134,8 @@ fn bulk() -> Surface {
 }
 
 /// CometD tells inside its messages; their payload stands deeper, so it cannot be mistaken for that.
-fn streaming(form: CarrierForm) -> Surface {
-    let mut surface = family("streaming", &["/cometd/**"], form);
+fn streaming(carriers: &[Carrier]) -> Surface {
+    let mut surface = family("streaming", &["/cometd/**"], carriers);
     let is = || Test::Is(Cow::Borrowed("401::Authentication invalid"));
     for status in [200, 401, 403] {
         surface.dead.extend([

@@ -53,6 +53,6 @@ fn another_allow_list_is_another_account() {
     narrow.instance_hosts = Some(vec!["acme.my.salesforce.com".parse().unwrap()]);
     assert_ne!(of(salesforce_keys()), of(narrow));
     let mut oauth = salesforce_keys();
-    oauth.header = Header::OAuth;
+    oauth.header = vec![Header::OAuth];
     assert_eq!(of(salesforce_keys()), of(oauth));
 }

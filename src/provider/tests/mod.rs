@@ -8,7 +8,8 @@ use std::time::Duration;
 use http::header;
 
 use super::*;
-use crate::config::salesforce::{Grant, Header, Salesforce, User};
+use crate::config::carrier::Header;
+use crate::config::salesforce::{Grant, Salesforce, User};
 use crate::config::server::ListenTls;
 use crate::config::upstream::Policy;
 use crate::config::zilliant::Zilliant;
@@ -35,7 +36,7 @@ pub(super) fn salesforce_keys() -> Salesforce {
             client_secret: source("AAAA0000"),
         }),
         environment: None,
-        header: Header::Bearer,
+        header: vec![Header::Bearer],
         instance_hosts: None,
         session_timeout: Duration::from_secs(7200),
     }
@@ -194,7 +195,7 @@ fn each_surface_carries_the_token_its_own_way() {
             .collect::<Vec<_>>()
     };
     let mut oauth = salesforce_keys();
-    oauth.header = Header::OAuth;
+    oauth.header = vec![Header::OAuth];
     let oauth = salesforce::provider(&oauth, &[]);
     let authorization = header::AUTHORIZATION.as_str();
     let rows = [

@@ -39,18 +39,6 @@ fn what_is_planned_is_not_ignored() {
         ),
         ("{CRM}http2 = true\n", "UA-0104 6:1 `http2`"),
         (
-            "{CRM}header = \"oauth-base64\"\n",
-            "UA-0104 6:10 bearer, oauth",
-        ),
-        (
-            "{CRM}header = { name = \"X\", value = \"Y\" }\n",
-            "UA-0104 6:10 a `header` of your own",
-        ),
-        (
-            "[upstream.o]\nprovider = \"oauth2\"\ntoken_url = \"https://o.example\"\n",
-            "UA-0104 2:12 provider `oauth2`",
-        ),
-        (
             "{CRM}[server]\nworkers = \"many\"\n",
             "UA-0123 7:11 not a number",
         ),

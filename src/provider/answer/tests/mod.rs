@@ -221,3 +221,49 @@ fn an_answer_is_read_where_the_map_says_and_made_into_the_operators_own_headers(
         assert!(read(body).is_err(), "{body}");
     }
 }
+
+#[test]
+fn a_form_is_read_as_an_answer_where_the_content_type_says_so() {
+    let form = "access_token=t%2Bk&expires_in=90&token_type=bearer";
+    let rows = [
+        (
+            "application/x-www-form-urlencoded; charset=utf-8",
+            form,
+            Some("t+k"),
+        ),
+        ("text/plain", form, Some("t+k")),
+        (
+            "text/plain",
+            r#"{"access_token":"t+k","expires_in":"90"}"#,
+            Some("t+k"),
+        ),
+        ("text/html", form, None),
+        ("text/plain", "please access_token=t", None),
+        ("application/json", form, None),
+    ];
+    for (kind, body, expected) in rows {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, kind.parse().unwrap());
+        let answer = Answer {
+            status: StatusCode::OK,
+            headers: &headers,
+            body: body.as_bytes(),
+            wall: Duration::ZERO,
+        };
+        let granted = read(&zuora(), &secrets(&zuora()), &answer).ok();
+        let token = granted.map(|granted| {
+            let lifetime = granted.credential.lifetime();
+            assert_eq!(
+                lifetime,
+                Lifetime::For(Duration::from_secs(90)),
+                "{kind} {body}"
+            );
+            granted.credential.value(CarrierForm::Token).clone()
+        });
+        assert_eq!(
+            token.as_ref().map(|token| token.to_str().unwrap()),
+            expected,
+            "{kind} {body}"
+        );
+    }
+}
