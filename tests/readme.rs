@@ -126,7 +126,7 @@ fn the_demo_can_be_used_exactly_as_it_prints_and_breaking_it_breaks_nothing() {
         log
     });
     let (calls, table, breaking) = shown(&mut lines);
-    assert_eq!(calls.len(), 6, "{calls:?}");
+    assert_eq!(calls.len(), 7, "{calls:?}");
     let upstreams = [
         "crm salesforce",
         "crm-user salesforce",
