@@ -3,13 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime;
+
 use super::StartError;
 use super::accounts::{TlsClients, endpoint};
+use super::storage::Storage;
 use crate::clock::Clock;
-use crate::config::Upstream;
-use crate::provider::{self, Credential, LoginFailure, Provider, Refused};
+use crate::config::{Store, Upstream};
+use crate::provider::{self, Credential, LoginFailure, Provider, Refused, Rotation};
 use crate::secret::{Fingerprint, Fingerprinter};
-use crate::token::TokenSource;
+use crate::telemetry::Metrics;
+use crate::token::Exchange;
+use crate::token::endpoint::Endpoint;
 
 /// A login that was tried.
 #[derive(Debug)]
@@ -35,21 +40,25 @@ pub struct Logins {
 impl Logins {
     /// Logs `upstream` in once. Blocks for at most its `token_timeout` once for the secrets and once for the login.
     /// `None`: it was not tried.
-    pub fn log_in(&mut self, upstream: &Upstream) -> Result<Option<Login>, StartError> {
+    pub fn log_in(
+        &mut self,
+        upstream: &Upstream,
+        store: &Store,
+    ) -> Result<Option<Login>, StartError> {
         let (clock, provider) = (Clock::system(), Arc::new(Provider::of(upstream)));
         let (tls, _) = TlsClients::default().get(&upstream.token.ca)?;
         let source = endpoint(upstream, &provider, &tls, &clock, &self.fingerprinter)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        let driven = runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(StartError::Thread)?;
-        let user = runtime.block_on(source.secrets()).map(|prints| prints.user);
+        let user = driven.block_on(source.secrets()).map(|prints| prints.user);
         if user.as_ref().is_ok_and(|user| self.refused.contains(user)) {
             return Ok(None);
         }
         let sent = clock.now();
         let result = match &user {
-            Ok(_) => runtime.block_on(source.login()),
+            Ok(_) => driven.block_on(once(source, store, upstream, &provider, &clock))?,
             Err(failure) => Err(failure.clone()),
         };
         let took = clock.now().since(sent);
@@ -72,4 +81,32 @@ impl Logins {
             target,
         }))
     }
+}
+
+/// One login. A refresh token that may have a successor is redeemed as the running proxy does it: in its turn, and with the
+/// successor stored.
+async fn once(
+    source: Endpoint,
+    store: &Store,
+    upstream: &Upstream,
+    provider: &Provider,
+    clock: &Clock,
+) -> Result<Result<Credential, LoginFailure>, StartError> {
+    if provider.rotation == Rotation::None {
+        let exchanged = source.exchange(None).await;
+        return Ok(exchanged
+            .map(|exchanged| exchanged.credential)
+            .map_err(|not| not.failure));
+    }
+    let storage = Storage::open(store, Metrics::new(), runtime::Handle::current()).await?;
+    let source = storage.source(source, upstream, provider, clock.clone());
+    // What another process got is looked at first, so that it is not taken for the outcome of this login.
+    source.restore().await;
+    let login = source.login().await;
+    storage
+        .keeping
+        .unfinished
+        .settle(upstream.token_timeout)
+        .await;
+    Ok(login.map(|obtained| obtained.credential))
 }

@@ -8,18 +8,20 @@ mod accounts;
 mod listeners;
 pub mod live;
 mod looking;
+mod metered;
 mod reload;
 pub mod remote;
 mod routes;
 mod served;
+mod storage;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
+use tokio::runtime::{self, Runtime};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -29,17 +31,19 @@ use self::looking::Doors;
 pub use self::reload::{Reader, ReloadError, Reloaded};
 use self::reload::{Running, Turn};
 use self::served::Served;
+use self::storage::Storage;
 use self::worker::{Shared, Worker};
 use crate::clock::Clock;
 use crate::config::log::{AccessLog as AccessLogKind, Format as LogFormat};
-use crate::config::{Config, Log};
+use crate::config::{Config, Log, Store};
 use crate::server::{Floor, drain};
 use crate::telemetry::{AccessLog, Format, Metrics};
-use crate::token::Handle;
+use crate::token::{Handle, Unfinished, store};
 
 /// The running proxy.
 pub struct App {
     running: Arc<Running>,
+    unfinished: Unfinished,
     admin_end: CancellationToken,
     workers: Vec<Worker>,
     control: Option<Runtime>,
@@ -82,6 +86,9 @@ pub enum StartError {
         /// What went wrong.
         why: String,
     },
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::Unusable),
     /// The access log cannot be opened.
     #[error("cannot write the access log: {0}")]
     AccessLog(std::io::Error),
@@ -112,19 +119,21 @@ impl App {
         log: AccessLog,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let control = tokio::runtime::Builder::new_multi_thread()
+        let control = runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("control")
             .enable_all()
             .build()
             .map_err(StartError::Thread)?;
+        let storage = open_store(&config.store, metrics, control.handle())?;
+        let unfinished = storage.keeping.unfinished.clone();
         let floor = Floor::new(config.server.limits.clone());
         let workers = config.server.workers;
         let mut listeners = Listeners::default().next(config, workers, &floor.drain)?;
         let admin_end = CancellationToken::new();
         let doors = Doors::new(&admin_end);
         let next_doors = doors.next(config)?;
-        let mut accounts = Accounts::new(&clock, metrics, control.handle());
+        let mut accounts = Accounts::new(&clock, metrics, control.handle(), storage);
         let members = accounts.members(config, &[], &BTreeSet::new())?;
         let served = Served::new(config.clone(), members, &listeners.listeners, log);
         let shared = Shared::new(&config.server.limits, metrics, clock.clone());
@@ -146,6 +155,7 @@ impl App {
             .replace(next_doors, &running, control.handle());
         Ok(Self {
             running,
+            unfinished,
             admin_end,
             workers,
             control: Some(control),
@@ -229,13 +239,25 @@ impl App {
             served.config.server.drain_timeout,
         );
         drop(served);
-        let drained = control.block_on(async {
+        let mut now = std::pin::pin!(now);
+        let (drained, cut) = control.block_on(async {
             tokio::select! {
-                drained = drain(&self.running.floor, delay, timeout, all_ended) => drained,
-                () = now => false,
+                drained = drain(&self.running.floor, delay, timeout, all_ended) => (drained, false),
+                () = &mut now => (false, true),
             }
         });
         self.end();
+        // What a login brought, and most of all a refresh token, is worth more than an exit in time.
+        let settled = control.block_on(async {
+            tokio::select! {
+                settled = self.unfinished.settle(SETTLE), if !cut => settled,
+                () = &mut now, if !cut => false,
+                else => self.unfinished.settle(Duration::ZERO).await,
+            }
+        });
+        if !settled {
+            tracing::error!("stopping although the store was not done");
+        }
         if drained {
             for thread in threads {
                 let _ = thread.join();
@@ -268,6 +290,21 @@ impl Drop for App {
         }
     }
 }
+
+/// Opens the store where its work is done; waits for it.
+fn open_store(
+    store: &Store,
+    metrics: &Metrics,
+    control: &runtime::Handle,
+) -> Result<Storage, StartError> {
+    let (store, metrics, runtime) = (store.clone(), metrics.clone(), control.clone());
+    let (done, opened) = mpsc::channel();
+    control.spawn(async move { done.send(Storage::open(&store, metrics, runtime).await) });
+    opened.recv().unwrap_or(Err(store::Unusable::Cut.into()))
+}
+
+/// How long a stop waits for logins whose outcome is to be stored, and for the store.
+const SETTLE: Duration = Duration::from_secs(20);
 
 /// Opens the access log as configured.
 pub fn access_log(log: &Log, terminal: bool) -> Result<AccessLog, StartError> {

@@ -19,7 +19,7 @@ use super::served::{Served, Waiting};
 use super::worker::{Desk, Shared};
 use super::{StartError, access_log};
 use crate::clock::Clock;
-use crate::config::{Change, Config, What};
+use crate::config::{Change, Config, Store, What};
 use crate::server::Floor;
 use crate::telemetry::{AccessLog, Metrics};
 use crate::token::State;
@@ -132,6 +132,7 @@ impl Running {
         let old = self.served();
         let changes = old.config.written.changes(&config.written);
         let at_next_start = leave_for_next_start(&changes, &old.config, &mut config);
+        lose_no_grant(&config)?;
         let touched = touched(&changes, &config);
         let known: Vec<_> = old.everybody().cloned().collect();
         let members = turn.accounts.members(&config, &known, &touched)?;
@@ -300,7 +301,21 @@ fn leave_for_next_start(changes: &[Change], old: &Config, config: &mut Config) -
     config.server.limits = old.server.limits.clone();
     config.log.level.clone_from(&old.log.level);
     config.log.format = old.log.format;
+    config.store.clone_from(&old.store);
     keys
+}
+
+/// A store that the configuration asks for, and that is not there before the next start, keeps nothing.
+fn lose_no_grant(config: &Config) -> Result<(), ReloadError> {
+    let mut upstreams = config.upstreams.iter();
+    let volatile = upstreams.find(|upstream| upstream.needs_durable_store());
+    match (volatile, &config.store) {
+        (Some(upstream), Store::Memory) => Err(ReloadError::Refused(format!(
+            "[upstream.{}] needs the store, which takes effect at the next start only: restart",
+            upstream.name
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn is_for_next_start(section: &str, key: &str) -> bool {

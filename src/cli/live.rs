@@ -25,7 +25,7 @@ pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Ex
     let mut worst = Exit::Done;
     let mut logins = Logins::default();
     for upstream in chosen {
-        match logins.log_in(upstream) {
+        match logins.log_in(upstream, &checked.config.store) {
             Ok(Some(login)) => worst = worse(worst, tell(upstream, &login, out)),
             Ok(None) => not_tried(upstream, out),
             Err(error) => {
@@ -51,7 +51,7 @@ pub(super) fn show(path: &Path, name: &str, yes: bool, out: &mut Output<'_>) -> 
         out.error("nothing was printed");
         return Exit::Failed;
     }
-    match Logins::default().log_in(upstream) {
+    match Logins::default().log_in(upstream, &checked.config.store) {
         Ok(Some(login)) => match &login.result {
             Ok(credential) => {
                 out.answer(

@@ -123,4 +123,8 @@ codes! {
     RELOAD_REFUSED "UA-0160" "the configuration that was read again is not at work"
         "A reload puts a configuration to work as a whole or not at all: this one is wrong, or a new listener, certificate or log file cannot \
          be used. The running proxy goes on with the one it had. Mend it and reload again; `upauth check` says what is wrong with a file."
+    VOLATILE_GRANT "UA-0170" "the grant would be lost when the process ends"
+        "This login uses refresh tokens that are replaced when they are used. Only the newest is good for anything, so it must outlive the \
+         process: write [store] with kind = \"file\". For a Salesforce refresh token that the org does not rotate, rotates = \"never\" says so, \
+         and no store is needed."
 }

@@ -1,5 +1,6 @@
 //! The keys of credentials: where they come from, and which belong to a grant.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::origin;
@@ -65,20 +66,22 @@ impl<'a, 'i> Credentials<'a, 'i> {
     }
 
     /// `refresh_token`, and `rotates`.
-    pub(super) fn refresh_token(&mut self, reading: &mut Reading<'_>) -> Option<Source> {
+    pub(super) fn refresh_token(&mut self, reading: &mut Reading<'_>) -> Option<(Source, Rotates)> {
         let token = self.required("refresh_token", reading);
-        let place = self.table.span_of("rotates");
+        let place = self.table.span_of(match self.table.has("rotates") {
+            true => "rotates",
+            false => "grant",
+        });
         let words = [("auto", Rotates::Auto), ("never", Rotates::Never)];
         let before = reading.problems.len();
         let rotates = self.table.word("rotates", &words, &[], reading);
         if rotates == Rotates::Auto && reading.problems.len() == before {
-            // The successor would be lost with the process, and the grant with it.
-            reading
-                .not_in_this_version(place, "a refresh token that rotates")
-                .help("write rotates = \"never\" if the provider never returns another one");
-            return None;
+            let what = "the successor of this refresh token";
+            let way_out =
+                ", or write rotates = \"never\" if the provider never returns another one";
+            wants_durable_store(what, place, way_out, reading);
         }
-        token
+        Some((token?, rotates))
     }
 
     fn read(
@@ -155,11 +158,30 @@ impl GrantKeys {
     }
 }
 
-#[derive(Clone, Copy, Default, PartialEq)]
-enum Rotates {
+/// `rotates`: whether a refresh token may have a successor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rotates {
+    /// It may.
     #[default]
     Auto,
+    /// It never has one.
     Never,
+}
+
+/// Notes that a grant would be lost with the process, if it would.
+pub(super) fn wants_durable_store(
+    what: &str,
+    place: Range<usize>,
+    way_out: &str,
+    reading: &mut Reading<'_>,
+) {
+    if reading.durable {
+        return;
+    }
+    let message = format!("{what} would be lost when the process ends");
+    reading
+        .problem(&code::VOLATILE_GRANT, place, message)
+        .help(format!("add [store] with kind = \"file\"{way_out}"));
 }
 
 /// `command`, the program that prints a token.

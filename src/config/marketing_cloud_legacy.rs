@@ -1,10 +1,11 @@
 //! `provider = "marketing-cloud-legacy"`: Marketing Cloud by a legacy package.
 
-use super::credential::{self, Credentials};
+use super::credential::{self, Credentials, wants_durable_store};
 use super::marketing_cloud::gives_tokens;
 use super::origin;
 use super::reading::Reading;
 use super::section::Section;
+use crate::code;
 use crate::message::Origin;
 use crate::secret::Source;
 
@@ -46,6 +47,18 @@ impl MarketingCloudLegacy {
         let mut credentials = Credentials::new(table, login_url.as_ref());
         let client_id = credentials.required("client_id", reading);
         let client_secret = credentials.required("client_secret", reading);
+        let place = credentials.table.span_of("offline");
+        let offline = credentials.table.flag("offline", reading);
+        let refresh_token = match offline {
+            true => {
+                wants_durable_store("each next refresh token", place, "", reading);
+                credentials.optional("refresh_token", reading)
+            }
+            false => {
+                refuse_refresh_token(credentials.table, reading);
+                None
+            }
+        };
         let legacy_token = table.flag("legacy_token", reading);
         Some(Self {
             login_url: login_url?,
@@ -53,11 +66,19 @@ impl MarketingCloudLegacy {
             soap_url,
             client_id: client_id?,
             client_secret: client_secret?,
-            // Planned: a refresh token that is good for one use needs a store that outlives the process.
-            offline: false,
-            refresh_token: None,
+            offline,
+            refresh_token,
             legacy_token,
         })
+    }
+}
+
+fn refuse_refresh_token(table: &mut Section<'_>, reading: &mut Reading<'_>) {
+    if let Some(item) = table.take_own("refresh_token", reading) {
+        let message = "`refresh_token` does not apply without offline = true";
+        reading
+            .problem(&code::DOES_NOT_APPLY, item.key_span, message)
+            .help("remove it, or write offline = true");
     }
 }
 

@@ -19,6 +19,7 @@ pub mod proxy;
 pub mod route;
 pub mod salesforce;
 pub mod server;
+pub mod store;
 pub mod upstream;
 pub mod zilliant;
 pub mod zuora;
@@ -41,6 +42,7 @@ mod written;
 
 pub use self::access::Access;
 pub use self::admin::Admin;
+pub use self::credential::Rotates;
 pub use self::load::Checked;
 pub use self::log::Log;
 pub use self::names::is_name;
@@ -49,6 +51,7 @@ pub use self::problem::{Problem, Problems};
 pub use self::proxy::Proxy;
 pub use self::route::Route;
 pub use self::server::Server;
+pub use self::store::Store;
 pub use self::upstream::{Provider, Upstream};
 pub use self::written::{Change, What, Written};
 
@@ -63,6 +66,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[log]`.
     pub log: Log,
+    /// `[store]`.
+    pub store: Store,
     /// `[upstream.NAME]`, in the order of the file.
     pub upstreams: Vec<Upstream>,
     /// `[route.NAME]`, in the order of the file.

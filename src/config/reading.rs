@@ -15,6 +15,8 @@ pub(super) struct Reading<'a> {
     pub(super) files: Files,
     pub(super) problems: Vec<Problem>,
     pub(super) doors: Vec<Door>,
+    /// Whether refresh tokens outlive the process; so as long as nobody knows.
+    pub(super) durable: bool,
     pub(super) references: Vec<Reference>,
     /// `section.key` of every key and section that was asked for.
     pub(super) asked: BTreeSet<String>,
@@ -62,6 +64,7 @@ impl<'a> Reading<'a> {
             files,
             problems: Vec::new(),
             doors: Vec::new(),
+            durable: true,
             references: Vec::new(),
             asked: BTreeSet::new(),
             accepted: BTreeSet::new(),

@@ -144,6 +144,18 @@ impl Upstream {
     }
 }
 
+impl Upstream {
+    /// Whether a refresh token of its would be lost with the process, unless a store keeps it.
+    pub fn needs_durable_store(&self) -> bool {
+        match &self.provider {
+            Provider::Salesforce(keys) => keys.rotates(),
+            Provider::MarketingCloudLegacy(keys) => keys.offline,
+            Provider::OAuth2(keys) => keys.rotates(),
+            Provider::Zilliant(_) | Provider::Zuora(_) | Provider::MarketingCloud(_) => false,
+        }
+    }
+}
+
 impl Provider {
     fn read(
         table: &mut Section<'_>,
@@ -319,6 +331,7 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
     "scope",
     "soap_url",
     "legacy_token",
+    "offline",
     "token_url",
     "encode",
     "client_auth",
@@ -333,4 +346,4 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
 ];
 
 /// Keys that are planned.
-pub(super) const LATER: &[&str] = &["offline", "errors", "http2", "expect_org"];
+pub(super) const LATER: &[&str] = &["errors", "http2", "expect_org"];

@@ -9,6 +9,7 @@ use super::expiry::Unit;
 use super::local::calls;
 use super::login::{Call, Encode, Field, Login, Value};
 use super::marketing_cloud::{BUDGET, INSTANCE_HOSTS, configured, rest, surfaces};
+use super::rotation::Rotation;
 use super::surface::constants;
 use crate::config::marketing_cloud_legacy::MarketingCloudLegacy;
 
@@ -35,6 +36,10 @@ pub fn provider(keys: &MarketingCloudLegacy) -> Provider {
         surfaces: surfaces(calls::marketing_cloud_legacy()),
         rest: rest(constants(&INSTANCE_HOSTS), keys.soap_url.as_ref()),
         configured: configured(Some(&keys.api_url), keys.soap_url.as_ref()),
+        rotation: match keys.offline {
+            true => Rotation::OnceWithGrace(GRACE),
+            false => Rotation::None,
+        },
         token_per_target: false,
         environment: None,
     }
@@ -79,6 +84,9 @@ fn login(keys: &MarketingCloudLegacy) -> Call {
     call
 }
 
+/// For how long a spent refresh token is still taken (PROVIDERS 2.2), less than Marketing Cloud says: the clock of its
+/// first use is ours.
+const GRACE: Duration = Duration::from_secs(5 * 60 - 10);
 /// Marketing Cloud says how long a token lives (an hour); this is for an answer that does not.
 const UNUSED: Duration = Duration::from_secs(60 * 60);
 

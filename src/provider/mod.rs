@@ -27,6 +27,7 @@ pub mod marketing_cloud_legacy;
 pub mod oauth2;
 pub mod printed;
 pub mod refusal;
+pub mod rotation;
 pub mod salesforce;
 pub mod surface;
 pub mod zilliant;
@@ -40,13 +41,14 @@ pub use self::judge::{DeadRule, Look, Verdict};
 pub use self::local::{LocalCall, LocalKind};
 pub use self::login::{Call, Field, Login, LoginRequest, Secrets};
 pub use self::refusal::RefusalRule;
+pub use self::rotation::Rotation;
 pub use self::surface::{Carrier, Denial, LinkRule, Stamp, Surface};
 
 use std::borrow::Cow;
 
 use crate::config;
 use crate::config::salesforce::Environment;
-use crate::message::Readings;
+use crate::message::{Origin, Readings};
 use crate::secret::Secret;
 
 /// How many logins a provider grants to one user of one client in any hour, over all tokens.
@@ -77,6 +79,8 @@ pub struct Provider {
     pub rest: Surface,
     /// The targets that the configuration names.
     pub configured: Vec<(TargetName, Base)>,
+    /// What becomes of a refresh token that was used.
+    pub rotation: Rotation,
     /// Whether a token serves one configured target only (Zilliant: one token per environment).
     pub token_per_target: bool,
     /// Which kind of host a token may be for; a host that only a pattern allowed must be known to be of this kind.
@@ -120,15 +124,20 @@ impl Provider {
     /// What decides whether two upstreams share an access token. The parts name places and digests of
     /// secrets; they are for a keyed fingerprint, not for logs.
     pub fn account(&self, upstream: &config::Upstream) -> Vec<String> {
-        let mut parts = vec![
-            self.name.to_owned(),
-            self.login.to_string(),
-            self.asks(),
+        let mut parts = self.kept_as();
+        parts.extend([
             // A token that one allow-list let in is not handed to an upstream with another.
             format!("{:?} {:?}", self.answer, self.environment),
             format!("{:?}", upstream.token),
             format!("{:?}", upstream.token_timeout),
-        ];
+        ]);
+        parts
+    }
+
+    /// What decides whether a token that was kept may be used: what was sent for it. What is made of the answer is
+    /// decided anew when it is read.
+    pub fn kept_as(&self) -> Vec<String> {
+        let mut parts = vec![self.name.to_owned(), self.login.to_string(), self.asks()];
         if self.token_per_target {
             parts.push(format!("{:?}", self.configured));
         }
@@ -150,6 +159,18 @@ impl Provider {
             ),
             Login::Program(source) => source.identity(),
         }
+    }
+
+    /// What decides where a refresh token and its successors live: everything that a person who grants it has in hand,
+    /// and not the client's secret, which may change. For a keyed digest, not for logs.
+    pub fn lineage<'a>(&'a self, secrets: &'a Secrets) -> Vec<Cow<'a, str>> {
+        let host = self.login.endpoint().map(Origin::to_string);
+        let mut parts = vec![Cow::Borrowed(self.name), host.unwrap_or_default().into()];
+        for field in [Field::ClientId, Field::Username, Field::RefreshToken] {
+            let value = secrets.get(field).map_or("", Secret::expose);
+            parts.push(Cow::Borrowed(value));
+        }
+        parts
     }
 
     /// What login budgets and refusals are shared by: the token endpoint, the client and the user, as `secrets` name

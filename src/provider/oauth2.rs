@@ -14,6 +14,7 @@ use super::failure::Refused;
 use super::judge::{DeadRule, Sign, Verdict};
 use super::login::{Basic, Call, Encode, Field, JWT_BEARER, Login, Value};
 use super::refusal::{Class, RefusalRule};
+use super::rotation::Rotation;
 use super::surface::{Denial, Surface, carriers};
 use crate::config::oauth2::{
     self as config, Dead, Grant, OAuth2, Parameter, Proof, Scalar, Signing, Target,
@@ -55,6 +56,10 @@ pub fn provider(keys: &OAuth2, plain_http: &[String]) -> Provider {
         configured: match &keys.target {
             Target::Api(address) => vec![(TargetName::Api, Base::from(address.clone()))],
             Target::Instance { .. } => vec![],
+        },
+        rotation: match keys.grant {
+            Grant::RefreshToken { rotates, .. } => Rotation::of(rotates),
+            _ => Rotation::None,
         },
         token_per_target: false,
         environment: None,
@@ -170,7 +175,7 @@ fn add_grant(call: &mut Call, keys: &OAuth2) {
             call.add("username", Field::Username, username);
             call.add("password", Field::Password, password);
         }
-        Grant::RefreshToken { refresh_token } => {
+        Grant::RefreshToken { refresh_token, .. } => {
             call.add("refresh_token", Field::RefreshToken, refresh_token);
         }
         Grant::JwtBearer { username, audience } => {

@@ -8,6 +8,7 @@ use super::credential::CarrierForm;
 use super::judge::{DeadRule, Sign, Verdict};
 use super::local::calls;
 use super::login::Login;
+use super::rotation::Rotation;
 use super::salesforce::{BUDGET, answer_map, password_login, refusals};
 use super::surface::{Carrier, Denial, Stamp, Surface, constants};
 use crate::config::zilliant::Zilliant;
@@ -29,6 +30,7 @@ pub fn provider(keys: &Zilliant) -> Provider {
         surfaces: vec![logins(keys)],
         rest: rest(keys),
         configured: vec![(TargetName::Api, Base::of(keys.api_url.clone()))],
+        rotation: Rotation::None,
         token_per_target: true,
         environment: None,
     }

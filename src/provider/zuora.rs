@@ -15,6 +15,7 @@ use super::judge::{DeadRule, Sign, Test, Verdict};
 use super::local::calls;
 use super::login::{Call, Encode, Field, Login, Value};
 use super::refusal::{Class, RefusalRule};
+use super::rotation::Rotation;
 use super::surface::{Carrier, Denial, LinkRule, Stamp, Surface, constants};
 use crate::config::zuora::Zuora;
 
@@ -62,6 +63,7 @@ pub fn provider(keys: &Zuora) -> Provider {
         surfaces: vec![logins, soap],
         rest: family("rest", &[], keys),
         configured: vec![(TargetName::Api, Base::of(keys.api_url.clone()))],
+        rotation: Rotation::None,
         token_per_target: false,
         environment: None,
     }

@@ -46,10 +46,14 @@ mod policy;
 mod reload;
 /// Which requests are sent again, how often, and with which bytes.
 mod replay;
+/// Refresh tokens that have successors.
+mod rotation;
 /// Salesforce: grants, carriers, instances, dead sessions, refused paths.
 mod salesforce;
 /// Callers and the proxy: versions, TLS, slow callers, limits, ways, troubles, the drain.
 mod server;
+/// Tokens that outlive the process.
+mod store;
 /// Streams in both directions, disconnects, early and broken answers.
 mod streaming;
 /// The life of tokens through the whole product: sharing, renewing, failing.

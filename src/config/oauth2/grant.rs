@@ -1,7 +1,7 @@
 //! `grant` of any OAuth 2.0 server, and the keys of each.
 
 use super::client::Client;
-use crate::config::credential::{Credentials, GrantKeys};
+use crate::config::credential::{Credentials, GrantKeys, Rotates};
 use crate::config::reading::Reading;
 use crate::message::Origin;
 use crate::secret::Source;
@@ -22,6 +22,8 @@ pub enum Grant {
     RefreshToken {
         /// The token.
         refresh_token: Source,
+        /// Whether it may have a successor.
+        rotates: Rotates,
     },
     /// `jwt_bearer`: an assertion that the client signs.
     JwtBearer {
@@ -80,9 +82,13 @@ impl Grant {
                     password: password?,
                 })
             }
-            Name::RefreshToken => Some(Self::RefreshToken {
-                refresh_token: credentials.refresh_token(reading)?,
-            }),
+            Name::RefreshToken => {
+                let (refresh_token, rotates) = credentials.refresh_token(reading)?;
+                Some(Self::RefreshToken {
+                    refresh_token,
+                    rotates,
+                })
+            }
             Name::JwtBearer => {
                 let username = credentials.required("username", reading);
                 let given = credentials.table.text("audience", reading);

@@ -14,7 +14,7 @@ pub use self::client::{Client, Proof, Signing};
 pub use self::grant::Grant;
 pub use self::request::{Parameter, Scalar};
 use super::carrier::{self, Header};
-use super::credential::{self, Credentials, SESSION_TIMEOUT};
+use super::credential::{self, Credentials, Rotates, SESSION_TIMEOUT};
 use super::origin;
 use super::reading::Reading;
 use super::salesforce::instance_hosts;
@@ -82,6 +82,17 @@ pub enum Encode {
 }
 
 impl OAuth2 {
+    /// Whether the login uses a refresh token that may have a successor.
+    pub fn rotates(&self) -> bool {
+        matches!(
+            self.grant,
+            Grant::RefreshToken {
+                rotates: Rotates::Auto,
+                ..
+            }
+        )
+    }
+
     pub(super) fn read(
         table: &mut Section<'_>,
         plain_http: &[String],

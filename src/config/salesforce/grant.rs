@@ -3,7 +3,7 @@
 use super::environment::{self, Environment};
 use super::{User, not_a_page};
 use crate::code;
-use crate::config::credential::{self, Credentials, GrantKeys};
+use crate::config::credential::{self, Credentials, GrantKeys, Rotates};
 use crate::config::reading::Reading;
 use crate::config::section::Section;
 use crate::message::Origin;
@@ -60,6 +60,8 @@ pub enum Grant {
         refresh_token: Source,
         /// Consumer secret, unless the app does not ask for it.
         client_secret: Option<Source>,
+        /// Whether the token may have a successor.
+        rotates: Rotates,
     },
 }
 
@@ -163,10 +165,13 @@ impl Grant {
                 })
             }
             Name::RefreshToken => {
-                let refresh_token = credentials.refresh_token(reading);
+                let token = credentials.refresh_token(reading);
+                let client_secret = credentials.optional("client_secret", reading);
+                let (refresh_token, rotates) = token?;
                 Some(Self::RefreshToken {
-                    client_secret: credentials.optional("client_secret", reading),
-                    refresh_token: refresh_token?,
+                    refresh_token,
+                    client_secret,
+                    rotates,
                 })
             }
             Name::Command => None,

@@ -10,7 +10,7 @@ pub use self::environment::Environment;
 pub use self::grant::{Grant, Login};
 use crate::code;
 use crate::config::carrier::{self, Header};
-use crate::config::credential::{Credentials, SESSION_TIMEOUT};
+use crate::config::credential::{Credentials, Rotates, SESSION_TIMEOUT};
 use crate::config::reading::Reading;
 use crate::config::section::Section;
 use crate::config::value::Zero;
@@ -45,6 +45,17 @@ pub struct User {
 }
 
 impl Salesforce {
+    /// Whether the login uses a refresh token that may have a successor.
+    pub fn rotates(&self) -> bool {
+        match &self.login {
+            Login::Call {
+                grant: Grant::RefreshToken { rotates, .. },
+                ..
+            } => *rotates == Rotates::Auto,
+            _ => false,
+        }
+    }
+
     pub(super) fn read(
         table: &mut Section<'_>,
         plain_http: &[String],

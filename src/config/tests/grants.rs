@@ -77,8 +77,8 @@ fn each_grant_has_keys_of_its_own() {
     check(
         &by("refresh_token", ""),
         &[
-            "UA-0104 1:1 write rotates = \"never\"",
             "UA-0106 1:1 lacks `refresh_token`",
+            "UA-0170 1:1 kind = \"file\", or write rotates = \"never\"",
         ],
     );
     check(
@@ -114,7 +114,7 @@ fn a_key_of_another_grant_is_told_where_it_belongs() {
                 "refresh_token",
                 "refresh_token = { env = \"SECRET\" }\nrotates = \"auto\"\n",
             ),
-            "UA-0104 7:11 a refresh token that rotates",
+            "UA-0170 7:11 the successor of this refresh token would be lost",
         ),
         (
             &by("refresh_token", &TOKEN.replace("never", "nver")),

@@ -159,8 +159,9 @@ impl Field {
 }
 
 impl Secrets {
-    /// Adds the value of `field`.
+    /// The value of `field` is `value`, whatever it was.
     pub fn insert(&mut self, field: Field, value: Secret) {
+        self.0.retain(|(have, _)| *have != field);
         self.0.push((field, value));
     }
 

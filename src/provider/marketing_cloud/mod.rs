@@ -14,6 +14,7 @@ use super::expiry::Unit;
 use super::judge::{DeadRule, Sign, Test, Verdict};
 use super::local::{LocalCall, calls};
 use super::login::{Call, Encode, Field, Login, Value};
+use super::rotation::Rotation;
 use super::surface::{Carrier, Denial, LinkRule, Surface, constants};
 use super::{Budget, Provider};
 use crate::config::marketing_cloud::MarketingCloud;
@@ -60,6 +61,7 @@ pub fn provider(keys: &MarketingCloud, plain_http: &[String]) -> Provider {
         surfaces: surfaces(calls::marketing_cloud()),
         rest: rest(allowed(keys), keys.soap_url.as_ref()),
         configured: configured(keys.api_url.as_ref(), keys.soap_url.as_ref()),
+        rotation: Rotation::None,
         token_per_target: false,
         environment: None,
     }

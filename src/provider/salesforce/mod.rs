@@ -12,6 +12,7 @@ use super::expiry::Unit;
 use super::failure::Refused;
 use super::login::{Call, Encode, Field, JWT_BEARER, Login, Value};
 use super::refusal::{Class, RefusalRule};
+use super::rotation::Rotation;
 use super::surface::{carriers, constants};
 use super::{Budget, Provider};
 use crate::config::salesforce::{self as config, Grant, Salesforce, User};
@@ -53,8 +54,19 @@ pub fn provider(keys: &Salesforce, plain_http: &[String]) -> Provider {
             .map(|url| (TargetName::Instance, Base::of(url.clone())))
             .into_iter()
             .collect(),
+        rotation: rotation(&keys.login),
         token_per_target: false,
         environment: keys.environment,
+    }
+}
+
+fn rotation(login: &config::Login) -> Rotation {
+    match login {
+        config::Login::Call {
+            grant: Grant::RefreshToken { rotates, .. },
+            ..
+        } => Rotation::of(*rotates),
+        _ => Rotation::None,
     }
 }
 
@@ -115,6 +127,7 @@ fn login(login_url: &Origin, client_id: &Source, grant: &Grant) -> Call {
         Grant::RefreshToken {
             refresh_token,
             client_secret,
+            ..
         } => {
             let mut call = call(login_url, "refresh_token");
             add_client(&mut call, client_id, client_secret.as_ref());

@@ -311,6 +311,7 @@ fn the_login_body_encodes_every_value_on_its_own() {
             granted_by(Grant::RefreshToken {
                 refresh_token: source("5Aep+8/61=="),
                 client_secret: None,
+                rotates: config::Rotates::Auto,
             }),
             "https://acme.my.salesforce.com/services/oauth2/token",
             "grant_type=refresh_token&client_id=3MVG9FAKE&refresh_token=5Aep%2B8%2F61%3D%3D",

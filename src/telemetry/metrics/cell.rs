@@ -14,6 +14,17 @@ pub enum Refresh {
     Unavailable,
 }
 
+/// What a store does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreWork {
+    /// Reads a record.
+    Read,
+    /// Writes a record.
+    Write,
+    /// Gives a lease.
+    Lease,
+}
+
 /// Counts of one upstream, for one worker or shared by those who count seldom.
 #[derive(Debug, Default)]
 pub struct UpstreamMetrics {
@@ -27,6 +38,7 @@ pub struct UpstreamMetrics {
     pub(super) links_passed: AtomicU64,
     pub(super) refreshes: [AtomicU64; 3],
     pub(super) refresh_duration: Histogram,
+    pub(super) replaced_unexpectedly: AtomicU64,
     pub(super) waiters: AtomicI64,
     /// Seconds since the epoch; 0: no expiry is known.
     pub(super) expiry: AtomicU64,
@@ -80,6 +92,11 @@ impl UpstreamMetrics {
         self.refresh_duration.observe(took);
     }
 
+    /// A login brought another refresh token, although the operator says that there is never one.
+    pub fn replaced_unexpectedly(&self) {
+        self.replaced_unexpectedly.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A request began to wait for a token.
     pub fn waiter_came(&self) {
         self.waiters.fetch_add(1, Ordering::Relaxed);
@@ -104,8 +121,16 @@ impl UpstreamMetrics {
         self.overhead.absorb(&other.overhead);
         self.refresh_duration.absorb(&other.refresh_duration);
         absorb_all(
-            [&self.replays, &self.links_passed],
-            [&other.replays, &other.links_passed],
+            [
+                &self.replays,
+                &self.links_passed,
+                &self.replaced_unexpectedly,
+            ],
+            [
+                &other.replays,
+                &other.links_passed,
+                &other.replaced_unexpectedly,
+            ],
         );
         let gauges = [
             (&self.in_flight, &other.in_flight),

@@ -30,10 +30,15 @@ impl Collector for Page {
         tokens(&mut to, &sums)?;
         counts(&mut to, &sums, REPLAYS, |sum| &sum.replays)?;
         counts(&mut to, &sums, LINKS_PASSED, |sum| &sum.links_passed)?;
+        counts(&mut to, &sums, REPLACED, |sum| &sum.replaced_unexpectedly)?;
         let mut family = counter(&mut to, KEYS)?;
         for (name, count) in self.0.keys().iter() {
             let labels = [("key", name.as_str())];
             write_counter(family.encode_family(&labels)?, count)?;
+        }
+        let mut family = counter(&mut to, STORE)?;
+        for (operation, count) in OPERATIONS.iter().zip(&self.0.store_failures) {
+            write_counter(family.encode_family(&[("operation", *operation)])?, count)?;
         }
         let dropped = AtomicU64::new(self.0.access_log_dropped());
         write_counter(counter(&mut to, DROPPED)?, &dropped)?;
@@ -63,8 +68,16 @@ const LINKS_PASSED: Family = (
     "links_passed",
     "Answers whose links were not turned, because they came compressed although that was not asked for",
 );
+const REPLACED: Family = (
+    "refresh_tokens_replaced_unexpectedly",
+    "Refresh tokens that were replaced although rotates = \"never\": unless they are stored, they end with the process",
+);
 const REFRESHES: Family = ("token_refresh", "Logins, by result");
 const WAITERS: Family = ("token_waiters", "Requests that wait for a token");
+const STORE: Family = (
+    "store_failures",
+    "What the store could not do, by what it was to do",
+);
 const KEYS: Family = ("key_requests", "Requests with a caller's key, by its name");
 const DROPPED: Family = (
     "access_log_dropped",
@@ -204,5 +217,7 @@ fn write_histogram(mut to: MetricEncoder<'_>, histogram: &Histogram) -> fmt::Res
 
 /// By the first digit of the status.
 const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+/// In the order of `StoreWork`.
+const OPERATIONS: [&str; 3] = ["read", "write", "lease"];
 /// In the order of `Refresh`.
 const RESULTS: [&str; 3] = ["done", "refused", "unavailable"];

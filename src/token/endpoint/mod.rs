@@ -4,25 +4,29 @@
 //! elsewhere) and takes no proxy from the environment.
 
 use std::any::Any;
-use std::error::Error as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode, Uri};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
-use super::{LoginFuture, Prints, SecretsFuture, TokenSource};
+use super::store::{Kind, Name};
+use super::{
+    Answered, Exchange, ExchangeFuture, Exchanged, Lineage, LineageFuture, NotExchanged, Presented,
+    Prints, SecretsFuture,
+};
 use crate::clock::Clock;
 use crate::config::{self, Leg};
 use crate::message::Origin;
-use crate::provider::login::{self, LoginRequest, Moment};
-use crate::provider::refusal::printable;
+use crate::provider::login::{self, Moment};
 use crate::provider::{
     Answer, Call, Credential, Field, Granted, Login, LoginFailure, Provider, Secrets, answer,
     printed,
 };
 use crate::secret::{Fingerprinter, KeyError, ReadError, Secret, Source, hex, random};
+
+mod post;
 
 /// The token endpoint of one account.
 pub struct Endpoint {
@@ -82,14 +86,16 @@ impl Endpoint {
         })
     }
 
-    async fn login_once(&self) -> Result<Credential, LoginFailure> {
+    async fn exchange_once(&self, refresh: Option<&Secret>) -> Result<Exchanged, NotExchanged> {
         let deadline = Instant::now() + self.timeout;
-        let secrets = self.read_secrets(deadline).await?;
-        let granted = match &self.provider.login {
-            Login::Call(call) => self.call(call, &secrets, deadline).await?,
-            Login::Program(program) => self.run(program, deadline).await?,
-        };
-        Ok(granted.credential)
+        let mut secrets = self.read_secrets(deadline).await.map_err(never)?;
+        if let Some(refresh) = refresh {
+            secrets.insert(Field::RefreshToken, refresh.clone());
+        }
+        match &self.provider.login {
+            Login::Call(call) => self.call(call, &secrets, deadline).await,
+            Login::Program(program) => self.run(program, deadline).await.map_err(never),
+        }
     }
 
     async fn call(
@@ -97,31 +103,49 @@ impl Endpoint {
         call: &Call,
         secrets: &Secrets,
         deadline: Instant,
-    ) -> Result<Granted, LoginFailure> {
+    ) -> Result<Exchanged, NotExchanged> {
+        let sent = self.clock.now().wall;
         let moment = Moment {
-            wall: self.clock.now().wall,
+            wall: sent,
             unique: hex(&random::<16>()),
         };
-        let request = login::request(call, secrets, &moment).map_err(|why| unreadable(&why))?;
-        let (status, headers, body) = timeout_at(deadline, self.post(request))
-            .await
-            .map_err(|_| self.unreachable("no answer in time"))??;
+        let request = login::request(call, secrets, &moment);
+        let request = request.map_err(|why| never(unreadable(&why)))?;
+        let posted = timeout_at(deadline, self.post(request)).await;
+        let (status, headers, body) = posted.unwrap_or_else(|_| {
+            Err(NotExchanged {
+                failure: self.unreachable("no answer in time"),
+                presented: Presented::Perhaps,
+            })
+        })?;
         let answer = Answer {
             status,
             headers: &headers,
             body: &body,
             wall: self.clock.now().wall,
         };
-        answer::read(&self.provider, secrets, &answer)
+        match answer::read(&self.provider, secrets, &answer) {
+            Ok(granted) => Ok(exchanged(granted, body, sent)),
+            Err(failure) => Err(NotExchanged {
+                failure,
+                // A gateway's error, or an answer that cannot be read, may hide one that was good.
+                presented: match status.is_client_error() {
+                    true => Presented::InVain,
+                    false => Presented::Perhaps,
+                },
+            }),
+        }
     }
 
-    async fn run(&self, program: &Source, deadline: Instant) -> Result<Granted, LoginFailure> {
+    async fn run(&self, program: &Source, deadline: Instant) -> Result<Exchanged, LoginFailure> {
+        let sent = self.clock.now().wall;
         let printed = timeout_at(deadline, program.read()).await;
         let printed = printed
             .map_err(|_| self.unreachable("it printed nothing in time"))?
             .map_err(|why| unreadable(&why))?;
-        let wall = self.clock.now().wall;
-        printed::read(&self.provider, printed.expose(), wall)
+        let granted = printed::read(&self.provider, printed.expose(), sent)?;
+        let body = Bytes::copy_from_slice(printed.expose().as_bytes());
+        Ok(exchanged(granted, body, sent))
     }
 
     async fn read_secrets(&self, deadline: Instant) -> Result<Secrets, LoginFailure> {
@@ -172,67 +196,6 @@ impl Endpoint {
         }
     }
 
-    async fn post(
-        &self,
-        request: LoginRequest,
-    ) -> Result<(StatusCode, HeaderMap, Bytes), LoginFailure> {
-        let uri = Uri::builder()
-            .scheme(request.origin.uri_scheme())
-            .authority(request.origin.authority().clone())
-            .path_and_query(request.path)
-            .build();
-        let mut post = http::Request::post(uri.unwrap_or_default()).body(request.body);
-        if let Ok(post) = &mut post {
-            *post.headers_mut() = request.headers;
-        }
-        let post = post
-            .ok()
-            .and_then(|post| reqwest::Request::try_from(post).ok())
-            .ok_or_else(|| self.unreachable("its address is not a URL"))?;
-        let sent = self.client.execute(post).await;
-        let mut answer = sent.map_err(|error| self.broken(error))?;
-        let head = (answer.status(), answer.headers().clone());
-        let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| self.broken(error))? {
-            if body.len() + chunk.len() > BODY_MAX {
-                return Err(self.unreachable("its answer is larger than 1 MiB"));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok((head.0, head.1, body.freeze()))
-    }
-
-    /// A connection error in short words: the root cause knows the port, the certificate or the name,
-    /// and never the request.
-    fn broken(&self, error: reqwest::Error) -> LoginFailure {
-        let error = error.without_url();
-        let mut cause = error.source();
-        let mut root = String::new();
-        while let Some(inner) = cause {
-            root = inner.to_string();
-            cause = inner.source();
-        }
-        let root = printable(&root, CAUSE_SHOWN);
-        let what = match (error.is_connect(), error.is_timeout()) {
-            (true, true) => "no connection in time".to_owned(),
-            (false, true) => "no answer in time".to_owned(),
-            (true, false) => format!("cannot connect: {root}"),
-            (false, false) => format!("the connection broke: {root}"),
-        };
-        self.unreachable(&what)
-    }
-
-    fn unreachable(&self, what: &str) -> LoginFailure {
-        let place = match self.provider.login.endpoint() {
-            Some(endpoint) => endpoint.authority().to_string(),
-            None => self.provider.login.to_string(),
-        };
-        LoginFailure::Transient {
-            text: format!("{place}: {what}"),
-            retry_after: None,
-        }
-    }
-
     async fn prints(&self) -> Result<Prints, LoginFailure> {
         let secrets = self.read_secrets(Instant::now() + self.timeout).await?;
         let user = self.provider.user_key(&secrets);
@@ -244,6 +207,21 @@ impl Endpoint {
             secrets: self.fingerprinter.of(values),
             asks: self.fingerprinter.of([self.provider.asks().as_bytes()]),
         })
+    }
+}
+
+fn exchanged(granted: Granted, body: Bytes, sent: Duration) -> Exchanged {
+    Exchanged {
+        credential: granted.credential,
+        answer: Answered { body, sent },
+        successor: granted.refresh_token,
+    }
+}
+
+fn never(failure: LoginFailure) -> NotExchanged {
+    NotExchanged {
+        failure,
+        presented: Presented::Never,
     }
 }
 
@@ -263,9 +241,40 @@ fn through(proxy: &config::Proxy) -> reqwest::Result<reqwest::Proxy> {
     Ok(through.no_proxy(reqwest::NoProxy::from_string(&proxy.except)))
 }
 
-impl TokenSource for Endpoint {
-    fn login(&self) -> LoginFuture<'_> {
-        Box::pin(self.login_once())
+impl Exchange for Endpoint {
+    fn exchange<'a>(&'a self, refresh: Option<&'a Secret>) -> ExchangeFuture<'a> {
+        Box::pin(self.exchange_once(refresh))
+    }
+
+    fn lineage(&self) -> LineageFuture<'_> {
+        Box::pin(async {
+            let secrets = self.read_secrets(Instant::now() + self.timeout).await?;
+            let parts = self.provider.lineage(&secrets);
+            Ok(Lineage {
+                name: Name::of(Kind::Grant, parts.iter().map(|part| part.as_bytes())),
+                seed: secrets.get(Field::RefreshToken).cloned(),
+            })
+        })
+    }
+
+    fn read(&self, answered: &Answered) -> Result<Credential, LoginFailure> {
+        let granted = match &self.provider.login {
+            Login::Call(_) => {
+                let answer = Answer {
+                    status: StatusCode::OK,
+                    headers: &HeaderMap::new(),
+                    body: &answered.body,
+                    // Dates in it are then read as what is left of them since it was sent.
+                    wall: answered.sent,
+                };
+                answer::read(&self.provider, &Secrets::default(), &answer)?
+            }
+            Login::Program(_) => {
+                let printed = String::from_utf8_lossy(&answered.body);
+                printed::read(&self.provider, &printed, answered.sent)?
+            }
+        };
+        Ok(granted.credential)
     }
 
     fn secrets(&self) -> SecretsFuture<'_> {
@@ -273,11 +282,8 @@ impl TokenSource for Endpoint {
     }
 }
 
-/// A token answer is below 4 KiB; a page may be larger, and is not worth more.
-const BODY_MAX: usize = 1024 * 1024;
 /// A secret's program runs at each login, and at most once a minute.
 const COMMAND_AGAIN: Duration = Duration::from_secs(60);
-const CAUSE_SHOWN: usize = 160;
 
 #[cfg(test)]
 mod tests;

@@ -74,7 +74,10 @@ fn keys_of_an_installed_package_have_the_wrong_values() {
             mail(good, "grant = \"password\"\n"),
             "UA-0108 6:9 client_credentials",
         ),
-        (mail(good, "offline = true\n"), "UA-0104 6:1 `offline`"),
+        (
+            mail(good, "offline = true\n"),
+            "UA-0128 6:1 marketing-cloud upstreams",
+        ),
         (
             mail(
                 good,
@@ -101,15 +104,18 @@ fn keys_of_an_installed_package_have_the_wrong_values() {
 }
 
 #[test]
-fn a_legacy_package_has_keys_that_do_not_apply_or_are_planned() {
+fn a_legacy_package_has_keys_that_do_not_apply() {
     let mail = |more: &str| {
         format!("[upstream.mail]\nprovider = \"marketing-cloud-legacy\"\n{CLIENT}{more}")
     };
     let rows = [
-        (mail("offline = true\n"), "UA-0104 5:1 `offline`"),
         (
-            mail("refresh_token = \"r\"\n"),
-            "UA-0128 5:1 `refresh_token`",
+            mail("offline = true\n"),
+            "UA-0170 5:11 add [store] with kind = \"file\"",
+        ),
+        (
+            mail("refresh_token = { env = \"SECRET\" }\n"),
+            "UA-0128 5:1 offline = true",
         ),
         (
             mail("account_id = \"1\"\n"),

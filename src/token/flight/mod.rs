@@ -13,13 +13,15 @@ use tokio::runtime;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use self::debt::{Debt, broken, fly_once, restore_once};
 use super::issued::Issued;
-use super::life::{Actions, Event, Landed, Life};
+use super::life::{Actions, Arrived, Event, Landed, Life};
 use super::refusals::{Demand, Refusals};
 use super::{Prints, TokenSource};
 use crate::clock::{Clock, Now};
 use crate::provider::{Budget, LoginFailure};
-use crate::secret::random;
+
+mod debt;
 
 /// One account: its life, its snapshot, its flights.
 pub(super) struct Account {
@@ -84,14 +86,30 @@ impl Account {
         let mut kept = self.lock();
         let actions = kept.life.step(now, event);
         let (fly, look_at_secrets) = (actions.fly, actions.look_at_secrets);
+        let restore = actions.restore;
+        let (noted, forgotten) = (actions.note_use.clone(), actions.forget.clone());
         let seen = look(&mut kept.life, actions);
         self.publish(&kept.life, now);
         let wake_at = kept.life.next_wake(now);
         let timer_changed = wake_at != kept.wake_at;
         kept.wake_at = wake_at;
         drop(kept);
+        if restore {
+            let debt = Debt::new(self, || Event::Restored {
+                found: None,
+                jitter: 0.0,
+            });
+            self.runtime.spawn(restore_once(debt));
+        }
         if fly {
-            self.runtime.spawn(fly_once(Debt::new(self)));
+            let debt = Debt::new(self, || broken("the login was cut short"));
+            self.runtime.spawn(fly_once(debt));
+        }
+        if let Some(credential) = noted {
+            self.source.used(&credential);
+        }
+        if let Some(credential) = forgotten {
+            self.source.rejected(&credential);
         }
         if look_at_secrets {
             self.runtime.spawn(secrets_look(Arc::clone(self)));
@@ -177,24 +195,37 @@ impl Account {
             }
         };
         let sent = self.clock.now();
-        let outcome = match timeout(self.token_timeout, self.source.login()).await {
+        let longest = self.token_timeout + self.source.extra();
+        let outcome = match timeout(longest, self.source.login()).await {
             Ok(outcome) => outcome,
             Err(_) => Err(LoginFailure::Transient {
-                text: format!("no answer within {:?}", self.token_timeout),
+                text: format!("no answer within {longest:?}"),
                 retry_after: None,
             }),
         };
         let again = ticket.close(&outcome, Instant::now());
         match outcome {
-            Ok(credential) => Landed::Credential {
-                credential: Arc::new(credential),
+            Ok(obtained) => Landed::Credential(Arrived {
+                credential: Arc::new(obtained.credential),
                 sent,
-            },
+                age: obtained.age,
+            }),
             Err(failure) => Landed::Failed {
                 failure,
                 again: again.map(|at| self.clock.mono(at)),
             },
         }
+    }
+
+    async fn restore(self: Arc<Self>) -> Option<Arrived> {
+        let sent = self.clock.now();
+        let found = timeout(RESTORE_TIMEOUT, self.source.restore()).await;
+        let obtained = found.ok().flatten()?;
+        Some(Arrived {
+            credential: Arc::new(obtained.credential),
+            sent,
+            age: obtained.age,
+        })
     }
 
     fn holds_valid(&self) -> bool {
@@ -216,73 +247,11 @@ impl Account {
     }
 }
 
-/// The outcome that a flight owes to everyone, from before its task first runs.
-struct Debt {
-    account: Arc<Account>,
-    paid: bool,
-}
-
-impl Debt {
-    fn new(account: &Arc<Account>) -> Self {
-        Self {
-            account: Arc::clone(account),
-            paid: false,
-        }
-    }
-
-    fn pay(&mut self, landed: Landed) {
-        self.paid = true;
-        let name = self.account.name.load();
-        let account = name.as_str();
-        match &landed {
-            Landed::Credential { credential, .. } => {
-                let lifetime = credential.lifetime();
-                tracing::info!(account, %lifetime, "token obtained");
-            }
-            Landed::Failed { failure, .. } => tracing::warn!(account, %failure, "no token"),
-        }
-        let jitter = f64::from(u16::from_le_bytes(random())) / 65536.0;
-        self.account.step(Event::FlightEnded { landed, jitter });
-        self.account.landed.send_replace(());
-    }
-}
-
-impl Drop for Debt {
-    fn drop(&mut self) {
-        if !self.paid {
-            self.pay(broken("the login was cut short"));
-        }
-    }
-}
-
-async fn fly_once(mut debt: Debt) {
-    let account = &debt.account;
-    // A task of its own, because a panic in the source ends the task it runs in.
-    let login = account.runtime.spawn(Arc::clone(account).log_in());
-    let landed = login.await.unwrap_or_else(|error| {
-        broken(match error.is_panic() {
-            true => "the login panicked",
-            false => "the login was cut short",
-        })
-    });
-    debt.pay(landed);
-}
-
 async fn secrets_look(account: Arc<Account>) {
     if let Ok(prints) = account.prints().await
         && !account.refusals.knows(prints)
     {
         account.step(Event::SecretsChanged);
-    }
-}
-
-fn broken(text: &str) -> Landed {
-    Landed::Failed {
-        failure: LoginFailure::Transient {
-            text: text.to_owned(),
-            retry_after: None,
-        },
-        again: None,
     }
 }
 
@@ -293,5 +262,7 @@ pub(super) fn nanos(mono: Duration) -> u64 {
 
 /// How often a use is told to the life.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+/// The deadline of a look into the store: a little more than the store has.
+const RESTORE_TIMEOUT: Duration = Duration::from_secs(6);
 /// The deadline of reading the secrets: a little more than a secret's program has.
 const SECRETS_TIMEOUT: Duration = Duration::from_secs(12);

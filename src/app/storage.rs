@@ -1,0 +1,67 @@
+//! [`Storage`]: where tokens are kept, and what keeps them there.
+
+use std::sync::Arc;
+
+use tokio::runtime;
+
+use super::StartError;
+use crate::clock::Clock;
+use crate::config::{Store, Upstream};
+use crate::provider::{Provider, Rotation};
+use crate::telemetry::Metrics;
+use crate::token::store::{Files, Kind, Memory, Name};
+use crate::token::{self, Exchange, Keeping, Kept, Redeeming, Rotating, TokenSource, Unfinished};
+
+/// Where tokens are kept.
+#[derive(Clone)]
+pub(super) struct Storage {
+    pub(super) keeping: Keeping,
+    /// Whether that outlives the process.
+    pub(super) durable: bool,
+}
+
+impl Storage {
+    /// Opens `store`; what is done with it is done on `runtime`.
+    pub(super) async fn open(
+        store: &Store,
+        metrics: Metrics,
+        runtime: runtime::Handle,
+    ) -> Result<Self, StartError> {
+        let opened: Arc<dyn token::store::Store> = match store {
+            Store::Memory => Arc::new(Memory::default()),
+            Store::File(file) => Arc::new(Files::open(file, metrics).await?),
+        };
+        Ok(Self {
+            keeping: Keeping {
+                store: opened,
+                unfinished: Unfinished::new(),
+                runtime,
+            },
+            durable: !matches!(store, Store::Memory),
+        })
+    }
+
+    /// What logs in with `exchange`, and keeps what comes of it.
+    pub(super) fn source(
+        &self,
+        exchange: impl Exchange,
+        upstream: &Upstream,
+        provider: &Provider,
+        clock: Clock,
+    ) -> Arc<dyn TokenSource> {
+        let (account, keeping) = (upstream.name.clone(), self.keeping.clone());
+        let parts = provider.kept_as();
+        let name = Name::of(Kind::Token, parts.iter().map(String::as_bytes));
+        if provider.rotation == Rotation::None {
+            let kept = self.durable.then_some((keeping, name));
+            return Arc::new(Kept::new(exchange, &account, clock, kept));
+        }
+        let settings = Redeeming {
+            account,
+            asks: name.to_string(),
+            rotation: provider.rotation,
+            token_timeout: upstream.token_timeout,
+        };
+        Arc::new(Rotating::new(exchange, clock, keeping, settings))
+    }
+}

@@ -1,0 +1,88 @@
+//! One POST, and what can go wrong with it.
+
+use std::error::Error as _;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode, Uri};
+
+use super::{Endpoint, never};
+use crate::provider::LoginFailure;
+use crate::provider::login::LoginRequest;
+use crate::provider::refusal::printable;
+use crate::token::{NotExchanged, Presented};
+
+impl Endpoint {
+    pub(super) async fn post(
+        &self,
+        request: LoginRequest,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), NotExchanged> {
+        let uri = Uri::builder()
+            .scheme(request.origin.uri_scheme())
+            .authority(request.origin.authority().clone())
+            .path_and_query(request.path)
+            .build();
+        let mut post = http::Request::post(uri.unwrap_or_default()).body(request.body);
+        if let Ok(post) = &mut post {
+            *post.headers_mut() = request.headers;
+        }
+        let post = post
+            .ok()
+            .and_then(|post| reqwest::Request::try_from(post).ok())
+            .ok_or_else(|| never(self.unreachable("its address is not a URL")))?;
+        let sent = self.client.execute(post).await;
+        let mut answer = sent.map_err(|error| self.broken(error))?;
+        let head = (answer.status(), answer.headers().clone());
+        let mut body = BytesMut::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| self.broken(error))? {
+            if body.len() + chunk.len() > BODY_MAX {
+                return Err(NotExchanged {
+                    failure: self.unreachable("its answer is larger than 1 MiB"),
+                    presented: Presented::Perhaps,
+                });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((head.0, head.1, body.freeze()))
+    }
+
+    /// A connection error in short words: the root cause knows the port, the certificate or the name,
+    /// and never the request.
+    fn broken(&self, error: reqwest::Error) -> NotExchanged {
+        let error = error.without_url();
+        let mut cause = error.source();
+        let mut root = String::new();
+        while let Some(inner) = cause {
+            root = inner.to_string();
+            cause = inner.source();
+        }
+        let root = printable(&root, CAUSE_SHOWN);
+        let what = match (error.is_connect(), error.is_timeout()) {
+            (true, true) => "no connection in time".to_owned(),
+            (false, true) => "no answer in time".to_owned(),
+            (true, false) => format!("cannot connect: {root}"),
+            (false, false) => format!("the connection broke: {root}"),
+        };
+        NotExchanged {
+            failure: self.unreachable(&what),
+            presented: match error.is_connect() {
+                true => Presented::Never,
+                false => Presented::Perhaps,
+            },
+        }
+    }
+
+    pub(super) fn unreachable(&self, what: &str) -> LoginFailure {
+        let place = match self.provider.login.endpoint() {
+            Some(endpoint) => endpoint.authority().to_string(),
+            None => self.provider.login.to_string(),
+        };
+        LoginFailure::Transient {
+            text: format!("{place}: {what}"),
+            retry_after: None,
+        }
+    }
+}
+
+/// A token answer is below 4 KiB; a page may be larger, and is not worth more.
+pub(super) const BODY_MAX: usize = 1024 * 1024;
+const CAUSE_SHOWN: usize = 160;

@@ -1,0 +1,162 @@
+//! Refresh tokens that have successors, through the whole product: none is lost, none is used twice.
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::support::Emulated;
+use crate::support::emulated::MAIL_LEGACY;
+
+const ASSETS: &str = "/mail-legacy/asset/v1/content/assets";
+const LIMITS: &str = "/crm-token/services/data/v59.0/limits";
+const CRM_TOKEN: &str = r#"
+[upstream.crm-token]
+provider = "salesforce"
+grant = "refresh_token"
+login_url = "${DEMO_LOGIN_URL}"
+client_id = "${DEMO_CRM_CLIENT_ID}"
+client_secret = "${DEMO_CRM_CLIENT_SECRET}"
+refresh_token = "${DEMO_CRM_REFRESH_TOKEN}"
+instance_hosts = ["${DEMO_INSTANCE_HOST}"]
+"#;
+
+/// `upstream` with a file store in `folder`.
+fn stored(folder: &TempDir, upstream: &str) -> String {
+    let state = folder.path().display();
+    format!("[server]\nstate = \"{state}\"\n[store]\nkind = \"file\"\n{upstream}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_use_token_is_followed_over_restarts_and_never_used_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    for (more, first) in [
+        ("offline = true\n", "offline"),
+        (
+            "offline = true\nrefresh_token = \"${DEMO_MAIL_LEGACY_REFRESH_TOKEN}\"\n",
+            "refresh",
+        ),
+    ] {
+        let config = stored(&folder, &format!("{MAIL_LEGACY}{more}"));
+        let mut at = Emulated::start(&config).await;
+        for _ in 0..3 {
+            assert_eq!(at.proxy.get(ASSETS).await.status, 200);
+            at.restart(&config).await;
+            assert_eq!(at.proxy.get(ASSETS).await.status, 200);
+            at.pass(Duration::from_secs(4000)).await;
+            at.restart(&config).await;
+        }
+        let counters = at.counters();
+        let grants = |kind: &str| {
+            let name = format!("marketing-cloud-legacy {kind}");
+            counters.grants.get(&name).copied().unwrap_or_default()
+        };
+        assert_eq!(grants("offline") + grants("refresh"), 3);
+        assert_eq!(grants(first), if first == "offline" { 1 } else { 3 });
+        assert_eq!(
+            (counters.spent_refresh_tokens, counters.refused_logins),
+            (0, 0)
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_salesforce_token_is_kept_until_another_comes_and_then_that_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = stored(&folder, CRM_TOKEN);
+    let mut at = Emulated::start(&config).await;
+    for rotation in [false, true, true, false] {
+        at.turn(|dials| dials.login.rotation = rotation);
+        assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+        at.emulator.end_sessions("all");
+        assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+        at.restart(&config).await;
+        at.emulator.end_sessions("all");
+    }
+    let counters = at.counters();
+    assert_eq!(
+        (counters.spent_refresh_tokens, counters.refused_logins),
+        (0, 0)
+    );
+    assert!(counters.token_requests >= 5, "{counters:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_client_secret_keeps_the_lineage() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = stored(&folder, CRM_TOKEN);
+    let mut at = Emulated::start(&config).await;
+    at.turn(|dials| dials.login.rotation = true);
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    at.turn(|dials| dials.login.client_secret = Some("another".to_owned()));
+    at.emulator.end_sessions("all");
+    at.restart(&config.replace("${DEMO_CRM_CLIENT_SECRET}", "another"))
+        .await;
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    let counters = at.counters();
+    assert_eq!(
+        (counters.spent_refresh_tokens, counters.refused_logins),
+        (0, 0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_of_a_single_use_token_is_asked_for_again_within_its_grace() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = stored(&folder, &format!("{MAIL_LEGACY}offline = true\n"));
+    let mut at = Emulated::start(&config).await;
+    assert_eq!(at.proxy.get(ASSETS).await.status, 200);
+    at.emulator.end_sessions("all");
+    at.turn(|dials| dials.marketing_cloud_legacy.after.lose = 1);
+    let answer = at.proxy.get(ASSETS).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    at.restart(&config).await;
+    assert_eq!(at.proxy.get(ASSETS).await.status, 200);
+    let counters = at.counters();
+    assert_eq!(
+        (counters.spent_refresh_tokens, counters.refused_logins),
+        (1, 0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_proxies_over_one_store_redeem_in_turn_and_share_what_they_get() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = stored(&folder, CRM_TOKEN);
+    let at = Emulated::start(&config).await;
+    at.turn(|dials| dials.login.rotation = true);
+    let other = at.another(&config);
+    for _ in 0..5 {
+        let (one, two) = tokio::join!(at.proxy.get(LIMITS), other.get(LIMITS));
+        assert_eq!((one.status, two.status), (200, 200));
+        at.emulator.end_sessions("all");
+    }
+    let counters = at.counters();
+    assert_eq!(
+        (counters.spent_refresh_tokens, counters.refused_logins),
+        (0, 0)
+    );
+    assert!(counters.token_requests <= 6, "{counters:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_hands_out_no_token_whose_successor_is_not_stored_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = stored(&folder, &format!("{CRM_TOKEN}token_wait = \"1s\"\n"));
+    let at = Emulated::start(&config).await;
+    at.turn(|dials| dials.login.rotation = true);
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    at.emulator.end_sessions("all");
+    let (store, away) = (folder.path().join("store"), folder.path().join("away"));
+    std::fs::rename(&store, &away).unwrap();
+    let requests = at.counters().token_requests;
+    let answer = at.proxy.get(LIMITS).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "UA-0302"));
+    assert_eq!(
+        at.counters().token_requests,
+        requests,
+        "nothing was used up"
+    );
+    std::fs::rename(&away, &store).unwrap();
+    at.until_ok(LIMITS).await;
+    assert_eq!(at.counters().spent_refresh_tokens, 0);
+}
