@@ -140,7 +140,7 @@ fn a_key_of_another_grant_is_told_where_it_belongs() {
             &format!("{program}command = [\"sf\"]\napi_url = \"acme.example\"\n"),
             "UA-0116 5:11 https://acme.example",
         ),
-        ("{CRM}scope = \"api\"\n", "UA-0128 6:1 `scope`"),
+        ("{CRM}scope = \"api\"\n", "UA-0104 6:1 `scope`"),
     ]);
 }
 

@@ -5,6 +5,7 @@ mod grants;
 mod mistakes;
 mod render;
 mod shipped;
+mod store;
 mod values;
 
 use std::path::Path;

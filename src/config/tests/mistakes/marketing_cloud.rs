@@ -109,7 +109,7 @@ fn a_legacy_package_has_keys_that_do_not_apply_or_are_planned() {
         (mail("offline = true\n"), "UA-0104 5:1 `offline`"),
         (
             mail("refresh_token = \"r\"\n"),
-            "UA-0128 5:1 `refresh_token`",
+            "UA-0104 5:1 `refresh_token`",
         ),
         (
             mail("account_id = \"1\"\n"),

@@ -32,7 +32,14 @@ fn syntax_and_keys() {
 #[test]
 fn what_is_planned_is_not_ignored() {
     check_all(&[
-        ("{CRM}[store]\nkind = \"redis\"\n", "UA-0104 6:2 `store`"),
+        (
+            "{CRM}[store]\nkind = \"redis\"\n",
+            "UA-0104 7:8 memory, file",
+        ),
+        (
+            "{CRM}[store]\nkind = \"file\"\nurl = \"redis://x\"\n",
+            "UA-0104 8:1 `url`",
+        ),
         (
             "{CRM}[server.limits]\nsoap_bytes = \"1MiB\"\n",
             "UA-0104 7:1 `soap_bytes`",
@@ -301,7 +308,7 @@ fn what_would_have_no_effect_or_another_is_refused() {
         ),
         ("acme.my.salesforce-setup.com", "acme.my.salesforce.com"),
     ] {
-        let text = crate::config::tests::CRM.replace("acme.my.salesforce.com", host);
+        let text = super::super::CRM.replace("acme.my.salesforce.com", host);
         check(&text, &[&format!("UA-0118 3:13 https://{meant}")]);
     }
     let sound = format!("{bill}host = \"bill.localhost\"\n[defaults.upstream]\ntls = \"auto\"\n");

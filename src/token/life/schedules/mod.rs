@@ -4,11 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::stored::Stored;
 use super::{Actions, Event, Landed, Life};
 use crate::clock::Now;
 use crate::provider::{Credential, Lifetime, LoginFailure, Refused};
 use crate::token::issued::Rejected;
-use crate::token::script::{Chance, number, refused, seconds, token, transient};
+use crate::token::script::{Chance, arrived, number, refused, seconds, token, transient};
+
+mod rejected;
+mod stored;
 
 const TOKEN_TIMEOUT: Duration = seconds(15);
 
@@ -20,6 +24,8 @@ struct Model {
     now: Now,
     /// The flight under way: when its login was sent.
     flight: Option<Now>,
+    /// The store: not looked into yet, looked into since then, or done with.
+    store: Stored,
     /// What each generation is, and when its latest login was sent.
     issued: HashMap<u64, (u64, Lifetime, Now, Duration)>,
     newest: u64,
@@ -37,6 +43,15 @@ struct Model {
 
 impl Model {
     fn new(seed: u64) -> Self {
+        let mut model = Self::without_store(seed);
+        if model.chance.below(2) == 0 {
+            model.life = Life::new(model.now, TOKEN_TIMEOUT).with_store();
+            model.store = Stored::Unread;
+        }
+        model
+    }
+
+    fn without_store(seed: u64) -> Self {
         let now = Now {
             mono: Duration::ZERO,
             wall: seconds(1_700_000_000),
@@ -47,6 +62,7 @@ impl Model {
             life: Life::new(now, TOKEN_TIMEOUT),
             now,
             flight: None,
+            store: Stored::Done,
             issued: HashMap::new(),
             newest: 0,
             rejected: HashSet::new(),
@@ -60,6 +76,9 @@ impl Model {
 
     fn step(&mut self, event: Event) -> Actions {
         let actions = self.life.step(self.now, event);
+        if actions.restore {
+            self.look_begins();
+        }
         if actions.fly {
             self.flight_begins();
         }
@@ -70,6 +89,7 @@ impl Model {
     fn flight_begins(&mut self) {
         let seed = self.seed;
         assert!(self.flight.is_none(), "two flights at once: {seed}");
+        assert!(self.store == Stored::Done, "without a look: {seed}");
         assert!(self.waiters > 0 || self.asked, "nobody wants one: {seed}");
         let allowed = self.not_before.is_some_and(|at| self.now.mono >= at);
         assert!(allowed, "too early: {seed}");
@@ -86,14 +106,14 @@ impl Model {
             assert!(!self.rejected.contains(&generation), "rejected: {seed}");
             assert!(generation >= self.newest, "an older one: {seed}");
             self.newest = generation;
-            let (token, lifetime, sent, _) = self.issued[&generation];
+            let (token, lifetime, sent, ..) = self.issued[&generation];
             assert_eq!(number(&issued.credential), token, "another token: {seed}");
             if let Lifetime::For(life) = lifetime {
                 assert!(now.since(sent) < life, "expired: {seed}");
                 assert!(until <= sent.mono + life, "for too long: {seed}");
             }
             assert!(until > now.mono, "until the past: {seed}");
-        } else if self.waiters > 0 && self.flight.is_none() {
+        } else if self.waiters > 0 && self.flight.is_none() && self.store == Stored::Done {
             let wakes = self.life.next_wake(now).is_some();
             assert!(wakes || self.not_before.is_none(), "forgotten: {seed}");
         }
@@ -160,7 +180,7 @@ impl Model {
         self.refused = matches!(landed, Err(LoginFailure::Refused { .. }));
         let failed = landed.is_err();
         let landed = match landed {
-            Ok(credential) => Landed::Credential { credential, sent },
+            Ok(credential) => Landed::Credential(arrived(credential, sent)),
             Err(failure) => Landed::Failed { failure, again },
         };
         let jitter = self.chance.fraction();
@@ -243,7 +263,8 @@ impl Model {
         self.asked |= matches!(answer, Some(Ok(_)));
         if answer.is_none() {
             let wake = self.life.next_wake(self.now);
-            let soon = self.flight.is_some() || wake.is_some_and(|at| at < deadline);
+            let under_way = self.flight.is_some() || self.store != Stored::Done;
+            let soon = under_way || wake.is_some_and(|at| at < deadline);
             assert!(soon, "kept waiting in vain: {}", self.seed);
         }
         if answer.is_some() || self.chance.below(2) == 0 {
@@ -261,7 +282,7 @@ impl Model {
     /// Anything may happen.
     fn happen(&mut self) {
         let generation = self.life.generation;
-        match self.chance.below(14) {
+        match self.chance.below(15) {
             0..=2 => self.pass(),
             3 | 4 => self.wait(),
             5 => self.leave(),
@@ -289,6 +310,7 @@ impl Model {
                 self.not_before = Some(Duration::ZERO);
                 self.step(Event::OperatorRetry);
             }
+            14 => self.restore(),
             _ => {}
         }
     }
@@ -300,50 +322,6 @@ fn a_hundred_thousand_schedules_keep_every_promise() {
         let mut model = Model::new(seed);
         for _ in 0..40 {
             model.happen();
-        }
-    }
-}
-
-#[test]
-fn whatever_the_schedule_an_upstream_that_rejects_everything_costs_five_then_two_logins_an_hour() {
-    for seed in 0..2_000 {
-        let mut model = Model::new(seed);
-        while model.now.mono < seconds(4 * 3600) {
-            model.waiters += 1;
-            model.step(Event::Wanted);
-            if let Some(sent) = model.flight.take() {
-                let number = match model.chance.below(3) {
-                    0 => 1,
-                    _ => model.chance.next(),
-                };
-                let credential = Arc::new(token(number, Lifetime::For(seconds(86_400))));
-                let next = model.life.generation + 1;
-                let seen = (number, credential.lifetime(), sent, model.now.mono);
-                model.issued.insert(next, seen);
-                model.landed.push(model.now.mono);
-                model.asked = true;
-                let landed = Landed::Credential { credential, sent };
-                model.step(Event::FlightEnded {
-                    landed,
-                    jitter: 0.5,
-                });
-            }
-            model.leave();
-            model.not_before = Some(Duration::ZERO);
-            if model.life.generation > 0 {
-                model.reject(model.life.generation);
-            }
-            let by = Duration::from_millis(model.chance.below(60_000));
-            model.now.mono += by;
-            model.now.wall += by;
-        }
-        let first = model.landed[0];
-        for hour in 0..4 {
-            let from = first + seconds(3600) * hour;
-            let of = |at: &&Duration| **at >= from && **at < from + seconds(3600);
-            let count = model.landed.iter().filter(of).count();
-            let most = if hour == 0 { 5 } else { 2 };
-            assert!(count <= most, "{count} in hour {hour}: {seed}");
         }
     }
 }
