@@ -134,6 +134,7 @@ fn the_demo_can_be_used_exactly_as_it_prints_and_breaking_it_breaks_nothing() {
         "billing zuora",
         "mail marketing-cloud",
         "mail-legacy marketing-cloud-legacy",
+        "any oauth2",
     ];
     assert_eq!(table, upstreams);
     for call in &calls {
