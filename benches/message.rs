@@ -76,6 +76,7 @@ fn made(config: &Config, name: &str, tokens: &Handle) -> Upstream {
     let config = upstream(config, name);
     let metrics = Metrics::new().upstream(name);
     Upstream {
+        local_login: true,
         name: Arc::from(name),
         label: HeaderValue::from_str(name).unwrap(),
         provider: Arc::new(Provider::of(config)),

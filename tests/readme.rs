@@ -173,6 +173,22 @@ fn the_shipped_examples_are_sound_but_for_the_mistakes() {
     }
 }
 
+#[test]
+fn the_files_that_the_pages_of_the_providers_show_are_sound() {
+    let mut shown = 0;
+    for entry in std::fs::read_dir("docs/providers").unwrap() {
+        let page = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        for block in page.split("```toml\n").skip(1) {
+            let text = block.split("```").next().unwrap();
+            let env = |_: &str| Some("x".to_owned());
+            let parsed = Config::parse(text, "proxy.toml", Path::new("."), &env);
+            assert!(parsed.is_ok(), "{text}\n{:?}", parsed.err());
+            shown += 1;
+        }
+    }
+    assert!(shown >= 2, "{shown}");
+}
+
 /// Status and head of an answer, asked for with nothing but a socket.
 fn ask(method: &str, url: &str) -> (u16, String) {
     let rest = url.strip_prefix("http://").unwrap();

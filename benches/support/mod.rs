@@ -120,6 +120,7 @@ pub fn account(source: Source, clock: Clock, control: &Runtime) -> Handle {
         Settings {
             // A login that stays under way does so for as long as a bench runs.
             token_timeout: Duration::from_secs(3600),
+            budget: None,
         },
         Refusals::default(),
         control.handle(),

@@ -11,17 +11,18 @@ use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 
+use crate::server::{Acceptor, Stream};
+
 pub(super) struct Bounded {
-    listener: TcpListener,
+    listener: Acceptor,
     places: Arc<Semaphore>,
 }
 
 impl Bounded {
-    pub(super) fn new(listener: TcpListener) -> Self {
+    pub(super) fn new(listener: Acceptor) -> Self {
         Self {
             listener,
             places: Arc::new(Semaphore::new(CONNECTIONS)),
@@ -31,12 +32,18 @@ impl Bounded {
 
 impl Listener for Bounded {
     type Io = Connection;
-    type Addr = SocketAddr;
+    type Addr = Option<SocketAddr>;
 
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
+    async fn accept(&mut self) -> (Connection, Option<SocketAddr>) {
         // Never closed, so there is always a permit to wait for.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        let (stream, peer) = Listener::accept(&mut self.listener).await;
+        let (stream, peer) = loop {
+            match self.listener.accept().await {
+                Ok(accepted) => break accepted,
+                // Out of files, most likely: connections that end will help.
+                Err(_) => sleep(PAUSE).await,
+            }
+        };
         let connection = Connection {
             stream,
             end: Box::pin(sleep(LIFE)),
@@ -45,14 +52,14 @@ impl Listener for Bounded {
         (connection, peer)
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    fn local_addr(&self) -> io::Result<Option<SocketAddr>> {
+        Ok(None)
     }
 }
 
 /// A connection that fails once its life is over, whoever waits for whom.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     end: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -98,12 +105,15 @@ impl AsyncWrite for Connection {
 
 /// Connections at once; further ones wait to be accepted.
 const CONNECTIONS: usize = 256;
+/// After an accept that failed.
+const PAUSE: Duration = Duration::from_secs(1);
 /// Longer than any renewal, so that only idle and stuck connections are cut.
 const LIFE: Duration = Duration::from_secs(90);
 
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -111,8 +121,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_ends_with_its_life_and_gives_its_place_back() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut bounded = Bounded::new(listener);
-        let addr = Listener::local_addr(&bounded).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut bounded = Bounded::new(Acceptor::Tcp(listener));
         let _caller = TcpStream::connect(addr).await.unwrap();
         let (mut connection, _) = bounded.accept().await;
         assert_eq!(bounded.places.available_permits(), CONNECTIONS - 1);

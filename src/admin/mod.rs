@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 pub use self::reload::{Changed, ReloadError, ReloadFuture, Reloaded};
@@ -28,6 +27,7 @@ pub use self::status::{Check, State, UpstreamStatus};
 use self::listener::Bounded;
 use crate::message::Rejection;
 use crate::provider::LoginFailure;
+use crate::server::Acceptor;
 use crate::telemetry::Metrics;
 
 /// What the admin listener can see and do. Clones are cheap.
@@ -78,7 +78,7 @@ pub enum Scope {
 
 /// Serves until `shutdown` ends; answers that are under way then get [`LAST_ANSWERS`].
 pub async fn serve(
-    listener: TcpListener,
+    listener: Acceptor,
     controls: Controls,
     scope: Scope,
     shutdown: impl Future<Output = ()> + Send + 'static,

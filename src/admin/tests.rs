@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::{Changed, Check, Controls, Reloaded, RenewError, Scope, State, UpstreamStatus, serve};
 use crate::message::Rejection;
 use crate::provider::{LoginFailure, Refused};
+use crate::server::Acceptor;
 use crate::telemetry::Metrics;
 
 struct Admin {
@@ -103,7 +104,7 @@ impl Admin {
         let shutdown = async {
             let _ = stopped.await;
         };
-        let server = serve(listener, controls, scope, shutdown);
+        let server = serve(Acceptor::Tcp(listener), controls, scope, shutdown);
         #[expect(clippy::disallowed_methods, reason = "the test owns the server")]
         let server = tokio::spawn(server);
         Self {

@@ -146,15 +146,20 @@ impl Accounts {
         Ok(members)
     }
 
-    /// Names each account after the first of its members, in logs and metrics.
-    pub(super) fn name<'a>(&self, members: impl Iterator<Item = &'a Arc<Member>>) {
-        let mut named = BTreeSet::new();
+    /// Names each account after the first of its members, in logs and metrics, and keeps it warm if one of them wants it.
+    pub(super) fn tell<'a>(&self, members: impl Iterator<Item = &'a Arc<Member>>) {
+        let mut told: HashMap<*const Label, (&Arc<Member>, bool)> = HashMap::new();
         for member in members {
-            if named.insert(Arc::as_ptr(&member.label)) {
-                let name = &member.config.name;
-                member.label.turn(self.metrics.upstream(name));
-                member.tokens.rename(name);
-            }
+            let account = told
+                .entry(Arc::as_ptr(&member.label))
+                .or_insert((member, false));
+            account.1 |= member.config.warm;
+        }
+        for (member, warm) in told.into_values() {
+            let name = &member.config.name;
+            member.label.turn(self.metrics.upstream(name));
+            member.tokens.rename(name);
+            member.tokens.keep_warm(warm);
         }
     }
 
@@ -191,6 +196,7 @@ impl Accounts {
         };
         let settings = Settings {
             token_timeout: upstream.token_timeout,
+            budget: provider.budget,
         };
         let handle = Handle::spawn(
             upstream.name.clone(),

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Addresses, StartError};
-use crate::config::server::{Listen, ListenTls};
+use crate::config::server::{Address, Listen, ListenTls};
 use crate::config::{Config, Route};
 use crate::message::Guard;
-use crate::server::{self, Door, Ours, TlsSlot};
+use crate::server::{self, Door, Ours, SocketFile, TlsSlot};
 use crate::tls::{self, ServerConfig};
 
 /// Every listener, and those that closed last: a request may still be on its way from them.
@@ -26,9 +26,11 @@ pub(super) struct Listener {
     pub(super) number: usize,
     pub(super) leads: Leads,
     /// As configured, perhaps with port 0.
-    asked: SocketAddr,
+    asked: Address,
     /// As bound.
-    addr: SocketAddr,
+    addr: Address,
+    /// What is on disk of it, until it closes.
+    file: Option<Arc<SocketFile>>,
     tls: TlsSlot,
     closing: CancellationToken,
     closed: bool,
@@ -64,9 +66,12 @@ impl Next {
     }
 
     /// Closes what the configuration does not have any more.
-    pub(super) fn close_others(self) -> Listeners {
+    pub(super) fn close_others(mut self) -> Listeners {
         for closing in &self.closing {
             closing.cancel();
+        }
+        for listener in &mut self.listeners.all {
+            listener.file = listener.file.take().filter(|_| !listener.closed);
         }
         self.listeners
     }
@@ -102,7 +107,7 @@ impl Listeners {
             !old.closed && wanted.iter().any(asked)
         };
         let going = self.all.iter().filter(|old| !stays(old));
-        binding.closing = going.map(|old| old.addr).collect();
+        binding.closing = going.map(|old| old.addr.clone()).collect();
         let names = names(config);
         for (listen, tls, leads) in &wanted {
             let tls = tls::server(tls, &names, config.server.state.as_deref())?;
@@ -111,16 +116,26 @@ impl Listeners {
         Ok(binding.finish())
     }
 
+    /// Takes what is on disk of them away, at the end.
+    pub(super) fn remove_files(&mut self) {
+        for listener in &mut self.all {
+            listener.file = None;
+        }
+    }
+
     pub(super) fn addresses(&self) -> Addresses {
         let mut addresses = Addresses::default();
         for listener in self.all.iter().filter(|listener| !listener.closed) {
+            let Some(addr) = listener.addr.tcp() else {
+                continue;
+            };
             match &listener.leads {
-                Leads::Everywhere => addresses.server.push(listener.addr),
+                Leads::Everywhere => addresses.server.push(addr),
                 Leads::Upstream(name) => addresses
                     .upstreams
                     .entry(name.clone())
                     .or_default()
-                    .push(listener.addr),
+                    .push(addr),
                 Leads::Route(_) => {}
             }
         }
@@ -131,7 +146,7 @@ impl Listeners {
 impl Listener {
     /// Whether it can be one that `leads` there: a free port that was taken for one purpose serves no other.
     fn may_lead(&self, leads: &Leads) -> bool {
-        self.asked.port() != 0 || self.leads == *leads
+        !self.asked.is_free_port() || self.leads == *leads
     }
 }
 
@@ -139,7 +154,7 @@ impl Listener {
 struct Binding<'a> {
     /// Those that were not taken over yet.
     old: Vec<Listener>,
-    closing: Vec<SocketAddr>,
+    closing: Vec<Address>,
     drain: &'a CancellationToken,
     next: Next,
 }
@@ -159,10 +174,10 @@ impl Binding<'_> {
                 listener.leads = leads.clone();
                 self.next.tls.push((listener.tls.clone(), tls.cloned()));
                 self.next.listeners.all.push(listener);
-                kept.push(*asked);
+                kept.push(asked.clone());
             }
         }
-        if !kept.is_empty() && kept.iter().all(|addr| addr.port() == 0) {
+        if !kept.is_empty() && kept.iter().all(Address::is_free_port) {
             // The other family was not there, and could not get the same port now.
             return Ok(());
         }
@@ -176,18 +191,20 @@ impl Binding<'_> {
                 source,
             }
         })?;
-        let asked = |addr: &SocketAddr| {
-            let zero = SocketAddr::new(addr.ip(), 0);
-            let free = listen.addrs.contains(&zero);
-            if free { zero } else { *addr }
+        let asked = |addr: &Address| {
+            let zero = addr.tcp().map(|addr| SocketAddr::new(addr.ip(), 0));
+            let free = zero.map(Address::Tcp);
+            free.filter(|free| listen.addrs.contains(free))
+                .unwrap_or_else(|| addr.clone())
         };
         let first = self.next.listeners.all.len();
-        for addr in &bound.addrs {
+        for (addr, file) in bound.addrs {
             self.next.listeners.all.push(Listener {
                 number: self.next.listeners.numbers,
                 leads: leads.clone(),
-                asked: asked(addr),
-                addr: *addr,
+                asked: asked(&addr),
+                addr,
+                file: file.map(Arc::new),
                 tls: TlsSlot::default(),
                 closing: self.drain.child_token(),
                 closed: false,
@@ -246,7 +263,7 @@ fn wanted(config: &Config) -> Vec<(&Listen, &ListenTls, Leads)> {
 /// A listener as messages name it.
 pub(super) fn first(listen: &Listen) -> String {
     let first = listen.addrs.first();
-    first.map_or_else(|| listen.host.clone(), SocketAddr::to_string)
+    first.map_or_else(|| listen.host.clone(), Address::to_string)
 }
 
 /// Which Hosts are served, and which pages may call.
@@ -266,6 +283,7 @@ fn names(config: &Config) -> Vec<String> {
     let listens = listens.chain(config.routes.iter().flat_map(|route| &route.listen));
     let bound = listens
         .flat_map(|listen| &listen.addrs)
+        .filter_map(Address::tcp)
         .filter(|addr| !addr.ip().is_unspecified())
         .map(|addr| match addr.ip() {
             std::net::IpAddr::V4(ip) => ip.to_string(),

@@ -1,10 +1,8 @@
 //! What the admin listener sees and does: its controls, filled from what runs.
 
-use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,10 +13,10 @@ use super::reload::{ReloadError, Running};
 use super::{Addresses, StartError};
 use crate::admin::{self, Changed, Check, Controls, RenewError, Scope, UpstreamStatus};
 use crate::clock::Clock;
-use crate::config::server::Listen;
+use crate::config::server::{Address, Listen};
 use crate::config::{Config, What};
 use crate::provider::{LoginFailure, Provider};
-use crate::server::Ours;
+use crate::server::{Acceptor, Bound, Ours, Socket, SocketFile};
 use crate::token::{Handle, State, Unavailable};
 
 /// The listeners of `[admin]`, which end with `all`.
@@ -30,12 +28,13 @@ pub(super) struct Doors {
 struct Open {
     scope: Scope,
     listen: Listen,
-    addrs: Vec<SocketAddr>,
+    /// With what is on disk of them.
+    addrs: Vec<(Address, Option<SocketFile>)>,
     end: CancellationToken,
 }
 
 /// What `[admin]` is to listen on; without sockets where it does so already.
-pub(super) struct Next(Vec<(Scope, Listen, Option<Vec<StdListener>>)>);
+pub(super) struct Next(Vec<(Scope, Listen, Option<Bound>)>);
 
 impl Doors {
     pub(super) fn new(all: &CancellationToken) -> Self {
@@ -56,7 +55,7 @@ impl Doors {
             .open
             .iter()
             .flat_map(|open| &open.addrs)
-            .copied()
+            .map(|(addr, _)| addr.clone())
             .collect();
         let mut next = Vec::new();
         for (scope, listen) in wanted {
@@ -87,16 +86,14 @@ impl Doors {
                 continue;
             };
             let end = self.all.child_token();
-            let mut addrs = Vec::new();
-            for socket in sockets {
-                addrs.extend(socket.local_addr().ok());
+            for socket in sockets.sockets.into_iter().flatten() {
                 let controls = controls(running, control);
                 control.spawn(serve(socket, controls, scope, end.clone()));
             }
             self.open.push(Open {
                 scope,
                 listen,
-                addrs,
+                addrs: sockets.addrs,
                 end,
             });
         }
@@ -105,9 +102,15 @@ impl Doors {
         }
     }
 
+    /// Takes what is on disk of them away, at the end.
+    pub(super) fn remove_files(&mut self) {
+        let files = self.open.iter_mut().flat_map(|open| &mut open.addrs);
+        files.for_each(|(_, file)| *file = None);
+    }
+
     pub(super) fn addresses(&self, addresses: &mut Addresses) {
         for open in &self.open {
-            let first = open.addrs.first().copied();
+            let first = open.addrs.first().and_then(|(addr, _)| addr.tcp());
             match open.scope {
                 Scope::Full => addresses.admin = first,
                 Scope::HealthOnly => addresses.health = first,
@@ -122,9 +125,9 @@ impl Open {
     }
 }
 
-async fn serve(socket: StdListener, controls: Controls, scope: Scope, end: CancellationToken) {
+async fn serve(socket: Socket, controls: Controls, scope: Scope, end: CancellationToken) {
     let served = async {
-        let listener = TcpListener::from_std(socket)?;
+        let listener = Acceptor::new(socket)?;
         let shutdown = async move { end.cancelled().await };
         admin::serve(listener, controls, scope, shutdown).await
     };
@@ -226,14 +229,12 @@ fn refused(error: &ReloadError) -> admin::ReloadError {
     }
 }
 
-fn bind(listen: &Listen, closing: &[SocketAddr]) -> Result<Vec<StdListener>, StartError> {
+fn bind(listen: &Listen, closing: &[Address]) -> Result<Bound, StartError> {
     let ours = Ours { kept: &[], closing };
-    crate::server::bind(listen, 1, ours)
-        .map(|bound| bound.sockets.into_iter().flatten().collect())
-        .map_err(|source| StartError::Listen {
-            addr: first(listen),
-            source,
-        })
+    crate::server::bind(listen, 1, ours).map_err(|source| StartError::Listen {
+        addr: first(listen),
+        source,
+    })
 }
 
 fn status(member: &Member, clock: &Clock) -> UpstreamStatus {

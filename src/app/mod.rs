@@ -129,6 +129,7 @@ impl App {
         let served = Served::new(config.clone(), members, &listeners.listeners, log);
         let shared = Shared::new(&config.server.limits, metrics, clock.clone());
         let (workers, desks) = worker::start(listeners.commit(), &served, &shared, &floor)?;
+        accounts.tell(served.everybody());
         let turn = Turn {
             accounts,
             listeners: listeners.close_others(),
@@ -251,6 +252,10 @@ impl App {
     fn end(&self) {
         self.running.floor.drain.cancel();
         self.running.floor.cut.cancel();
+        let mut turn = self.running.turn();
+        turn.listeners.remove_files();
+        turn.doors.remove_files();
+        drop(turn);
         self.admin_end.cancel();
     }
 }

@@ -221,7 +221,7 @@ impl Running {
 
     /// Hands every worker what is served from now on.
     pub(super) fn publish(&self, turn: &mut Turn, served: Served) {
-        turn.accounts.name(served.everybody());
+        turn.accounts.tell(served.everybody());
         for desk in &mut turn.desks {
             desk.publish(&turn.shared, &served);
         }

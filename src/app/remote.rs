@@ -1,15 +1,18 @@
 //! Asks a running proxy through its admin listener.
 
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{Method, Request, Uri};
+use http::{HeaderValue, Method, Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 
-use super::StartError;
-use crate::egress::{Client, Destination, Profile};
+use super::{StartError, listeners};
+use crate::config::server::Listen;
+use crate::egress::{Client, Destination, Profile, over_socket};
 use crate::message::Origin;
 use crate::telemetry::Metrics;
 use crate::tls;
@@ -33,16 +36,16 @@ pub enum AskError {
     #[error("no proxy answers at {admin}: {why}")]
     Unreachable {
         /// The admin address.
-        admin: Origin,
+        admin: String,
         /// What happened.
         why: String,
     },
 }
 
-/// Sends `method path` to the admin listener at `admin`. Blocks for at most `limit`.
-pub fn ask(admin: &Origin, method: Method, path: &str, limit: Duration) -> Result<Reply, AskError> {
+/// Sends `method path` to the admin listener `at`. Blocks for at most `limit`.
+pub fn ask(at: &Listen, method: Method, path: &str, limit: Duration) -> Result<Reply, AskError> {
     let unreachable = |why: String| AskError::Unreachable {
-        admin: admin.clone(),
+        admin: listeners::first(at),
         why,
     };
     let uri: Uri = path
@@ -51,39 +54,74 @@ pub fn ask(admin: &Origin, method: Method, path: &str, limit: Duration) -> Resul
     let mut request = Request::new(Full::<Bytes>::default());
     *request.method_mut() = method;
     *request.uri_mut() = uri;
-    request.headers_mut().insert(HOST, admin.host_value());
-    request
-        .headers_mut()
-        .insert("x-upauth-admin", http::HeaderValue::from_static("1"));
+    let meant = HeaderValue::from_static("1");
+    request.headers_mut().insert("x-upauth-admin", meant);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(StartError::Thread)?;
+    let answer = async {
+        match at.unix() {
+            Some(socket) => over_unix(socket, request).await,
+            None => over_tcp(at, request, limit).await,
+        }
+    };
+    let answer = runtime.block_on(async { tokio::time::timeout(limit, answer).await });
+    answer
+        .unwrap_or_else(|_| Err("no answer in time".to_owned()))
+        .map_err(unreachable)
+}
+
+async fn over_unix(socket: &Path, mut request: Request<Full<Bytes>>) -> Result<Reply, String> {
+    let host = HeaderValue::from_static("localhost");
+    request.headers_mut().insert(HOST, host);
+    let answer = over_socket(socket, request, LARGEST).await?;
+    Ok(Reply {
+        status: answer.status().as_u16(),
+        body: answer.into_body(),
+    })
+}
+
+async fn over_tcp(
+    at: &Listen,
+    mut request: Request<Full<Bytes>>,
+    limit: Duration,
+) -> Result<Reply, String> {
+    let origin = here(at).ok_or("it has no address")?;
+    request.headers_mut().insert(HOST, origin.host_value());
     let profile = Profile {
         proxy: None,
         id: 0,
-        tls: tls::client(&[]).map_err(StartError::from)?,
+        tls: tls::client(&[]).map_err(|error| error.to_string())?,
         connect_timeout: Duration::from_secs(5),
         connections: 1,
         metrics: Arc::clone(&Metrics::new().upstream("")),
     };
     let to = Destination {
         profile: &profile,
-        origin: admin,
+        origin: &origin,
         public_only: false,
         fresh: true,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(StartError::Thread)?;
-    runtime.block_on(async {
-        let client = Client::default();
-        let answer = client.send(to, request, limit).await;
-        let answer = answer.map_err(|failure| unreachable(failure.to_string()))?;
-        let status = answer.status().as_u16();
-        let body = Limited::new(answer.into_body(), LARGEST).collect().await;
-        let body = body
-            .map_err(|error| unreachable(error.to_string()))?
-            .to_bytes();
-        Ok(Reply { status, body })
-    })
+    let client = Client::default();
+    let answer = client.send(to, request, limit).await;
+    let answer = answer.map_err(|failure| failure.to_string())?;
+    let status = answer.status().as_u16();
+    let body = Limited::new(answer.into_body(), LARGEST).collect().await;
+    let body = body.map_err(|error| error.to_string())?.to_bytes();
+    Ok(Reply { status, body })
+}
+
+/// Where this machine reaches its own listener: one on every address is asked on loopback.
+fn here(listen: &Listen) -> Option<Origin> {
+    let mut addr = listen.tcp()?;
+    if addr.ip().is_unspecified() {
+        addr.set_ip(match addr {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    format!("http://{addr}").parse().ok()
 }
 
 /// The status of thousands of upstreams.

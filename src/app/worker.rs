@@ -98,6 +98,7 @@ impl Shared {
                 .unwrap_or_else(|_| HeaderValue::from_static("")),
             provider: member.provider.clone(),
             policy: config.policy.clone(),
+            local_login: config.local_login,
             set_headers: config.set_headers.clone(),
             remove_headers: config.remove_headers.clone(),
             token_wait: config.token_wait,

@@ -1,6 +1,5 @@
 //! What the running proxy is asked through its admin listener: `token renew`, `retry`, `reload`, `status`, `health`.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,8 +10,6 @@ use super::output::Output;
 use super::{Exit, load, upstream};
 use crate::app::remote::{self, AskError, Reply};
 use crate::config::Config;
-use crate::config::server::Listen;
-use crate::message::Origin;
 
 /// Asks for a new token.
 pub(super) fn renew(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
@@ -216,11 +213,11 @@ pub(super) fn health(path: &Path, out: &mut Output<'_>) -> Exit {
         Err(exit) => return exit,
     };
     let listen = config.admin.health_listen.as_ref();
-    let Some(at) = listen.or(config.admin.listen.as_ref()).and_then(origin) else {
+    let Some(at) = listen.or(config.admin.listen.as_ref()) else {
         out.error("there is nobody to ask: [admin] listen and health_listen are empty");
         return Exit::Config;
     };
-    match remote::ask(&at, Method::GET, "/readyz", HEALTH) {
+    match remote::ask(at, Method::GET, "/readyz", HEALTH) {
         Ok(reply) => {
             out.answer(String::from_utf8_lossy(&reply.body).trim_end());
             if reply.status == 200 {
@@ -239,11 +236,11 @@ pub(super) fn health(path: &Path, out: &mut Output<'_>) -> Exit {
 
 /// Asks the admin listener of the configuration; the complaint is made.
 fn ask(config: &Config, method: Method, path: &str, out: &mut Output<'_>) -> Result<Reply, Exit> {
-    let Some(admin) = config.admin.listen.as_ref().and_then(origin) else {
+    let Some(admin) = &config.admin.listen else {
         out.error("the running proxy has no admin listener: [admin] listen is empty");
         return Err(Exit::Config);
     };
-    remote::ask(&admin, method, path, LIMIT).map_err(|error| match error {
+    remote::ask(admin, method, path, LIMIT).map_err(|error| match error {
         AskError::Unreachable { .. } => {
             out.error(&format!(
                 "{error}\nIs `upauth run` running with this configuration?"
@@ -274,18 +271,6 @@ fn text<'a>(of: &'a Value, key: &str) -> &'a str {
 fn list<'a>(of: &'a Value, key: &str) -> &'a [Value] {
     let list = of.get(key).and_then(Value::as_array);
     list.map_or(&[], Vec::as_slice)
-}
-
-/// Where this machine reaches its own listener: one on every address is asked on loopback.
-fn origin(listen: &Listen) -> Option<Origin> {
-    let mut addr = *listen.addrs.first()?;
-    if addr.ip().is_unspecified() {
-        addr.set_ip(match addr {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    format!("http://{addr}").parse().ok()
 }
 
 const STAYS: &str = "The running proxy keeps the configuration it has.";

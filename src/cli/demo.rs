@@ -9,6 +9,7 @@ use super::output::Output;
 use super::run::{base_url, named, start, wait};
 use super::signals::Signals;
 use crate::app::Addresses;
+use crate::config::server::Address;
 use crate::config::{Config, SHIPPED, Upstream};
 use crate::emulator::{Emulator, Settings};
 use crate::provider::Provider;
@@ -65,7 +66,9 @@ fn take_free_ports(config: &mut Config) {
         .chain(&mut config.admin.listen)
     {
         for addr in &mut listen.addrs {
-            addr.set_port(0);
+            if let Address::Tcp(addr) = addr {
+                addr.set_port(0);
+            }
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::config::{Config, Provider, Upstream};
 /// The way to an upstream.
 struct Way {
     url: String,
+    /// The unix socket that leads there, if no address does.
+    socket: Option<PathBuf>,
     /// The file with the authority that signed the listener's certificate, if it is the proxy's own.
     ca: Option<PathBuf>,
 }
@@ -47,10 +49,25 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
         }
         out.answer("# in this shell they replace the system's authorities: other https calls may fail in it");
     }
-    if !config.access.keys.is_empty() {
-        out.answer(KEYS);
+    let keyed = !config.access.keys.is_empty();
+    if keyed {
+        out.answer("# this proxy asks for a key ([access] keys): put it into UPAUTH_KEY");
     }
-    for hint in hints(upstream, &way.url) {
+    if way.socket.is_some() {
+        out.answer(SOCKET);
+        return Exit::Done;
+    }
+    if upstream.local_login {
+        let secret = match keyed {
+            false => "any client id and secret will do",
+            true => "its client secret, or its password, is the key",
+        };
+        let url = &way.url;
+        out.answer(&format!(
+            "# an app that insists on logging in: {url} is its login host; {secret}"
+        ));
+    }
+    for hint in hints(upstream, &way.url, keyed) {
         out.answer(&format!("# {hint}"));
     }
     Exit::Done
@@ -59,14 +76,14 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
 /// Its own listener, where no prefix is needed; else the server's, with the prefix. An upstream with routes is
 /// reached through the first of them.
 fn way(config: &Config, upstream: &Upstream) -> Option<Way> {
-    let server = config.server.listen.first();
+    let server = first(&config.server.listen);
     let route = config
         .routes
         .iter()
         .find(|route| route.upstream == upstream.name);
     let (listen, tls, path, host) = match route {
         Some(route) => {
-            let listen = route.listen.first().or(server)?;
+            let listen = first(&route.listen).or(server)?;
             (
                 listen,
                 &config.server.tls,
@@ -74,7 +91,7 @@ fn way(config: &Config, upstream: &Upstream) -> Option<Way> {
                 route.host.as_deref(),
             )
         }
-        None => match upstream.listen.first() {
+        None => match first(&upstream.listen) {
             Some(listen) => (listen, &upstream.tls, String::new(), None),
             None => (
                 server?,
@@ -98,8 +115,17 @@ fn way(config: &Config, upstream: &Upstream) -> Option<Way> {
         .map(|ca| std::path::absolute(&ca).unwrap_or(ca));
     Some(Way {
         url: base + &path,
+        socket: listen
+            .unix()
+            .map(|path| std::path::absolute(path).unwrap_or(path.to_owned())),
         ca,
     })
+}
+
+/// The listener that most clients can be pointed at: an address rather than a file.
+fn first(listens: &[Listen]) -> Option<&Listen> {
+    let addr = listens.iter().find(|listen| listen.tcp().is_some());
+    addr.or(listens.first())
 }
 
 fn base(listen: &Listen, tls: &ListenTls, host: Option<&str>) -> Option<String> {
@@ -107,7 +133,10 @@ fn base(listen: &Listen, tls: &ListenTls, host: Option<&str>) -> Option<String> 
         ListenTls::Off => "http",
         ListenTls::Auto | ListenTls::Files { .. } => "https",
     };
-    let addr = listen.addrs.first().filter(|addr| addr.port() != 0)?;
+    if listen.unix().is_some() {
+        return Some(format!("{scheme}://{}", host.unwrap_or("localhost")));
+    }
+    let addr = listen.tcp().filter(|addr| addr.port() != 0)?;
     let unspecified = addr.ip().is_unspecified();
     let host = host.unwrap_or(if unspecified {
         "localhost"
@@ -119,6 +148,9 @@ fn base(listen: &Listen, tls: &ListenTls, host: Option<&str>) -> Option<String> 
 
 fn variables(way: &Way) -> Vec<(&'static str, String)> {
     let mut variables = vec![("UPAUTH_URL", way.url.clone())];
+    if let Some(socket) = &way.socket {
+        variables.push(("UPAUTH_SOCKET", socket.display().to_string()));
+    }
     if let Some(ca) = &way.ca {
         let ca = ca.display().to_string();
         variables.extend(CA_VARIABLES.map(|name| (name, ca.clone())));
@@ -126,15 +158,20 @@ fn variables(way: &Way) -> Vec<(&'static str, String)> {
     variables
 }
 
-/// How common clients are pointed at `url`. Any credential will do: it is taken off.
-fn hints(upstream: &Upstream, url: &str) -> Vec<String> {
+/// How common clients are pointed at `url`. Any credential will do: it is taken off. Where there are keys, a client
+/// shows one as its access token.
+fn hints(upstream: &Upstream, url: &str, keyed: bool) -> Vec<String> {
     let (_, authority) = url.split_once("://").unwrap_or(("", url));
     let (host, path) = authority.split_once('/').unwrap_or((authority, ""));
+    let with_key = |text| if keyed { text } else { "" };
+    let header = with_key("-H \"X-Upauth-Key: $UPAUTH_KEY\" ");
+    let curl = |path: &str| format!("curl: curl {header}\"$UPAUTH_URL{path}\"");
     match &upstream.provider {
         Provider::Salesforce(_) => {
+            let token = with_key(", accessToken: process.env.UPAUTH_KEY");
             let mut hints = vec![
-                format!("curl: curl \"$UPAUTH_URL/services/data/\""),
-                format!("jsforce: new Connection({{ instanceUrl: '{url}' }})"),
+                curl("/services/data/"),
+                format!("jsforce: new Connection({{ instanceUrl: '{url}'{token} }})"),
             ];
             if !path.is_empty() {
                 hints.push(
@@ -142,23 +179,29 @@ fn hints(upstream: &Upstream, url: &str) -> Vec<String> {
                         .to_owned(),
                 );
             }
+            let session = if keyed {
+                "os.environ['UPAUTH_KEY']"
+            } else {
+                "'none'"
+            };
             // It keeps host and port only, and always speaks https.
             hints.push(match (url.starts_with("https:"), path) {
-                (true, "") => format!("simple-salesforce: Salesforce(instance='{host}', session_id='none')"),
+                (true, "") => format!("simple-salesforce: Salesforce(instance='{host}', session_id={session})"),
                 _ => "simple-salesforce: needs `listen` and `tls = \"auto\"` in the upstream (it drops paths and insists on https)".to_owned(),
             });
             hints
         }
-        Provider::Zuora(_) => vec![
-            "curl: curl \"$UPAUTH_URL/v1/accounts/A00000001\"".to_owned(),
-            format!("zuora-sdk: zuora_sdk.Configuration(host='{url}')"),
-        ],
+        Provider::Zuora(_) => {
+            let token = with_key(", access_token=os.environ['UPAUTH_KEY']");
+            vec![
+                curl("/v1/accounts/A00000001"),
+                format!("zuora-sdk: zuora_sdk.Configuration(host='{url}'{token})"),
+            ]
+        }
         Provider::MarketingCloud(_) | Provider::MarketingCloudLegacy(_) => {
-            vec!["curl: curl \"$UPAUTH_URL/asset/v1/content/assets\"".to_owned()]
+            vec![curl("/asset/v1/content/assets")]
         }
-        Provider::Zilliant(_) | Provider::OAuth2(_) => {
-            vec!["curl: curl \"$UPAUTH_URL/...\"".to_owned()]
-        }
+        Provider::Zilliant(_) | Provider::OAuth2(_) => vec![curl("/...")],
     }
 }
 
@@ -167,8 +210,6 @@ fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
-const KEYS: &str = "# this proxy asks for a key ([access] keys): in X-Upauth-Key, as Authorization: Bearer, or as the password of Basic; with curl:\n\
-# curl -H \"X-Upauth-Key: $UPAUTH_KEY\" \"$UPAUTH_URL/...\"; a client library takes it as its access token (`accessToken`, `session_id`, ...)";
 /// What OpenSSL and Go, Python's requests, curl (which heeds its own before OpenSSL's), and Node read.
 const CA_VARIABLES: [&str; 4] = [
     "SSL_CERT_FILE",
@@ -176,3 +217,4 @@ const CA_VARIABLES: [&str; 4] = [
     "CURL_CA_BUNDLE",
     "NODE_EXTRA_CA_CERTS",
 ];
+const SOCKET: &str = "# curl: curl --unix-socket \"$UPAUTH_SOCKET\" \"$UPAUTH_URL/...\"; for other clients: an address in `listen`";

@@ -8,7 +8,7 @@ use super::output::Output;
 use super::signals::Signals;
 use super::{Exit, environment, load};
 use crate::app::{self, Addresses, App, StartError, Stopped};
-use crate::config::server::ListenTls;
+use crate::config::server::{Listen, ListenTls};
 use crate::config::{Config, Upstream};
 use crate::telemetry::{self, Metrics};
 
@@ -94,6 +94,9 @@ fn table(config: &Config, addrs: &Addresses) -> String {
             base_url(config, upstream, addrs)
         ));
     }
+    if let Some(socket) = config.admin.listen.as_ref().and_then(Listen::unix) {
+        rows.push(format!("  {:<16} unix:{}", "(status)", socket.display()));
+    }
     if let Some(admin) = addrs.admin {
         rows.push(format!("  {:<16} http://{}", "(status)", named(admin)));
     }
@@ -123,8 +126,20 @@ pub(super) fn base_url(config: &Config, upstream: &Upstream, addrs: &Addresses) 
             named(*server),
             upstream.name
         ),
-        None => String::from("-"),
+        None => in_a_file(config, upstream).unwrap_or_else(|| "-".to_owned()),
     }
+}
+
+/// The unix socket that leads to an upstream, and the address to name there.
+fn in_a_file(config: &Config, upstream: &Upstream) -> Option<String> {
+    let (socket, path) = match upstream.listen.iter().find_map(Listen::unix) {
+        Some(own) => (own, String::new()),
+        None => {
+            let server = config.server.listen.iter().find_map(Listen::unix)?;
+            (server, format!("/{}", upstream.name))
+        }
+    };
+    Some(format!("unix:{} http://localhost{path}", socket.display()))
 }
 
 /// Loopback addresses by the name that everybody types.

@@ -294,7 +294,11 @@ fn a_new_key_fits_the_line_that_lets_it_in() {
             .digest
             .matches(&crate::secret::Digest::of(key.as_bytes()))
     );
-    assert!(folder.run("env crm").1.contains("X-Upauth-Key"));
+    let hints = folder.run("env crm").1;
+    assert!(
+        hints.contains("-H \"X-Upauth-Key: $UPAUTH_KEY\"")
+            && hints.contains("client secret, or its password, is the key")
+    );
     assert_ne!(run_line("key etl").1, out);
     assert_eq!(run_line("key E").0, Exit::Usage);
 }

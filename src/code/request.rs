@@ -32,8 +32,9 @@ codes! {
     PATH_DENIED "UA-0206" "this path is not allowed here"
         "A deny rule of the upstream or route matches a reading of the path (raw, decoded, dot segments removed), or allow is given and does not cover it."
     LOGIN_CALL "UA-0207" "login, logout and session calls are not forwarded"
-        "The provider's login, logout, revoke, introspect and session-minting calls would hand out or end the proxy's own session. \
-         They are refused. Drop the login from the client, or list the call in allow if you mean it."
+        "The provider's login, logout, introspect and session-minting calls would hand out or end the proxy's own session, so they are not \
+         forwarded. The usual ones are answered here instead (local_login, on by default); this is another one, or another method or spelling, \
+         or local_login = false. Drop it from the client, or list the call in allow if you mean it."
     NOT_BUILT "UA-0208" "this version does not serve this kind of request"
         "The request needs something this version does not have yet: WebSocket or CONNECT. It is refused, because forwarding it \
          would not work or would not be safe."
@@ -51,11 +52,15 @@ codes! {
          credential of the API."
     KEY_WRONG "UA-0221" "the key is not one of those known here"
         "What came as a credential is none of the [access] keys. Compare digests: printf %s KEY | sha256sum gives the sha256 of its entry. A \
-         credential of the API itself is of no use here; the proxy has its own."
+         credential of the API itself is of no use here; the proxy has its own. In a login the key is the client_secret, or the password, with \
+         or without a security token behind it; a login by a signed assertion (JWT, SAML) holds no key, so send X-Upauth-Key with every call."
     KEY_SCOPE "UA-0222" "the key is not for this upstream"
         "The entry of this key in [access] keys names other upstreams. Add this one to its `upstreams`, or use another key."
     KEY_READ_ONLY "UA-0223" "the key may only read"
         "The entry of this key in [access] keys has read_only = true: GET, HEAD and OPTIONS pass, without a method override."
+    LOGIN_GRANT "UA-0224" "a login of this kind cannot be answered here"
+        "upauth answers the provider's login calls itself, with a placeholder for a token (local_login), but not by this grant, or the \
+         request names none: is it encoded as the provider wants it? Device and token-exchange logins need the provider's own answer."
     TOKEN_REFUSED "UA-0301" "the token endpoint refused the credentials of this upstream"
         "The provider said that the client, user, password or policy is wrong. upauth does not try again at once, because every try counts \
          towards a lock-out. Mend the credentials in proxy.toml; `upauth check --live NAME` shows what the provider said; \

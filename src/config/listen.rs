@@ -1,12 +1,14 @@
 //! [`Listen`]: the address of a listener, and what may not be said about several of them.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::reading::{Door, ForWhom, Reading};
 use super::section::Section;
-use super::server::Listen;
+use super::server::{Address, Listen};
 use super::{Access, Config};
 use crate::code;
 
@@ -19,8 +21,8 @@ pub enum ListenError {
     /// Neither an IP address nor `localhost`.
     #[error("does not begin with an IP address or localhost")]
     Host,
-    /// A unix socket.
-    #[error("is a unix socket, which is not in this version")]
+    /// A unix socket without a path, or with one that is too long for the system.
+    #[error("is not the path of a unix socket, which has 1 to 100 bytes")]
     Unix,
     /// Others could reach it, and nothing says that they may.
     #[error("can be reached by others; [access] keys lets in who has one, open = true everybody")]
@@ -33,17 +35,47 @@ pub enum ListenError {
 impl Listen {
     /// Whether only this machine can connect.
     pub fn is_loopback(&self) -> bool {
-        self.addrs
-            .iter()
-            .all(|addr| addr.ip().to_canonical().is_loopback())
+        self.addrs.iter().all(|addr| match addr {
+            Address::Tcp(addr) => addr.ip().to_canonical().is_loopback(),
+            Address::Unix(_) => true,
+        })
+    }
+
+    /// The first address of the network.
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        self.addrs.iter().find_map(Address::tcp)
+    }
+
+    /// The path, if it is a unix socket.
+    pub fn unix(&self) -> Option<&Path> {
+        self.addrs.iter().find_map(|addr| match addr {
+            Address::Tcp(_) => None,
+            Address::Unix(path) => Some(path.as_path()),
+        })
+    }
+
+    /// The same with the path of a unix socket as `place` has it.
+    fn at(mut self, place: impl Fn(&Path) -> PathBuf) -> Result<Self, ListenError> {
+        for addr in &mut self.addrs {
+            if let Address::Unix(path) = addr {
+                *path = place(path);
+                if path.as_os_str().len() > LONGEST_PATH {
+                    return Err(ListenError::Unix);
+                }
+            }
+        }
+        Ok(self)
     }
 
     fn clashes(&self, other: &Self) -> bool {
-        let same = |a: &SocketAddr, b: &SocketAddr| {
-            let covers = a.ip() == b.ip()
-                || (a.is_ipv4() == b.is_ipv4()
-                    && (a.ip().is_unspecified() || b.ip().is_unspecified()));
-            covers && a.port() == b.port() && a.port() != 0
+        let same = |a: &Address, b: &Address| match (a, b) {
+            (Address::Tcp(a), Address::Tcp(b)) => {
+                let covers = a.ip() == b.ip()
+                    || (a.is_ipv4() == b.is_ipv4()
+                        && (a.ip().is_unspecified() || b.ip().is_unspecified()));
+                covers && a.port() == b.port() && a.port() != 0
+            }
+            (a, b) => a == b,
         };
         self.addrs
             .iter()
@@ -51,12 +83,42 @@ impl Listen {
     }
 }
 
+impl Address {
+    /// The address, if it is one of the network.
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(addr) => Some(*addr),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Whether it takes whatever port is free.
+    pub fn is_free_port(&self) -> bool {
+        self.tcp().is_some_and(|addr| addr.port() == 0)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(addr) => addr.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
 impl FromStr for Listen {
     type Err = ListenError;
 
     fn from_str(text: &str) -> Result<Self, ListenError> {
-        if text.starts_with("unix:") {
-            return Err(ListenError::Unix);
+        if let Some(path) = text.strip_prefix("unix:") {
+            if path.is_empty() {
+                return Err(ListenError::Unix);
+            }
+            return Ok(Self {
+                host: String::new(),
+                addrs: vec![Address::Unix(path.into())],
+            });
         }
         let (host, port) = text.rsplit_once(':').ok_or(ListenError::Port)?;
         if host.is_empty() || (host.contains(':') && !host.ends_with(']')) {
@@ -82,7 +144,7 @@ impl FromStr for Listen {
         };
         let addrs = ips
             .into_iter()
-            .map(|ip| SocketAddr::new(ip, port))
+            .map(|ip| Address::Tcp(SocketAddr::new(ip, port)))
             .collect();
         Ok(Self { host, addrs })
     }
@@ -118,20 +180,18 @@ impl Section<'_> {
         let texts = self.take(key, reading)?.text_or_texts(reading)?;
         let mut listens = Vec::new();
         for text in texts {
-            match text.text.parse::<Listen>() {
+            let read = text.text.parse::<Listen>();
+            // A path is relative to the file that writes it.
+            let place = |path: &Path| reading.path(text.span.start, &path.display().to_string());
+            match read.and_then(|listen| listen.at(place)) {
                 Ok(listen) => {
                     note(&listen, text.span, for_whom, reading);
                     listens.push(listen);
                 }
-                Err(ListenError::Unix) => {
-                    reading
-                        .not_in_this_version(text.span, "a unix socket as listener")
-                        .help("listen on a loopback address: \"localhost:7717\"");
-                }
                 Err(why) => {
                     let message = format!("{} {why}", text.quoted());
                     reading.problem(&code::BAD_LISTEN, text.span, message).help(
-                        "write ADDRESS:PORT with an IP address or localhost: \"localhost:7717\", \"0.0.0.0:7717\", \"[::1]:7717\"",
+                        "write ADDRESS:PORT with an IP address or localhost, or unix:PATH: \"localhost:7717\", \"0.0.0.0:7717\", \"[::1]:7717\", \"unix:/run/upauth.sock\"",
                     );
                 }
             }
@@ -194,3 +254,6 @@ pub(super) fn check(access: &Access, reading: &mut Reading<'_>) {
 
 const CALLERS: &str = "listen on localhost, or ask callers for [access] keys (`upauth key NAME` makes one), or say [access] open = true if something else keeps strangers away";
 const OPERATORS: &str = "no key opens the admin listener: let it listen on localhost, or say [access] open = true if something else keeps strangers away; probes and metrics alone: [admin] health_listen";
+
+/// What every system takes.
+const LONGEST_PATH: usize = 100;

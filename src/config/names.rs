@@ -132,4 +132,10 @@ const SHADOWING: &[&str] = &[
     "interaction",
     "messaging",
     "platform",
+    "automation",
+    "contacts",
+    "data",
+    "email",
+    "push",
+    "sms",
 ];

@@ -41,11 +41,20 @@ pub struct Server {
 /// One entry of `listen`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
-    /// The host as written (`localhost`, `127.0.0.1`, `0.0.0.0`, `[::]`, a name).
+    /// The host as written (`localhost`, `127.0.0.1`, `0.0.0.0`, `[::]`); empty for a unix socket.
     pub host: String,
     /// The addresses to bind, all on one port. `localhost` is both loopback families; the second is
     /// left out where the machine does not have it. Port 0 takes a free one, the same for all.
-    pub addrs: Vec<SocketAddr>,
+    pub addrs: Vec<Address>,
+}
+
+/// Where a listener is bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// An address of the network or of loopback.
+    Tcp(SocketAddr),
+    /// A unix socket: `unix:PATH`.
+    Unix(PathBuf),
 }
 
 /// `tls` of a listener.

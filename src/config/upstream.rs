@@ -35,12 +35,16 @@ pub struct Upstream {
     pub host: Option<String>,
     /// What callers may do.
     pub policy: Policy,
+    /// Whether the provider's own login and logout calls are answered here. Default true.
+    pub local_login: bool,
     /// Header fields set on every request upstream.
     pub set_headers: Vec<(HeaderName, HeaderValue)>,
     /// Header fields taken off every request.
     pub remove_headers: Vec<HeaderName>,
     /// Hosts besides loopback to which plain http is allowed, lower case.
     pub plain_http: Vec<String>,
+    /// Log in at start and stay logged in, although nobody calls.
+    pub warm: bool,
     /// How long a request waits for a token. Default 20 s.
     pub token_wait: Duration,
     /// How long one login may take. Default 15 s.
@@ -105,9 +109,11 @@ impl Upstream {
             listen,
             host: own_host(&mut table, reading),
             policy: Policy::read(&mut table, reading),
+            local_login: table.choice("local_login", reading).unwrap_or(true),
             set_headers: header::set(&mut table, reading),
             remove_headers: header::removed(&mut table, reading),
             plain_http,
+            warm: table.flag("warm", reading),
             token_wait: table.duration("token_wait", TOKEN_WAIT, Zero::Allowed, reading),
             token_timeout: table.duration("token_timeout", TOKEN_TIMEOUT, Zero::Refused, reading),
             response_timeout: table.duration(
@@ -323,11 +329,4 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
 ];
 
 /// Keys that are planned.
-pub(super) const LATER: &[&str] = &[
-    "offline",
-    "local_login",
-    "errors",
-    "warm",
-    "http2",
-    "expect_org",
-];
+pub(super) const LATER: &[&str] = &["offline", "errors", "http2", "expect_org"];

@@ -27,16 +27,19 @@ impl Section<'_> {
 
     /// `true` or `false`; default `false`.
     pub(super) fn flag(&mut self, key: &'static str, reading: &mut Reading<'_>) -> bool {
-        match self.take(key, reading) {
-            None => false,
-            Some(item) => match item.value {
-                DeValue::Boolean(flag) => flag,
-                _ => {
-                    let help = format!("write {key} = true, without quotation marks");
-                    item.wrong_type("true or false", &help, reading);
-                    false
-                }
-            },
+        self.choice(key, reading).unwrap_or(false)
+    }
+
+    /// `true` or `false`, if it is said.
+    pub(super) fn choice(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Option<bool> {
+        let item = self.take(key, reading)?;
+        match item.value {
+            DeValue::Boolean(flag) => Some(flag),
+            _ => {
+                let help = format!("write {key} = true, without quotation marks");
+                item.wrong_type("true or false", &help, reading);
+                None
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod connect;
 mod failure;
 mod pool;
 mod proxy;
+mod socket;
 mod upload;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub use self::answer::{AnswerBody, Broken};
 pub use self::failure::{Failure, Phase};
 use self::pool::{Checkout, Pool};
 pub use self::proxy::Proxy;
+pub use self::socket::over_socket;
 use self::upload::{Moved, Upload};
 use crate::message::Origin;
 use crate::telemetry::UpstreamMetrics;

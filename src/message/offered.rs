@@ -14,7 +14,8 @@ use percent_encoding::percent_decode_str;
 use super::target::{Target, is_named};
 
 /// Every credential of a request: `X-Upauth-Key`, `Authorization` as Bearer, OAuth or the password of Basic,
-/// `X-SFDC-Session`, and the query parameters that are `parameters`. Useless ones may be among them.
+/// `X-SFDC-Session`, and the query parameters that are `parameters`. Useless ones may be among them. What follows OAuth may
+/// also be the base64 of a whole token answer: both are given.
 pub fn offered<'a>(
     headers: &'a HeaderMap,
     target: &'a Target,
@@ -24,7 +25,8 @@ pub fn offered<'a>(
     let whole = whole.flat_map(|name| headers.get_all(name));
     let whole = whole.map(|value| Cow::Borrowed(value.as_bytes().trim_ascii()));
     let schemes = headers.get_all(AUTHORIZATION).iter();
-    let schemes = schemes.filter_map(|value| credential(value.as_bytes()));
+    let schemes = schemes.flat_map(|value| credentials(value.as_bytes()));
+    let schemes = schemes.flatten();
     let query = target.query().unwrap_or_default().split('&');
     let query = query.filter(|parameter| parameters.iter().any(|name| is_named(parameter, name)));
     let query = query.filter_map(|parameter| {
@@ -36,20 +38,31 @@ pub fn offered<'a>(
 }
 
 /// What stands behind the scheme of an `Authorization` field.
-fn credential(value: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let blank = value.iter().position(|byte| *byte == b' ')?;
+fn credentials(value: &[u8]) -> [Option<Cow<'_, [u8]>>; 2] {
+    let Some(blank) = value.iter().position(|byte| *byte == b' ') else {
+        return [None, None];
+    };
     let (scheme, rest) = value.split_at(blank);
     let rest = rest.trim_ascii();
     let is = |name: &str| scheme.eq_ignore_ascii_case(name.as_bytes());
-    if is("Bearer") || is("OAuth") {
-        Some(Cow::Borrowed(rest))
+    let decoded = || STANDARD.decode(rest).ok();
+    if is("Bearer") {
+        [Some(Cow::Borrowed(rest)), None]
+    } else if is("OAuth") {
+        [Some(Cow::Borrowed(rest)), decoded().map(Cow::Owned)]
     } else if is("Basic") {
-        let pair = STANDARD.decode(rest).ok()?;
-        let colon = pair.iter().position(|byte| *byte == b':')?;
-        Some(Cow::Owned(pair.get(colon + 1..)?.to_vec()))
+        [
+            decoded().and_then(|pair| password(&pair)).map(Cow::Owned),
+            None,
+        ]
     } else {
-        None
+        [None, None]
     }
+}
+
+fn password(pair: &[u8]) -> Option<Vec<u8>> {
+    let colon = pair.iter().position(|byte| *byte == b':')?;
+    pair.get(colon + 1..).map(<[u8]>::to_vec)
 }
 
 const KEY: HeaderName = HeaderName::from_static("x-upauth-key");
@@ -76,7 +89,7 @@ mod tests {
     #[test]
     fn credentials_are_found_in_header_fields() {
         type Row<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
-        let rows: [Row<'_>; 17] = [
+        let rows: [Row<'_>; 18] = [
             (&[("x-upauth-key", "k")], &["k"]),
             (&[("x-upauth-key", " k ")], &["k"]),
             (&[("x-upauth-key", "")], &[]),
@@ -86,6 +99,7 @@ mod tests {
             (&[("authorization", "bearer  k ")], &["k"]),
             (&[("authorization", "OAuth k")], &["k"]),
             (&[("authorization", "OAuth undefined")], &["undefined"]),
+            (&[("authorization", "OAuth e30=")], &["e30=", "{}"]),
             (&[("authorization", "Basic dTprOms=")], &["k:k"]),
             (&[("authorization", "BASIC Oms=")], &["k"]),
             (&[("authorization", "Basic dTo=")], &[]),

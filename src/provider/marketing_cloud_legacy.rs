@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::Provider;
 use super::answer::AnswerMap;
 use super::expiry::Unit;
+use super::local::calls;
 use super::login::{Call, Encode, Field, Login, Value};
-use super::marketing_cloud::{INSTANCE_HOSTS, configured, rest, surfaces};
+use super::marketing_cloud::{BUDGET, INSTANCE_HOSTS, configured, rest, surfaces};
 use super::surface::constants;
 use crate::config::marketing_cloud_legacy::MarketingCloudLegacy;
 
@@ -30,7 +31,8 @@ pub fn provider(keys: &MarketingCloudLegacy) -> Provider {
         },
         // A wrong client is a 401 whose code is 0 or 1; the usual reading needs no code.
         refusals: vec![],
-        surfaces: surfaces(),
+        budget: Some(BUDGET),
+        surfaces: surfaces(calls::marketing_cloud_legacy()),
         rest: rest(constants(&INSTANCE_HOSTS), keys.soap_url.as_ref()),
         configured: configured(Some(&keys.api_url), keys.soap_url.as_ref()),
         token_per_target: false,

@@ -9,6 +9,7 @@
 //! | what did a program print? | [`printed::read`] |
 //! | why did it refuse? | [`refusal::classify`] |
 //! | does this upstream answer mean a dead session? | [`judge::look`], [`judge::judge`] |
+//! | is this a login that is answered here, and how? | [`local::find`], [`local::LocalLogin::answer`] |
 //!
 //! Nothing here waits, reads a clock, a file or the environment, or opens a socket.
 
@@ -19,6 +20,7 @@ pub mod credential;
 pub mod expiry;
 pub mod failure;
 pub mod judge;
+pub mod local;
 pub mod login;
 pub mod marketing_cloud;
 pub mod marketing_cloud_legacy;
@@ -35,6 +37,7 @@ pub use self::base::{Base, TargetField, TargetName};
 pub use self::credential::{CarrierForm, Credential, Lifetime, Template};
 pub use self::failure::{LoginFailure, Refused, Strange};
 pub use self::judge::{DeadRule, Look, Verdict};
+pub use self::local::{LocalCall, LocalKind};
 pub use self::login::{Call, Field, Login, LoginRequest, Secrets};
 pub use self::refusal::RefusalRule;
 pub use self::surface::{Carrier, Denial, LinkRule, Stamp, Surface};
@@ -45,6 +48,15 @@ use crate::config;
 use crate::config::salesforce::Environment;
 use crate::message::Readings;
 use crate::secret::Secret;
+
+/// How many logins a provider grants to one user of one client in any hour, over all tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Logins in any hour, good or not.
+    pub logins: usize,
+    /// Whether the provider refuses more. A soft budget never withholds the only token: it is for renewals that can wait.
+    pub hard: bool,
+}
 
 /// All that is particular to the provider of one upstream.
 #[derive(Clone, Debug)]
@@ -57,6 +69,8 @@ pub struct Provider {
     pub answer: AnswerMap,
     /// What refusals mean; the first match wins, then the usual reading of OAuth 2.0.
     pub refusals: Vec<RefusalRule>,
+    /// How many logins the provider grants.
+    pub budget: Option<Budget>,
     /// API families that are recognised by their path; the first match wins.
     pub surfaces: Vec<Surface>,
     /// The family of every other path.

@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue, Method};
 use super::base::TargetName;
 use super::credential::{CarrierForm, Template};
 use super::judge::DeadRule;
+use super::local::LocalCall;
 use crate::config::carrier as config;
 use crate::message::{HostRule, PathRule, Readings};
 
@@ -29,6 +30,8 @@ pub struct Surface {
     pub dead: Vec<DeadRule>,
     /// Set when calls of this family do not pass unless `allow` says so.
     pub denied: Option<Denial>,
+    /// Calls of this family that the proxy can answer itself.
+    pub local: Vec<LocalCall>,
     /// Query parameters that are credentials and are cut out whole.
     pub cut_parameters: Vec<&'static str>,
     /// Header fields that are this provider's credentials or fences, taken off every request.
@@ -187,6 +190,7 @@ mod tests {
     #[test]
     fn no_spelling_of_a_session_call_is_taken_for_another_call() {
         let (salesforce, zuora) = (fixtures::salesforce(), fixtures::zuora());
+        let zilliant = fixtures::zilliant();
         let mail = marketing_cloud::tests::mail();
         let rows = [
             (&salesforce, "/services/oauth2/token"),
@@ -195,6 +199,7 @@ mod tests {
             (&salesforce, "/secur/frontdoor.jsp"),
             (&salesforce, "/partners/services/oauth2/token"),
             (&salesforce, "/services/Soap/u/64.0"),
+            (&zilliant, "/services/oauth2/token"),
             (&zuora, "/oauth/token"),
             (&zuora, "/v1/connections"),
             (&zuora, "/rest/v1/connections"),

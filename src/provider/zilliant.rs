@@ -6,9 +6,10 @@ use super::Provider;
 use super::base::{Base, TargetName};
 use super::credential::CarrierForm;
 use super::judge::{DeadRule, Sign, Verdict};
+use super::local::calls;
 use super::login::Login;
-use super::salesforce::{answer_map, password_login, refusals};
-use super::surface::{Carrier, Stamp, Surface};
+use super::salesforce::{BUDGET, answer_map, password_login, refusals};
+use super::surface::{Carrier, Denial, Stamp, Surface, constants};
 use crate::config::zilliant::Zilliant;
 
 /// The provider of a Zilliant upstream.
@@ -24,34 +25,51 @@ pub fn provider(keys: &Zilliant) -> Provider {
         // The instance in the answer is Salesforce's; no request goes there.
         answer: answer_map(vec![], keys.session_timeout),
         refusals: refusals(),
-        surfaces: vec![],
-        rest: Surface {
-            name: "rest",
-            paths: vec![],
-            carriers: vec![Carrier {
-                header: header::AUTHORIZATION,
-                form: CarrierForm::OAuthBase64,
-            }],
-            target: TargetName::Api,
-            // What the body of an expired session looks like is not public.
-            dead: vec![DeadRule {
-                status: 401,
-                sign: Sign::Any,
-                then: Verdict::Dead,
-            }],
-            denied: None,
-            cut_parameters: vec![],
-            strip: vec![header::AUTHORIZATION],
-            cookies: vec![],
-            // Zilliant finds the environment by the OAuth host (PROVIDERS 4.2).
-            stamps: vec![Stamp::Set(
-                HeaderName::from_static("x-forwarded-host"),
-                keys.login_url.host_value(),
-            )],
-            links: vec![],
-        },
+        budget: Some(BUDGET),
+        surfaces: vec![logins(keys)],
+        rest: rest(keys),
         configured: vec![(TargetName::Api, Base::of(keys.api_url.clone()))],
         token_per_target: true,
         environment: None,
+    }
+}
+
+fn rest(keys: &Zilliant) -> Surface {
+    Surface {
+        name: "rest",
+        paths: vec![],
+        carriers: vec![Carrier {
+            header: header::AUTHORIZATION,
+            form: CarrierForm::OAuthBase64,
+        }],
+        target: TargetName::Api,
+        // What the body of an expired session looks like is not public.
+        dead: vec![DeadRule {
+            status: 401,
+            sign: Sign::Any,
+            then: Verdict::Dead,
+        }],
+        denied: None,
+        local: vec![],
+        cut_parameters: vec![],
+        strip: vec![header::AUTHORIZATION],
+        cookies: vec![],
+        // Zilliant finds the environment by the OAuth host (PROVIDERS 4.2).
+        stamps: vec![Stamp::Set(
+            HeaderName::from_static("x-forwarded-host"),
+            keys.login_url.host_value(),
+        )],
+        links: vec![],
+    }
+}
+
+/// Its applications log in at Salesforce; those that are told to do it at the proxy are answered here.
+fn logins(keys: &Zilliant) -> Surface {
+    Surface {
+        name: "login",
+        paths: constants(&["/services/oauth2/**"]),
+        denied: Some(Denial::Login),
+        local: calls::salesforce(),
+        ..rest(keys)
     }
 }

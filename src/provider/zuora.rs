@@ -12,6 +12,7 @@ use super::credential::CarrierForm;
 use super::expiry::Unit;
 use super::failure::Refused;
 use super::judge::{DeadRule, Sign, Test, Verdict};
+use super::local::calls;
 use super::login::{Call, Encode, Field, Login, Value};
 use super::refusal::{Class, RefusalRule};
 use super::surface::{Carrier, Denial, LinkRule, Stamp, Surface, constants};
@@ -21,6 +22,7 @@ use crate::config::zuora::Zuora;
 pub fn provider(keys: &Zuora) -> Provider {
     let mut logins = family("login", &LOGINS, keys);
     logins.denied = Some(Denial::Login);
+    logins.local = calls::zuora();
     let mut soap = family("soap", &["/apps/services/**"], keys);
     soap.denied = Some(Denial::NotBuilt("SOAP"));
     Provider {
@@ -55,6 +57,8 @@ pub fn provider(keys: &Zuora) -> Provider {
             RefusalRule::status(401, Class::Refused(Refused::Client)),
             RefusalRule::status(403, Class::Refused(Refused::Policy)),
         ],
+        // It counts by the caller's address, and says when it is too much (PROVIDERS 3.1).
+        budget: None,
         surfaces: vec![logins, soap],
         rest: family("rest", &[], keys),
         configured: vec![(TargetName::Api, Base::of(keys.api_url.clone()))],
@@ -114,6 +118,7 @@ fn family(name: &'static str, patterns: &[&str], keys: &Zuora) -> Surface {
         target: TargetName::Api,
         dead: dead(),
         denied: None,
+        local: vec![],
         cut_parameters: vec![],
         strip,
         // `ZSession` is a session of its own.

@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::request::Parts;
 
-use super::error::Error;
 use super::upstream::reads_only;
-use crate::code;
+use crate::code::{self, Code};
 use crate::config::keys::Key;
 use crate::message::Target;
 use crate::secret::Digest;
@@ -51,18 +50,20 @@ impl Callers {
     pub(super) fn find<'a>(
         &self,
         offered: impl Iterator<Item = Cow<'a, [u8]>>,
-    ) -> Result<Option<&Bearer>, Error> {
+    ) -> Result<Option<&Bearer>, &'static Code> {
         if self.are_anybody() {
             return Ok(None);
         }
         let mut why = &code::KEY_MISSING;
         for credential in offered {
-            if let Some(bearer) = self.bearer(&credential) {
+            let token = token_in(&credential);
+            let credential = token.as_deref().map_or(&*credential, str::as_bytes);
+            if let Some(bearer) = self.bearer(credential) {
                 return Ok(Some(bearer));
             }
             why = &code::KEY_WRONG;
         }
-        Err(Error::Denied(why))
+        Err(why)
     }
 
     /// All are compared, and each as a whole: how long it takes tells nothing.
@@ -81,30 +82,52 @@ impl Callers {
 }
 
 impl Bearer {
+    /// Whether the key is for this upstream at all.
+    pub(super) fn reaches(&self, upstream: &str) -> Result<(), &'static Code> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        match &self.upstreams {
+            Some(names) if !names.iter().any(|name| name == upstream) => Err(&code::KEY_SCOPE),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the key lets this request in.
     pub(super) fn admit(
         &self,
         upstream: &str,
         parts: &Parts,
         target: &Target,
-    ) -> Result<(), Error> {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        let upstreams = self.upstreams.as_ref();
-        if upstreams.is_some_and(|names| !names.iter().any(|name| name == upstream)) {
-            return Err(Error::Denied(&code::KEY_SCOPE));
+    ) -> Result<(), &'static Code> {
+        self.reaches(upstream)?;
+        match self.read_only && !reads_only(parts, target) {
+            true => Err(&code::KEY_READ_ONLY),
+            false => Ok(()),
         }
-        if self.read_only && !reads_only(parts, target) {
-            return Err(Error::Denied(&code::KEY_READ_ONLY));
-        }
-        Ok(())
     }
+
+    /// What stands in for the key.
+    pub(super) fn placeholder(&self) -> String {
+        placeholder(&self.key)
+    }
+}
+
+/// The token in a whole token answer, which Zilliant's clients send instead of the token.
+fn token_in(answer: &[u8]) -> Option<String> {
+    if !answer.starts_with(b"{") {
+        return None;
+    }
+    let answer: serde_json::Value = serde_json::from_slice(answer).ok()?;
+    answer.get("access_token")?.as_str().map(str::to_owned)
 }
 
 /// What stands in for a key where a client holds a token of the API: worthless there, and the same on every replica
 /// and after every restart, because it is made of the configuration alone.
-pub(super) fn placeholder(key: &Digest) -> String {
-    format!("{PLACEHOLDER}{}", key.tag("upauth placeholder"))
+fn placeholder(key: &Digest) -> String {
+    format!("{SESSION}{}", key.tag("upauth placeholder"))
 }
 
+/// What stands in for a token where nobody needs a key; where keys are asked for it lets nobody in.
+pub(super) const NOBODY: &str = "00D000000000000!upauth.placeholder";
+
 /// Shaped like a session of Salesforce, of an organisation that cannot be.
-const PLACEHOLDER: &str = "00D000000000000!upauth.";
+const SESSION: &str = "00D000000000000!upauth.";

@@ -22,6 +22,16 @@ pub enum Error {
     /// A policy of the upstream or route, or a call that is never forwarded.
     #[error("{}", .0.title)]
     Denied(&'static Code),
+    /// A login that is answered here, in the provider's words.
+    #[error("{}", .code.title)]
+    Login {
+        /// Why.
+        code: &'static Code,
+        /// The provider's status.
+        status: StatusCode,
+        /// The provider's words.
+        body: String,
+    },
     /// The upstream or route is limited to other methods.
     #[error("the method is not allowed")]
     Method {
@@ -51,7 +61,7 @@ impl Error {
         match self {
             Self::Rejected(rejection) => rejection.code(),
             Self::NoRoute => &code::NO_ROUTE,
-            Self::Denied(code) => code,
+            Self::Denied(code) | Self::Login { code, .. } => code,
             Self::Method { .. } => &code::METHOD_DENIED,
             Self::Token(unavailable) => match unavailable {
                 Unavailable::Refused { .. } => &code::TOKEN_REFUSED,
@@ -75,8 +85,11 @@ impl Error {
         }
     }
 
-    /// The status of the answer: never 401, because a client would start a login of its own.
+    /// The status of the answer: never 401, because a client would start a login of its own; unless it is one.
     pub fn status(&self) -> StatusCode {
+        if let Self::Login { status, .. } = self {
+            return *status;
+        }
         let code = self.code();
         STATUSES
             .iter()
@@ -99,6 +112,7 @@ impl Error {
             | Self::Rejected(_)
             | Self::NoRoute
             | Self::Denied(_)
+            | Self::Login { .. }
             | Self::Method { .. }
             | Self::Upstream(_)
             | Self::CallerBody
@@ -126,7 +140,7 @@ impl Error {
         match self {
             Self::Rejected(_) | Self::CallerBody => "http_request_error",
             Self::NoRoute => "destination_not_found",
-            Self::Denied(_) | Self::Method { .. } => "http_request_denied",
+            Self::Denied(_) | Self::Login { .. } | Self::Method { .. } => "http_request_denied",
             Self::Token(_) => "destination_unavailable",
             Self::Upstream(failure) => match failure.phase {
                 Phase::Queue => "connection_limit_reached",

@@ -125,7 +125,7 @@ pub(super) fn entry(arrival: &Arrival, method: Method) -> Entry {
         replayed: false,
         code: None,
         key: None,
-        caller: Some(arrival.peer),
+        caller: arrival.peer,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The life of a request, on one screen: [`Proxy::serve`].
 //!
-//! check · route · admit · prepare · authorize · attempt · send · judge · finish. Errors become answers in `rescue`,
+//! check · route · admit · local · prepare · authorize · attempt · send · judge · finish. Errors become answers in `rescue`,
 //! nowhere else.
 
 mod callers;
@@ -9,6 +9,7 @@ mod error;
 mod finish;
 mod judge;
 mod links;
+mod local_login;
 mod outcome;
 mod prepared;
 mod request_body;
@@ -33,7 +34,8 @@ pub use self::callers::Callers;
 pub use self::error::Error;
 use self::finish::Finish;
 use self::judge::Answer;
-use self::outcome::{Outcome, Place};
+use self::local_login::Local;
+use self::outcome::{Outcome, Place, Way};
 pub use self::prepared::{BLOCK, Buffers, Making, Prepared};
 pub use self::request_body::RequestBody;
 use self::rescue::Hint;
@@ -135,20 +137,31 @@ impl Proxy {
         if cors::is_preflight(&self.guard, &parts) {
             return Ok(Outcome::preflight(&parts));
         }
-        let Match { entry, target } = self.route(arrival, &parts)?;
+        let Match { entry, target, by } = self.route(arrival, &parts)?;
         let upstream = &*entry.upstream;
         finish.of(upstream);
         let path = Readings::of(target.path());
         let surface = upstream.provider.surface(&path);
         finish.entry.surface = Cow::Borrowed(surface.name);
-        let shown = offered(&parts.headers, &target, &surface.cut_parameters);
-        if let Some(bearer) = self.callers.find(shown)? {
-            finish.entry.key = Some(bearer.name.clone());
-            bearer.admit(&upstream.name, &parts, &target)?;
+        let narrow = entry.narrow.as_ref();
+        let public_url = self.public_url.as_ref();
+        let way = (entry.prefix.as_str(), by);
+        let place = Place::new(public_url, arrival.tls, hint.authority(), way);
+        if let Some(call) = upstream.local_call(surface, narrow, &parts.method, &path) {
+            self.hold(finish)?;
+            let local = Local {
+                call,
+                upstream,
+                surface,
+                parts: &parts,
+                target: &target,
+                place: &place,
+            };
+            return self.answer_here(&local, body, finish).await;
         }
-        upstream.admit(surface, entry.narrow.as_ref(), &parts, &target, &path)?;
-        let permit = self.in_flight.clone().try_acquire_owned();
-        finish.hold(permit.map_err(|_| Error::Overload)?);
+        self.admit(upstream, surface, &parts, &target, finish)?;
+        upstream.admit(surface, narrow, &parts, &target, &path)?;
+        self.hold(finish)?;
         let links = surface.links(&parts.method, &path);
         let making = Making {
             upstream,
@@ -164,24 +177,15 @@ impl Proxy {
             .exchange(&mut prepared, upstream, surface, &mut patience, finish)
             .await?;
         finish.headed(upstream.token_wait.saturating_sub(patience));
-        let place = Place {
-            public_url: self.public_url.as_ref(),
-            tls: arrival.tls,
-            host: hint.authority(),
-            prefix: &entry.prefix,
-        };
-        let mut outcome = Outcome::forwarded(
-            answer,
-            prepared.method(),
-            &base,
-            &place,
+        let way = Way {
+            method: prepared.method(),
+            base: &base,
+            place: &place,
             upstream,
-            finish.entry.replayed,
-        );
-        if let Some(rule) = links {
-            outcome.turn_links(rule, &base, &place, &upstream.metrics);
-        }
-        Ok(outcome)
+            links,
+            replayed: finish.entry.replayed,
+        };
+        Ok(Outcome::forwarded(answer, &way))
     }
 
     /// Malformed, ambiguous, foreign, looping: refused before anything costs.
@@ -191,6 +195,31 @@ impl Proxy {
         if forwarding::passed_before(&parts.headers, &self.instance) {
             return Err(Rejection::Loop.into());
         }
+        Ok(())
+    }
+
+    /// Lets a caller in that shows a key, where there are keys.
+    fn admit(
+        &self,
+        upstream: &Upstream,
+        surface: &Surface,
+        parts: &Parts,
+        target: &Target,
+        finish: &mut Finish,
+    ) -> Result<(), Error> {
+        let shown = offered(&parts.headers, target, &surface.cut_parameters);
+        let Some(bearer) = self.callers.find(shown).map_err(Error::Denied)? else {
+            return Ok(());
+        };
+        finish.entry.key = Some(bearer.name.clone());
+        let admitted = bearer.admit(&upstream.name, parts, target);
+        admitted.map_err(Error::Denied)
+    }
+
+    /// Takes a place among the requests in flight.
+    fn hold(&self, finish: &mut Finish) -> Result<(), Error> {
+        let permit = self.in_flight.clone().try_acquire_owned();
+        finish.hold(permit.map_err(|_| Error::Overload)?);
         Ok(())
     }
 

@@ -13,48 +13,73 @@ use super::finish::Finish;
 use super::judge::Answer;
 use super::links::InJson;
 use super::response_body::ResponseBody;
+use super::route::By;
 use super::upstream::Upstream;
+use crate::message::origin::Scheme;
 use crate::message::{Links, Origin, hop_by_hop, links};
 use crate::provider::{Base, LinkRule};
-use crate::telemetry::UpstreamMetrics;
 
 /// A request's good end.
 pub(super) enum Outcome {
     /// The upstream's answer, and the links in it that lead back.
     Forwarded(Box<Answer>, Option<Box<InJson>>),
-    /// Nothing but header fields: a page's preflight, or what the proxy itself can do.
-    Own(HeaderMap),
+    /// The proxy's own: a page's preflight, what the proxy itself can do, a login.
+    Own(Box<Response<String>>),
+}
+
+/// How a request went that was answered by an upstream.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) method: &'a Method,
+    /// Where it went.
+    pub(super) base: &'a Base,
+    /// Where it came from.
+    pub(super) place: &'a Place<'a>,
+    pub(super) upstream: &'a Upstream,
+    /// What is known of the links in the answer.
+    pub(super) links: Option<&'a LinkRule>,
+    pub(super) replayed: bool,
 }
 
 /// The proxy as this caller sees it, for what leads the caller back.
 pub(super) struct Place<'a> {
-    pub(super) public_url: Option<&'a Origin>,
-    pub(super) tls: bool,
-    pub(super) host: Option<&'a str>,
-    pub(super) prefix: &'a str,
+    public_url: Option<&'a Origin>,
+    tls: bool,
+    host: Option<&'a str>,
+    prefix: &'a str,
 }
 
 impl Outcome {
     pub(super) fn preflight(parts: &Parts) -> Self {
-        Self::Own(cors::preflight(&parts.headers))
+        Self::own(
+            StatusCode::NO_CONTENT,
+            cors::preflight(&parts.headers),
+            String::new(),
+        )
     }
 
     /// The answer to `OPTIONS *` (RFC 9110 section 9.3.7).
     pub(super) fn own_options() -> Self {
-        Self::Own(HeaderMap::from_iter([(
-            ALLOW,
-            HeaderValue::from_static(METHODS),
-        )]))
+        let headers = HeaderMap::from_iter([(ALLOW, HeaderValue::from_static(METHODS))]);
+        Self::own(StatusCode::NO_CONTENT, headers, String::new())
     }
 
-    pub(super) fn forwarded(
-        mut answer: Answer,
-        method: &Method,
-        base: &Base,
-        place: &Place<'_>,
-        upstream: &Upstream,
-        replayed: bool,
-    ) -> Self {
+    pub(super) fn own(status: StatusCode, headers: HeaderMap, body: String) -> Self {
+        let mut own = Response::new(body);
+        *own.status_mut() = status;
+        *own.headers_mut() = headers;
+        Self::Own(Box::new(own))
+    }
+
+    pub(super) fn forwarded(mut answer: Answer, way: &Way<'_>) -> Self {
+        let Way {
+            method,
+            base,
+            place,
+            upstream,
+            links,
+            replayed,
+        } = *way;
         let status = answer.head.status;
         let headers = &mut answer.head.headers;
         hop_by_hop::strip_response(headers);
@@ -84,35 +109,8 @@ impl Outcome {
         if replayed {
             headers.insert(REPLAYED, HeaderValue::from_static("1"));
         }
-        Self::Forwarded(Box::new(answer), None)
-    }
-
-    /// Turns the URLs in the answer's body, as it streams.
-    pub(super) fn turn_links(
-        &mut self,
-        rule: &LinkRule,
-        base: &Base,
-        place: &Place<'_>,
-        metrics: &UpstreamMetrics,
-    ) {
-        let Self::Forwarded(answer, turned) = self else {
-            return;
-        };
-        let head = &mut answer.head;
-        let is_json = head.headers.get(CONTENT_TYPE).is_some_and(is_json);
-        if head.status != StatusCode::OK || !is_json {
-            return;
-        }
-        if head.headers.contains_key(CONTENT_ENCODING) {
-            metrics.links_passed();
-            return;
-        }
-        // They speak of other bytes than the caller gets.
-        for name in DIGESTS.iter().chain(&[CONTENT_LENGTH]) {
-            head.headers.remove(name);
-        }
-        let links = place.links(base).also(&rule.hosts);
-        *turned = Some(Box::new(InJson::new(links, rule.places.iter().copied())));
+        let turned = links.and_then(|rule| turn(&mut answer.head, rule, way));
+        Self::Forwarded(Box::new(answer), turned)
     }
 
     pub(super) fn answer(self, mut finish: Finish) -> Response<ResponseBody> {
@@ -126,33 +124,66 @@ impl Outcome {
                 *response.headers_mut() = answer.head.headers;
                 response
             }
-            Self::Own(headers) => {
-                finish.entry.status = StatusCode::NO_CONTENT;
-                let mut response = Response::new(ResponseBody::own(bytes::Bytes::new(), finish));
-                *response.status_mut() = StatusCode::NO_CONTENT;
-                *response.headers_mut() = headers;
-                response
+            Self::Own(own) => {
+                finish.entry.status = own.status();
+                own.map(|body| ResponseBody::own(body.into(), finish))
             }
         }
     }
 }
 
-impl Place<'_> {
-    fn links(&self, upstream: &Base) -> Links {
-        let scheme = if self.tls { "https" } else { "http" };
-        let base = match (self.public_url, self.host) {
-            (Some(url), _) => format!("{url}{}", self.prefix),
-            (None, Some(host)) => format!("{scheme}://{host}{}", self.prefix),
-            // An HTTP/1.0 caller without a Host: a path leads back as well.
-            (None, None) => self.prefix.to_owned(),
-        };
-        Links::new(
-            vec![upstream.origin.clone()],
-            upstream.path.clone(),
-            base,
-            self.prefix.to_owned(),
-        )
+impl<'a> Place<'a> {
+    /// `public_url` names the place that paths lead to; hosts and listeners of an upstream's own are called as the
+    /// caller calls them.
+    pub(super) fn new(
+        public_url: Option<&'a Origin>,
+        tls: bool,
+        host: Option<&'a str>,
+        (prefix, by): (&'a str, By),
+    ) -> Self {
+        // Who ends TLS in front of the proxy does it for all of its hosts.
+        let public_tls = public_url.map_or(tls, |url| url.scheme() == Scheme::Https);
+        Self {
+            public_url: public_url.filter(|_| by == By::Path),
+            tls: if by == By::Host { public_tls } else { tls },
+            host,
+            prefix,
+        }
     }
+
+    /// The URL of the upstream here, without a slash at the end; an HTTP/1.0 caller without a Host knows none.
+    pub(super) fn here(&self) -> Option<String> {
+        let scheme = if self.tls { "https" } else { "http" };
+        match (self.public_url, self.host) {
+            (Some(url), _) => Some(format!("{url}{}", self.prefix)),
+            (None, Some(host)) => Some(format!("{scheme}://{host}{}", self.prefix)),
+            (None, None) => None,
+        }
+    }
+
+    fn links(&self, upstream: &Base) -> Links {
+        // Where no URL is known a path leads back as well.
+        let base = self.here().unwrap_or_else(|| self.prefix.to_owned());
+        let (origins, path) = (vec![upstream.origin.clone()], upstream.path.clone());
+        Links::new(origins, path, base, self.prefix.to_owned())
+    }
+}
+
+/// What turns the URLs in the answer's body as it streams, if there may be some.
+fn turn(head: &mut http::response::Parts, rule: &LinkRule, way: &Way<'_>) -> Option<Box<InJson>> {
+    if head.status != StatusCode::OK || !head.headers.get(CONTENT_TYPE).is_some_and(is_json) {
+        return None;
+    }
+    if head.headers.contains_key(CONTENT_ENCODING) {
+        way.upstream.metrics.links_passed();
+        return None;
+    }
+    // They speak of other bytes than the caller gets.
+    for name in DIGESTS.iter().chain(&[CONTENT_LENGTH]) {
+        head.headers.remove(name);
+    }
+    let links = way.place.links(way.base).also(&rule.hosts);
+    Some(Box::new(InJson::new(links, rule.places.iter().copied())))
 }
 
 /// `application/json` and `application/*+json` (RFC 6839 section 3.1).

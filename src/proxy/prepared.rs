@@ -99,7 +99,7 @@ impl Prepared {
             headers.insert(name, value.clone());
         }
         headers.insert(VIA, via.clone());
-        if readable {
+        if readable && headers.contains_key(ACCEPT_ENCODING) {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         Ok(Self {

@@ -71,25 +71,16 @@ pub(super) fn answer(
     let (code, status) = (error.code(), error.status());
     log(error, &finish);
     let id = finish.id.to_string();
-    let problem = serde_json::json!({
-        "type": format!("urn:upauth:{}", code.id),
-        "title": code.title,
-        "status": status.as_u16(),
-        "code": code.id,
-        "detail": detail(error, hint, ways),
-        "request_id": id,
-    });
+    let (kind, body) = match error {
+        Error::Login { body, .. } => ("application/json;charset=UTF-8", body.clone()),
+        _ => ("application/problem+json", problem(error, &id, hint, ways)),
+    };
     finish.entry.status = status;
     finish.entry.code = Some(code.id);
-    let mut body = problem.to_string();
-    body.push('\n');
     let mut response = Response::new(ResponseBody::own(Bytes::from(body), finish));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
@@ -113,6 +104,20 @@ pub(super) fn answer(
         headers.insert(ALLOW, allow);
     }
     response
+}
+
+/// The body of RFC 9457.
+fn problem(error: &Error, id: &str, hint: &Hint, ways: Option<&Table>) -> String {
+    let code = error.code();
+    let problem = serde_json::json!({
+        "type": format!("urn:upauth:{}", code.id),
+        "title": code.title,
+        "status": error.status().as_u16(),
+        "code": code.id,
+        "detail": detail(error, hint, ways),
+        "request_id": id,
+    });
+    format!("{problem}\n")
 }
 
 fn detail(error: &Error, hint: &Hint, ways: Option<&Table>) -> String {

@@ -46,6 +46,19 @@ pub struct Match<'a> {
     pub entry: &'a Entry,
     /// The target without the way's prefix.
     pub target: Target,
+    /// What led here.
+    pub by: By,
+}
+
+/// What leads to a way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A listener of its own.
+    Listener,
+    /// A host name of its own.
+    Host,
+    /// The beginning of the path, or nothing in particular.
+    Path,
 }
 
 impl Table {
@@ -91,17 +104,17 @@ impl Table {
     /// A listener or host of its own leads nowhere else.
     pub fn find(&self, listener: usize, host: Option<&str>, target: &Target) -> Option<Match<'_>> {
         if !self.open.contains(&listener) {
-            return longest(self.by_listener.get(&listener)?, target);
+            return longest(self.by_listener.get(&listener)?, target, By::Listener);
         }
         if let Some(own) = host.and_then(|host| self.by_host.get(host)) {
-            return longest(own, target);
+            return longest(own, target, By::Host);
         }
         self.by_path
             .get(first_segment(target.path()))
-            .and_then(|ways| longest(ways, target))
+            .and_then(|ways| longest(ways, target, By::Path))
             // Ways for all paths.
-            .or_else(|| longest(self.by_path.get("")?, target))
-            .or_else(|| longest(self.fallback.as_slice(), target))
+            .or_else(|| longest(self.by_path.get("")?, target, By::Path))
+            .or_else(|| longest(self.fallback.as_slice(), target, By::Path))
     }
 
     /// The names of the upstreams that a path leads to, for the answer to a caller who is lost.
@@ -122,14 +135,14 @@ fn insert(ways: &mut Vec<Arc<Entry>>, entry: Entry) {
     ways.insert(at, Arc::new(entry));
 }
 
-fn longest<'a>(ways: &'a [Arc<Entry>], target: &Target) -> Option<Match<'a>> {
+fn longest<'a>(ways: &'a [Arc<Entry>], target: &Target, by: By) -> Option<Match<'a>> {
     ways.iter().find_map(|entry| {
         let target = if entry.prefix.is_empty() {
             target.clone()
         } else {
             target.strip_prefix(&entry.prefix)?
         };
-        Some(Match { entry, target })
+        Some(Match { entry, target, by })
     })
 }
 

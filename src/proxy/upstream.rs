@@ -13,7 +13,7 @@ use crate::code;
 use crate::config::upstream::Policy;
 use crate::egress::Profile;
 use crate::message::{PathRule, Readings, Target, forwarding};
-use crate::provider::{Denial, Provider, Surface};
+use crate::provider::{Denial, LocalCall, Provider, Surface, local};
 use crate::telemetry::UpstreamMetrics;
 use crate::token::{Handle, Issued, Unavailable};
 
@@ -27,6 +27,8 @@ pub struct Upstream {
     pub provider: Arc<Provider>,
     /// What callers may do.
     pub policy: Policy,
+    /// Whether its login and logout calls are answered here.
+    pub local_login: bool,
     /// Set on every request.
     pub set_headers: Vec<(HeaderName, HeaderValue)>,
     /// Taken off every request.
@@ -51,6 +53,27 @@ impl Upstream {
         let obtained = self.tokens.obtain(began + *patience).await;
         *patience = patience.saturating_sub(began.elapsed());
         obtained
+    }
+
+    /// The login or logout that is answered here, if the call is one. What is denied stays so, and what `allow` lists
+    /// goes on: the operator wants the provider to have it. Limits to methods are for what goes on.
+    pub(super) fn local_call<'a>(
+        &self,
+        surface: &'a Surface,
+        narrow: Option<&Narrow>,
+        method: &Method,
+        path: &Readings,
+    ) -> Option<&'a LocalCall> {
+        if !self.local_login {
+            return None;
+        }
+        let call = local::find(&surface.local, method, path)?;
+        let deny = narrow.into_iter().flat_map(|narrow| &narrow.deny);
+        let mut deny = self.policy.deny.iter().chain(deny);
+        let denied = deny.any(|rule| rule.matches_any(method, path));
+        let mut allow = self.policy.allow.iter();
+        let goes_on = allow.any(|rule| rule.matches_all(method, path));
+        (!denied && !goes_on).then_some(call)
     }
 
     /// Whether a call may pass at all (`DESIGN.md` 3, path rules): `deny` beats `allow`, `allow` beats what the

@@ -9,17 +9,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::stream::{Protocol, Unended, Watched, Wire};
 use super::watch::{Entry, Tracked};
-use super::{AnswerBody, Arrival, Floor, Serve};
+use super::{AnswerBody, Arrival, Floor, Serve, Stream};
 use crate::tls::ServerConfig;
 
 /// Runs one connection to its end. Never fails: what a caller does wrong ends its own connection.
 pub(super) async fn run<S, B>(
-    stream: TcpStream,
+    stream: Stream,
     tls: Option<Arc<ServerConfig>>,
     arrival: Arrival,
     service: S,
@@ -39,7 +38,7 @@ pub(super) async fn run<S, B>(
     tokio::select! {
         biased;
         () = begin => {}
-        () = entry.cut() => tracing::debug!(peer = %arrival.peer, "the caller kept a connection waiting"),
+        () = entry.cut() => tracing::debug!(peer = ?arrival.peer, "the caller kept a connection waiting"),
         () = cut.cancelled() => {}
     }
 }
@@ -71,7 +70,7 @@ async fn in_time<T>(floor: &Floor, first: impl Future<Output = T>) -> Option<T> 
 }
 
 async fn secure<S, B>(
-    stream: TcpStream,
+    stream: Stream,
     config: Arc<ServerConfig>,
     service: S,
     floor: Floor,

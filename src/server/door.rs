@@ -5,6 +5,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use tokio_util::sync::CancellationToken;
 
+use super::socket::Socket;
+
 use crate::tls::ServerConfig;
 
 /// One listener of one worker, ready to be served.
@@ -12,7 +14,7 @@ pub struct Door {
     /// Handed on in [`Arrival`](super::Arrival).
     pub listener: usize,
     /// The worker's own socket.
-    pub socket: std::net::TcpListener,
+    pub socket: Socket,
     /// TLS, if any.
     pub tls: TlsSlot,
     /// Cancelled when this door closes: no new connections, idle ones end. A child of the floor's drain.

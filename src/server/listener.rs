@@ -2,30 +2,31 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::path::Path;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, Type};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::socket::{Acceptor, Socket, SocketFile, Stream, bind_unix};
 use super::{Door, Floor};
-use crate::config::server::Listen;
+use crate::config::server::{Address, Listen};
 
 /// The sockets of one `listen` entry.
 pub struct Bound {
-    /// The addresses that are really bound; all have the same port.
-    pub addrs: Vec<SocketAddr>,
+    /// The addresses that are really bound, all with the same port; of a unix socket also its file.
+    pub addrs: Vec<(Address, Option<SocketFile>)>,
     /// For each worker its own sockets, one per address.
-    pub sockets: Vec<Vec<StdListener>>,
+    pub sockets: Vec<Vec<Socket>>,
 }
 
 /// What this process listens on already.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ours<'a> {
     /// Stays as it is, and is not bound again.
-    pub kept: &'a [SocketAddr],
+    pub kept: &'a [Address],
     /// Is about to close, or has just been.
-    pub closing: &'a [SocketAddr],
+    pub closing: &'a [Address],
 }
 
 /// Binds `listen` for `workers` workers, without what is kept of `ours`.
@@ -37,49 +38,69 @@ pub fn bind(listen: &Listen, workers: usize, ours: Ours<'_>) -> io::Result<Bound
         addrs: Vec::new(),
         sockets: (0..workers).map(|_| Vec::new()).collect(),
     };
-    let (kept, missing): (Vec<SocketAddr>, Vec<SocketAddr>) = listen
+    let (kept, missing): (Vec<&Address>, Vec<&Address>) = listen
         .addrs
         .iter()
         .partition(|addr| ours.kept.contains(addr));
     let mut port = None;
-    for mut addr in missing {
-        if let Some(port) = port {
-            addr.set_port(port);
-        }
-        // A port of our own is nobody else's, and would look taken: 0.0.0.0 where there was 127.0.0.1.
-        let known = ours.closing.iter().any(|ours| ours.port() == addr.port());
-        match bind_address(addr, workers, known) {
-            Ok((addr, sockets)) => {
-                port = Some(addr.port());
-                bound.addrs.push(addr);
-                for (worker, socket) in bound.sockets.iter_mut().zip(sockets) {
-                    worker.push(socket);
+    for addr in missing {
+        match addr {
+            Address::Unix(path) => bound.unix(path, workers)?,
+            Address::Tcp(addr) => {
+                let addr = SocketAddr::new(addr.ip(), port.unwrap_or(addr.port()));
+                // A port of our own is nobody else's, and would look taken: 0.0.0.0 where there was 127.0.0.1.
+                let mut closing = ours.closing.iter().filter_map(Address::tcp);
+                let known = closing.any(|ours| ours.port() == addr.port());
+                match bind_address(addr, workers, known) {
+                    Ok((addr, sockets)) => {
+                        port = Some(addr.port());
+                        bound.add((Address::Tcp(addr), None), sockets);
+                    }
+                    // `localhost` is both families; a machine without IPv6 has the other one.
+                    Err(error)
+                        if absent_family(&error)
+                            && !(bound.addrs.is_empty() && kept.is_empty()) => {}
+                    Err(error) => return Err(error),
                 }
             }
-            // `localhost` is both families; a machine without IPv6 has the other one.
-            Err(error) if absent_family(&error) && !(bound.addrs.is_empty() && kept.is_empty()) => {
-            }
-            Err(error) => return Err(error),
         }
     }
     Ok(bound)
+}
+
+impl Bound {
+    fn add(&mut self, addr: (Address, Option<SocketFile>), sockets: Vec<Socket>) {
+        self.addrs.push(addr);
+        for (worker, socket) in self.sockets.iter_mut().zip(sockets) {
+            worker.push(socket);
+        }
+    }
+
+    /// All workers accept at one socket: a file has no more than one, and the kernel wakes whoever is free.
+    fn unix(&mut self, path: &Path, workers: usize) -> io::Result<()> {
+        let (socket, file) = bind_unix(path, BACKLOG)?;
+        let sockets = (0..workers).map(|_| socket.try_clone());
+        let sockets = sockets.collect::<io::Result<_>>()?;
+        self.add((Address::Unix(path.to_owned()), Some(file)), sockets);
+        Ok(())
+    }
 }
 
 fn bind_address(
     addr: SocketAddr,
     workers: usize,
     known: bool,
-) -> io::Result<(SocketAddr, Vec<StdListener>)> {
+) -> io::Result<(SocketAddr, Vec<Socket>)> {
     let addr = if known { addr } else { probe(addr)? };
     let sockets = (0..workers.max(1))
-        .map(|_| listening(addr))
+        .map(|_| listening(addr).map(Socket::Tcp))
         .collect::<io::Result<_>>()?;
     Ok((addr, sockets))
 }
 
 /// The address as a plain bind gets it: an error if it is taken.
 fn probe(addr: SocketAddr) -> io::Result<SocketAddr> {
-    let probe = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    let probe = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     probe.set_reuse_address(true)?;
     if addr.is_ipv6() {
         probe.set_only_v6(true)?;
@@ -90,7 +111,8 @@ fn probe(addr: SocketAddr) -> io::Result<SocketAddr> {
 }
 
 fn listening(addr: SocketAddr) -> io::Result<StdListener> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    let socket =
+        socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     #[cfg(unix)]
     socket.set_reuse_port(true)?;
@@ -115,9 +137,9 @@ fn absent_family(error: &io::Error) -> bool {
 pub(super) async fn accept(
     door: &Door,
     floor: &Floor,
-    mut take: impl FnMut(TcpStream, SocketAddr, OwnedSemaphorePermit),
+    mut take: impl FnMut(Stream, Option<SocketAddr>, OwnedSemaphorePermit),
 ) {
-    let listener = match door.socket.try_clone().and_then(TcpListener::from_std) {
+    let listener = match door.socket.try_clone().and_then(Acceptor::new) {
         Ok(listener) => listener,
         Err(error) => {
             tracing::error!(%error, "a listener cannot be used");
@@ -134,7 +156,6 @@ pub(super) async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 pause = FIRST_PAUSE;
-                let _ = stream.set_nodelay(true);
                 // After the accept: a place kept by a listener that nobody calls would be missing at the others.
                 let permit = tokio::select! {
                     biased;
@@ -160,14 +181,10 @@ pub(super) async fn accept(
 fn drain_queue(
     door: &Door,
     floor: &Floor,
-    mut take: impl FnMut(TcpStream, SocketAddr, OwnedSemaphorePermit),
+    mut take: impl FnMut(Stream, Option<SocketAddr>, OwnedSemaphorePermit),
 ) {
     while let Ok(permit) = floor.connections.clone().try_acquire_owned() {
-        let accepted = door.socket.accept().and_then(|(stream, peer)| {
-            stream.set_nonblocking(true)?;
-            Ok((TcpStream::from_std(stream)?, peer))
-        });
-        match accepted {
+        match door.socket.accept_now() {
             Ok((stream, peer)) => take(stream, peer, permit),
             Err(error) if of_one_connection(&error) => {}
             Err(_) => break,
@@ -190,34 +207,42 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::{UnixListener, UnixStream};
+
     use super::*;
 
     fn listen(addrs: &[&str]) -> Listen {
+        let addrs = addrs.iter().map(|addr| addr.parse().unwrap());
         Listen {
             host: "localhost".to_owned(),
-            addrs: addrs.iter().map(|addr| addr.parse().unwrap()).collect(),
+            addrs: addrs.map(Address::Tcp).collect(),
         }
+    }
+
+    fn addrs(bound: &Bound) -> Vec<SocketAddr> {
+        let addrs = bound.addrs.iter();
+        addrs.filter_map(|(addr, _)| addr.tcp()).collect()
+    }
+
+    fn port(bound: &Bound) -> u16 {
+        addrs(bound)[0].port()
     }
 
     #[test]
     fn port_0_is_one_free_port_for_all_workers_and_families() {
         let bound = bind(&listen(&["127.0.0.1:0", "[::1]:0"]), 3, Ours::default()).unwrap();
-        let port = bound.addrs[0].port();
-        assert_ne!(port, 0);
-        assert!(bound.addrs.iter().all(|addr| addr.port() == port));
+        assert_ne!(port(&bound), 0);
+        assert!(addrs(&bound).iter().all(|addr| addr.port() == port(&bound)));
         assert_eq!(bound.sockets.len(), 3);
-        assert!(
-            bound
-                .sockets
-                .iter()
-                .all(|sockets| sockets.len() == bound.addrs.len())
-        );
+        let each = bound.sockets.iter();
+        assert!(each.map(Vec::len).all(|count| count == bound.addrs.len()));
     }
 
     #[test]
     fn a_port_that_is_taken_is_an_error() {
         let first = bind(&listen(&["127.0.0.1:0"]), 2, Ours::default()).unwrap();
-        let taken = first.addrs[0].to_string();
+        let taken = addrs(&first)[0].to_string();
         let error = bind(&listen(&[&taken]), 2, Ours::default()).err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
@@ -225,21 +250,47 @@ mod tests {
     #[test]
     fn what_is_kept_is_left_out_and_a_port_that_closes_is_no_strangers() {
         let first = bind(&listen(&["127.0.0.1:0"]), 2, Ours::default()).unwrap();
-        let old = first.addrs;
-        let port = old[0].port();
+        let old = [first.addrs[0].0.clone()];
         let kept = Ours {
             kept: &old,
             ..Ours::default()
         };
-        let same = listen(&[&old[0].to_string()]);
+        let same = listen(&[&addrs(&first)[0].to_string()]);
         assert!(bind(&same, 2, kept).unwrap().addrs.is_empty());
-        let wider = listen(&[&format!("0.0.0.0:{port}")]);
+        let wider = listen(&[&format!("0.0.0.0:{}", port(&first))]);
         assert!(bind(&wider, 2, kept).is_err());
         let closing = Ours {
             closing: &old,
             ..Ours::default()
         };
         let bound = bind(&wider, 2, closing).unwrap();
-        assert_eq!((bound.addrs[0].port(), bound.sockets.len()), (port, 2));
+        assert_eq!((port(&bound), bound.sockets.len()), (port(&first), 2));
+    }
+
+    #[test]
+    fn the_file_of_a_unix_socket_gives_way_only_if_nobody_listens_and_goes_with_its_owner() {
+        let name = crate::secret::hex(&crate::secret::random::<8>());
+        let path = std::env::temp_dir().join(format!("upauth-{name}.sock"));
+        let listen: Listen = format!("unix:{}", path.display()).parse().unwrap();
+        let try_bind = || bind(&listen, 2, Ours::default());
+        // Left over by one that was killed.
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let bound = try_bind().unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!((mode & 0o777, bound.sockets.len()), (0o660, 2));
+        UnixStream::connect(&path).unwrap();
+        let taken = try_bind().err().unwrap().kind();
+        assert_eq!(taken, io::ErrorKind::AddrInUse);
+        drop(bound);
+        assert!(!path.exists());
+        // Another's file is left alone, whatever it is.
+        let bound = try_bind().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "text").unwrap();
+        drop(bound);
+        let there = try_bind().err().unwrap().kind();
+        assert_eq!(there, io::ErrorKind::AlreadyExists);
+        std::fs::remove_file(&path).unwrap();
     }
 }

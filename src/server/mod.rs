@@ -6,6 +6,7 @@
 mod connection;
 mod door;
 mod listener;
+mod socket;
 mod stream;
 mod watch;
 
@@ -27,6 +28,7 @@ pub use hyper::body::Incoming;
 
 pub use self::door::{Door, TlsSlot};
 pub use self::listener::{Bound, Ours, bind};
+pub use self::socket::{Acceptor, Socket, SocketFile, Stream};
 use crate::config::server::Limits;
 
 /// How a connection came to be: what the proxy may know about its caller.
@@ -34,8 +36,8 @@ use crate::config::server::Limits;
 pub struct Arrival {
     /// Which listener: as its [`Door`] says.
     pub listener: usize,
-    /// The caller's address.
-    pub peer: SocketAddr,
+    /// The caller's address; none on a unix socket.
+    pub peer: Option<SocketAddr>,
     /// Whether the caller speaks TLS.
     pub tls: bool,
 }

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use super::Stream;
 use super::watch::Entry;
 
 /// What a connection speaks, as its first bytes tell.
@@ -33,7 +34,18 @@ impl Wire for TcpStream {
     }
 }
 
-impl Wire for TlsStream<TcpStream> {
+#[cfg(unix)]
+impl Wire for Stream {
+    fn end_badly(&self) {
+        match self {
+            Self::Left(tcp) => tcp.end_badly(),
+            // Has no other end than a good one.
+            Self::Right(_) => {}
+        }
+    }
+}
+
+impl Wire for TlsStream<Stream> {
     fn end_badly(&self) {
         self.get_ref().0.end_badly();
     }

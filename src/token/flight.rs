@@ -15,10 +15,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::issued::Issued;
 use super::life::{Actions, Event, Landed, Life};
-use super::refusals::Refusals;
+use super::refusals::{Demand, Refusals};
 use super::{Prints, TokenSource};
 use crate::clock::{Clock, Now};
-use crate::provider::LoginFailure;
+use crate::provider::{Budget, LoginFailure};
 use crate::secret::random;
 
 /// One account: its life, its snapshot, its flights.
@@ -28,6 +28,7 @@ pub(super) struct Account {
     pub(super) source: Arc<dyn TokenSource>,
     pub(super) clock: Clock,
     pub(super) token_timeout: Duration,
+    pub(super) budget: Option<Budget>,
     pub(super) refusals: Refusals,
     pub(super) runtime: runtime::Handle,
     pub(super) life: Mutex<Kept>,
@@ -162,7 +163,11 @@ impl Account {
                 };
             }
         };
-        let ticket = match self.refusals.admit(prints).await {
+        let demand = Demand {
+            budget: self.budget,
+            can_wait: self.holds_valid(),
+        };
+        let ticket = match self.refusals.admit(prints, demand).await {
             Ok(ticket) => ticket,
             Err(known) => {
                 return Landed::Failed {
@@ -190,6 +195,14 @@ impl Account {
                 again: again.map(|at| self.clock.mono(at)),
             },
         }
+    }
+
+    fn holds_valid(&self) -> bool {
+        let now = nanos(self.clock.now().mono);
+        let current = self.snapshot.load();
+        current
+            .as_ref()
+            .is_some_and(|current| now < current.until.load(Ordering::Acquire))
     }
 
     /// Who would log in now, and with what.

@@ -13,6 +13,7 @@
     reason = "a test that panics has failed, which is what it is for"
 )]
 
+mod keyed;
 mod logs;
 mod run;
 mod stage;
@@ -37,6 +38,8 @@ async fn no_secret_of_a_run_full_of_failures_is_told_to_anybody() {
     let (mut run, _tls) = stage::begin(&folder, &access_log, Canaries::default()).await;
     run.call_all().await;
     run.ask_admin().await;
+    let keyed_log = folder.path().join("keyed.log");
+    run.keyed(&keyed_log).await;
     run.dead_sessions().await;
     run.bad_logins().await;
     run.echoing_logins().await;
@@ -72,11 +75,14 @@ async fn no_secret_of_a_run_full_of_failures_is_told_to_anybody() {
         let heard = memchr::memmem::find(&logged, target.as_bytes()).is_some();
         assert!(heard, "nothing was heard of {target}");
     }
+    let keyed = std::fs::read(&keyed_log).unwrap();
+    assert!(memchr::memmem::find(&keyed, b" key=etl ").is_some());
     assert!(access.iter().filter(|byte| **byte == b'\n').count() > 100);
     let mut leaks = Vec::new();
     for (place, bytes) in [
         ("logs", logged.as_slice()),
         ("access log", access.as_slice()),
+        ("access log of keys", keyed.as_slice()),
         ("answers and Debug", told.as_bytes()),
     ] {
         let found = canaries.found_in(bytes);

@@ -40,7 +40,7 @@ impl Run {
         writeln!(self.told, "{what:?}\n{what:#?}").unwrap();
     }
 
-    fn heard(&mut self, answer: &Answer) {
+    pub fn heard(&mut self, answer: &Answer) {
         let Answer {
             status, headers, ..
         } = answer;

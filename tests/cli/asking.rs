@@ -104,6 +104,25 @@ fn sighup_reloads_and_never_ends_the_proxy() {
 }
 
 #[test]
+fn a_proxy_whose_admin_listener_is_a_file_is_asked_there() {
+    let stage = Stage::new("unix");
+    let config = stage.right();
+    let text = std::fs::read_to_string(&config).unwrap();
+    let port = format!("127.0.0.1:{}", stage.admin);
+    std::fs::write(&config, text.replace(&port, "unix:admin.sock")).unwrap();
+    assert_eq!(stage.say(&["status"], &config).0, 69, "nobody runs");
+    let (_running, _) = stage.run(&config);
+    assert_eq!(stage.say(&["health"], &config).0, 0);
+    assert_eq!(stage.say(&["token", "renew", "crm"], &config).0, 0);
+    let (code, out, _) = stage.say(&["status"], &config);
+    assert_eq!(code, 0);
+    assert!(out.contains("crm       valid "), "{out}");
+    let (code, _, err) = stage.say(&["run"], &config);
+    assert_eq!(code, 74, "{err}");
+    assert!(err.contains("unix:"), "{err}");
+}
+
+#[test]
 fn status_retry_and_health_tell_how_it_is() {
     let stage = Stage::new("status");
     let config = stage.config(WRONG, "");

@@ -227,3 +227,21 @@ async fn with_keys_a_listener_may_be_anywhere_and_loopback_needs_them_too() {
     let lines = format!("X-Upauth-Key: {ETL}\r\n");
     assert_eq!(caller.get_with("/api/v1/x", &lines).await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_takes_a_key_back() {
+    let api = Scripted::constant("ok").await;
+    let mut proxy = TestProxy::start(&format!("{}{}", api.upstream(), keys()));
+    let lines = format!("X-Upauth-Key: {ETL}\r\n");
+    assert_eq!(proxy.get_with("/api/v1/x", &lines).await.status, 200);
+    let digest = Digest::of(ETL.as_bytes()).to_hex();
+    let without = keys().replace(&digest, &Digest::of(b"new").to_hex());
+    proxy
+        .reload(&format!("{}{without}", api.upstream()))
+        .unwrap();
+    let refused = proxy.get_with("/api/v1/x", &lines).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (403, "UA-0221".to_owned())
+    );
+}

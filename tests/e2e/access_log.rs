@@ -48,7 +48,7 @@ async fn each_request_has_one_line_that_says_how_it_ended() {
     left.begin("/api/d-left").await;
     api.saw(5).await;
     drop(left);
-    let refused = proxy.post("/api/oauth/token", "x").await;
+    let refused = proxy.post("/api/v1/connections", "x").await;
     assert_eq!(refused.status, 403);
     proxy.stop().await;
     let lines = lines(&folder);
@@ -66,7 +66,7 @@ async fn each_request_has_one_line_that_says_how_it_ended() {
     };
     let told: Vec<String> = lines.iter().map(told).collect();
     let own = format!(
-        "POST /api/oauth/token 403 {} UA-0207 false false",
+        "POST /api/v1/connections 403 {} UA-0207 false false",
         refused.body.len()
     );
     let expected = [

@@ -30,12 +30,16 @@ mod guard;
 mod hostile;
 /// URLs in bodies that lead back to the proxy.
 mod links;
+/// Logins and logouts that are answered here.
+mod local_login;
 /// Marketing Cloud: business units, two hosts, dead sessions and their look-alikes.
 mod marketing_cloud;
 /// Marketing Cloud by a legacy package: its login, its own hosts.
 mod marketing_cloud_legacy;
 /// What bodies cost.
 mod memory;
+/// Any OAuth 2.0 server: clients, grants, dialects, dead tokens.
+mod oauth2;
 /// The proxy on the way out.
 mod outbound;
 /// What an upstream lets through.

@@ -188,7 +188,7 @@ async fn the_callers_own_credentials_are_taken_off_query_and_head() {
 #[tokio::test(flavor = "multi_thread")]
 async fn logins_and_soap_are_refused_in_any_spelling_and_nothing_is_sent() {
     for (config, name, ..) in GENERATIONS {
-        let at = Emulated::start(config).await;
+        let at = Emulated::start(&format!("{config}local_login = false\n")).await;
         for (path, code) in [
             ("/v1/requestToken", "UA-0207"),
             ("/v1/requestToken?legacy=1", "UA-0207"),
@@ -210,6 +210,46 @@ async fn logins_and_soap_are_refused_in_any_spelling_and_nothing_is_sent() {
             (0, 0),
             "{counters:?}"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_insists_on_logging_in_is_led_to_the_proxy_and_served() {
+    for (config, name, call, body, token) in [
+        (
+            MAIL,
+            "mail",
+            "/v2/token",
+            r#"{"grant_type":"client_credentials","client_id":"x","client_secret":"y"}"#,
+            "/access_token",
+        ),
+        (
+            MAIL_LEGACY,
+            "mail-legacy",
+            "/v1/requestToken",
+            r#"{"clientId":"x","clientSecret":"y"}"#,
+            "/accessToken",
+        ),
+    ] {
+        let at = Emulated::start(config).await;
+        let json = "Content-Type: application/json\r\n";
+        let path = format!("/{name}{call}");
+        let answer = at.proxy.caller().await.post_with(&path, json, body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let told = answer.json();
+        if name == "mail" {
+            for host in ["rest_instance_url", "soap_instance_url"] {
+                assert_eq!(told[host], "http://localhost/mail/", "{host}");
+            }
+        }
+        let placeholder = told.pointer(token).unwrap().as_str().unwrap();
+        let bearer = format!("Authorization: Bearer {placeholder}\r\n");
+        let answer = at
+            .proxy
+            .get_with(&format!("/{name}{ASSETS}"), &bearer)
+            .await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!((at.logins(), at.counters().dummy_credentials), (1, 0));
     }
 }
 

@@ -168,7 +168,7 @@ async fn allow_is_the_whole_list_and_deny_beats_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn login_calls_are_denied_however_they_are_written_unless_they_are_allowed() {
-    let (api, proxy) = pair("").await;
+    let (api, proxy) = pair("local_login = false\n").await;
     check(
         &proxy,
         &api,

@@ -212,7 +212,7 @@ async fn a_401_to_head_counts_as_dead() {
     })
     .await;
     let proxy = TestProxy::start(&api.upstream());
-    let request = "HEAD /api/v1/x HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let request = "HEAD /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let answer = proxy.caller().await.ask(request).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("x-upauth-replayed"), Some("1"));

@@ -259,7 +259,7 @@ async fn a_caller_who_asks_for_100_continue_gets_it_when_the_body_is_wanted() {
     assert_eq!(api.seen()[0].body, b"body");
     assert_eq!(api.seen()[0].header("expect"), None);
     let mut refused = proxy.caller().await;
-    refused.write("POST /api/oauth/token HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n").await;
+    refused.write("POST /api/v1/connections HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n").await;
     assert_eq!(
         refused.answer(false).await.unwrap().status,
         403,

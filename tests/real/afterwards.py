@@ -1,4 +1,4 @@
-"""What the emulator saw of all clients, and what the proxy wrote meanwhile."""
+"""What the emulator saw of all clients, and what the proxies wrote meanwhile."""
 
 import os
 import re
@@ -9,9 +9,9 @@ from support import counters, done, shows
 seen = counters()
 work = Path(os.environ["REAL_WORK"])
 claims = (work / "claims").read_text()
-# Logins that no ended session explains: the first, and one for every 40 s that the emulator ran. Its sessions end
+# Logins that no ended session explains: the first of each proxy, and one for every 40 s that the emulator ran. Its sessions end
 # after 45 s without use; its Zuora tokens live 60 s, of which the proxy leaves the last 20 unused.
-unasked = 1 + int(os.environ["REAL_SECONDS"]) // 40
+unasked = 2 + int(os.environ["REAL_SECONDS"]) // 40 * 2
 
 
 @shows("sessions really ended under the clients")
@@ -46,13 +46,14 @@ def _():
     assert seen["token_requests_at_once"] <= 2, seen["token_requests_at_once"]
 
 
-@shows("neither secrets nor tokens are in what the proxy wrote")
+@shows("neither secrets nor tokens nor keys are in what the proxies wrote")
 def _():
-    written = "".join((work / name).read_text() for name in ("proxy.out", "proxy.err"))
+    written = "".join((work / name).read_text() for name in ("proxy.out", "proxy.err", "keyed.out", "keyed.err"))
     assert "GET" in written, "the access log is empty"
     secrets = [os.environ[name] for name in os.environ if re.fullmatch(r"DEMO_\w*(SECRET|PASSWORD|TOKEN)", name)]
     assert secrets
-    for text in [*secrets, "junk-of-the-caller", "00Dxx0000000001!"]:
+    secrets += [os.environ["UPAUTH_KEY"], os.environ["REAL_KEY_SHA256"]]
+    for text in [*secrets, "junk-of-the-caller", "00Dxx0000000001!", "00D000000000000!"]:
         assert text not in written, "found one"
 
 

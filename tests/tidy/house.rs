@@ -89,4 +89,5 @@ pub(super) const PROVIDERS: &[&str] = &[
     "zuora",
     "marketing-cloud",
     "marketing-cloud-legacy",
+    "oauth2",
 ];

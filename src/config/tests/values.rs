@@ -26,7 +26,10 @@ fn the_shortest_file_has_all_defaults() {
         .iter()
         .flat_map(|listen| &listen.addrs)
         .collect();
-    assert_eq!(format!("{addrs:?}"), "[127.0.0.1:7717, [::1]:7717]");
+    assert_eq!(
+        format!("{addrs:?}"),
+        "[Tcp(127.0.0.1:7717), Tcp([::1]:7717)]"
+    );
     assert_eq!(
         config.server.state.as_deref(),
         Some(Path::new("/home/me/.local/state/upauth"))
@@ -35,7 +38,7 @@ fn the_shortest_file_has_all_defaults() {
     assert_eq!(config.server.tls, ListenTls::Off);
     assert_eq!(config.server.drain_timeout, Duration::from_secs(25));
     assert_eq!(config.server.limits.buffer_bytes, 256 << 20);
-    assert_eq!(config.admin.listen.unwrap().addrs[0].port(), 7718);
+    assert_eq!(config.admin.listen.unwrap().tcp().unwrap().port(), 7718);
     assert!(config.admin.health_listen.is_none());
     let upstream = &config.upstreams[0];
     assert_eq!(upstream.token_wait, Duration::from_secs(20));
@@ -228,7 +231,26 @@ fn plain_http_is_possible_where_it_is_named() {
 fn the_admin_listener_can_be_switched_off_and_health_may_be_anywhere() {
     let admin = config("{CRM}[admin]\nlisten = \"\"\nhealth_listen = \"0.0.0.0:7719\"\n").admin;
     assert!(admin.listen.is_none());
-    assert_eq!(admin.health_listen.unwrap().addrs[0].port(), 7719);
+    assert_eq!(admin.health_listen.unwrap().tcp().unwrap().port(), 7719);
+}
+
+#[test]
+fn a_unix_socket_is_a_file_beside_the_configuration_that_only_this_machine_reaches() {
+    let listen = |text: &str| {
+        let text = text.replace("{CRM}", CRM);
+        let checked = Config::parse(&text, "proxy.toml", Path::new("/etc/upauth"), &super::env);
+        let listens = checked.unwrap().config.server.listen;
+        let shown = listens[0].addrs[0].to_string();
+        (shown, listens[0].is_loopback())
+    };
+    let rows = [
+        ("run/x.sock", "unix:/etc/upauth/run/x.sock"),
+        ("/run/x.sock", "unix:/run/x.sock"),
+    ];
+    for (path, expected) in rows {
+        let text = format!("{{CRM}}[server]\nlisten = \"unix:{path}\"\n");
+        assert_eq!(listen(&text), (expected.to_owned(), true));
+    }
 }
 
 #[tokio::test]

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use http::header;
 
-use super::Provider;
 use super::answer::AnswerMap;
 use super::base::{Base, TargetField, TargetName};
 use super::credential::CarrierForm;
 use super::expiry::Unit;
 use super::judge::{DeadRule, Sign, Test, Verdict};
+use super::local::{LocalCall, calls};
 use super::login::{Call, Encode, Field, Login, Value};
 use super::surface::{Carrier, Denial, LinkRule, Surface, constants};
+use super::{Budget, Provider};
 use crate::config::marketing_cloud::MarketingCloud;
 use crate::message::{HostRule, HostRules, Origin};
 
@@ -55,7 +56,8 @@ pub fn provider(keys: &MarketingCloud, plain_http: &[String]) -> Provider {
         },
         // Those of OAuth 2.0 (PROVIDERS 2.3); the usual reading knows them.
         refusals: vec![],
-        surfaces: surfaces(),
+        budget: Some(BUDGET),
+        surfaces: surfaces(calls::marketing_cloud()),
         rest: rest(allowed(keys), keys.soap_url.as_ref()),
         configured: configured(keys.api_url.as_ref(), keys.soap_url.as_ref()),
         token_per_target: false,
@@ -118,10 +120,11 @@ pub(super) fn configured(
         .collect()
 }
 
-/// The families that are recognised by their path.
-pub(super) fn surfaces() -> Vec<Surface> {
+/// The families that are recognised by their path; `local` are the logins that are answered here.
+pub(super) fn surfaces(local: Vec<LocalCall>) -> Vec<Surface> {
     let mut logins = family("login", &LOGINS);
     logins.denied = Some(Denial::Login);
+    logins.local = local;
     // Rules over paths do not heed letter case: clients write it in either.
     let mut soap = family("soap", &["/Service.asmx/**"]);
     soap.target = TargetName::Soap;
@@ -153,6 +156,7 @@ fn family(name: &'static str, patterns: &[&str]) -> Surface {
         target: TargetName::Rest,
         dead: dead(),
         denied: None,
+        local: vec![],
         // Very old code has its token there (PROVIDERS 2.4).
         cut_parameters: vec!["access_token"],
         strip: vec![header::AUTHORIZATION],
@@ -189,6 +193,11 @@ pub(super) const INSTANCE_HOSTS: [&str; 3] = [
     "*.exacttarget.com",
     "*.exacttargetapis.com",
 ];
+/// It asks not to be asked for each call, and names no number (PROVIDERS 2.2). A token lives 18 minutes at least.
+pub(super) const BUDGET: Budget = Budget {
+    logins: 60,
+    hard: false,
+};
 /// Calls that mint a session or tell of it.
 const LOGINS: [&str; 4] = [
     "/v1/requestToken/**",

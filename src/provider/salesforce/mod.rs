@@ -5,7 +5,6 @@ mod surfaces;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::Provider;
 use super::answer::AnswerMap;
 use super::assertion::Assertion;
 use super::base::{Base, TargetField, TargetName};
@@ -14,6 +13,7 @@ use super::failure::Refused;
 use super::login::{Call, Encode, Field, JWT_BEARER, Login, Value};
 use super::refusal::{Class, RefusalRule};
 use super::surface::{carriers, constants};
+use super::{Budget, Provider};
 use crate::config::salesforce::{self as config, Grant, Salesforce, User};
 use crate::message::{HostRules, Origin};
 use crate::secret::{Algorithm, Source};
@@ -46,6 +46,7 @@ pub fn provider(keys: &Salesforce, plain_http: &[String]) -> Provider {
         login,
         answer,
         refusals: refusals(),
+        budget: Some(BUDGET),
         surfaces: surfaces::named(&carriers, login_url),
         rest: surfaces::rest(&carriers, login_url),
         configured: api_url
@@ -215,3 +216,8 @@ const INSTANCE_HOSTS: [&str; 3] = ["*.salesforce.com", "*.salesforce.mil", "*.sf
 const NEVER: [&str; 1] = ["*.lightning.force.com"];
 /// The limit counts logins per hour (PROVIDERS 1.9: wait 15 to 30 min).
 const RATE_LIMITED: Duration = Duration::from_secs(15 * 60);
+/// PROVIDERS 1.9: 3600 for each user, whatever the application.
+pub(super) const BUDGET: Budget = Budget {
+    logins: 3600,
+    hard: true,
+};

@@ -8,6 +8,7 @@ use crate::message::{HostRule, Origin};
 use crate::provider::base::TargetName;
 use crate::provider::credential::CarrierForm;
 use crate::provider::judge::{DeadRule, Sign, Test, Verdict};
+use crate::provider::local::calls;
 use crate::provider::surface::{Carrier, Denial, LinkRule, Surface, constants};
 
 /// The families that are recognised by their path.
@@ -29,6 +30,7 @@ fn family(name: &'static str, patterns: &[&str], carriers: &[Carrier]) -> Surfac
         target: TargetName::Instance,
         dead: rest_dead(),
         denied: None,
+        local: vec![],
         // Older clients put the session into the query; two tokens at once are an error (RFC 6750
         // section 2). Apex REST may have an `access_token` of its own, so that one stays.
         cut_parameters: vec!["oauth_token"],
@@ -101,6 +103,7 @@ fn logins(carriers: &[Carrier]) -> Surface {
         carriers,
     );
     surface.denied = Some(Denial::Login);
+    surface.local = calls::salesforce();
     surface
 }
 

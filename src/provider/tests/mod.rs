@@ -116,6 +116,7 @@ pub(super) fn upstream(provider: config::Provider) -> Upstream {
         proxy: None,
     };
     Upstream {
+        local_login: true,
         name: "crm".to_owned(),
         provider,
         listen: vec![],
@@ -125,6 +126,7 @@ pub(super) fn upstream(provider: config::Provider) -> Upstream {
         set_headers: vec![],
         remove_headers: vec![],
         plain_http: vec![],
+        warm: false,
         token_wait: Duration::from_secs(20),
         token_timeout: Duration::from_secs(15),
         response_timeout: Duration::from_secs(120),

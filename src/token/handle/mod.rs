@@ -17,6 +17,7 @@ use super::life::{Event, Life};
 use super::refusals::Refusals;
 use super::status::Status;
 use crate::clock::Clock;
+use crate::provider::Budget;
 
 #[cfg(test)]
 mod claims;
@@ -30,12 +31,15 @@ mod threads;
 pub struct Settings {
     /// How long one login may take.
     pub token_timeout: Duration,
+    /// How many logins the provider grants.
+    pub budget: Option<Budget>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             token_timeout: Duration::from_secs(15),
+            budget: None,
         }
     }
 }
@@ -57,13 +61,17 @@ impl Handle {
         refusals: Refusals,
         runtime: &runtime::Handle,
     ) -> Self {
-        let Settings { token_timeout } = settings;
+        let Settings {
+            token_timeout,
+            budget,
+        } = settings;
         let life = Life::new(clock.now(), token_timeout);
         let account = Arc::new(Account {
             name: ArcSwap::from_pointee(name),
             source,
             clock,
             token_timeout,
+            budget,
             refusals,
             runtime: runtime.clone(),
             life: Kept::new(life),
@@ -159,6 +167,11 @@ impl Handle {
                 None => {}
             }
         }
+    }
+
+    /// Keeps a credential ready from now on although nobody uses it, or no longer: logs in at once if there is none.
+    pub fn keep_warm(&self, warm: bool) {
+        self.account().step(Event::Warm(warm));
     }
 
     /// What logs call the account from now on.

@@ -65,9 +65,10 @@ impl Held {
         }
     }
 
-    /// How long until it should be renewed ahead of time; `None`: nobody used it, or its end is not known.
-    pub(crate) fn early_in(&self, now: Now) -> Option<Duration> {
-        if self.used.is_none() || self.early == Duration::MAX {
+    /// How long until it should be renewed ahead of time; `None`: nobody used it, nor is it kept `warm`, or its end is
+    /// not known.
+    pub(crate) fn early_in(&self, now: Now, warm: bool) -> Option<Duration> {
+        if (self.used.is_none() && !warm) || self.early == Duration::MAX {
             return None;
         }
         Some(self.early.saturating_sub(now.since(self.sent)))

@@ -26,7 +26,7 @@ use self::held::Held;
 /// Invariant: what is handed out is neither expired nor of a rejected generation; a rejected *string* comes back
 /// only as a new generation, from a later login, when the budget allows no other.
 /// Invariant: at most one flight is under way, and none begins unless somebody wants its token: a waiter, a use
-/// since the last renewal, a rejection, or an operator.
+/// since the last renewal, a rejection, an operator, or whoever wants it kept warm, which is as a use that never ends.
 /// Invariant: no flight begins before the back-off or the refusal allows it.
 /// Invariant: a failing renewal takes nothing away from a valid credential.
 /// Invariant: where a flight is wanted, one is under way, or a wake-up is set, or only a secret's change can help.
@@ -43,6 +43,8 @@ pub(crate) struct Life {
     failures: u32,
     /// Those who wait for a credential.
     waiters: usize,
+    /// A credential is wanted although nobody uses it.
+    warm: bool,
     /// One flight is owed although nobody waits: a rejection, a changed secret, an operator.
     owed: bool,
     rejections: Rejections,
@@ -104,6 +106,8 @@ pub(crate) enum Event {
     SecretsChanged,
     /// An operator asks for a new token.
     OperatorRetry,
+    /// From now on a credential is kept ready without being used, or not.
+    Warm(bool),
 }
 
 /// How a flight ended.
@@ -143,6 +147,7 @@ impl Life {
             logins: 0,
             failures: 0,
             waiters: 0,
+            warm: false,
             owed: false,
             rejections: Rejections::default(),
             secrets_looked_at: None,
@@ -165,6 +170,7 @@ impl Life {
             Event::FlightEnded { landed, jitter } => self.land(now, landed, jitter),
             Event::SecretsChanged => self.secrets_changed(),
             Event::OperatorRetry => self.operator_retry(),
+            Event::Warm(warm) => self.warm = warm,
         }
         let actions = self.decide(now, verdict);
         let state = self.state(now);
@@ -230,8 +236,11 @@ impl Life {
         };
         let wanted = match self.usable(now) {
             _ if self.owed => now.mono,
-            Some(held) => now.mono + held.early_in(now)?,
-            None if self.waiters > 0 => now.mono,
+            Some(held) if self.warm => {
+                now.mono + held.early_in(now, true).unwrap_or(held.remaining(now))
+            }
+            Some(held) => now.mono + held.early_in(now, false)?,
+            None if self.warm || self.waiters > 0 => now.mono,
             None => return None,
         };
         Some(wanted.max(allowed))

@@ -235,8 +235,8 @@ impl Life {
     pub(super) fn is_wanted(&self, now: Now) -> bool {
         self.owed
             || match self.usable(now) {
-                Some(held) => held.early_in(now) == Some(Duration::ZERO),
-                None => self.waiters > 0,
+                Some(held) => held.early_in(now, self.warm) == Some(Duration::ZERO),
+                None => self.warm || self.waiters > 0,
             }
     }
 }

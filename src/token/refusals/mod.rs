@@ -1,5 +1,5 @@
-//! [`Refusals`]: what token endpoints refused, remembered over all accounts of a user, so that nobody gets locked
-//! out by us.
+//! [`Refusals`]: what token endpoints refused and how often they were asked, remembered over all accounts of a user,
+//! so that nobody gets locked out by us.
 //!
 //! Keys are keyed digests: of (token endpoint, client id, user) and of the secrets; no secret is kept here. A refusal
 //! that is not about the secrets holds for what was asked for: another scope or business unit may be granted.
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::Prints;
 use super::budget::HOUR;
-use crate::provider::{LoginFailure, Refused};
+use crate::provider::{Budget, LoginFailure, Refused};
 use crate::secret::Fingerprint;
 
 /// Refusals and tries, shared by all accounts of the process. Cheap to clone.
@@ -22,6 +22,7 @@ use crate::secret::Fingerprint;
 /// before it tries the same.
 /// Invariant: in any hour at most two passwords of a user are refused, over all accounts and secrets. A secret
 /// whose last login was good may try all the same: somebody else's wrong password does not withhold its only token.
+/// Invariant: in any hour a user logs in no more often than a hard budget of the provider says.
 #[derive(Clone, Debug)]
 pub struct Refusals(Arc<Inner>);
 
@@ -42,6 +43,17 @@ struct User {
     policies: HashMap<Fingerprint, (Fingerprint, Refusal)>,
     /// When a password was refused, within the last hour.
     failures: VecDeque<Instant>,
+    /// When logins were sent, within the last hour, as far as a budget counts them.
+    logins: VecDeque<Instant>,
+}
+
+/// What a login is wanted for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Demand {
+    /// What the provider grants.
+    pub(super) budget: Option<Budget>,
+    /// A valid token is held: this login can wait.
+    pub(super) can_wait: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -77,10 +89,10 @@ impl Refusals {
     }
 
     /// Waits for the user's turn; or says that the login is known to be refused.
-    pub(super) async fn admit(&self, prints: Prints) -> Result<Ticket, Known> {
+    pub(super) async fn admit(&self, prints: Prints, demand: Demand) -> Result<Ticket, Known> {
         let mut landed = self.0.landed.subscribe();
         loop {
-            if let Some(admitted) = self.try_admit(prints, Instant::now()) {
+            if let Some(admitted) = self.try_admit(prints, demand, Instant::now()) {
                 return admitted;
             }
             // The sender lives in `self`, so this ends when a ticket is dropped.
@@ -89,14 +101,23 @@ impl Refusals {
     }
 
     /// `None`: another login of this user is under way.
-    fn try_admit(&self, prints: Prints, now: Instant) -> Option<Result<Ticket, Known>> {
+    fn try_admit(
+        &self,
+        prints: Prints,
+        demand: Demand,
+        now: Instant,
+    ) -> Option<Result<Ticket, Known>> {
         let mut users = self.0.lock();
         let record = users.entry(prints.user).or_default();
         if record.trying {
             return None;
         }
-        if let Some(known) = record.known(prints, now) {
+        let known = record.known(prints, now);
+        if let Some(known) = known.or_else(|| record.over(demand, now)) {
             return Some(Err(known));
+        }
+        if demand.budget.is_some() {
+            record.logins.push_back(now);
         }
         record.trying = true;
         Some(Ok(Ticket {
@@ -158,6 +179,28 @@ impl User {
         Some(Known {
             again,
             ..latest.known()
+        })
+    }
+
+    /// The budget that forbids a login now.
+    fn over(&mut self, demand: Demand, now: Instant) -> Option<Known> {
+        let budget = demand.budget?;
+        self.logins.retain(|at| *at + HOUR > now);
+        // A soft budget that is overdrawn keeps no more of the past than it needs.
+        let surplus = self.logins.len().saturating_sub(budget.logins);
+        self.logins.drain(..surplus);
+        let full = self.logins.len() == budget.logins;
+        if !full || !(budget.hard || demand.can_wait) {
+            return None;
+        }
+        let again = *self.logins.front()? + HOUR;
+        let text = format!("the budget of {} logins an hour is used up", budget.logins);
+        Some(Known {
+            failure: LoginFailure::Transient {
+                text,
+                retry_after: Some(again - now),
+            },
+            again: None,
         })
     }
 

@@ -4,9 +4,15 @@ use std::time::Duration;
 
 use tokio::time::{Instant, advance};
 
-use super::{FIRST_RETRY, Prints, Refusals};
-use crate::provider::{LoginFailure, Refused};
+use super::{Demand, FIRST_RETRY, HOUR, Prints, Refusals};
+use crate::provider::{Budget, LoginFailure, Refused};
 use crate::secret::Fingerprinter;
+
+/// A login that no budget counts.
+const ANY: Demand = Demand {
+    budget: None,
+    can_wait: false,
+};
 
 /// One user's logins with these secrets.
 fn prints<const N: usize>(secrets: [&str; N]) -> [Prints; N] {
@@ -20,13 +26,13 @@ fn prints<const N: usize>(secrets: [&str; N]) -> [Prints; N] {
 }
 
 async fn refused(refusals: &Refusals, prints: Prints, what: Refused) {
-    let ticket = refusals.admit(prints).await.unwrap();
+    let ticket = refusals.admit(prints, ANY).await.unwrap();
     let text = "no".to_owned();
     ticket.close::<()>(&Err(LoginFailure::Refused { what, text }), Instant::now());
 }
 
 async fn allowed(refusals: &Refusals, prints: Prints) -> bool {
-    refusals.admit(prints).await.is_ok()
+    refusals.admit(prints, ANY).await.is_ok()
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,7 +65,7 @@ async fn a_new_password_may_be_tried_at_once_but_only_twice_in_an_hour() {
 #[tokio::test(start_paused = true)]
 async fn a_good_password_is_not_held_up_by_somebody_elses_wrong_one() {
     let (refusals, [good, bad]) = (Refusals::new(), prints(["good", "bad"]));
-    let ticket = refusals.admit(good).await.unwrap();
+    let ticket = refusals.admit(good, ANY).await.unwrap();
     ticket.close(&Ok(()), Instant::now());
     refused(&refusals, bad, Refused::Password).await;
     advance(FIRST_RETRY).await;
@@ -87,7 +93,7 @@ async fn what_one_account_may_not_ask_for_is_not_refused_to_another_of_the_same_
     refused(&refusals, wrong, Refused::Policy).await;
     assert!(!allowed(&refusals, wrong).await);
     assert!(refusals.knows(wrong) && !refusals.knows(right));
-    let ticket = refusals.admit(right).await.unwrap();
+    let ticket = refusals.admit(right, ANY).await.unwrap();
     ticket.close(&Ok(()), Instant::now());
     assert!(!allowed(&refusals, wrong).await, "no news for this one");
     assert!(allowed(&refusals, changed).await);
@@ -101,8 +107,71 @@ async fn what_one_account_may_not_ask_for_is_not_refused_to_another_of_the_same_
 #[tokio::test(start_paused = true)]
 async fn accounts_of_one_user_log_in_one_after_the_other() {
     let (refusals, [one, two]) = (Refusals::new(), prints(["one", "two"]));
-    let ticket = refusals.admit(one).await.unwrap();
-    assert!(refusals.try_admit(two, Instant::now()).is_none());
+    let ticket = refusals.admit(one, ANY).await.unwrap();
+    assert!(refusals.try_admit(two, ANY, Instant::now()).is_none());
     drop(ticket);
     assert!(allowed(&refusals, two).await);
+}
+
+/// How many logins a user gets who wants one every ten seconds for three hours.
+async fn logins_of(hard: bool, can_wait: bool, secrets: [Prints; 2]) -> Vec<u64> {
+    let refusals = Refusals::new();
+    let budget = Some(Budget { logins: 20, hard });
+    let demand = Demand { budget, can_wait };
+    let start = Instant::now();
+    let mut logins = Vec::new();
+    while start.elapsed() < 3 * HOUR {
+        for prints in secrets {
+            if let Ok(ticket) = refusals.admit(prints, demand).await {
+                logins.push(start.elapsed().as_secs());
+                ticket.close(&Ok(()), Instant::now());
+            }
+        }
+        advance(Duration::from_secs(10)).await;
+    }
+    logins
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hard_budget_is_never_overdrawn_over_all_accounts_of_a_user() {
+    let secrets = prints(["one", "two"]);
+    let logins = logins_of(true, false, secrets).await;
+    for (index, at) in logins.iter().enumerate() {
+        let within = logins[index..]
+            .iter()
+            .take_while(|other| **other < at + 3600);
+        assert!(within.count() <= 20, "in the hour from second {at}");
+    }
+    assert_eq!(logins.len(), 60, "and it is used");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_soft_budget_holds_up_renewals_that_can_wait_and_never_the_only_token() {
+    let secrets = prints(["one", "two"]);
+    assert_eq!(logins_of(false, true, secrets).await.len(), 60);
+    assert_eq!(logins_of(false, false, secrets).await.len(), 2 * 3 * 360);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_over_the_budget_is_told_when_it_may_be_asked_again() {
+    let (refusals, [one]) = (Refusals::new(), prints(["one"]));
+    let budget = Some(Budget {
+        logins: 1,
+        hard: true,
+    });
+    let demand = Demand {
+        budget,
+        can_wait: false,
+    };
+    let ticket = refusals.admit(one, demand).await.unwrap();
+    ticket.close(&Ok(()), Instant::now());
+    advance(Duration::from_secs(600)).await;
+    let known = refusals.admit(one, demand).await.unwrap_err();
+    let expected = LoginFailure::Transient {
+        text: "the budget of 1 logins an hour is used up".to_owned(),
+        retry_after: Some(Duration::from_secs(3000)),
+    };
+    assert_eq!(known.failure, expected);
+    advance(Duration::from_secs(3000)).await;
+    assert!(refusals.admit(one, demand).await.is_ok());
 }

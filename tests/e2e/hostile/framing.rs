@@ -14,8 +14,9 @@ async fn an_ambiguous_length_is_refused_or_made_plain() {
         row("A1 GET with both", get("Content-Length: 5\r\nTransfer-Encoding: chunked").into_iter().chain(chunked.bytes()).collect::<Vec<_>>(), Last(body(""))),
         row("A7 two lengths", post("Content-Length: 3\r\nContent-Length: 4", "abcd"), Closed(400)),
         row("A7 twice the same", post("Content-Length: 3\r\nContent-Length: 3", "abc"), Once(body("abc"))),
-        row("A15 refused early, the rest is still a body", [b"POST /api/oauth/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n", HIDDEN.as_bytes()].concat(), Refused(403)),
-        row("A15 refused early, a short rest", format!("POST /api/oauth/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{HIDDEN}", HIDDEN.len()), Refused(403)),
+        row("A15 refused early, the rest is still a body", [b"POST /api/v1/connections HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n", HIDDEN.as_bytes()].concat(), Refused(403)),
+        row("A15 refused early, a short rest", format!("POST /api/v1/connections HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{HIDDEN}", HIDDEN.len()), Refused(403)),
+        row("A15 a login that is far too long", [b"POST /api/oauth/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n", HIDDEN.as_bytes()].concat(), Closed(400)),
         row("A15 a wrong Host with a body", format!("POST /api/x HTTP/1.1\r\nHost: evil.example\r\nContent-Length: {}\r\n\r\n{HIDDEN}", HIDDEN.len()), Refused(421)),
     ];
     let lengths = [

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use upauth::app::Stopped;
-use upauth::config::server::{Limits, Listen};
+use upauth::config::server::{Address, Limits, Listen};
 use upauth::server::{Door, Floor, Ours, TlsSlot, bind, serve};
 
 use crate::support::caller::PATIENCE;
@@ -260,13 +260,14 @@ fn limits() -> Limits {
 async fn every_request_sent_before_the_drain_is_answered() {
     let listen = Listen {
         host: "127.0.0.1".to_owned(),
-        addrs: vec!["127.0.0.1:0".parse().unwrap()],
+        addrs: vec![Address::Tcp("127.0.0.1:0".parse().unwrap())],
     };
     let mut bound = bind(&listen, 1, Ours::default()).unwrap();
+    let addr = bound.addrs[0].0.tcp().unwrap();
     let mut callers = Vec::new();
     // More than a task may do in one go.
     for _ in 0..200 {
-        let mut caller = Caller::connect(bound.addrs[0]).await;
+        let mut caller = Caller::connect(addr).await;
         caller.begin("/").await;
         callers.push(caller);
     }

@@ -5,5 +5,7 @@ mod limits;
 mod slow;
 mod tls;
 mod troubles;
+#[cfg(unix)]
+mod unix;
 mod versions;
 mod ways;

@@ -38,6 +38,12 @@ impl Emulated {
             "SECOND_INSTANCE_HOST".to_owned(),
             emulator.second_instance().to_string(),
         ));
+        let api = variables
+            .iter()
+            .find(|(name, _)| name == "DEMO_OAUTH_API_URL");
+        let api: http::Uri = api.unwrap().1.parse().unwrap();
+        let host = api.authority().unwrap().to_string();
+        variables.push(("OAUTH_API_HOST".to_owned(), host));
         let passed = Arc::new(AtomicU64::new(0));
         let wall = passed.clone();
         let clock =

@@ -11,6 +11,8 @@ mod renewing;
 mod secrets;
 /// One login for all.
 mod sharing;
+/// Tokens that are kept ready although nobody calls.
+mod warm;
 
 use crate::support::{Answer, Caller, Emulated, together};
 

@@ -113,3 +113,46 @@ fn a_token_that_came_too_late_to_be_handed_out_is_not_asked_for_again_at_once() 
     );
     assert!(matches!(bench.life.renewing, Renewing::WaitingUntil { .. }));
 }
+
+#[test]
+fn what_is_kept_warm_logs_in_by_itself_and_is_renewed_although_nobody_uses_it() {
+    let mut bench = Bench::new();
+    assert!(bench.step(Event::Warm(true)).fly);
+    bench.land(1, HOUR);
+    for number in 2..5 {
+        let early = bench.now.mono + seconds(3555);
+        assert_eq!(bench.life.next_wake(bench.now), Some(early));
+        assert!(bench.pass(seconds(3555)).fly);
+        assert_eq!(bench.held(), Some(number - 1), "served while renewing");
+        bench.land(number, HOUR);
+    }
+    bench.step(Event::Warm(false));
+    assert_eq!(bench.life.next_wake(bench.now), None);
+    assert!(!bench.pass(seconds(100_000)).fly);
+    assert!(bench.step(Event::Warm(true)).fly);
+}
+
+#[test]
+fn a_warm_token_without_expiry_is_renewed_when_its_session_may_have_ended() {
+    let mut bench = Bench::new();
+    bench.step(Event::Warm(true));
+    bench.land(1, Lifetime::UntilUnusedFor(seconds(7200)));
+    let half = bench.now.mono + seconds(3600);
+    assert_eq!(bench.life.next_wake(bench.now), Some(half));
+    assert!(bench.pass(seconds(3600)).fly);
+}
+
+#[test]
+fn what_is_kept_warm_waits_as_everybody_does_after_a_failure_or_a_refusal() {
+    let mut bench = Bench::new();
+    bench.step(Event::Warm(true));
+    bench.fail(transient(Some(seconds(10))), None);
+    let at = bench.now.mono + seconds(10);
+    assert_eq!(bench.life.next_wake(bench.now), Some(at));
+    assert!(!bench.pass(seconds(9)).fly);
+    assert!(bench.pass(seconds(1)).fly);
+    bench.fail(refused(Refused::Client), None);
+    assert_eq!(bench.life.next_wake(bench.now), None);
+    assert!(!bench.pass(seconds(100_000)).fly);
+    assert!(bench.step(Event::SecretsChanged).fly);
+}

@@ -36,6 +36,7 @@ pub fn provider(keys: &OAuth2, plain_http: &[String]) -> Provider {
         },
         dead: dead(&keys.dead_session),
         denied: None,
+        local: vec![],
         // A second token, which an API may not take beside the first (RFC 6750 section 2).
         cut_parameters: vec!["access_token"],
         cookies: vec![],
@@ -47,6 +48,7 @@ pub fn provider(keys: &OAuth2, plain_http: &[String]) -> Provider {
         login: Login::Call(login(keys)),
         answer: answer_map(keys, templates, plain_http),
         refusals: refusals(&keys.grant),
+        budget: None,
         surfaces: logins(keys, &rest).into_iter().collect(),
         rest,
         configured: match &keys.target {
@@ -267,3 +269,6 @@ fn dead(entries: &[Dead]) -> Vec<DeadRule> {
 
 /// `client_assertion_type` of RFC 7523 section 2.2.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,8 @@ use crate::provider::{Credential, Lifetime, LoginFailure, Refused};
 use crate::token::issued::Rejected;
 use crate::token::script::{Chance, number, refused, seconds, token, transient};
 
+mod costs;
+
 const TOKEN_TIMEOUT: Duration = seconds(15);
 
 /// What the world knows of a life.
@@ -25,12 +27,16 @@ struct Model {
     newest: u64,
     rejected: HashSet<u64>,
     waiters: u32,
+    /// It is to be kept ready.
+    warm: bool,
     /// Somebody used the current token, or a rejection, secret or operator asked for a flight.
     asked: bool,
     /// No flight before this; `None`: not by time.
     not_before: Option<Duration>,
     /// The last login was refused.
     refused: bool,
+    /// The last login brought nothing that could be handed out.
+    failed: bool,
     /// When logins brought a token.
     landed: Vec<Duration>,
 }
@@ -51,9 +57,11 @@ impl Model {
             newest: 0,
             rejected: HashSet::new(),
             waiters: 0,
+            warm: false,
             asked: false,
             not_before: Some(Duration::ZERO),
             refused: false,
+            failed: false,
             landed: Vec::new(),
         }
     }
@@ -70,7 +78,8 @@ impl Model {
     fn flight_begins(&mut self) {
         let seed = self.seed;
         assert!(self.flight.is_none(), "two flights at once: {seed}");
-        assert!(self.waiters > 0 || self.asked, "nobody wants one: {seed}");
+        let wanted = self.waiters > 0 || self.asked || self.warm;
+        assert!(wanted, "nobody wants one: {seed}");
         let allowed = self.not_before.is_some_and(|at| self.now.mono >= at);
         assert!(allowed, "too early: {seed}");
         self.flight = Some(self.now);
@@ -79,6 +88,7 @@ impl Model {
 
     /// Invariant: what is handed out is neither rejected nor expired, and its generation never changes its token.
     /// Invariant: those who wait are waiting for something.
+    /// Invariant: what is kept warm is renewed before it ends, or is waiting for a login that is allowed.
     fn hold_to_its_word(&mut self) {
         let (seed, now) = (self.seed, self.now);
         if let Some((issued, until)) = self.life.view(now) {
@@ -93,7 +103,10 @@ impl Model {
                 assert!(until <= sent.mono + life, "for too long: {seed}");
             }
             assert!(until > now.mono, "until the past: {seed}");
-        } else if self.waiters > 0 && self.flight.is_none() {
+            let renewed = self.life.next_wake(now).is_some_and(|at| at <= until);
+            let comes = renewed || self.flight.is_some() || self.failed;
+            assert!(!self.warm || comes, "goes cold: {seed}");
+        } else if (self.warm || self.waiters > 0) && self.flight.is_none() {
             let wakes = self.life.next_wake(now).is_some();
             assert!(wakes || self.not_before.is_none(), "forgotten: {seed}");
         }
@@ -138,6 +151,7 @@ impl Model {
             .view(self.now)
             .map(|(issued, _)| issued.generation);
         let mut again = None;
+        self.failed = false;
         let landed = match self.chance.below(8) {
             0..=3 => self.arrive(sent),
             4 => Err(transient(None)),
@@ -159,6 +173,7 @@ impl Model {
         };
         self.refused = matches!(landed, Err(LoginFailure::Refused { .. }));
         let failed = landed.is_err();
+        self.failed |= failed;
         let landed = match landed {
             Ok(credential) => Landed::Credential { credential, sent },
             Err(failure) => Landed::Failed { failure, again },
@@ -191,6 +206,7 @@ impl Model {
         if self.now.since(sent) >= life / half {
             // A failure: what is held is still used since its last renewal.
             self.asked = true;
+            self.failed = true;
             return Ok(token);
         }
         // It becomes the next generation, or a renewal of the held one if it is the same token.
@@ -261,7 +277,7 @@ impl Model {
     /// Anything may happen.
     fn happen(&mut self) {
         let generation = self.life.generation;
-        match self.chance.below(14) {
+        match self.chance.below(15) {
             0..=2 => self.pass(),
             3 | 4 => self.wait(),
             5 => self.leave(),
@@ -289,6 +305,10 @@ impl Model {
                 self.not_before = Some(Duration::ZERO);
                 self.step(Event::OperatorRetry);
             }
+            14 => {
+                self.warm = self.chance.below(3) > 0;
+                self.step(Event::Warm(self.warm));
+            }
             _ => {}
         }
     }
@@ -300,50 +320,6 @@ fn a_hundred_thousand_schedules_keep_every_promise() {
         let mut model = Model::new(seed);
         for _ in 0..40 {
             model.happen();
-        }
-    }
-}
-
-#[test]
-fn whatever_the_schedule_an_upstream_that_rejects_everything_costs_five_then_two_logins_an_hour() {
-    for seed in 0..2_000 {
-        let mut model = Model::new(seed);
-        while model.now.mono < seconds(4 * 3600) {
-            model.waiters += 1;
-            model.step(Event::Wanted);
-            if let Some(sent) = model.flight.take() {
-                let number = match model.chance.below(3) {
-                    0 => 1,
-                    _ => model.chance.next(),
-                };
-                let credential = Arc::new(token(number, Lifetime::For(seconds(86_400))));
-                let next = model.life.generation + 1;
-                let seen = (number, credential.lifetime(), sent, model.now.mono);
-                model.issued.insert(next, seen);
-                model.landed.push(model.now.mono);
-                model.asked = true;
-                let landed = Landed::Credential { credential, sent };
-                model.step(Event::FlightEnded {
-                    landed,
-                    jitter: 0.5,
-                });
-            }
-            model.leave();
-            model.not_before = Some(Duration::ZERO);
-            if model.life.generation > 0 {
-                model.reject(model.life.generation);
-            }
-            let by = Duration::from_millis(model.chance.below(60_000));
-            model.now.mono += by;
-            model.now.wall += by;
-        }
-        let first = model.landed[0];
-        for hour in 0..4 {
-            let from = first + seconds(3600) * hour;
-            let of = |at: &&Duration| **at >= from && **at < from + seconds(3600);
-            let count = model.landed.iter().filter(of).count();
-            let most = if hour == 0 { 5 } else { 2 };
-            assert!(count <= most, "{count} in hour {hour}: {seed}");
         }
     }
 }

@@ -1,0 +1,248 @@
+//! The login and logout calls of each provider, as their clients make them.
+
+use super::Plain::{Number, Text};
+use super::{
+    Encoding, Grant, Line, LocalCall, LocalKind, LocalLogin, Plain, Refusal, Said, Secret, When,
+};
+use crate::provider::surface::constants;
+
+/// Salesforce's (PROVIDERS 1.2 to 1.5 and 1.10), and so Zilliant's.
+pub fn salesforce() -> Vec<LocalCall> {
+    const LOGIN: LocalLogin = LocalLogin {
+        grant: Some("grant_type"),
+        grants: &[
+            grant(PASSWORD),
+            grant(CLIENT_CREDENTIALS),
+            grant(CODE),
+            grant("hybrid_auth_code"),
+            grant(REFRESH),
+            grant("hybrid_refresh"),
+            keyless(JWT),
+            keyless(SAML),
+            // The same document without an app of its own (PROVIDERS 1.5.7).
+            keyless("assertion"),
+        ],
+        secrets: &[
+            Secret::Whole("client_secret"),
+            Secret::Password("password"),
+            Secret::Whole("refresh_token"),
+        ],
+        answer: &[
+            always("access_token", Said::Placeholder),
+            always("instance_url", Said::Here("")),
+            // Clients take the last two segments for the ids of organisation and user.
+            always(
+                "id",
+                Said::Here("/id/00D000000000000EAA/005000000000000AAA"),
+            ),
+            always("token_type", Said::Fixed(Text("Bearer"))),
+            // Assertions are answered without these two, passwords without a scope (PROVIDERS 1.4).
+            line("issued_at", Said::Now, SIGNED),
+            line(
+                "signature",
+                Said::Fixed(Text("bm90IGEgc2lnbmF0dXJl")),
+                SIGNED,
+            ),
+            line("scope", Said::Fixed(Text("api")), SCOPED),
+            line(
+                "refresh_token",
+                Said::Placeholder,
+                When::By(&[CODE, "hybrid_auth_code"]),
+            ),
+        ],
+        refusal: Refusal {
+            status: 400,
+            reason: ("error_description", "invalid client credentials"),
+            body: INVALID_CLIENT,
+        },
+        unsupported: Refusal {
+            status: 400,
+            reason: ("error_description", "grant type not supported"),
+            body: UNSUPPORTED,
+        },
+    };
+    vec![
+        call(
+            "POST /services/oauth2/token",
+            Encoding::Form,
+            LocalKind::Login(LOGIN),
+        ),
+        logout("POST /services/oauth2/revoke"),
+        logout("GET /services/oauth2/revoke"),
+    ]
+}
+
+/// Zuora's (PROVIDERS 3.1).
+pub fn zuora() -> Vec<LocalCall> {
+    const LOGIN: LocalLogin = LocalLogin {
+        grant: Some("grant_type"),
+        grants: &[grant(CLIENT_CREDENTIALS)],
+        secrets: &[Secret::Whole("client_secret")],
+        answer: &[
+            always("access_token", Said::Placeholder),
+            always("token_type", Said::Fixed(Text("bearer"))),
+            always("expires_in", Said::Fixed(Number(3598))),
+            always("scope", Said::Fixed(Text("service.echo.read"))),
+            always("jti", Said::Fixed(Text("upauth"))),
+        ],
+        refusal: Refusal {
+            status: 401,
+            reason: ("message", "Invalid client secret"),
+            body: &[],
+        },
+        unsupported: Refusal {
+            status: 400,
+            reason: ("message", "grant_type is missing or not supported"),
+            body: &[],
+        },
+    };
+    vec![call(
+        "POST /oauth/token",
+        Encoding::Form,
+        LocalKind::Login(LOGIN),
+    )]
+}
+
+/// Marketing Cloud's older one (PROVIDERS 2.2), which has one grant and names none.
+pub fn marketing_cloud_legacy() -> Vec<LocalCall> {
+    const REFUSAL: Refusal = Refusal {
+        status: 401,
+        reason: ("message", "Unauthorized"),
+        body: &[
+            (
+                "documentation",
+                Text("https://code.docs.exacttarget.com/rest/errors/401"),
+            ),
+            ("errorcode", Number(1)),
+        ],
+    };
+    const LOGIN: LocalLogin = LocalLogin {
+        grant: None,
+        grants: &[grant("")],
+        secrets: &[Secret::Whole("clientSecret"), Secret::Whole("refreshToken")],
+        answer: &[
+            always("accessToken", Said::Placeholder),
+            always("expiresIn", Said::Fixed(Number(3600))),
+            line(
+                "refreshToken",
+                Said::Placeholder,
+                When::Asked("accessType", "offline"),
+            ),
+            line(
+                "refreshToken",
+                Said::Placeholder,
+                When::Asked("refreshToken", ""),
+            ),
+            line("legacyToken", Said::Placeholder, When::Asked("legacy", "1")),
+        ],
+        refusal: REFUSAL,
+        unsupported: REFUSAL,
+    };
+    vec![call(
+        "POST /v1/requestToken",
+        Encoding::Json,
+        LocalKind::Login(LOGIN),
+    )]
+}
+
+/// Marketing Cloud's newer one (PROVIDERS 2.3). Its addresses end with a slash.
+pub fn marketing_cloud() -> Vec<LocalCall> {
+    const LOGIN: LocalLogin = LocalLogin {
+        grant: Some("grant_type"),
+        grants: &[grant(CLIENT_CREDENTIALS), grant(CODE), grant(REFRESH)],
+        secrets: &[
+            Secret::Whole("client_secret"),
+            Secret::Whole("refresh_token"),
+        ],
+        answer: &[
+            always("access_token", Said::Placeholder),
+            always("token_type", Said::Fixed(Text("Bearer"))),
+            always("expires_in", Said::Fixed(Number(1079))),
+            always("scope", Said::Echo("scope")),
+            always("rest_instance_url", Said::Here("/")),
+            always("soap_instance_url", Said::Here("/")),
+            line(
+                "refresh_token",
+                Said::Placeholder,
+                When::By(&[CODE, REFRESH]),
+            ),
+        ],
+        refusal: Refusal {
+            status: 401,
+            reason: ("error_description", "Client authentication failed."),
+            body: INVALID_CLIENT,
+        },
+        unsupported: Refusal {
+            status: 400,
+            reason: ("error_description", "The grant type is not supported."),
+            body: UNSUPPORTED,
+        },
+    };
+    vec![call(
+        "POST /v2/token",
+        Encoding::Json,
+        LocalKind::Login(LOGIN),
+    )]
+}
+
+fn call(on: &str, encoding: Encoding, kind: LocalKind) -> LocalCall {
+    let mut rules = constants(&[on]);
+    LocalCall {
+        on: rules.remove(0),
+        encoding,
+        kind,
+    }
+}
+
+fn logout(on: &str) -> LocalCall {
+    call(on, Encoding::Form, LocalKind::Logout { token: "token" })
+}
+
+const fn grant(name: &'static str) -> Grant {
+    Grant {
+        name,
+        keyless: false,
+    }
+}
+
+const fn keyless(name: &'static str) -> Grant {
+    Grant {
+        name,
+        keyless: true,
+    }
+}
+
+const fn line(name: &'static str, said: Said, when: When) -> Line {
+    Line { name, said, when }
+}
+
+const fn always(name: &'static str, said: Said) -> Line {
+    line(name, said, When::Always)
+}
+
+const PASSWORD: &str = "password";
+const CLIENT_CREDENTIALS: &str = "client_credentials";
+const CODE: &str = "authorization_code";
+const REFRESH: &str = "refresh_token";
+const JWT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const SAML: &str = "urn:ietf:params:oauth:grant-type:saml2-bearer";
+const SIGNED: When = When::By(&[
+    PASSWORD,
+    CLIENT_CREDENTIALS,
+    CODE,
+    "hybrid_auth_code",
+    REFRESH,
+    "hybrid_refresh",
+]);
+const SCOPED: When = When::By(&[
+    CLIENT_CREDENTIALS,
+    CODE,
+    "hybrid_auth_code",
+    REFRESH,
+    "hybrid_refresh",
+    JWT,
+    SAML,
+]);
+/// RFC 6749 section 5.2.
+const INVALID_CLIENT: &[(&str, Plain)] = &[("error", Text("invalid_client"))];
+const UNSUPPORTED: &[(&str, Plain)] = &[("error", Text("unsupported_grant_type"))];

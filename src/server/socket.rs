@@ -1,0 +1,194 @@
+//! [`Socket`]: what a listener is bound to, TCP or a unix socket, and the connections it accepts.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+#[cfg(unix)]
+use std::os::unix::{fs::MetadataExt, fs::PermissionsExt, net::UnixListener as StdUnixListener};
+
+#[cfg(unix)]
+use socket2::{Domain, SockAddr, Type};
+use tokio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
+#[cfg(unix)]
+use tokio_util::either::Either;
+
+/// A bound listener that does not belong to a runtime yet.
+#[derive(Debug)]
+pub enum Socket {
+    /// One of the network or of loopback.
+    Tcp(std::net::TcpListener),
+    /// A file.
+    #[cfg(unix)]
+    Unix(StdUnixListener),
+}
+
+/// The same on a runtime.
+#[derive(Debug)]
+pub enum Acceptor {
+    /// One of the network or of loopback.
+    Tcp(TcpListener),
+    /// A file.
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+/// An accepted connection.
+#[cfg(unix)]
+pub type Stream = Either<TcpStream, UnixStream>;
+/// An accepted connection.
+#[cfg(not(unix))]
+pub type Stream = TcpStream;
+
+/// The file of a unix socket: goes with this value, if it is still the same one.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    number: (u64, u64),
+}
+
+impl Socket {
+    /// The same socket once more.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(socket) => socket.try_clone().map(Self::Tcp),
+            #[cfg(unix)]
+            Self::Unix(socket) => socket.try_clone().map(Self::Unix),
+        }
+    }
+
+    /// Its address, if it is one of the network.
+    pub fn tcp_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(socket) => socket.local_addr().ok(),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// A connection that is there already; an error if there is none.
+    pub(super) fn accept_now(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
+        match self {
+            Self::Tcp(socket) => {
+                let (stream, peer) = socket.accept()?;
+                stream.set_nonblocking(true)?;
+                Ok((of_tcp(TcpStream::from_std(stream)?), Some(peer)))
+            }
+            #[cfg(unix)]
+            Self::Unix(socket) => {
+                let (stream, _) = socket.accept()?;
+                stream.set_nonblocking(true)?;
+                Ok((Either::Right(UnixStream::from_std(stream)?), None))
+            }
+        }
+    }
+}
+
+impl Acceptor {
+    /// Accepts on the current runtime from now on.
+    pub fn new(socket: Socket) -> io::Result<Self> {
+        match socket {
+            Socket::Tcp(socket) => TcpListener::from_std(socket).map(Self::Tcp),
+            #[cfg(unix)]
+            Socket::Unix(socket) => UnixListener::from_std(socket).map(Self::Unix),
+        }
+    }
+
+    /// The next connection, and the caller's address if it has one. Cancel-safe.
+    pub async fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((of_tcp(stream), Some(peer)))
+            }
+            #[cfg(unix)]
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Either::Right(stream), None))
+            }
+        }
+    }
+}
+
+fn of_tcp(stream: TcpStream) -> Stream {
+    let _ = stream.set_nodelay(true);
+    #[cfg(unix)]
+    return Either::Left(stream);
+    #[cfg(not(unix))]
+    return stream;
+}
+
+/// Binds a unix socket that its owner and group may connect to. A file that nobody listens behind is left over from a
+/// process that was killed, and gives way.
+#[cfg(unix)]
+pub(super) fn bind_unix(path: &Path, backlog: i32) -> io::Result<(Socket, SocketFile)> {
+    make_way(path)?;
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    let file = SocketFile::of(path)?;
+    // Before it listens: until then nobody gets in.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+    socket.set_nonblocking(true)?;
+    socket.listen(backlog)?;
+    let socket = StdUnixListener::from(std::os::fd::OwnedFd::from(socket));
+    Ok((Socket::Unix(socket), file))
+}
+
+#[cfg(not(unix))]
+pub(super) fn bind_unix(_: &Path, _: i32) -> io::Result<(Socket, SocketFile)> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(unix)]
+fn make_way(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+    let there = match std::fs::symlink_metadata(path) {
+        Ok(there) => there,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !there.file_type().is_socket() {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "there is a file that is not a socket",
+        ));
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
+        Ok(_) | Err(_) => Err(io::ErrorKind::AddrInUse.into()),
+    }
+}
+
+impl SocketFile {
+    #[cfg(unix)]
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            number: number(path)?,
+        })
+    }
+}
+
+/// Tells one file from another that took its place.
+#[cfg(unix)]
+fn number(path: &Path) -> io::Result<(u64, u64)> {
+    let there = std::fs::symlink_metadata(path)?;
+    Ok((there.dev(), there.ino()))
+}
+
+#[cfg(not(unix))]
+fn number(_: &Path) -> io::Result<(u64, u64)> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if number(&self.path).is_ok_and(|there| there == self.number) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
