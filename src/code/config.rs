@@ -69,7 +69,7 @@ codes! {
          Other host names are not resolved: what they mean may change. Port 0 takes a free port."
     NOT_LOOPBACK "UA-0120" "a listener that others can reach needs an explicit word"
         "Whoever reaches the proxy acts with the upstream's credential. Listen on localhost; or ask callers for keys ([access] keys; \
-         `upauth key NAME` makes one); or, if something else keeps strangers away (a firewall, a network policy, an authenticating proxy \
+         `upauth key NAME` makes one) or for certificates (tls with client_ca); or, if something else keeps strangers away (a firewall, a network policy, an authenticating proxy \
          in front), say so by [access] open = true. The admin listener knows no keys: for probes and metrics alone, use [admin] \
          health_listen, which may be anywhere."
     SAME_ADDRESS "UA-0121" "two listeners want the same address"

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use super::reading::{Door, ForWhom, Reading};
 use super::section::Section;
-use super::server::{Address, Listen};
+use super::server::{Address, Listen, ListenTls};
 use super::{Access, Config};
 use crate::code;
 
@@ -154,7 +154,8 @@ impl Config {
     /// Listens on `text` instead of `[server] listen`, for `--listen`; the rules for listeners hold for it too.
     pub fn listen_on(&mut self, text: &str) -> Result<(), ListenError> {
         let listen: Listen = text.parse()?;
-        if !listen.is_loopback() && !self.access.serves_strangers() {
+        let guarded = self.access.serves_strangers() || self.server.tls.asks_for_certificates();
+        if !listen.is_loopback() && !guarded {
             return Err(ListenError::NotLoopback);
         }
         let admin = [&self.admin.listen, &self.admin.health_listen];
@@ -215,6 +216,15 @@ pub(super) fn note(
     });
 }
 
+/// What is said of the listeners that were noted from `from` on: they have this TLS.
+pub(super) fn behind(tls: &ListenTls, from: usize, reading: &mut Reading<'_>) {
+    if tls.asks_for_certificates() {
+        for door in reading.doors.iter_mut().skip(from) {
+            door.for_whom = ForWhom::Certified;
+        }
+    }
+}
+
 /// What must hold for all listeners: strangers only by an explicit word, and an address for each.
 pub(super) fn check(access: &Access, reading: &mut Reading<'_>) {
     let mut doors = std::mem::take(&mut reading.doors);
@@ -223,8 +233,8 @@ pub(super) fn check(access: &Access, reading: &mut Reading<'_>) {
     for (at, door) in doors.iter().enumerate() {
         let (may, help) = match door.for_whom {
             ForWhom::Callers => (access.serves_strangers(), CALLERS),
+            ForWhom::Certified | ForWhom::Anybody => (true, ""),
             ForWhom::Operators => (access.open, OPERATORS),
-            ForWhom::Anybody => (true, ""),
         };
         if !may && !door.listen.is_loopback() {
             reading
@@ -252,7 +262,7 @@ pub(super) fn check(access: &Access, reading: &mut Reading<'_>) {
     }
 }
 
-const CALLERS: &str = "listen on localhost, or ask callers for [access] keys (`upauth key NAME` makes one), or say [access] open = true if something else keeps strangers away";
+const CALLERS: &str = "listen on localhost, or ask callers for [access] keys (`upauth key NAME` makes one) or for certificates (tls with client_ca), or say [access] open = true if something else keeps strangers away";
 const OPERATORS: &str = "no key opens the admin listener: let it listen on localhost, or say [access] open = true if something else keeps strangers away; probes and metrics alone: [admin] health_listen";
 
 /// What every system takes.

@@ -166,11 +166,13 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     defaults::unused(inherited, "upstream.NAME", reading);
     let access = Access::read(access, &known, reading);
     let mut routes = Vec::new();
+    let from = reading.doors.len();
     for (name, span, table) in root.sections("route", reading) {
         names::check(&name, &span, false, reading);
         let route = Route::read(&name, table, &known, reading);
         routes.extend(route.map(|route| (route, span)));
     }
+    listen::behind(&server.tls, from, reading);
     let before = reading.problems.len();
     root.finish(LEFTOVER, reading);
     // A section that nobody knows was meant to be one, most likely.

@@ -39,6 +39,8 @@ pub(super) struct Door {
 pub(super) enum ForWhom {
     /// Callers: anybody with a key, or an explicit word.
     Callers,
+    /// Callers with a certificate.
+    Certified,
     /// Operators, whom no key tells from others: an explicit word.
     Operators,
     /// Anybody, for health and metrics alone.

@@ -71,6 +71,8 @@ pub enum ListenTls {
         cert: PathBuf,
         /// The private key.
         key: PathBuf,
+        /// The authorities that callers must have a certificate of, PEM; `None`: they need none.
+        client_ca: Option<PathBuf>,
     },
 }
 
@@ -97,13 +99,17 @@ pub struct Limits {
 
 impl Server {
     pub(super) fn read(mut table: Section<'_>, reading: &mut Reading<'_>) -> Self {
+        let from = reading.doors.len();
+        let listen = listen_or_default(&mut table, reading);
+        let tls = ListenTls::read(&mut table, reading);
+        listen::behind(&tls, from, reading);
         let server = Self {
-            listen: listen_or_default(&mut table, reading),
+            listen,
+            tls,
             default: table.text("default", reading).map(|text| text.text),
             public_url: origin::optional(&mut table, "public_url", reading),
             state: state(&mut table, reading),
             workers: workers(table.number("workers", 0, 0..=256, reading)),
-            tls: ListenTls::read(&mut table, reading),
             drain_delay: table.duration("drain_delay", Duration::ZERO, Zero::Allowed, reading),
             drain_timeout: table.duration("drain_timeout", DRAIN_TIMEOUT, Zero::Allowed, reading),
             limits: Limits::read(table.section("limits", reading), reading),
@@ -114,6 +120,17 @@ impl Server {
 }
 
 impl ListenTls {
+    /// Whether callers need a certificate.
+    pub fn asks_for_certificates(&self) -> bool {
+        matches!(
+            self,
+            Self::Files {
+                client_ca: Some(_),
+                ..
+            }
+        )
+    }
+
     /// `tls` of a section.
     pub(super) fn read(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Self {
         let tls = table.take("tls", reading);
@@ -122,8 +139,7 @@ impl ListenTls {
     }
 
     fn of(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Self> {
-        const REMEDY: &str =
-            "\"off\", \"auto\", or { cert = { file = \"PATH\" }, key = { file = \"PATH\" } }";
+        const REMEDY: &str = "\"off\", \"auto\", or { cert = { file = \"PATH\" }, key = { file = \"PATH\" } }, perhaps with client_ca = { file = \"PATH\" }";
         match &item.value {
             value if matches!(value, DeValue::String(_)) || is_reference(value) => {
                 let text = item.text(reading)?;
@@ -144,22 +160,20 @@ impl ListenTls {
                 let span = files.span.clone();
                 let mut file = |key, reading: &mut Reading<'_>| {
                     let item = files.take(key, reading)?;
-                    let place = item.span.clone();
-                    let path = item.file(reading)?;
-                    Some((path, place))
+                    item.file(reading)
                 };
                 let before = reading.problems.len();
                 let (cert, key) = (file("cert", reading), file("key", reading));
-                files.finish(
-                    Leftover {
-                        later: &["client_ca"],
-                        ..Leftover::default()
-                    },
-                    reading,
-                );
+                let client_ca = file("client_ca", reading);
+                files.finish(Leftover::default(), reading);
                 match (cert, key) {
-                    (Some((cert, _)), Some((key, _))) => Some(Self::Files { cert, key }),
+                    // A wrong `client_ca` must not become none.
                     _ if reading.problems.len() > before => None,
+                    (Some(cert), Some(key)) => Some(Self::Files {
+                        cert,
+                        key,
+                        client_ca,
+                    }),
                     _ => {
                         let message = "`tls` needs both `cert` and `key`";
                         reading

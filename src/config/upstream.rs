@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue, Method};
 
 use super::access::host;
 use super::header;
+use super::listen;
 use super::marketing_cloud::MarketingCloud;
 use super::marketing_cloud_legacy::MarketingCloudLegacy;
 use super::oauth2::OAuth2;
@@ -101,12 +102,15 @@ impl Upstream {
         let mut leftover = LEFTOVER;
         let provider = Provider::read(&mut table, &plain_http, &mut leftover, reading);
         let leg = outbound.narrowed(&mut table, reading);
+        let from = reading.doors.len();
         let listen = table
             .listen("listen", ForWhom::Callers, reading)
             .unwrap_or_default();
+        let tls = own_tls(&mut table, &listen, reading);
+        listen::behind(&tls, from, reading);
         let upstream = Self {
-            tls: own_tls(&mut table, &listen, reading),
             listen,
+            tls,
             host: own_host(&mut table, reading),
             policy: Policy::read(&mut table, reading),
             local_login: table.choice("local_login", reading).unwrap_or(true),

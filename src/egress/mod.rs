@@ -7,6 +7,7 @@
 mod answer;
 mod connect;
 mod failure;
+mod hearing;
 mod pool;
 mod proxy;
 mod socket;

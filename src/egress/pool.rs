@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::connect::{self, Stream};
 use super::failure::{Failure, Phase};
+use super::hearing::Hearing;
 use super::upload::Upload;
 use super::{Destination, Outgoing};
 use crate::message::Origin;
@@ -61,7 +62,7 @@ pub(super) struct Connection<B: Outgoing> {
     _open: Open,
 }
 
-type Driver<B> = Pin<Box<http1::Connection<TokioIo<Stream>, Upload<B>>>>;
+type Driver<B> = Pin<Box<http1::Connection<TokioIo<Hearing<Stream>>, Upload<B>>>>;
 
 /// An open connection, as the metrics count it.
 struct Open(Arc<UpstreamMetrics>);
@@ -135,7 +136,7 @@ impl<B: Outgoing> Pool<B> {
     ) -> Result<Connection<B>, Failure<B>> {
         let stream = connect::connect(to).await?;
         let (sender, driver) = http1::Builder::new()
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(Hearing::new(stream)))
             .await
             .map_err(|error| Failure::of(&error, None))?;
         Ok(Connection {

@@ -125,6 +125,7 @@ pub(super) fn entry(arrival: &Arrival, method: Method) -> Entry {
         replayed: false,
         code: None,
         key: None,
+        client: arrival.client.clone(),
         caller: arrival.peer,
     }
 }

@@ -10,35 +10,41 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::stream::{Protocol, Unended, Watched, Wire};
 use super::watch::{Entry, Tracked};
 use super::{AnswerBody, Arrival, Floor, Serve, Stream};
-use crate::tls::ServerConfig;
+use crate::tls::{self, ServerConfig};
 
 /// Runs one connection to its end. Never fails: what a caller does wrong ends its own connection.
 pub(super) async fn run<S, B>(
     stream: Stream,
     tls: Option<Arc<ServerConfig>>,
     arrival: Arrival,
-    service: S,
+    service: impl FnOnce(Arrival) -> S,
     floor: Floor,
     entry: Entry,
 ) where
     S: Serve<B>,
     B: AnswerBody,
 {
-    let cut = floor.cut.clone();
+    let (cut, peer) = (floor.cut.clone(), arrival.peer);
     let begin = async {
         match tls {
-            None => speak(stream, service, floor, entry.clone()).await,
-            Some(config) => secure(stream, config, service, floor, entry.clone()).await,
+            None => speak(stream, service(arrival), floor, entry.clone()).await,
+            Some(config) => {
+                let Some((stream, arrival)) = secure(stream, config, arrival, &floor).await else {
+                    return;
+                };
+                speak(stream, service(arrival), floor, entry.clone()).await;
+            }
         }
     };
     tokio::select! {
         biased;
         () = begin => {}
-        () = entry.cut() => tracing::debug!(peer = ?arrival.peer, "the caller kept a connection waiting"),
+        () = entry.cut() => tracing::debug!(?peer, "the caller kept a connection waiting"),
         () = cut.cancelled() => {}
     }
 }
@@ -69,19 +75,25 @@ async fn in_time<T>(floor: &Floor, first: impl Future<Output = T>) -> Option<T> 
     tokio::time::timeout(LAST_CALL, first).await.ok()
 }
 
-async fn secure<S, B>(
+/// The handshake. `None`: it failed, or took too long.
+async fn secure(
     stream: Stream,
     config: Arc<ServerConfig>,
-    service: S,
-    floor: Floor,
-    entry: Entry,
-) where
-    S: Serve<B>,
-    B: AnswerBody,
-{
+    mut arrival: Arrival,
+    floor: &Floor,
+) -> Option<(TlsStream<Stream>, Arrival)> {
     let handshake = TlsAcceptor::from(config).accept(stream);
-    if let Some(Ok(stream)) = in_time(&floor, handshake).await {
-        speak(stream, service, floor, entry).await;
+    match in_time(floor, handshake).await? {
+        Ok(stream) => {
+            let certificates = stream.get_ref().1.peer_certificates();
+            let name = certificates.and_then(|chain| tls::caller_name(chain.first()?));
+            arrival.client = name.map(Arc::from);
+            Some((stream, arrival))
+        }
+        Err(error) => {
+            tracing::debug!(peer = ?arrival.peer, %error, "a handshake failed");
+            None
+        }
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Arrival {
     pub peer: Option<SocketAddr>,
     /// Whether the caller speaks TLS.
     pub tls: bool,
+    /// The name in the caller's certificate, if the listener asks for one.
+    pub client: Option<Arc<str>>,
 }
 
 /// What all connections of the process share.
@@ -141,9 +143,9 @@ pub async fn serve<S, B>(
                     listener: door.listener,
                     peer,
                     tls: tls.is_some(),
+                    client: None,
                 };
-                let service = service(arrival.clone());
-                let entry = watch.enter();
+                let (service, entry) = (service.clone(), watch.enter());
                 let connection =
                     connection::run(stream, tls, arrival, service, floor.clone(), entry);
                 connections.spawn(async move {

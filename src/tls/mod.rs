@@ -5,6 +5,7 @@
 //! verification off, ALPN for the way out (callers clone the configuration and set their own), and
 //! renewal of the leaf certificate while running (it is made at each start and each reload).
 
+mod client;
 mod own_ca;
 #[cfg(test)]
 mod tests;
@@ -16,10 +17,12 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_platform_verifier::Verifier;
 
+pub use self::client::caller_name;
 pub use rustls::{ClientConfig, ServerConfig};
 pub use rustls_pki_types::ServerName;
 
@@ -81,6 +84,14 @@ pub enum Error {
     /// A certificate could not be made.
     #[error("cannot make a certificate: {0}")]
     Make(#[from] rcgen::Error),
+    /// The authorities of callers' certificates cannot be used.
+    #[error("{path} cannot be used for callers' certificates: {source}")]
+    Callers {
+        /// The file.
+        path: PathBuf,
+        /// What rustls said.
+        source: rustls::server::VerifierBuilderError,
+    },
     /// rustls refused the settings.
     #[error("cannot set up TLS: {0}")]
     Setup(#[from] rustls::Error),
@@ -130,15 +141,23 @@ pub fn server(
             let from = (own_ca::certificate_path(state), own_ca::key_path(state));
             (chain, key, from)
         }
-        ListenTls::Files { cert, key } => (
+        ListenTls::Files { cert, key, .. } => (
             certificates(cert)?,
             private_key(key)?,
             (cert.clone(), key.clone()),
         ),
     };
+    let callers = match tls {
+        ListenTls::Files {
+            client_ca: Some(ca),
+            ..
+        } => Some(client::verifier(ca)?),
+        _ => None,
+    };
+    let asks = callers.is_some();
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
+        .with_client_cert_verifier(callers.unwrap_or_else(WebPkiClientVerifier::no_client_auth))
         .with_single_cert(chain, key)
         .map_err(|source| Error::Pair {
             cert: from.0,
@@ -146,8 +165,14 @@ pub fn server(
             source,
         })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    // Tickets keep resumption stateless: no table shared by the workers.
-    config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
+    if asks {
+        // Resumed, a session would outlive the certificate it began with.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    } else {
+        // Tickets keep resumption stateless: no table shared by the workers.
+        config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
+    }
     Ok(Some(Arc::new(config)))
 }
 

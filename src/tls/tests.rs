@@ -229,12 +229,25 @@ fn wrong_files_are_named_with_what_to_do() {
         let files = ListenTls::Files {
             cert: cert.to_owned(),
             key: key.to_owned(),
+            client_ca: None,
         };
         let error = server(&files, &[], None).unwrap_err().to_string();
         assert!(error.contains(words), "{words}: {error}");
     }
-    let own = ListenTls::Files { cert, key };
-    assert!(server(&own, &[], None).unwrap().is_some());
+    let with = |client_ca: Option<&Path>| ListenTls::Files {
+        cert: cert.clone(),
+        key: key.clone(),
+        client_ca: client_ca.map(Path::to_owned),
+    };
+    assert!(server(&with(None), &[], None).unwrap().is_some());
+    assert!(server(&with(Some(&cert)), &[], None).unwrap().is_some());
+    for (ca, words) in [
+        (&missing, "cannot read"),
+        (&junk, "junk.pem holds no certificate"),
+    ] {
+        let error = server(&with(Some(ca)), &[], None).unwrap_err().to_string();
+        assert!(error.contains(words), "{words}: {error}");
+    }
 }
 
 #[test]

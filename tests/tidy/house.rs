@@ -69,6 +69,7 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("tracing", EVERYWHERE),
     ("tracing_subscriber", &["telemetry"]),
     ("webpki_roots", &["tls"]),
+    ("x509_parser", &["tls"]),
 ];
 const EVERYWHERE: &[&str] = &[""];
 

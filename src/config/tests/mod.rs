@@ -2,6 +2,7 @@
 
 mod files;
 mod grants;
+mod listeners;
 mod mistakes;
 mod oauth2;
 mod render;

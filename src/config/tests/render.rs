@@ -38,7 +38,7 @@ fn a_single_problem_is_one_error() {
 7 | listen = "0.0.0.0:80"
   |          ^^^^^^^^^^^^ not a loopback address
   |
-  = help: listen on localhost, or ask callers for [access] keys (`upauth key NAME` makes one), or say [access] open = true if something else keeps strangers away
+  = help: listen on localhost, or ask callers for [access] keys (`upauth key NAME` makes one) or for certificates (tls with client_ca), or say [access] open = true if something else keeps strangers away
 
 1 error in proxy.toml; nothing was started."#;
     assert_eq!(

@@ -1,5 +1,6 @@
 //! One entry as a line of text or JSON.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
@@ -26,6 +27,7 @@ pub(super) fn write(line: &mut String, entry: &Entry, format: Format) {
         replayed: entry.replayed,
         code: entry.code,
         key: entry.key.as_deref(),
+        client: entry.client.as_deref().map(printable),
         caller: entry.caller.map(|caller| caller.to_string()),
     };
     match format {
@@ -57,6 +59,8 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     caller: Option<String>,
 }
 
@@ -82,10 +86,16 @@ fn text(line: &mut String, shown: &Shown<'_>) {
     if shown.replayed {
         line.push_str(" replayed");
     }
+    // Spaces would make columns of their own.
+    let client = shown
+        .client
+        .as_ref()
+        .map(|name| name.replace(' ', "\\u0020"));
     let rest = [
         ("code", shown.code),
         ("id", shown.id.as_deref()),
         ("key", shown.key),
+        ("client", client.as_deref()),
         ("caller", shown.caller.as_deref()),
     ];
     for (name, value) in rest {

@@ -50,6 +50,8 @@ pub struct Entry {
     pub code: Option<&'static str>,
     /// The name of the key that the caller showed.
     pub key: Option<Arc<str>>,
+    /// The name in the caller's certificate, if the listener asked for one.
+    pub client: Option<Arc<str>>,
     /// The caller's address; none on a unix socket.
     pub caller: Option<SocketAddr>,
 }
@@ -246,6 +248,7 @@ mod tests {
             replayed: false,
             code: None,
             key: None,
+            client: None,
             caller: None,
         }
     }

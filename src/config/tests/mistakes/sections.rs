@@ -37,18 +37,6 @@ fn what_is_planned_is_not_ignored() {
             "{CRM}[server.limits]\nsoap_bytes = \"1MiB\"\n",
             "UA-0104 7:1 `soap_bytes`",
         ),
-        (
-            "{CRM}[server]\nlisten = \"unix:\"\n",
-            "UA-0119 7:10 is not the path of a unix socket",
-        ),
-        (
-            "{CRM}listen = \"unix:/run/upauth\"\n[server]\nlisten = \"unix:/run/upauth\"\n",
-            "UA-0121 8:10 another listener has this address",
-        ),
-        (
-            "{CRM}[server]\ntls = { cert = { file = \"a\" }, key = { file = \"b\" }, client_ca = { file = \"c\" } }\n",
-            "UA-0104 7:54 `client_ca`",
-        ),
         ("{CRM}http2 = true\n", "UA-0104 6:1 `http2`"),
         (
             "{CRM}[server]\nworkers = \"many\"\n",

@@ -105,6 +105,18 @@ fn what_a_file_or_program_holds_is_in_no_problem() {
 fn listeners() {
     check_all(&[
         (
+            "{CRM}[server]\nlisten = \"unix:\"\n",
+            "UA-0119 7:10 is not the path of a unix socket",
+        ),
+        (
+            "{CRM}listen = \"unix:/run/upauth\"\n[server]\nlisten = \"unix:/run/upauth\"\n",
+            "UA-0121 8:10 another listener has this address",
+        ),
+        (
+            "{CRM}[server]\ntls = { cert = { file = \"a\" }, key = { file = \"b\" }, client_ca = \"c\" }\n",
+            "UA-0114 7:66 `client_ca`",
+        ),
+        (
             "{CRM}[server]\nlisten = \"proxy.local:7717\"\n",
             "UA-0119 7:10 IP address or localhost",
         ),

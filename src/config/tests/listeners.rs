@@ -1,0 +1,110 @@
+//! Where callers and operators may connect, and under which conditions from elsewhere.
+
+use std::path::Path;
+
+use super::{CRM, Config, parse, with_crm};
+
+fn config(text: &str) -> Config {
+    parse(&with_crm(text)).unwrap().config
+}
+
+#[test]
+fn a_listener_of_the_command_line_obeys_the_same_rules() {
+    let rows = [
+        ("localhost:0", "Ok(())"),
+        ("0.0.0.0:80", "Err(NotLoopback)"),
+        ("127.0.0.1:7718", "Err(Taken)"),
+        ("proxy:80", "Err(Host)"),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(
+            format!("{:?}", config("{CRM}").listen_on(text)),
+            expected,
+            "{text}"
+        );
+    }
+    assert_eq!(
+        config("{CRM}[access]\nopen = true\n").listen_on("0.0.0.0:80"),
+        Ok(())
+    );
+}
+
+#[test]
+fn the_admin_listener_can_be_switched_off_and_health_may_be_anywhere() {
+    let admin = config("{CRM}[admin]\nlisten = \"\"\nhealth_listen = \"0.0.0.0:7719\"\n").admin;
+    assert!(admin.listen.is_none());
+    assert_eq!(admin.health_listen.unwrap().tcp().unwrap().port(), 7719);
+}
+
+#[test]
+fn a_listener_that_asks_for_certificates_may_be_anywhere() {
+    let tls =
+        "tls = { cert = { file = \"c\" }, key = { file = \"k\" }, client_ca = { file = \"a\" } }\n";
+    let everywhere = "listen = \"0.0.0.0:7717\"\n";
+    let server = config(&format!("{{CRM}}[server]\n{everywhere}{tls}")).server;
+    assert!(server.tls.asks_for_certificates());
+    let own = config(&format!("{{CRM}}listen = \"0.0.0.0:1\"\n{tls}"));
+    assert!(own.upstreams[0].tls.asks_for_certificates());
+    let route = "[route.a]\nupstream = \"crm\"\nlisten = \"0.0.0.0:2\"\n";
+    config(&format!("{{CRM}}[server]\n{tls}{route}"));
+    let mut config = config(&format!("{{CRM}}[server]\n{tls}"));
+    assert!(config.listen_on("0.0.0.0:81").is_ok());
+    // Not for its sake others, and not without it.
+    for text in [
+        format!("{{CRM}}listen = \"0.0.0.0:1\"\n[server]\n{tls}"),
+        format!("{{CRM}}{tls}listen = \"localhost:1\"\n[server]\n{everywhere}"),
+        format!("{{CRM}}[server]\n{tls}[admin]\nlisten = \"0.0.0.0:3\"\n"),
+        format!(
+            "{{CRM}}[server]\n{everywhere}{}",
+            tls.replace(", client_ca = { file = \"a\" }", "")
+        ),
+    ] {
+        let problems = parse(&text.replace("{CRM}", CRM)).unwrap_err();
+        let codes: Vec<_> = problems.iter().map(|problem| problem.code().id).collect();
+        assert_eq!(codes, ["UA-0120"], "{text}");
+    }
+}
+
+#[test]
+fn a_unix_socket_is_a_file_beside_the_configuration_that_only_this_machine_reaches() {
+    let listen = |text: &str| {
+        let text = text.replace("{CRM}", CRM);
+        let checked = Config::parse(&text, "proxy.toml", Path::new("/etc/upauth"), &super::env);
+        let listens = checked.unwrap().config.server.listen;
+        let shown = listens[0].addrs[0].to_string();
+        (shown, listens[0].is_loopback())
+    };
+    let rows = [
+        ("run/x.sock", "unix:/etc/upauth/run/x.sock"),
+        ("/run/x.sock", "unix:/run/x.sock"),
+    ];
+    for (path, expected) in rows {
+        let text = format!("{{CRM}}[server]\nlisten = \"unix:{path}\"\n");
+        assert_eq!(listen(&text), (expected.to_owned(), true));
+    }
+}
+
+#[test]
+fn keys_are_read_in_either_spelling_and_open_listeners_to_strangers() {
+    let digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
+    let listen = "[server]\nlisten = \"0.0.0.0:80\"\n";
+    let inline = format!(
+        "{{CRM}}{listen}[access]\nkeys = [{{ name = \"etl\", sha256 = \"{digest}\", upstreams = [\"crm\"] }}]\n"
+    );
+    let tables = format!(
+        "[[access.keys]]\nname = \"etl\"\nsha256 = \"{}\"\nupstreams = [\"crm\"]\n{listen}{{CRM}}",
+        digest.to_uppercase()
+    );
+    for text in [inline, tables] {
+        let mut config = config(&text);
+        assert!(config.listen_on("0.0.0.0:81").is_ok());
+        let key = config.access.keys.remove(0);
+        assert_eq!(key.digest.to_hex(), digest);
+        assert_eq!(
+            (key.name.as_str(), key.upstreams.unwrap(), key.read_only),
+            ("etl", vec!["crm".to_owned()], false)
+        );
+    }
+    let all = format!("{{CRM}}[access]\nkeys = [{{ name = \"etl\", sha256 = \"{digest}\" }}]\n");
+    assert!(config(&all).access.keys[0].upstreams.is_none());
+}
