@@ -22,6 +22,8 @@ mod access_log;
 mod admin;
 /// Connections to the upstreams: silent, used again, let go.
 mod connections;
+/// The files of `examples/`.
+mod examples;
 /// Path, query, headers, bodies and answers pass as they should.
 mod forwarding;
 /// Which Hosts are served, and which pages may call.
