@@ -48,6 +48,7 @@ pub fn provider(keys: &OAuth2, plain_http: &[String]) -> Provider {
         login: Login::Call(login(keys)),
         answer: answer_map(keys, templates, plain_http),
         refusals: refusals(&keys.grant),
+        // It is not known; the server says when it is too much.
         budget: None,
         surfaces: logins(keys, &rest).into_iter().collect(),
         rest,
