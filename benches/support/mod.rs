@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use upauth::clock::Clock;
 use upauth::config::{self, Config};
 use upauth::message::Origin;
-use upauth::provider::{Base, Credential, Lifetime, LoginFailure, TargetName};
+use upauth::provider::{Base, Credential, Lifetime, TargetName};
 use upauth::secret::Fingerprinter;
 use upauth::token::{Handle, LoginFuture, Prints, Refusals, SecretsFuture, Settings, TokenSource};
 
@@ -93,9 +93,9 @@ impl TokenSource for Source {
             if let Self::Once(done) = self
                 && done.swap(true, std::sync::atomic::Ordering::SeqCst)
             {
-                std::future::pending::<Result<Credential, LoginFailure>>().await
+                std::future::pending().await
             } else {
-                Ok(credential())
+                Ok(credential().into())
             }
         })
     }

@@ -5,21 +5,22 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::runtime;
 
 use super::StartError;
+use super::metered::{Label, Metered};
 use crate::clock::Clock;
 use crate::config::{Config, Leg, Upstream};
 use crate::egress::Proxy;
-use crate::provider::{Lifetime, LoginFailure, Provider};
+use crate::provider::Provider;
 use crate::secret::{Digest, Fingerprint, Fingerprinter};
-use crate::telemetry::metrics::Refresh;
-use crate::telemetry::{Metrics, UpstreamMetrics};
+use crate::telemetry::Metrics;
 use crate::tls::{self, ClientConfig};
 use crate::token::endpoint::Endpoint;
-use crate::token::{Handle, LoginFuture, Refusals, SecretsFuture, Settings, TokenSource};
+use crate::token::store::{Kind, Name};
+use crate::token::{Handle, Keeping, Kept, Refusals, Settings};
 
 /// One upstream as it is served: what was decided about it, and what it logs in with.
 pub(super) struct Member {
@@ -58,6 +59,8 @@ pub(super) struct Accounts {
     refusals: Refusals,
     tls: TlsClients,
     profiles: usize,
+    /// Where tokens outlive the process, if they do.
+    keeping: Option<Keeping>,
 }
 
 impl Member {
@@ -73,7 +76,12 @@ impl Member {
 }
 
 impl Accounts {
-    pub(super) fn new(clock: &Clock, metrics: &Metrics, control: &runtime::Handle) -> Self {
+    pub(super) fn new(
+        clock: &Clock,
+        metrics: &Metrics,
+        control: &runtime::Handle,
+        keeping: Option<Keeping>,
+    ) -> Self {
         Self {
             clock: clock.clone(),
             metrics: metrics.clone(),
@@ -82,6 +90,7 @@ impl Accounts {
             refusals: Refusals::default(),
             tls: TlsClients::default(),
             profiles: 0,
+            keeping,
         }
     }
 
@@ -194,6 +203,10 @@ impl Accounts {
             label: label.clone(),
             clock: self.clock.clone(),
         };
+        let parts = provider.kept_as();
+        let name = Name::of(Kind::Token, parts.iter().map(String::as_bytes));
+        let keeping = self.keeping.clone().map(|keeping| (keeping, name));
+        let source = Kept::new(source, &upstream.name, self.clock.clone(), keeping);
         let settings = Settings {
             token_timeout: upstream.token_timeout,
             budget: provider.budget,
@@ -218,62 +231,6 @@ fn account(member: &Member) -> (Handle, Arc<Label>) {
 fn password(leg: &Leg) -> String {
     let user = leg.proxy.as_ref().and_then(|proxy| proxy.user.as_ref());
     user.map_or_else(String::new, |(_, password)| password.expose().to_owned())
-}
-
-/// Whose logins they are, in the metrics.
-struct Label(Mutex<Arc<UpstreamMetrics>>);
-
-impl Label {
-    fn new(metrics: Arc<UpstreamMetrics>) -> Self {
-        Self(Mutex::new(metrics))
-    }
-
-    fn metrics(&self) -> Arc<UpstreamMetrics> {
-        let metrics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        metrics.clone()
-    }
-
-    fn turn(&self, to: Arc<UpstreamMetrics>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = to;
-    }
-}
-
-/// A token endpoint whose logins are counted.
-struct Metered {
-    source: Endpoint,
-    label: Arc<Label>,
-    clock: Clock,
-}
-
-impl TokenSource for Metered {
-    fn login(&self) -> LoginFuture<'_> {
-        Box::pin(async {
-            let sent = self.clock.now();
-            let login = self.source.login().await;
-            let how = match &login {
-                Ok(_) => Refresh::Done,
-                Err(LoginFailure::Refused { .. } | LoginFailure::TargetRefused { .. }) => {
-                    Refresh::Refused
-                }
-                Err(LoginFailure::Transient { .. } | LoginFailure::Secret { .. }) => {
-                    Refresh::Unavailable
-                }
-            };
-            let metrics = self.label.metrics();
-            metrics.refreshed(how, self.clock.now().since(sent));
-            if let Ok(credential) = &login {
-                metrics.expires_at(match credential.lifetime() {
-                    Lifetime::For(lifetime) => Some(sent.wall + lifetime),
-                    Lifetime::UntilUnusedFor(_) => None,
-                });
-            }
-            login
-        })
-    }
-
-    fn secrets(&self) -> SecretsFuture<'_> {
-        self.source.secrets()
-    }
 }
 
 /// The login client of one upstream.

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::Upstream;
 use crate::provider::{self, Credential, LoginFailure, Provider, Refused};
 use crate::secret::{Fingerprint, Fingerprinter};
-use crate::token::TokenSource;
+use crate::token::Exchange;
 
 /// A login that was tried.
 #[derive(Debug)]
@@ -49,7 +49,10 @@ impl Logins {
         }
         let sent = clock.now();
         let result = match &user {
-            Ok(_) => runtime.block_on(source.login()),
+            Ok(_) => {
+                let exchanged = runtime.block_on(source.exchange());
+                exchanged.map(|exchanged| exchanged.credential)
+            }
             Err(failure) => Err(failure.clone()),
         };
         let took = clock.now().since(sent);

@@ -8,6 +8,7 @@ mod accounts;
 mod listeners;
 pub mod live;
 mod looking;
+mod metered;
 mod reload;
 pub mod remote;
 mod routes;
@@ -16,10 +17,10 @@ mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
+use tokio::runtime::{self, Runtime};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -32,14 +33,17 @@ use self::served::Served;
 use self::worker::{Shared, Worker};
 use crate::clock::Clock;
 use crate::config::log::{AccessLog as AccessLogKind, Format as LogFormat};
-use crate::config::{Config, Log};
+use crate::config::store::FileStore;
+use crate::config::{Config, Log, Store};
 use crate::server::{Floor, drain};
 use crate::telemetry::{AccessLog, Format, Metrics};
-use crate::token::Handle;
+use crate::token::store::{self, Files};
+use crate::token::{Handle, Keeping, Unfinished};
 
 /// The running proxy.
 pub struct App {
     running: Arc<Running>,
+    unfinished: Unfinished,
     admin_end: CancellationToken,
     workers: Vec<Worker>,
     control: Option<Runtime>,
@@ -82,6 +86,9 @@ pub enum StartError {
         /// What went wrong.
         why: String,
     },
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::Unusable),
     /// The access log cannot be opened.
     #[error("cannot write the access log: {0}")]
     AccessLog(std::io::Error),
@@ -112,19 +119,28 @@ impl App {
         log: AccessLog,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let control = tokio::runtime::Builder::new_multi_thread()
+        let control = runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("control")
             .enable_all()
             .build()
             .map_err(StartError::Thread)?;
+        let unfinished = Unfinished::new();
+        let keeping = match &config.store {
+            Store::Memory => None,
+            Store::File(file) => Some(Keeping {
+                store: Arc::new(open_store(file, metrics, control.handle())?),
+                unfinished: unfinished.clone(),
+                runtime: control.handle().clone(),
+            }),
+        };
         let floor = Floor::new(config.server.limits.clone());
         let workers = config.server.workers;
         let mut listeners = Listeners::default().next(config, workers, &floor.drain)?;
         let admin_end = CancellationToken::new();
         let doors = Doors::new(&admin_end);
         let next_doors = doors.next(config)?;
-        let mut accounts = Accounts::new(&clock, metrics, control.handle());
+        let mut accounts = Accounts::new(&clock, metrics, control.handle(), keeping);
         let members = accounts.members(config, &[], &BTreeSet::new())?;
         let served = Served::new(config.clone(), members, &listeners.listeners, log);
         let shared = Shared::new(&config.server.limits, metrics, clock.clone());
@@ -146,6 +162,7 @@ impl App {
             .replace(next_doors, &running, control.handle());
         Ok(Self {
             running,
+            unfinished,
             admin_end,
             workers,
             control: Some(control),
@@ -236,6 +253,10 @@ impl App {
             }
         });
         self.end();
+        // What a login brought is worth more than an exit in time.
+        if !control.block_on(self.unfinished.settle(SETTLE)) {
+            tracing::error!("stopping although the store was not done");
+        }
         if drained {
             for thread in threads {
                 let _ = thread.join();
@@ -268,6 +289,21 @@ impl Drop for App {
         }
     }
 }
+
+/// Opens the store where its work is done; waits for it.
+fn open_store(
+    file: &FileStore,
+    metrics: &Metrics,
+    control: &runtime::Handle,
+) -> Result<Files, StartError> {
+    let (file, metrics) = (file.clone(), metrics.clone());
+    let (done, opened) = mpsc::channel();
+    control.spawn(async move { done.send(Files::open(&file, metrics).await) });
+    Ok(opened.recv().unwrap_or(Err(store::Unusable::Cut))?)
+}
+
+/// How long a stop waits for the store.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// Opens the access log as configured.
 pub fn access_log(log: &Log, terminal: bool) -> Result<AccessLog, StartError> {

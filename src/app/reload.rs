@@ -300,6 +300,7 @@ fn leave_for_next_start(changes: &[Change], old: &Config, config: &mut Config) -
     config.server.limits = old.server.limits.clone();
     config.log.level.clone_from(&old.log.level);
     config.log.format = old.log.format;
+    config.store.clone_from(&old.store);
     keys
 }
 

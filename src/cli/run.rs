@@ -62,7 +62,7 @@ pub(super) fn start(config: &Config, out: &mut Output<'_>) -> Result<(App, Signa
     started.map_err(|error| {
         out.error(&error.to_string());
         match error {
-            StartError::Listen { .. } | StartError::AccessLog(_) => Exit::Io,
+            StartError::Listen { .. } | StartError::AccessLog(_) | StartError::Store(_) => Exit::Io,
             StartError::Tls(_) | StartError::Endpoint { .. } => Exit::Config,
             StartError::Thread(_) => Exit::Failed,
         }

@@ -13,8 +13,8 @@ use super::reference::{Text, remedy};
 use super::route::known_upstream;
 use super::section::{Leftover, Section};
 use super::{
-    Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Upstream, Written, defaults,
-    listen, names,
+    Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Store, Upstream, Written,
+    defaults, listen, names,
 };
 use crate::code::{self, Code};
 use crate::secret::{KeyError, ReadError, SigningKey};
@@ -145,6 +145,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     let admin = Admin::read(root.section("admin", reading), reading);
     let outbound = Leg::read(root.section("outbound", reading), reading);
     let log = Log::read(root.section("log", reading), reading);
+    let store = Store::read(root.section("store", reading), &server, reading);
     // Its patterns were followed before; what is not a list of texts is told here.
     if let Some(item) = root.take("include", reading) {
         item.texts(reading);
@@ -174,7 +175,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     }
     listen::behind(&server.tls, from, reading);
     let before = reading.problems.len();
-    root.finish(LEFTOVER, reading);
+    root.finish(Leftover::default(), reading);
     // A section that nobody knows was meant to be one, most likely.
     nowhere &= reading.problems.len() == before;
     reading.send_home();
@@ -191,6 +192,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
         access,
         admin,
         log,
+        store: store?,
         upstreams: upstreams
             .into_iter()
             .map(|(upstream, _)| upstream)
@@ -226,9 +228,3 @@ const CONSEQUENCES: &[&Code] = &[
     &code::UNKNOWN_KEY,
     &code::DOES_NOT_APPLY,
 ];
-
-const LEFTOVER: Leftover = Leftover {
-    later: &["store"],
-    elsewhere: &[],
-    whose: "",
-};

@@ -19,6 +19,7 @@ pub mod proxy;
 pub mod route;
 pub mod salesforce;
 pub mod server;
+pub mod store;
 pub mod upstream;
 pub mod zilliant;
 pub mod zuora;
@@ -49,6 +50,7 @@ pub use self::problem::{Problem, Problems};
 pub use self::proxy::Proxy;
 pub use self::route::Route;
 pub use self::server::Server;
+pub use self::store::Store;
 pub use self::upstream::{Provider, Upstream};
 pub use self::written::{Change, What, Written};
 
@@ -63,6 +65,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[log]`.
     pub log: Log,
+    /// `[store]`.
+    pub store: Store,
     /// `[upstream.NAME]`, in the order of the file.
     pub upstreams: Vec<Upstream>,
     /// `[route.NAME]`, in the order of the file.

@@ -24,7 +24,7 @@ pub struct Server {
     pub default: Option<String>,
     /// What callers call this proxy, when it is not the scheme and Host of the request.
     pub public_url: Option<Origin>,
-    /// Own CA, later the store. `None`: none was given and no home directory is known.
+    /// Own CA and store. `None`: none was given and no home directory is known.
     pub state: Option<PathBuf>,
     /// Data workers. Default: as many as cores, at most 4.
     pub workers: usize,

@@ -120,15 +120,20 @@ impl Provider {
     /// What decides whether two upstreams share an access token. The parts name places and digests of
     /// secrets; they are for a keyed fingerprint, not for logs.
     pub fn account(&self, upstream: &config::Upstream) -> Vec<String> {
-        let mut parts = vec![
-            self.name.to_owned(),
-            self.login.to_string(),
-            self.asks(),
+        let mut parts = self.kept_as();
+        parts.extend([
             // A token that one allow-list let in is not handed to an upstream with another.
             format!("{:?} {:?}", self.answer, self.environment),
             format!("{:?}", upstream.token),
             format!("{:?}", upstream.token_timeout),
-        ];
+        ]);
+        parts
+    }
+
+    /// What decides whether a token that was kept may be used: what was sent for it. What is made of the answer is
+    /// decided anew when it is read.
+    pub fn kept_as(&self) -> Vec<String> {
+        let mut parts = vec![self.name.to_owned(), self.login.to_string(), self.asks()];
         if self.token_per_target {
             parts.push(format!("{:?}", self.configured));
         }

@@ -4,6 +4,8 @@
 //! comes from; it is read again at each login, so a rotated file takes effect without a restart.
 
 mod digest;
+pub mod private;
+mod seal;
 mod signing;
 
 use std::fmt;
@@ -16,6 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 pub use self::digest::{Digest, DigestError};
+pub use self::seal::{Broken, NotAKey, SealKey};
 pub use self::signing::{Algorithm, KeyError, SigningKey};
 
 /// A value that must never be shown: its `Debug` prints `[secret]`.

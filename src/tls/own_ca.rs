@@ -4,8 +4,7 @@
 //! made again and leaf certificates verify with the old copy as with the new one. Hence two processes
 //! that start at once need no lock: one key wins, and either's `ca.pem` is right.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +22,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Server
 
 use super::Error;
 use crate::clock::Clock;
-use crate::secret::{Digest, hex, random};
+use crate::secret::{Digest, private};
 
 /// The CA with its key.
 pub(super) struct OwnCa {
@@ -43,16 +42,18 @@ pub(super) fn key_path(state: &Path) -> PathBuf {
 pub(super) fn open(state: &Path) -> Result<OwnCa, Error> {
     let (key_path, certificate_path) = (key_path(state), certificate_path(state));
     if !key_path.exists() {
-        make_directory(state)?;
         let key = KeyPair::generate()?;
-        place(&key_path, &key.serialize_pem(), Existing::Kept)?;
+        let made = private::make_folder(state)
+            .and_then(|()| private::create(&key_path, key.serialize_pem().as_bytes()));
+        made.map_err(written(&key_path))?;
     }
     refuse_exposed(&key_path)?;
     let key = read_key(&key_path)?;
     let params = params(&key)?;
     if !certificate_path.exists() || !is_of_this_time(&certificate_path)? {
         let certificate = params.self_signed(&key)?;
-        place(&certificate_path, &certificate.pem(), Existing::Replaced)?;
+        private::replace(&certificate_path, certificate.pem().as_bytes())
+            .map_err(written(&certificate_path))?;
     }
     let chain = super::certificates(&certificate_path)?;
     let pair = CertifiedKey::from_der(
@@ -156,6 +157,13 @@ fn valid_for(params: &mut CertificateParams, life: Duration) {
     params.not_after = params.not_before + life;
 }
 
+fn written(path: &Path) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Write {
+        path: path.to_owned(),
+        source,
+    }
+}
+
 fn read_key(path: &Path) -> Result<KeyPair, Error> {
     let text = super::read(path)?;
     let key = String::from_utf8(text).ok();
@@ -166,75 +174,18 @@ fn read_key(path: &Path) -> Result<KeyPair, Error> {
         })
 }
 
-#[derive(Clone, Copy)]
-enum Existing {
-    Kept,
-    Replaced,
-}
-
-/// Writes a whole file or none, readable by its owner alone.
-fn place(path: &Path, text: &str, existing: Existing) -> Result<(), Error> {
-    let failed = |source| Error::Write {
-        path: path.to_owned(),
-        source,
-    };
-    let part = path.with_extension(format!("{}.part", hex(&random::<8>())));
-    write_new(&part, text).map_err(failed)?;
-    let placed = match existing {
-        Existing::Replaced => fs::rename(&part, path),
-        // Unlike a rename, a link fails if another process was first. Some file systems have none.
-        Existing::Kept => match fs::hard_link(&part, path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(_) => fs::rename(&part, path),
-            Ok(()) => Ok(()),
-        },
-    };
-    let _ = fs::remove_file(&part);
-    placed.map_err(failed)
-}
-
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
-fn make_directory(path: &Path) -> Result<(), Error> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|source| Error::Write {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// A key that everybody can read would let everybody stand between a caller and this proxy. The group
-/// may: volumes of Kubernetes are given to one.
-#[cfg(unix)]
+/// A key that everybody can read would let everybody stand between a caller and this proxy.
 fn refuse_exposed(path: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::MetadataExt;
-
-    let metadata = fs::metadata(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    if metadata.mode() & 0o007 != 0 {
-        return Err(Error::Exposed {
+    match private::is_exposed(path) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(Error::Exposed {
             path: path.to_owned(),
-        });
+        }),
+        Err(source) => Err(Error::Read {
+            path: path.to_owned(),
+            source,
+        }),
     }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn refuse_exposed(_path: &Path) -> Result<(), Error> {
-    Ok(())
 }
 
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::issued::Issued;
-use super::life::{Actions, Event, Landed, Life};
+use super::life::{Actions, Arrived, Event, Landed, Life};
 use super::refusals::{Demand, Refusals};
 use super::{Prints, TokenSource};
 use crate::clock::{Clock, Now};
@@ -84,14 +84,30 @@ impl Account {
         let mut kept = self.lock();
         let actions = kept.life.step(now, event);
         let (fly, look_at_secrets) = (actions.fly, actions.look_at_secrets);
+        let restore = actions.restore;
+        let (noted, forgotten) = (actions.note_use.clone(), actions.forget.clone());
         let seen = look(&mut kept.life, actions);
         self.publish(&kept.life, now);
         let wake_at = kept.life.next_wake(now);
         let timer_changed = wake_at != kept.wake_at;
         kept.wake_at = wake_at;
         drop(kept);
+        if restore {
+            let debt = Debt::new(self, || Event::Restored {
+                found: None,
+                jitter: 0.0,
+            });
+            self.runtime.spawn(restore_once(debt));
+        }
         if fly {
-            self.runtime.spawn(fly_once(Debt::new(self)));
+            let debt = Debt::new(self, || broken("the login was cut short"));
+            self.runtime.spawn(fly_once(debt));
+        }
+        if let Some(credential) = noted {
+            self.source.used(&credential);
+        }
+        if let Some(credential) = forgotten {
+            self.source.rejected(&credential);
         }
         if look_at_secrets {
             self.runtime.spawn(secrets_look(Arc::clone(self)));
@@ -186,10 +202,11 @@ impl Account {
         };
         let again = ticket.close(&outcome, Instant::now());
         match outcome {
-            Ok(credential) => Landed::Credential {
-                credential: Arc::new(credential),
+            Ok(obtained) => Landed::Credential(Arrived {
+                credential: Arc::new(obtained.credential),
                 sent,
-            },
+                age: obtained.age,
+            }),
             Err(failure) => Landed::Failed {
                 failure,
                 again: again.map(|at| self.clock.mono(at)),
@@ -205,6 +222,17 @@ impl Account {
             .is_some_and(|current| now < current.until.load(Ordering::Acquire))
     }
 
+    async fn restore(self: Arc<Self>) -> Option<Arrived> {
+        let sent = self.clock.now();
+        let found = timeout(RESTORE_TIMEOUT, self.source.restore()).await;
+        let obtained = found.ok().flatten()?;
+        Some(Arrived {
+            credential: Arc::new(obtained.credential),
+            sent,
+            age: obtained.age,
+        })
+    }
+
     /// Who would log in now, and with what.
     pub(super) async fn prints(&self) -> Result<Prints, LoginFailure> {
         let prints = timeout(SECRETS_TIMEOUT, self.source.secrets());
@@ -216,41 +244,48 @@ impl Account {
     }
 }
 
-/// The outcome that a flight owes to everyone, from before its task first runs.
+/// The event that a flight owes to everyone, from before its task first runs.
 struct Debt {
     account: Arc<Account>,
-    paid: bool,
+    /// What is paid if nothing else is.
+    least: Option<fn() -> Event>,
 }
 
 impl Debt {
-    fn new(account: &Arc<Account>) -> Self {
+    fn new(account: &Arc<Account>, least: fn() -> Event) -> Self {
         Self {
             account: Arc::clone(account),
-            paid: false,
+            least: Some(least),
         }
     }
 
-    fn pay(&mut self, landed: Landed) {
-        self.paid = true;
+    fn pay(&mut self, event: Event) {
+        self.least = None;
         let name = self.account.name.load();
         let account = name.as_str();
-        match &landed {
-            Landed::Credential { credential, .. } => {
-                let lifetime = credential.lifetime();
-                tracing::info!(account, %lifetime, "token obtained");
-            }
-            Landed::Failed { failure, .. } => tracing::warn!(account, %failure, "no token"),
+        match &event {
+            Event::FlightEnded { landed, .. } => match landed {
+                Landed::Credential(Arrived { credential, .. }) => {
+                    let lifetime = credential.lifetime();
+                    tracing::info!(account, %lifetime, "token obtained");
+                }
+                Landed::Failed { failure, .. } => tracing::warn!(account, %failure, "no token"),
+            },
+            Event::Restored { found, .. } => match found {
+                Some(Arrived { age, .. }) => tracing::info!(account, ?age, "token restored"),
+                None => tracing::debug!(account, "no token in the store"),
+            },
+            _ => {}
         }
-        let jitter = f64::from(u16::from_le_bytes(random())) / 65536.0;
-        self.account.step(Event::FlightEnded { landed, jitter });
+        self.account.step(event);
         self.account.landed.send_replace(());
     }
 }
 
 impl Drop for Debt {
     fn drop(&mut self) {
-        if !self.paid {
-            self.pay(broken("the login was cut short"));
+        if let Some(least) = self.least {
+            self.pay(least());
         }
     }
 }
@@ -259,13 +294,24 @@ async fn fly_once(mut debt: Debt) {
     let account = &debt.account;
     // A task of its own, because a panic in the source ends the task it runs in.
     let login = account.runtime.spawn(Arc::clone(account).log_in());
-    let landed = login.await.unwrap_or_else(|error| {
-        broken(match error.is_panic() {
-            true => "the login panicked",
-            false => "the login was cut short",
-        })
+    let event = match login.await {
+        Ok(landed) => Event::FlightEnded {
+            landed,
+            jitter: jitter(),
+        },
+        Err(error) if error.is_panic() => broken("the login panicked"),
+        Err(_) => broken("the login was cut short"),
+    };
+    debt.pay(event);
+}
+
+async fn restore_once(mut debt: Debt) {
+    let account = &debt.account;
+    let found = account.runtime.spawn(Arc::clone(account).restore()).await;
+    debt.pay(Event::Restored {
+        found: found.unwrap_or_default(),
+        jitter: jitter(),
     });
-    debt.pay(landed);
 }
 
 async fn secrets_look(account: Arc<Account>) {
@@ -276,14 +322,21 @@ async fn secrets_look(account: Arc<Account>) {
     }
 }
 
-fn broken(text: &str) -> Landed {
-    Landed::Failed {
-        failure: LoginFailure::Transient {
-            text: text.to_owned(),
-            retry_after: None,
-        },
+fn broken(text: &str) -> Event {
+    let failure = LoginFailure::Transient {
+        text: text.to_owned(),
+        retry_after: None,
+    };
+    let landed = Landed::Failed {
+        failure,
         again: None,
-    }
+    };
+    let jitter = jitter();
+    Event::FlightEnded { landed, jitter }
+}
+
+fn jitter() -> f64 {
+    f64::from(u16::from_le_bytes(random())) / 65536.0
 }
 
 /// A duration of the monotonic clock as the snapshot keeps it.
@@ -293,5 +346,7 @@ pub(super) fn nanos(mono: Duration) -> u64 {
 
 /// How often a use is told to the life.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+/// The deadline of a look into the store: a little more than the store has.
+const RESTORE_TIMEOUT: Duration = Duration::from_secs(6);
 /// The deadline of reading the secrets: a little more than a secret's program has.
 const SECRETS_TIMEOUT: Duration = Duration::from_secs(12);

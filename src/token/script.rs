@@ -7,13 +7,24 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::life::Arrived;
 use super::{LoginFuture, Prints, SecretsFuture, TokenSource};
+use crate::clock::Now;
 use crate::provider::{Credential, Lifetime, LoginFailure, Refused};
 use crate::secret::Fingerprinter;
 
 /// The token with this number.
 pub(super) fn token(number: u64, lifetime: Lifetime) -> Credential {
     Credential::new(&format!("token-{number}"), b"{}", &[], vec![], lifetime).unwrap()
+}
+
+/// A credential that has just come, from a login sent at `sent`.
+pub(super) fn arrived(credential: Arc<Credential>, sent: Now) -> Arrived {
+    Arrived {
+        credential,
+        sent,
+        age: Duration::ZERO,
+    }
 }
 
 /// Its number.
@@ -140,8 +151,8 @@ impl TokenSource for Script {
             let _under_way = UnderWay::new(self);
             sleep(self.takes).await;
             match act {
-                Act::Fresh(lifetime) => Ok(token(number, lifetime)),
-                Act::Token(number, lifetime) => Ok(token(number, lifetime)),
+                Act::Fresh(lifetime) => Ok(token(number, lifetime).into()),
+                Act::Token(number, lifetime) => Ok(token(number, lifetime).into()),
                 Act::Fail(failure) => Err(failure),
                 Act::Panic => std::panic::resume_unwind(Box::new("scripted")),
                 Act::Hang => std::future::pending().await,

@@ -54,6 +54,8 @@ mod replay;
 mod salesforce;
 /// Callers and the proxy: versions, TLS, slow callers, limits, ways, troubles, the drain.
 mod server;
+/// Tokens that outlive the process.
+mod store;
 /// Streams in both directions, disconnects, early and broken answers.
 mod streaming;
 /// The life of tokens through the whole product: sharing, renewing, failing.

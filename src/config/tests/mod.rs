@@ -7,6 +7,7 @@ mod mistakes;
 mod oauth2;
 mod render;
 mod shipped;
+mod store;
 mod values;
 
 use std::path::Path;

@@ -14,6 +14,17 @@ pub enum Refresh {
     Unavailable,
 }
 
+/// What a store does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreWork {
+    /// Reads a record.
+    Read,
+    /// Writes a record.
+    Write,
+    /// Gives a lease.
+    Lease,
+}
+
 /// Counts of one upstream, for one worker or shared by those who count seldom.
 #[derive(Debug, Default)]
 pub struct UpstreamMetrics {

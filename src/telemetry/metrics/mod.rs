@@ -16,7 +16,7 @@ use std::time::Duration;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 
-pub use self::cell::{Refresh, UpstreamMetrics};
+pub use self::cell::{Refresh, StoreWork, UpstreamMetrics};
 
 /// All metrics of this process. Clones are the same.
 #[derive(Clone)]
@@ -29,6 +29,8 @@ pub struct Metrics {
 struct All {
     upstreams: Mutex<BTreeMap<String, Vec<Arc<UpstreamMetrics>>>>,
     access_log_dropped: Mutex<Vec<Arc<AtomicU64>>>,
+    /// In the order of [`StoreWork`].
+    store_failures: [AtomicU64; 3],
     keys: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
     /// Whether the configuration was taken when it was last read, and when one was taken last.
     reload: Mutex<Option<(bool, Duration)>>,
@@ -83,6 +85,13 @@ impl Metrics {
     /// Forgets an upstream that a reload took away.
     pub fn forget(&self, upstream: &str) {
         self.all.upstreams().remove(upstream);
+    }
+
+    /// The store could not do its work.
+    pub fn store_failed(&self, work: StoreWork) {
+        if let Some(count) = self.all.store_failures.get(work as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Adds a log's count of dropped entries, see [`super::AccessLog::dropped`].
@@ -246,6 +255,15 @@ mod tests {
         );
         crm.expires_at(None);
         assert!(!metrics.encode().contains("expiry_timestamp_seconds{"));
+    }
+
+    #[test]
+    fn failures_of_the_store_are_counted_by_what_it_was_to_do() {
+        let metrics = Metrics::new();
+        metrics.store_failed(StoreWork::Write);
+        let page = metrics.encode();
+        has(&page, r#"upauth_store_failures_total{operation="read"} 0"#);
+        has(&page, r#"upauth_store_failures_total{operation="write"} 1"#);
     }
 
     #[test]

@@ -35,6 +35,10 @@ impl Collector for Page {
             let labels = [("key", name.as_str())];
             write_counter(family.encode_family(&labels)?, count)?;
         }
+        let mut family = counter(&mut to, STORE)?;
+        for (operation, count) in OPERATIONS.iter().zip(&self.0.store_failures) {
+            write_counter(family.encode_family(&[("operation", *operation)])?, count)?;
+        }
         let dropped = AtomicU64::new(self.0.access_log_dropped());
         write_counter(counter(&mut to, DROPPED)?, &dropped)?;
         if let Some((taken, at)) = self.0.reload() {
@@ -65,6 +69,10 @@ const LINKS_PASSED: Family = (
 );
 const REFRESHES: Family = ("token_refresh", "Logins, by result");
 const WAITERS: Family = ("token_waiters", "Requests that wait for a token");
+const STORE: Family = (
+    "store_failures",
+    "What the store could not do, by what it was to do",
+);
 const KEYS: Family = ("key_requests", "Requests with a caller's key, by its name");
 const DROPPED: Family = (
     "access_log_dropped",
@@ -204,5 +212,7 @@ fn write_histogram(mut to: MetricEncoder<'_>, histogram: &Histogram) -> fmt::Res
 
 /// By the first digit of the status.
 const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+/// In the order of `StoreWork`.
+const OPERATIONS: [&str; 3] = ["read", "write", "lease"];
 /// In the order of `Refresh`.
 const RESULTS: [&str; 3] = ["done", "refused", "unavailable"];

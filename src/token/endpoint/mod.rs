@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, Uri};
 use tokio::time::{Instant, timeout_at};
 
-use super::{LoginFuture, Prints, SecretsFuture, TokenSource};
+use super::{Answered, Exchange, ExchangeFuture, Exchanged, Prints, SecretsFuture};
 use crate::clock::Clock;
 use crate::config::{self, Leg};
 use crate::message::Origin;
@@ -82,14 +82,13 @@ impl Endpoint {
         })
     }
 
-    async fn login_once(&self) -> Result<Credential, LoginFailure> {
+    async fn exchange_once(&self) -> Result<Exchanged, LoginFailure> {
         let deadline = Instant::now() + self.timeout;
         let secrets = self.read_secrets(deadline).await?;
-        let granted = match &self.provider.login {
-            Login::Call(call) => self.call(call, &secrets, deadline).await?,
-            Login::Program(program) => self.run(program, deadline).await?,
-        };
-        Ok(granted.credential)
+        match &self.provider.login {
+            Login::Call(call) => self.call(call, &secrets, deadline).await,
+            Login::Program(program) => self.run(program, deadline).await,
+        }
     }
 
     async fn call(
@@ -97,9 +96,10 @@ impl Endpoint {
         call: &Call,
         secrets: &Secrets,
         deadline: Instant,
-    ) -> Result<Granted, LoginFailure> {
+    ) -> Result<Exchanged, LoginFailure> {
+        let sent = self.clock.now().wall;
         let moment = Moment {
-            wall: self.clock.now().wall,
+            wall: sent,
             unique: hex(&random::<16>()),
         };
         let request = login::request(call, secrets, &moment).map_err(|why| unreadable(&why))?;
@@ -112,16 +112,19 @@ impl Endpoint {
             body: &body,
             wall: self.clock.now().wall,
         };
-        answer::read(&self.provider, secrets, &answer)
+        let granted = answer::read(&self.provider, secrets, &answer)?;
+        Ok(exchanged(granted, body, sent))
     }
 
-    async fn run(&self, program: &Source, deadline: Instant) -> Result<Granted, LoginFailure> {
+    async fn run(&self, program: &Source, deadline: Instant) -> Result<Exchanged, LoginFailure> {
+        let sent = self.clock.now().wall;
         let printed = timeout_at(deadline, program.read()).await;
         let printed = printed
             .map_err(|_| self.unreachable("it printed nothing in time"))?
             .map_err(|why| unreadable(&why))?;
-        let wall = self.clock.now().wall;
-        printed::read(&self.provider, printed.expose(), wall)
+        let granted = printed::read(&self.provider, printed.expose(), sent)?;
+        let body = Bytes::copy_from_slice(printed.expose().as_bytes());
+        Ok(exchanged(granted, body, sent))
     }
 
     async fn read_secrets(&self, deadline: Instant) -> Result<Secrets, LoginFailure> {
@@ -247,6 +250,13 @@ impl Endpoint {
     }
 }
 
+fn exchanged(granted: Granted, body: Bytes, sent: Duration) -> Exchanged {
+    Exchanged {
+        credential: granted.credential,
+        answer: Answered { body, sent },
+    }
+}
+
 /// Nothing was sent: a secret or a program is not as it should be.
 fn unreadable(why: &impl ToString) -> LoginFailure {
     LoginFailure::Secret {
@@ -263,9 +273,29 @@ fn through(proxy: &config::Proxy) -> reqwest::Result<reqwest::Proxy> {
     Ok(through.no_proxy(reqwest::NoProxy::from_string(&proxy.except)))
 }
 
-impl TokenSource for Endpoint {
-    fn login(&self) -> LoginFuture<'_> {
-        Box::pin(self.login_once())
+impl Exchange for Endpoint {
+    fn exchange(&self) -> ExchangeFuture<'_> {
+        Box::pin(self.exchange_once())
+    }
+
+    fn read(&self, answered: &Answered) -> Result<Credential, LoginFailure> {
+        let granted = match &self.provider.login {
+            Login::Call(_) => {
+                let answer = Answer {
+                    status: StatusCode::OK,
+                    headers: &HeaderMap::new(),
+                    body: &answered.body,
+                    // Dates in it are then read as what is left of them since it was sent.
+                    wall: answered.sent,
+                };
+                answer::read(&self.provider, &Secrets::default(), &answer)?
+            }
+            Login::Program(_) => {
+                let printed = String::from_utf8_lossy(&answered.body);
+                printed::read(&self.provider, &printed, answered.sent)?
+            }
+        };
+        Ok(granted.credential)
     }
 
     fn secrets(&self) -> SecretsFuture<'_> {

@@ -78,7 +78,7 @@ fn endpoint(url: &str) -> Endpoint {
     endpoint_with(url, secret, Duration::from_secs(10))
 }
 
-fn transient(result: Result<Credential, LoginFailure>) -> String {
+fn transient(result: Result<Exchanged, LoginFailure>) -> String {
     match result {
         Err(LoginFailure::Transient { text, .. }) => text,
         other => panic!("{other:?}"),
@@ -88,11 +88,14 @@ fn transient(result: Result<Credential, LoginFailure>) -> String {
 #[tokio::test]
 async fn a_login_is_one_post_with_a_form() {
     let (url, served) = serve(vec![answer_with("200 OK", OK)]).await;
-    let credential = endpoint(&url).login().await.unwrap();
-    assert_eq!(
-        credential.lifetime(),
-        Lifetime::For(Duration::from_secs(3598))
-    );
+    let exchanged = endpoint(&url).exchange().await.unwrap();
+    let lifetime = Lifetime::For(Duration::from_secs(3598));
+    assert_eq!(exchanged.credential.lifetime(), lifetime);
+    assert_eq!(exchanged.answer.body, OK);
+    // What was kept reads as it did when it came.
+    let again = endpoint(&url).read(&exchanged.answer).unwrap();
+    assert!(again.same_token(&exchanged.credential));
+    assert_eq!(again.lifetime(), lifetime);
     let asked = served.await.unwrap();
     let request = asked.first().unwrap();
     assert!(request.starts_with("POST /oauth/token HTTP/1.1\r\n"));
@@ -117,7 +120,7 @@ async fn an_answer_may_come_in_pieces() {
         second.len()
     );
     let (url, _served) = serve(vec![script.into_bytes()]).await;
-    assert!(endpoint(&url).login().await.is_ok());
+    assert!(endpoint(&url).exchange().await.is_ok());
 }
 
 #[tokio::test]
@@ -126,7 +129,7 @@ async fn a_redirect_is_not_followed() {
         b"HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
     let (url, served) = serve(vec![script.to_vec()]).await;
     assert_eq!(
-        transient(endpoint(&url).login().await),
+        transient(endpoint(&url).exchange().await),
         "HTTP 307 without a body"
     );
     assert_eq!(served.await.unwrap().len(), 1);
@@ -140,7 +143,7 @@ async fn a_refusal_does_not_repeat_the_secret() {
         what: Refused::Client,
         text: "Invalid client id or secret [secret]".to_owned(),
     };
-    assert_eq!(endpoint(&url).login().await.unwrap_err(), expected);
+    assert_eq!(endpoint(&url).exchange().await.unwrap_err(), expected);
 }
 
 #[tokio::test]
@@ -159,7 +162,7 @@ async fn what_breaks_on_the_way_is_transient_and_said_in_short_words() {
     ];
     for (script, expected) in rows {
         let (url, _served) = serve(vec![script]).await;
-        let text = transient(endpoint(&url).login().await);
+        let text = transient(endpoint(&url).exchange().await);
         let host = url.trim_start_matches("http://");
         assert!(text.starts_with(&format!("{host}: {expected}")), "{text}");
         assert!(!text.contains("oauth") && text.len() < 250, "{text}");
@@ -171,7 +174,7 @@ async fn a_closed_port_and_broken_tls_are_transient() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let text = transient(endpoint(&url).login().await);
+    let text = transient(endpoint(&url).exchange().await);
     assert!(
         text.contains("cannot connect: Connection refused"),
         "{text}"
@@ -179,7 +182,7 @@ async fn a_closed_port_and_broken_tls_are_transient() {
 
     let (url, _served) = serve(vec![answer_with("200 OK", OK)]).await;
     let url = url.replace("http:", "https:");
-    let text = transient(endpoint(&url).login().await);
+    let text = transient(endpoint(&url).exchange().await);
     assert!(text.contains("cannot connect: "), "{text}");
 }
 
@@ -189,7 +192,7 @@ async fn a_silent_endpoint_costs_no_more_than_the_timeout() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let secret = Source::Value(Secret::new("s+t"));
     let endpoint = endpoint_with(&url, secret, Duration::from_millis(50));
-    let text = transient(endpoint.login().await);
+    let text = transient(endpoint.exchange().await);
     assert!(text.ends_with("no answer in time"), "{text}");
 }
 
@@ -197,7 +200,7 @@ async fn a_silent_endpoint_costs_no_more_than_the_timeout() {
 async fn an_unreadable_secret_sends_nothing() {
     let secret = Source::File(PathBuf::from("/nonexistent/secret"));
     let endpoint = endpoint_with("http://127.0.0.1:9", secret, Duration::from_secs(10));
-    let Err(LoginFailure::Secret { text }) = endpoint.login().await else {
+    let Err(LoginFailure::Secret { text }) = endpoint.exchange().await else {
         panic!("a login without a secret");
     };
     assert!(text.starts_with("client_secret: cannot read"), "{text}");
@@ -230,10 +233,11 @@ async fn a_program_may_print_the_answer_instead_of_a_token_endpoint() {
         endpoint.provider = Arc::new(provider);
         endpoint
     };
-    let credential = printing(&format!("echo '{OK}'")).login().await.unwrap();
+    let printed = printing(&format!("echo '{OK}'"));
+    let credential = printed.exchange().await.unwrap().credential;
     let bearer = credential.value(crate::provider::CarrierForm::Bearer);
     assert_eq!(bearer, "Bearer tok");
-    let Err(LoginFailure::Secret { text }) = printing("exit 3").login().await else {
+    let Err(LoginFailure::Secret { text }) = printing("exit 3").exchange().await else {
         panic!("a login although the program failed");
     };
     assert!(text.starts_with("the command `sh` failed"), "{text}");

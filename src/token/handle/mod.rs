@@ -65,7 +65,10 @@ impl Handle {
             token_timeout,
             budget,
         } = settings;
-        let life = Life::new(clock.now(), token_timeout);
+        let mut life = Life::new(clock.now(), token_timeout);
+        if source.keeps() {
+            life = life.with_store();
+        }
         let account = Arc::new(Account {
             name: ArcSwap::from_pointee(name),
             source,

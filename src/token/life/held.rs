@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Arrived;
 use crate::clock::Now;
 use crate::provider::{Credential, Lifetime};
 use crate::token::issued::Issued;
@@ -12,10 +13,14 @@ use crate::token::issued::Issued;
 pub(crate) struct Held {
     /// What is handed out.
     pub(crate) issued: Issued,
-    /// When its login was sent.
+    /// When its login was sent, or it was found in the store.
     pub(crate) sent: Now,
+    /// Its age then; of one without expiry, for how long it was unused then.
+    before: Duration,
     /// The last time it was handed out, as far as it is told (to the second).
     pub(crate) used: Option<Now>,
+    /// When its use was last noted for those who come after this process.
+    noted: Now,
     /// A good answer came with it.
     pub(crate) proven: bool,
     /// It cured the request whose token it replaced.
@@ -29,8 +34,8 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// A credential that has just come; renewed early by at most `margin`, less `jitter` tenths.
-    pub(crate) fn new(issued: Issued, sent: Now, margin: Duration, jitter: f64) -> Self {
+    /// A credential that came with `arrived`; renewed early by at most `margin`, less `jitter` tenths.
+    pub(crate) fn new(issued: Issued, arrived: &Arrived, margin: Duration, jitter: f64) -> Self {
         let early = match issued.credential.lifetime() {
             Lifetime::For(life) if life >= NOT_EARLY => {
                 life.saturating_sub((life / 3).min(margin).mul_f64(1.0 - jitter / 10.0))
@@ -39,8 +44,10 @@ impl Held {
         };
         Self {
             issued,
-            sent,
+            sent: arrived.sent,
+            before: arrived.age,
             used: None,
+            noted: arrived.sent,
             proven: false,
             cured: false,
             settles_until: None,
@@ -52,7 +59,7 @@ impl Held {
     /// How much longer it may be handed out, by the clock that says less; zero: not now.
     pub(crate) fn remaining(&self, now: Now) -> Duration {
         match self.issued.credential.lifetime() {
-            Lifetime::For(life) => life.saturating_sub(now.since(self.sent)),
+            Lifetime::For(life) => life.saturating_sub(self.age(now)),
             Lifetime::UntilUnusedFor(timeout) => (timeout / 2).saturating_sub(self.idle(now)),
         }
     }
@@ -60,7 +67,7 @@ impl Held {
     /// Whether it can never be handed out again, whatever happens.
     pub(crate) fn is_over(&self, now: Now) -> bool {
         match self.issued.credential.lifetime() {
-            Lifetime::For(life) => now.since(self.sent) >= life,
+            Lifetime::For(life) => self.age(now) >= life,
             Lifetime::UntilUnusedFor(timeout) => self.idle(now) >= timeout,
         }
     }
@@ -71,7 +78,20 @@ impl Held {
         if (self.used.is_none() && !warm) || self.early == Duration::MAX {
             return None;
         }
-        Some(self.early.saturating_sub(now.since(self.sent)))
+        Some(self.early.saturating_sub(self.age(now)))
+    }
+
+    /// What is to be noted as used now, for those who come after this process: a token that lives for as long as it is
+    /// used, a few times in that time.
+    pub(crate) fn note_use(&mut self, now: Now) -> Option<Arc<Credential>> {
+        let Lifetime::UntilUnusedFor(timeout) = self.issued.credential.lifetime() else {
+            return None;
+        };
+        if now.since(self.noted) < (timeout / 16).max(NOTES) {
+            return None;
+        }
+        self.noted = now;
+        Some(Arc::clone(&self.issued.credential))
     }
 
     /// Whether a rejection now would be of a token that has not had its chance yet.
@@ -97,11 +117,18 @@ impl Held {
         fresh
     }
 
+    fn age(&self, now: Now) -> Duration {
+        self.before + now.since(self.sent)
+    }
+
     fn idle(&self, now: Now) -> Duration {
-        now.since(self.used.unwrap_or(self.sent))
+        self.used
+            .map_or_else(|| self.age(now), |used| now.since(used))
     }
 }
 
 /// Shorter lives are not renewed early: logins would follow each other too closely.
 const NOT_EARLY: Duration = Duration::from_secs(8);
+/// Uses are noted no more often.
+const NOTES: Duration = Duration::from_secs(60);
 const SERVED: Duration = Duration::from_secs(600);

@@ -28,11 +28,14 @@ use self::held::Held;
 /// Invariant: at most one flight is under way, and none begins unless somebody wants its token: a waiter, a use
 /// since the last renewal, a rejection, an operator, or whoever wants it kept warm, which is as a use that never ends.
 /// Invariant: no flight begins before the back-off or the refusal allows it.
+/// Invariant: what the store holds is looked at once, before the first flight, and never without need.
 /// Invariant: a failing renewal takes nothing away from a valid credential.
 /// Invariant: where a flight is wanted, one is under way, or a wake-up is set, or only a secret's change can help.
 #[derive(Debug)]
 pub(crate) struct Life {
     margin: Duration,
+    /// The store may hold a credential, and was not looked into yet.
+    restorable: bool,
     holding: Holding,
     renewing: Renewing,
     /// The generation that was handed out last.
@@ -66,6 +69,8 @@ enum Holding {
 #[derive(Debug)]
 enum Renewing {
     Idle,
+    /// The store is looked into.
+    Restoring,
     InFlight {
         /// It began because of a rejection.
         for_rejection: bool,
@@ -102,6 +107,8 @@ pub(crate) enum Event {
     Cured { generation: u64 },
     /// The flight ended; `jitter` is between 0 and 1.
     FlightEnded { landed: Landed, jitter: f64 },
+    /// The store was looked into; `jitter` as above.
+    Restored { found: Option<Arrived>, jitter: f64 },
     /// A secret behind a remembered refusal changed.
     SecretsChanged,
     /// An operator asks for a new token.
@@ -113,11 +120,8 @@ pub(crate) enum Event {
 /// How a flight ended.
 #[derive(Debug)]
 pub(crate) enum Landed {
-    /// With a credential, whose login was sent at `sent`.
-    Credential {
-        credential: Arc<Credential>,
-        sent: Now,
-    },
+    /// With a credential.
+    Credential(Arrived),
     /// Without; if it was refused, it may be tried `again` then.
     Failed {
         failure: LoginFailure,
@@ -125,9 +129,26 @@ pub(crate) enum Landed {
     },
 }
 
+/// A credential that has come.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrived {
+    pub(crate) credential: Arc<Credential>,
+    /// When its login was sent or, if it is older, some time before it came.
+    pub(crate) sent: Now,
+    /// Its age at `sent`, by the wall clock: zero unless another flight or process brought it. Of one without expiry:
+    /// for how long it was unused.
+    pub(crate) age: Duration,
+}
+
 /// What is to be done now.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Actions {
+    /// Look into the store; [`Event::Restored`] must follow.
+    pub(crate) restore: bool,
+    /// Note for those who come after this process that this credential is used.
+    pub(crate) note_use: Option<Arc<Credential>>,
+    /// Keep this credential for nobody: it is dead.
+    pub(crate) forget: Option<Arc<Credential>>,
     /// Start a flight; [`Event::FlightEnded`] must follow.
     pub(crate) fly: bool,
     /// See whether the secrets changed; [`Event::SecretsChanged`] follows if so.
@@ -137,10 +158,11 @@ pub(crate) struct Actions {
 }
 
 impl Life {
-    /// Nothing held, nobody waiting; one login may take `token_timeout`.
+    /// Nothing held, nobody waiting, nothing stored; one login may take `token_timeout`.
     pub(crate) fn new(now: Now, token_timeout: Duration) -> Self {
         Self {
             margin: token_timeout + MARGIN,
+            restorable: false,
             holding: Holding::Nothing,
             renewing: Renewing::Idle,
             generation: 0,
@@ -155,24 +177,38 @@ impl Life {
         }
     }
 
+    /// The same, with a store that may hold a credential.
+    pub(crate) fn with_store(self) -> Self {
+        Self {
+            restorable: true,
+            ..self
+        }
+    }
+
     /// The step function.
     pub(crate) fn step(&mut self, now: Now, event: Event) -> Actions {
         self.expire(now);
-        let mut verdict = None;
+        let mut actions = Actions::default();
         match event {
             Event::Tick => {}
-            Event::Used => self.used(now),
+            Event::Used => {
+                let held = self.used(now);
+                actions.note_use = held.and_then(|held| held.note_use(now));
+            }
             Event::Wanted => self.waiters += 1,
             Event::Left => self.waiters = self.waiters.saturating_sub(1),
-            Event::Rejected { generation } => verdict = Some(self.reject(now, generation)),
+            Event::Rejected { generation } => {
+                actions.verdict = Some(self.reject(now, generation, &mut actions.forget));
+            }
             Event::Proven { generation } => self.prove(generation),
             Event::Cured { generation } => self.cure(now, generation),
             Event::FlightEnded { landed, jitter } => self.land(now, landed, jitter),
+            Event::Restored { found, jitter } => self.restored(now, found, jitter),
             Event::SecretsChanged => self.secrets_changed(),
             Event::OperatorRetry => self.operator_retry(),
             Event::Warm(warm) => self.warm = warm,
         }
-        let actions = self.decide(now, verdict);
+        self.decide(now, &mut actions);
         let state = self.state(now);
         if state != self.state.0 {
             self.state = (state, now);
@@ -211,7 +247,7 @@ impl Life {
             return Some(Ok(issued));
         }
         match &self.renewing {
-            Renewing::Idle | Renewing::InFlight { .. } => None,
+            Renewing::Idle | Renewing::Restoring | Renewing::InFlight { .. } => None,
             Renewing::WaitingUntil { at, .. } if *at < deadline => None,
             _ => Some(Err(self.setback(now)?)),
         }
@@ -220,7 +256,7 @@ impl Life {
     /// How the last flight ended, for the operator who asked for it; `None`: another is under way.
     pub(crate) fn outcome(&self, now: Now) -> Option<Result<Issued, Unavailable>> {
         match &self.renewing {
-            Renewing::InFlight { .. } => None,
+            Renewing::Restoring | Renewing::InFlight { .. } => None,
             Renewing::Idle => self.usable(now).map(|held| Ok(held.issued.clone())),
             _ => self.setback(now).map(Err),
         }
@@ -232,7 +268,7 @@ impl Life {
             Renewing::Idle => Duration::ZERO,
             Renewing::WaitingUntil { at, .. } => *at,
             Renewing::Refused { again, .. } => (*again)?,
-            Renewing::InFlight { .. } => return None,
+            Renewing::Restoring | Renewing::InFlight { .. } => return None,
         };
         let wanted = match self.usable(now) {
             _ if self.owed => now.mono,
@@ -256,7 +292,7 @@ impl Life {
         let (why, next_try) = match &self.renewing {
             Renewing::WaitingUntil { at, failure } => (Some(failure.to_string()), Some(*at)),
             Renewing::Refused { again, failure } => (Some(failure.to_string()), *again),
-            Renewing::Idle | Renewing::InFlight { .. } => (None, None),
+            Renewing::Idle | Renewing::Restoring | Renewing::InFlight { .. } => (None, None),
         };
         let expires_in = self.usable(now).and_then(|held| {
             let ends = matches!(held.issued.credential.lifetime(), Lifetime::For(_));
@@ -284,7 +320,7 @@ impl Life {
         match &self.renewing {
             _ if self.usable(now).is_some() => State::Valid,
             Renewing::Idle => State::None,
-            Renewing::InFlight { .. } => State::Renewing,
+            Renewing::Restoring | Renewing::InFlight { .. } => State::Renewing,
             Renewing::WaitingUntil { .. } => State::Waiting,
             Renewing::Refused { .. } => State::Refused,
         }
@@ -294,7 +330,7 @@ impl Life {
         let (at, failure) = match &self.renewing {
             Renewing::WaitingUntil { at, failure } => (*at, failure),
             Renewing::Refused { again, failure } => (again.unwrap_or_default(), failure),
-            Renewing::Idle | Renewing::InFlight { .. } => return None,
+            Renewing::Idle | Renewing::Restoring | Renewing::InFlight { .. } => return None,
         };
         let retry_after = at.saturating_sub(now.mono);
         Some(Unavailable::because(failure.clone(), retry_after))

@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Actions, Held, Holding, Landed, Life, Renewing};
+use super::{Actions, Arrived, Held, Holding, Landed, Life, Renewing};
 use crate::clock::Now;
 use crate::provider::{Credential, Lifetime, LoginFailure};
 use crate::token::budget::back_off;
@@ -30,12 +30,15 @@ impl Life {
         self.holding = Holding::Nothing;
     }
 
-    pub(super) fn used(&mut self, now: Now) {
-        if let Holding::Valid(held) = &mut self.holding
-            && !held.remaining(now).is_zero()
-        {
-            held.used = Some(now);
+    pub(super) fn used(&mut self, now: Now) -> Option<&mut Held> {
+        let Holding::Valid(held) = &mut self.holding else {
+            return None;
+        };
+        if held.remaining(now).is_zero() {
+            return None;
         }
+        held.used = Some(now);
+        Some(held)
     }
 
     pub(super) fn prove(&mut self, generation: u64) {
@@ -58,7 +61,12 @@ impl Life {
         }
     }
 
-    pub(super) fn reject(&mut self, now: Now, generation: u64) -> Rejected {
+    pub(super) fn reject(
+        &mut self,
+        now: Now,
+        generation: u64,
+        forget: &mut Option<Arc<Credential>>,
+    ) -> Rejected {
         let Holding::Valid(held) = &mut self.holding else {
             return Rejected::Renewing;
         };
@@ -84,6 +92,7 @@ impl Life {
             return Rejected::Exhausted;
         }
         if let Holding::Valid(held) = mem::replace(&mut self.holding, Holding::Nothing) {
+            *forget = Some(Arc::clone(&held.issued.credential));
             self.holding = Holding::Rejected(held);
         }
         Rejected::Renewing
@@ -99,10 +108,34 @@ impl Life {
     pub(super) fn operator_retry(&mut self) {
         self.rejections.forget();
         self.failures = 0;
-        if !matches!(self.renewing, Renewing::InFlight { .. }) {
-            self.renewing = Renewing::Idle;
-            self.owed = true;
+        match &self.renewing {
+            Renewing::InFlight { .. } => return,
+            Renewing::Restoring => {}
+            _ => self.renewing = Renewing::Idle,
         }
+        self.owed = true;
+    }
+
+    /// What the store held is served like any other, if it is still good for something; it is no login.
+    pub(super) fn restored(&mut self, now: Now, found: Option<Arrived>, jitter: f64) {
+        debug_assert!(matches!(self.renewing, Renewing::Restoring));
+        self.renewing = Renewing::Idle;
+        let Some(arrived) = found else {
+            return;
+        };
+        let fresh = self.next(&arrived, jitter);
+        if !fresh.is_over(now) {
+            self.generation = fresh.issued.generation;
+            self.holding = Holding::Valid(fresh);
+        }
+    }
+
+    fn next(&self, arrived: &Arrived, jitter: f64) -> Held {
+        let issued = Issued {
+            credential: Arc::clone(&arrived.credential),
+            generation: self.generation + 1,
+        };
+        Held::new(issued, arrived, self.margin, jitter)
     }
 
     pub(super) fn land(&mut self, now: Now, landed: Landed, jitter: f64) {
@@ -115,14 +148,14 @@ impl Life {
             return;
         };
         self.logins += 1;
-        let (credential, sent) = match landed {
-            Landed::Credential { credential, sent } => (credential, sent),
+        let arrived = match landed {
+            Landed::Credential(arrived) => arrived,
             Landed::Failed { failure, again } => return self.fail(now, failure, again, jitter),
         };
         self.rejections.logged_in(now.mono);
         let mut doubted = false;
         if let Holding::Rejected(old) = &self.holding
-            && old.issued.credential.same_token(&credential)
+            && old.issued.credential.same_token(&arrived.credential)
         {
             if !self.rejections.allow(now.mono, old.sent.mono) {
                 // The provider insists, and no budget withholds the only token.
@@ -137,7 +170,7 @@ impl Life {
             }
         }
         let settles = (for_rejection || joined) && !doubted;
-        self.hold(now, credential, sent, jitter);
+        self.hold(now, arrived, jitter);
         if let Holding::Valid(held) = &mut self.holding {
             held.doubted |= doubted;
             if settles {
@@ -146,21 +179,17 @@ impl Life {
         }
     }
 
-    fn hold(&mut self, now: Now, credential: Arc<Credential>, sent: Now, jitter: f64) {
-        let issued = Issued {
-            credential: Arc::clone(&credential),
-            generation: self.generation + 1,
-        };
-        let mut fresh = Held::new(issued, sent, self.margin, jitter);
+    fn hold(&mut self, now: Now, arrived: Arrived, jitter: f64) {
+        let mut fresh = self.next(&arrived, jitter);
         // Not only one that is over: a token that cannot be handed out would cause the next login at once.
         if fresh.remaining(now).is_zero() {
             let failure = transient("the token had expired when it arrived");
             return self.fail(now, failure, None, jitter);
         }
         if let Holding::Valid(old) = &self.holding
-            && old.issued.credential.same_token(&credential)
+            && old.issued.credential.same_token(&arrived.credential)
         {
-            fresh = old.renewed(credential, fresh);
+            fresh = old.renewed(arrived.credential, fresh);
         }
         self.failures = 0;
         self.generation = fresh.issued.generation;
@@ -194,22 +223,21 @@ impl Life {
         };
     }
 
-    /// The one place where a flight begins.
-    pub(super) fn decide(&mut self, now: Now, verdict: Option<Rejected>) -> Actions {
-        let mut actions = Actions {
-            verdict,
-            ..Actions::default()
-        };
+    /// The one place where a flight begins, or a look into the store.
+    pub(super) fn decide(&mut self, now: Now, actions: &mut Actions) {
         if !self.is_wanted(now) {
-            return actions;
+            return;
         }
         let allowed = match &self.renewing {
-            Renewing::InFlight { .. } => return actions,
+            Renewing::Restoring | Renewing::InFlight { .. } => return,
             Renewing::Idle => true,
             Renewing::WaitingUntil { at, .. } => now.mono >= *at,
             Renewing::Refused { again, .. } => again.is_some_and(|at| now.mono >= at),
         };
-        if allowed {
+        if allowed && mem::take(&mut self.restorable) {
+            actions.restore = true;
+            self.renewing = Renewing::Restoring;
+        } else if allowed {
             actions.fly = true;
             self.owed = false;
             self.renewing = Renewing::InFlight {
@@ -229,7 +257,6 @@ impl Life {
             self.secrets_looked_at = Some(now.mono);
             actions.look_at_secrets = true;
         }
-        actions
     }
 
     pub(super) fn is_wanted(&self, now: Now) -> bool {

@@ -33,27 +33,19 @@ impl Emulated {
             ..settings
         };
         let emulator = Emulator::start(settings).await.unwrap();
-        let mut variables = emulator.variables();
-        variables.push((
-            "SECOND_INSTANCE_HOST".to_owned(),
-            emulator.second_instance().to_string(),
-        ));
-        let api = variables
-            .iter()
-            .find(|(name, _)| name == "DEMO_OAUTH_API_URL");
-        let api: http::Uri = api.unwrap().1.parse().unwrap();
-        let host = api.authority().unwrap().to_string();
-        variables.push(("OAUTH_API_HOST".to_owned(), host));
         let passed = Arc::new(AtomicU64::new(0));
-        let wall = passed.clone();
-        let clock =
-            Clock::with_wall(move || BEGAN + Duration::from_millis(wall.load(Ordering::SeqCst)));
-        let proxy = TestProxy::start_at(config, &variables, AccessLog::off(), clock);
+        let proxy = proxy(&emulator, &passed, config);
         Self {
             emulator,
             proxy,
             passed,
         }
+    }
+
+    /// Stops the proxy, and starts another with a configuration of its own.
+    pub async fn restart(&mut self, config: &str) {
+        let next = proxy(&self.emulator, &self.passed, config);
+        std::mem::replace(&mut self.proxy, next).stop().await;
     }
 
     pub fn turn(&self, change: impl FnOnce(&mut Dials)) {
@@ -120,6 +112,24 @@ impl Emulated {
         let told = tokio::time::timeout(PATIENCE, told).await;
         assert!(told.is_ok(), "never told: {words}, but {last}");
     }
+}
+
+/// A proxy in front of the emulator, whose wall clock is ahead by as many milliseconds as were let pass.
+fn proxy(emulator: &Emulator, passed: &Arc<AtomicU64>, config: &str) -> TestProxy {
+    let mut variables = emulator.variables();
+    variables.push((
+        "SECOND_INSTANCE_HOST".to_owned(),
+        emulator.second_instance().to_string(),
+    ));
+    let mut all = variables.iter();
+    let api = all.find(|(name, _)| name == "DEMO_OAUTH_API_URL");
+    let api: http::Uri = api.unwrap().1.parse().unwrap();
+    let host = api.authority().unwrap().to_string();
+    variables.push(("OAUTH_API_HOST".to_owned(), host));
+    let wall = passed.clone();
+    let clock =
+        Clock::with_wall(move || BEGAN + Duration::from_millis(wall.load(Ordering::SeqCst)));
+    TestProxy::start_at(config, &variables, AccessLog::off(), clock)
 }
 
 /// What `count` tasks at once return.

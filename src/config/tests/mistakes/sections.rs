@@ -32,7 +32,14 @@ fn syntax_and_keys() {
 #[test]
 fn what_is_planned_is_not_ignored() {
     check_all(&[
-        ("{CRM}[store]\nkind = \"redis\"\n", "UA-0104 6:2 `store`"),
+        (
+            "{CRM}[store]\nkind = \"redis\"\n",
+            "UA-0104 7:8 memory, file",
+        ),
+        (
+            "{CRM}[store]\nkind = \"file\"\nurl = \"redis://x\"\n",
+            "UA-0104 8:1 `url`",
+        ),
         (
             "{CRM}[server.limits]\nsoap_bytes = \"1MiB\"\n",
             "UA-0104 7:1 `soap_bytes`",

@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::Model;
 use crate::provider::Lifetime;
 use crate::token::life::{Event, Landed};
-use crate::token::script::{seconds, token};
+use crate::token::script::{arrived, seconds, token};
 
 #[test]
 fn whatever_the_schedule_an_upstream_that_rejects_everything_costs_five_then_two_logins_an_hour() {
     for seed in 0..2_000 {
-        let mut model = Model::new(seed);
+        let mut model = Model::without_store(seed);
         model.warm = seed % 2 == 0;
         model.step(Event::Warm(model.warm));
         while model.now.mono < seconds(4 * 3600) {
@@ -28,7 +28,7 @@ fn whatever_the_schedule_an_upstream_that_rejects_everything_costs_five_then_two
                 model.issued.insert(next, seen);
                 model.landed.push(model.now.mono);
                 model.asked = true;
-                let landed = Landed::Credential { credential, sent };
+                let landed = Landed::Credential(arrived(credential, sent));
                 model.step(Event::FlightEnded {
                     landed,
                     jitter: 0.5,

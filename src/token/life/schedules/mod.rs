@@ -4,13 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::stored::Stored;
 use super::{Actions, Event, Landed, Life};
 use crate::clock::Now;
 use crate::provider::{Credential, Lifetime, LoginFailure, Refused};
 use crate::token::issued::Rejected;
-use crate::token::script::{Chance, number, refused, seconds, token, transient};
+use crate::token::script::{Chance, arrived, number, refused, seconds, token, transient};
 
 mod costs;
+mod stored;
 
 const TOKEN_TIMEOUT: Duration = seconds(15);
 
@@ -22,6 +24,8 @@ struct Model {
     now: Now,
     /// The flight under way: when its login was sent.
     flight: Option<Now>,
+    /// The store: not looked into yet, looked into since then, or done with.
+    store: Stored,
     /// What each generation is, and when its latest login was sent.
     issued: HashMap<u64, (u64, Lifetime, Now, Duration)>,
     newest: u64,
@@ -43,6 +47,15 @@ struct Model {
 
 impl Model {
     fn new(seed: u64) -> Self {
+        let mut model = Self::without_store(seed);
+        if model.chance.below(2) == 0 {
+            model.life = Life::new(model.now, TOKEN_TIMEOUT).with_store();
+            model.store = Stored::Unread;
+        }
+        model
+    }
+
+    fn without_store(seed: u64) -> Self {
         let now = Now {
             mono: Duration::ZERO,
             wall: seconds(1_700_000_000),
@@ -53,6 +66,7 @@ impl Model {
             life: Life::new(now, TOKEN_TIMEOUT),
             now,
             flight: None,
+            store: Stored::Done,
             issued: HashMap::new(),
             newest: 0,
             rejected: HashSet::new(),
@@ -68,6 +82,9 @@ impl Model {
 
     fn step(&mut self, event: Event) -> Actions {
         let actions = self.life.step(self.now, event);
+        if actions.restore {
+            self.look_begins();
+        }
         if actions.fly {
             self.flight_begins();
         }
@@ -79,6 +96,7 @@ impl Model {
         let seed = self.seed;
         assert!(self.flight.is_none(), "two flights at once: {seed}");
         let wanted = self.waiters > 0 || self.asked || self.warm;
+        assert!(self.store == Stored::Done, "without a look: {seed}");
         assert!(wanted, "nobody wants one: {seed}");
         let allowed = self.not_before.is_some_and(|at| self.now.mono >= at);
         assert!(allowed, "too early: {seed}");
@@ -96,7 +114,7 @@ impl Model {
             assert!(!self.rejected.contains(&generation), "rejected: {seed}");
             assert!(generation >= self.newest, "an older one: {seed}");
             self.newest = generation;
-            let (token, lifetime, sent, _) = self.issued[&generation];
+            let (token, lifetime, sent, ..) = self.issued[&generation];
             assert_eq!(number(&issued.credential), token, "another token: {seed}");
             if let Lifetime::For(life) = lifetime {
                 assert!(now.since(sent) < life, "expired: {seed}");
@@ -106,7 +124,10 @@ impl Model {
             let renewed = self.life.next_wake(now).is_some_and(|at| at <= until);
             let comes = renewed || self.flight.is_some() || self.failed;
             assert!(!self.warm || comes, "goes cold: {seed}");
-        } else if (self.warm || self.waiters > 0) && self.flight.is_none() {
+        } else if (self.warm || self.waiters > 0)
+            && self.flight.is_none()
+            && self.store == Stored::Done
+        {
             let wakes = self.life.next_wake(now).is_some();
             assert!(wakes || self.not_before.is_none(), "forgotten: {seed}");
         }
@@ -175,7 +196,7 @@ impl Model {
         let failed = landed.is_err();
         self.failed |= failed;
         let landed = match landed {
-            Ok(credential) => Landed::Credential { credential, sent },
+            Ok(credential) => Landed::Credential(arrived(credential, sent)),
             Err(failure) => Landed::Failed { failure, again },
         };
         let jitter = self.chance.fraction();
@@ -259,7 +280,8 @@ impl Model {
         self.asked |= matches!(answer, Some(Ok(_)));
         if answer.is_none() {
             let wake = self.life.next_wake(self.now);
-            let soon = self.flight.is_some() || wake.is_some_and(|at| at < deadline);
+            let under_way = self.flight.is_some() || self.store != Stored::Done;
+            let soon = under_way || wake.is_some_and(|at| at < deadline);
             assert!(soon, "kept waiting in vain: {}", self.seed);
         }
         if answer.is_some() || self.chance.below(2) == 0 {
@@ -277,7 +299,7 @@ impl Model {
     /// Anything may happen.
     fn happen(&mut self) {
         let generation = self.life.generation;
-        match self.chance.below(15) {
+        match self.chance.below(16) {
             0..=2 => self.pass(),
             3 | 4 => self.wait(),
             5 => self.leave(),
@@ -309,6 +331,7 @@ impl Model {
                 self.warm = self.chance.below(3) > 0;
                 self.step(Event::Warm(self.warm));
             }
+            15 => self.restore(),
             _ => {}
         }
     }

@@ -8,9 +8,10 @@ use super::{Actions, Event, Landed, Life};
 use crate::clock::Now;
 use crate::provider::{Lifetime, LoginFailure, Refused};
 use crate::token::issued::Rejected;
-use crate::token::script::{number, refused, seconds, token, transient};
+use crate::token::script::{arrived, number, refused, seconds, token, transient};
 use crate::token::status::State;
 
+mod restoring;
 mod waiting;
 
 /// A life and its clocks.
@@ -49,7 +50,7 @@ impl Bench {
     fn land(&mut self, number: u64, lifetime: Lifetime) -> Actions {
         let sent = self.now;
         let credential = Arc::new(token(number, lifetime));
-        let landed = Landed::Credential { credential, sent };
+        let landed = Landed::Credential(arrived(credential, sent));
         self.step(Event::FlightEnded {
             landed,
             jitter: 0.0,
@@ -83,10 +84,8 @@ fn a_used_token_is_renewed_by_the_smaller_of_a_third_and_the_deadline_plus_30_s(
     let check = |life: u64, jitter: f64, expected: Duration| {
         let mut bench = Bench::new();
         bench.fly();
-        let landed = Landed::Credential {
-            credential: Arc::new(token(1, Lifetime::For(seconds(life)))),
-            sent: bench.now,
-        };
+        let credential = Arc::new(token(1, Lifetime::For(seconds(life))));
+        let landed = Landed::Credential(arrived(credential, bench.now));
         bench.step(Event::FlightEnded { landed, jitter });
         assert_eq!(bench.life.next_wake(bench.now), None, "unused: no timer");
         bench.step(Event::Used);

@@ -7,7 +7,7 @@ use super::{Bench, HOUR};
 use crate::provider::{Lifetime, LoginFailure, Refused, Strange};
 use crate::token::issued::Unavailable;
 use crate::token::life::{Event, Landed, Renewing};
-use crate::token::script::{refused, seconds, token, transient};
+use crate::token::script::{arrived, refused, seconds, token, transient};
 
 #[test]
 fn a_waiter_stays_if_the_next_try_comes_before_its_deadline_and_is_answered_at_once_otherwise() {
@@ -102,7 +102,7 @@ fn a_token_that_came_too_late_to_be_handed_out_is_not_asked_for_again_at_once() 
     bench.pass(seconds(11));
     // Unused for half of its timeout, and nobody knows whether it still lives.
     let credential = Arc::new(token(1, Lifetime::UntilUnusedFor(seconds(20))));
-    let landed = Landed::Credential { credential, sent };
+    let landed = Landed::Credential(arrived(credential, sent));
     let ended = Event::FlightEnded {
         landed,
         jitter: 0.0,

@@ -1,0 +1,158 @@
+//! Files that nobody but their owner may read: written whole or not at all, and on the disk when a call returns.
+//!
+//! A file is written under another name, synchronised, and put in its place; then the folder is synchronised too.
+//! Whoever is killed in between leaves the old file, or the new one, and perhaps a `.part` beside it.
+
+use std::fs::{self, DirBuilder};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::NamedTempFile;
+
+/// Makes the folder `path`, and those above it, unless they are there.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    let missing: Vec<_> = path.ancestors().take_while(|at| !at.exists()).collect();
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)?;
+    missing.iter().try_for_each(|made| sync_parent(made))
+}
+
+/// Makes the file `path`; says whether it was made. If there is one already, even since a moment ago, it stays.
+pub fn create(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let part = write_part(path, bytes)?;
+    match part.persist_noclobber(path) {
+        Ok(_) => {}
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+        // Some file systems cannot say whether there is one while they put another in its place.
+        Err(error) => drop(error.file.persist(path)?),
+    }
+    sync_parent(path)?;
+    Ok(true)
+}
+
+/// Makes the file `path`, or puts the new one in the place of the old.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_part(path, bytes)?.persist(path)?;
+    sync_parent(path)
+}
+
+/// Whether everybody on the machine may use the file. The group may: volumes of Kubernetes are given to one.
+#[cfg(unix)]
+pub fn is_exposed(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+
+    Ok(fs::metadata(path)?.mode() & 0o007 != 0)
+}
+
+/// Whether everybody on the machine may use the file; not known on this system.
+#[cfg(not(unix))]
+pub fn is_exposed(path: &Path) -> io::Result<bool> {
+    fs::metadata(path).map(|_| false)
+}
+
+/// Removes what processes that were killed left in `folder`, and shows that a file can be written there.
+pub fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let age = entry.metadata().ok().and_then(|data| data.modified().ok());
+        let age = age.and_then(|modified| modified.elapsed().ok());
+        // A younger one may be another process's, at this moment.
+        if is_part(&entry.path()) && age.is_some_and(|age| age > LEFT_BEHIND) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    write_part(&folder.join("probe"), b"probe").map(drop)
+}
+
+fn is_part(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "part")
+}
+
+/// A whole file beside `path`; it is removed again unless it is put somewhere.
+fn write_part(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    // Readable by nobody else from its first byte: that is the default of the crate.
+    let mut part = tempfile::Builder::new()
+        .prefix(".")
+        .suffix(".part")
+        .tempfile_in(folder_of(path))?;
+    part.write_all(bytes)?;
+    part.as_file().sync_all()?;
+    Ok(part)
+}
+
+/// A name is on the disk only when its folder is.
+fn sync_parent(path: &Path) -> io::Result<()> {
+    match cfg!(unix) {
+        true => fs::File::open(folder_of(path))?.sync_all(),
+        false => Ok(()),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// A file is written in far less.
+const LEFT_BEHIND: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_who_makes_a_file_wins_and_a_replacement_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        assert!(create(&path, b"first").unwrap());
+        assert!(!create(&path, b"second").unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        replace(&path, b"third").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"third");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_and_folders_are_their_owners_alone() {
+        use std::os::unix::fs::MetadataExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("a/b");
+        make_folder(&inner).unwrap();
+        make_folder(&inner).unwrap();
+        let path = inner.join("key");
+        create(&path, b"x").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!((mode(&path), mode(&inner)), (0o600, 0o700));
+        assert_eq!(mode(&folder.path().join("a")), 0o700);
+        assert!(!is_exposed(&path).unwrap());
+        replace(&path, b"y").unwrap();
+        assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_goes_when_it_is_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = |name: &str, age: Duration| {
+            let file = fs::File::create(folder.path().join(name)).unwrap();
+            let modified = file.metadata().unwrap().modified().unwrap();
+            file.set_modified(modified - age).unwrap();
+        };
+        left(".old.part", LEFT_BEHIND * 2);
+        left(".young.part", Duration::ZERO);
+        left("record", LEFT_BEHIND * 2);
+        sweep(folder.path()).unwrap();
+        let names = fs::read_dir(folder.path()).unwrap();
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, [".young.part", "record"]);
+    }
+}

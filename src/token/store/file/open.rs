@@ -1,0 +1,176 @@
+//! Opening a folder of records: its key, whether the key fits, whether it can be written. Nothing is made beside what
+//! cannot be read, and nothing is replaced.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::{CHECK, Files, Inner, SLOTS};
+use crate::config::store::{FileStore, StoreKey};
+use crate::secret::{ReadError, SealKey, Secret, private};
+use crate::telemetry::Metrics;
+use crate::token::store::StoreError;
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// The folder cannot be made, read or written.
+    #[error("cannot use the store {path}: {source}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The key cannot be read or made.
+    #[error("cannot read or make the key of the store, {path}: {source}")]
+    KeyFile {
+        /// The key's file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The key cannot be read from where the configuration says.
+    #[error("[store] key: {0}")]
+    KeySource(#[from] ReadError),
+    /// There is something, but no key.
+    #[error("the key of the store, {place}, cannot be used: {why}")]
+    KeyText {
+        /// Where it comes from.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Everybody on the machine may read the key.
+    #[error("everybody on this machine can use the key of the store, {path}: chmod 600 {path}")]
+    Exposed {
+        /// The key's file.
+        path: PathBuf,
+    },
+    /// The records are there, but not their key.
+    #[error(
+        "the store {folder} is there, but its key {key} is not: restore the key, or remove the store to begin again without its tokens"
+    )]
+    KeyLost {
+        /// The folder.
+        folder: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+    },
+    /// The records were sealed with another key.
+    #[error(
+        "the key {place} does not fit the store {folder}: nothing was changed; restore the right key, or remove the store to begin again without its tokens"
+    )]
+    WrongKey {
+        /// The folder.
+        folder: PathBuf,
+        /// Where the key comes from.
+        place: String,
+    },
+    /// It is a store, but not one of ours.
+    #[error(transparent)]
+    Record(#[from] StoreError),
+    /// The thread that opened it ended.
+    #[error("opening the store was cut short")]
+    Cut,
+}
+
+impl Files {
+    /// Opens the folder; makes it and its key on first use. To be called on the control runtime.
+    pub async fn open(config: &FileStore, metrics: Metrics) -> Result<Self, Unusable> {
+        let config = config.clone();
+        let given = match &config.key {
+            StoreKey::Own(_) => None,
+            StoreKey::Given(source) => Some(source.read().await?),
+        };
+        let opened = spawn_blocking(move || {
+            let key = match (&config.key, given) {
+                (StoreKey::Own(path), _) => own_key(path, &config.path)?,
+                (StoreKey::Given(_), given) => given.ok_or(Unusable::Cut)?,
+            };
+            open(&config, &key, metrics)
+        });
+        opened.await.map_err(|_| Unusable::Cut)?
+    }
+}
+
+fn own_key(path: &Path, folder: &Path) -> Result<Secret, Unusable> {
+    let failed = |source| Unusable::KeyFile {
+        path: path.to_owned(),
+        source,
+    };
+    if !path.try_exists().map_err(failed)? {
+        if folder.join(CHECK).exists() {
+            return Err(Unusable::KeyLost {
+                folder: folder.to_owned(),
+                key: path.to_owned(),
+            });
+        }
+        let text = format!("{}\n", SealKey::generate().expose());
+        let made = path.parent().map_or(Ok(()), private::make_folder);
+        made.and_then(|()| private::create(path, text.as_bytes()))
+            .map_err(failed)?;
+    }
+    if private::is_exposed(path).map_err(failed)? {
+        return Err(Unusable::Exposed {
+            path: path.to_owned(),
+        });
+    }
+    // Read again, because another process may have been first.
+    std::fs::read_to_string(path)
+        .map(Secret::new)
+        .map_err(failed)
+}
+
+fn open(config: &FileStore, key: &Secret, metrics: Metrics) -> Result<Files, Unusable> {
+    let folder = &config.path;
+    let failed = |source| Unusable::Folder {
+        path: folder.clone(),
+        source,
+    };
+    let key = SealKey::parse(key).map_err(|why| Unusable::KeyText {
+        place: config.key_place(),
+        why: why.to_string(),
+    })?;
+    let inner = Inner {
+        metrics,
+        folder: folder.clone(),
+        key,
+        slots: Arc::new(Semaphore::new(SLOTS)),
+    };
+    let check = folder.join(CHECK);
+    if !check.try_exists().map_err(failed)? {
+        private::make_folder(folder).map_err(failed)?;
+        if has_records(folder).map_err(failed)? {
+            return Err(Unusable::Record(StoreError::Gone { path: check }));
+        }
+        let bytes = inner.seal(&check, 0, b"")?;
+        private::create(&check, &bytes).map_err(failed)?;
+    }
+    match inner.read(&check) {
+        Ok(_) => {}
+        Err(StoreError::Damaged { .. }) => {
+            return Err(Unusable::WrongKey {
+                folder: folder.clone(),
+                place: config.key_place(),
+            });
+        }
+        Err(error) => return Err(error.into()),
+    }
+    private::sweep(folder).map_err(failed)?;
+    Ok(Files(Arc::new(inner)))
+}
+
+fn has_records(folder: &Path) -> io::Result<bool> {
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("token-") || name.starts_with("grant-") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
