@@ -138,7 +138,11 @@ pub(super) fn document(answer: &Answer<'_>) -> Option<Value> {
     if let Ok(json) = serde_json::from_slice(answer.body) {
         return Some(json);
     }
-    let kind = answer.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    // One that was kept has no header any more.
+    let kind = match answer.headers.get(header::CONTENT_TYPE) {
+        Some(kind) => kind.to_str().ok()?,
+        None => "text/plain",
+    };
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let is_form = kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
         || (kind.eq_ignore_ascii_case("text/plain") && answer.body.starts_with(b"access_token="));
