@@ -306,6 +306,7 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
     "security_token",
     "header",
     "instance_hosts",
+    "expect_org",
     "session_timeout",
     "entity_ids",
     "org_ids",
@@ -333,4 +334,4 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
 ];
 
 /// Keys that are planned.
-pub(super) const LATER: &[&str] = &["offline", "errors", "http2", "expect_org"];
+pub(super) const LATER: &[&str] = &["offline", "errors", "http2"];

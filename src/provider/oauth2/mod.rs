@@ -226,6 +226,7 @@ fn answer_map(keys: &OAuth2, templates: Vec<super::Template>, plain_http: &[Stri
             config::Unit::Milliseconds => Unit::Milliseconds,
             config::Unit::Minutes => Unit::Minutes,
         },
+        org: None,
         refresh_token: Some(at(&fields.refresh_token)),
         success: keys.success.as_ref().map(|success| Success {
             place: at(&success.path),
