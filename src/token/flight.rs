@@ -214,14 +214,6 @@ impl Account {
         }
     }
 
-    fn holds_valid(&self) -> bool {
-        let now = nanos(self.clock.now().mono);
-        let current = self.snapshot.load();
-        current
-            .as_ref()
-            .is_some_and(|current| now < current.until.load(Ordering::Acquire))
-    }
-
     async fn restore(self: Arc<Self>) -> Option<Arrived> {
         let sent = self.clock.now();
         let found = timeout(RESTORE_TIMEOUT, self.source.restore()).await;
