@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::init::Wishes;
+
 /// Plain requests in, authenticated requests out.
 #[derive(Debug, Parser)]
 #[command(name = "upauth", version, about, max_term_width = 100, after_help = EXITS)]
@@ -27,6 +29,14 @@ pub(crate) enum Command {
         /// Listen here instead of where the configuration says
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<String>,
+    },
+    /// Write a configuration to begin with; what is not given is asked for
+    Init {
+        /// The file to write; one that is there already stays as it is
+        #[arg(long, value_name = "PATH", default_value = CONFIG, env = "UPAUTH_CONFIG")]
+        config: PathBuf,
+        #[command(flatten)]
+        wishes: Wishes,
     },
     /// Serve emulated providers through the proxy: no account, no configuration, no network
     Demo,
@@ -140,7 +150,7 @@ pub(crate) enum TokenCommand {
     },
 }
 
-const CONFIG: &str = "proxy.toml";
+pub(super) const CONFIG: &str = "proxy.toml";
 
 #[cfg(test)]
 mod tests {
@@ -188,7 +198,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_absent() {
-        for line in ["init", "routes"] {
+        for line in ["routes", "doctor"] {
             assert_eq!(
                 command(line),
                 Err(clap::error::ErrorKind::InvalidSubcommand),

@@ -7,7 +7,7 @@ use super::output::Output;
 use super::{Exit, load, upstream};
 use crate::app::live::{Login, Logins};
 use crate::config::Upstream;
-use crate::provider::{CarrierForm, LoginFailure, Refused};
+use crate::provider::{CarrierForm, LoginFailure, Refused, Strange};
 
 /// Logs in at `name`, or at every upstream, and says what came of it.
 pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Exit {
@@ -97,6 +97,13 @@ fn tell(upstream: &Upstream, login: &Login, out: &mut Output<'_>) -> Exit {
         LoginFailure::Transient { .. } => (
             "the endpoint is unreachable, overloaded, or not a token endpoint",
             Exit::Unavailable,
+        ),
+        LoginFailure::TargetRefused {
+            why: Strange::OtherOrg,
+            ..
+        } => (
+            "login_url or user of another org; or expect_org, if this is the right one",
+            Exit::Refused,
         ),
         LoginFailure::TargetRefused { .. } => (
             "the host is new, or not yours: write it into instance_hosts if it is right, and environment as it is",

@@ -10,6 +10,7 @@ mod demo;
 mod env;
 mod exit;
 mod explain;
+mod init;
 mod key;
 mod live;
 mod output;
@@ -18,6 +19,7 @@ mod run;
 mod signals;
 mod version;
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -40,6 +42,13 @@ fn execute(command: Command, out: &mut Output<'_>) -> Exit {
         Command::Run { config, listen } => run::run(&config, listen.as_deref(), out),
         Command::Demo => demo::demo(out),
         Command::Emulate => demo::emulate(out),
+        Command::Init { config, wishes } => {
+            let stdin = std::io::stdin();
+            let somebody = stdin.is_terminal();
+            let mut asked = stdin.lock();
+            let asked = somebody.then_some(&mut asked as &mut dyn std::io::BufRead);
+            init::run(&config, &wishes, asked, out)
+        }
         Command::Check { config, live: None } => check::run(&config, out),
         Command::Check {
             config,

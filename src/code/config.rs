@@ -18,7 +18,8 @@ codes! {
         "The configuration could not be parsed. The line and column name the place; the most common causes are a missing \
          quotation mark, a key given twice, and a value without quotation marks."
     UNREADABLE "UA-0102" "the configuration file cannot be read"
-        "The file does not exist, may not be read, or is not UTF-8. Without --config, proxy.toml in the current folder is read."
+        "The file does not exist, may not be read, or is not UTF-8. Without --config, proxy.toml in the current folder is read. `upauth init` writes one to \
+         begin with."
     UNKNOWN_KEY "UA-0103" "the key does not exist"
         "Unknown keys are errors, because a misspelled key would otherwise be ignored in silence. proxy.toml, as shipped, names every key."
     NOT_IN_THIS_VERSION "UA-0104" "this is not in this version"

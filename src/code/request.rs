@@ -69,9 +69,10 @@ codes! {
         "The token endpoint is unreachable, slow, overloaded or answers nonsense. upauth goes on trying with back-off; the request can be sent again later."
     TOKEN_SOURCE "UA-0303" "a secret of this upstream could not be read"
         "A file or program that a secret refers to is missing or failed. upauth tries again at intervals. The log names the place."
-    TARGET_REFUSED "UA-0304" "the token answer names a host that is not allowed"
+    TARGET_REFUSED "UA-0304" "the token answer names a host or org that is not allowed"
         "The host in the token endpoint's answer (instance_url) is not on the upstream's allow-list, so the token was thrown away. \
-         If the host is right, write it into instance_hosts."
+         If the host is right, write it into instance_hosts. Where expect_org is set, the token of another org is thrown away too: the log \
+         names the org; log in at the right one, or correct expect_org."
     CANNOT_CONNECT "UA-0401" "the upstream cannot be reached"
         "No connection could be made: name resolution, TCP or TLS failed. The log says which."
     UPSTREAM_TIMEOUT "UA-0402" "the upstream did not answer in time"

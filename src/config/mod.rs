@@ -14,6 +14,7 @@ pub mod log;
 pub mod marketing_cloud;
 pub mod marketing_cloud_legacy;
 pub mod oauth2;
+pub mod org;
 pub mod outbound;
 pub mod proxy;
 pub mod route;

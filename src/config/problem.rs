@@ -182,7 +182,7 @@ impl Problems {
         let file = Arc::new(File::new(&name, "", 0));
         let message = format!("cannot read {name}: {error}");
         let mut problem = Problem::new(&code::UNREADABLE, &file, 0..0, message);
-        problem.help("write one (`upauth explain UA-0102`), or name it: --config PATH");
+        problem.help("`upauth init` writes one; or name another: --config PATH");
         Self::new(&name, vec![problem])
     }
 

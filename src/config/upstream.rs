@@ -318,6 +318,7 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
     "security_token",
     "header",
     "instance_hosts",
+    "expect_org",
     "session_timeout",
     "entity_ids",
     "org_ids",
@@ -346,4 +347,4 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
 ];
 
 /// Keys that are planned.
-pub(super) const LATER: &[&str] = &["errors", "http2", "expect_org"];
+pub(super) const LATER: &[&str] = &["errors", "http2"];

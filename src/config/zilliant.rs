@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::credential::{self, Credentials, SESSION_TIMEOUT};
+use super::org::OrgId;
 use super::reading::Reading;
 use super::salesforce::{User, not_a_page};
 use super::section::Section;
@@ -25,6 +26,8 @@ pub struct Zilliant {
     pub user: User,
     /// How long a session lives unused. Default 2 h.
     pub session_timeout: Duration,
+    /// `expect_org`: a token of another org is thrown away.
+    pub expect_org: Option<OrgId>,
 }
 
 impl Zilliant {
@@ -46,6 +49,7 @@ impl Zilliant {
         let user = User::read(&mut credentials, reading);
         let session_timeout =
             table.duration("session_timeout", SESSION_TIMEOUT, Zero::Refused, reading);
+        let expect_org = OrgId::read(table, reading);
         Some(Self {
             login_url: login_url?,
             api_url: api_url?,
@@ -53,6 +57,7 @@ impl Zilliant {
             client_secret: client_secret?,
             user: user?,
             session_timeout,
+            expect_org,
         })
     }
 }

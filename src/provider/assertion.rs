@@ -64,7 +64,9 @@ impl Assertion {
         claims.insert("exp".to_owned(), (now + LIFETIME.as_secs()).into());
         if self.unique {
             claims.insert("iat".to_owned(), now.into());
-            claims.insert("jti".to_owned(), moment.unique.as_str().into());
+            // One login may sign for a user and for the client.
+            let id = format!("{}-{}", moment.unique, self.subject.key());
+            claims.insert("jti".to_owned(), id.into());
         }
         let part = |object| URL_SAFE_NO_PAD.encode(Json::Object(object).to_string());
         let signed = format!("{}.{}", part(head), part(claims));
@@ -131,7 +133,7 @@ mod tests {
         let parts: Vec<&str> = signed.split('.').collect();
         let mut more = claims.clone();
         more["iat"] = 1_700_000_000_u64.into();
-        more["jti"] = "once".into();
+        more["jti"] = "once-username".into();
         assert_eq!(read(parts[0])["kid"], "k1");
         assert_eq!(read(parts[1]), more);
     }

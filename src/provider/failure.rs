@@ -24,6 +24,9 @@ pub enum Strange {
     /// It is not known to be of the upstream's `environment`.
     #[error("not a {0} host, as environment = \"{0}\" wants it")]
     NotOf(Environment),
+    /// It is not a host but an org, and another than `expect_org`.
+    #[error("not the org that expect_org names")]
+    OtherOrg,
 }
 
 /// Why a login brought no credential. Texts are the provider's, made printable and short; never a secret.

@@ -23,6 +23,7 @@ pub fn provider(keys: &MarketingCloudLegacy) -> Provider {
             targets: vec![],
             expires_in: Cow::Borrowed("/expiresIn"),
             unit: Unit::Seconds,
+            org: None,
             refresh_token: keys.offline.then_some(Cow::Borrowed("/refreshToken")),
             success: None,
             templates: vec![],

@@ -75,7 +75,9 @@ fn fields(printed: &str) -> Option<Map<String, Value>> {
 }
 
 /// What `sf` calls them.
-const SF: [(&str, &str); 2] = [
+const SF: [(&str, &str); 3] = [
+    // The org's.
+    ("id", "id"),
     ("accessToken", "access_token"),
     ("instanceUrl", "instance_url"),
 ];

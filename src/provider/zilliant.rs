@@ -3,6 +3,7 @@
 use http::{HeaderName, header};
 
 use super::Provider;
+use super::answer::AnswerMap;
 use super::base::{Base, TargetName};
 use super::credential::CarrierForm;
 use super::judge::{DeadRule, Sign, Verdict};
@@ -24,7 +25,10 @@ pub fn provider(keys: &Zilliant) -> Provider {
             &keys.user,
         )),
         // The instance in the answer is Salesforce's; no request goes there.
-        answer: answer_map(vec![], keys.session_timeout),
+        answer: AnswerMap {
+            org: keys.expect_org.clone(),
+            ..answer_map(vec![], keys.session_timeout)
+        },
         refusals: refusals(),
         budget: Some(BUDGET),
         surfaces: vec![logins(keys)],

@@ -34,6 +34,7 @@ pub fn provider(keys: &Zuora) -> Provider {
             targets: vec![],
             expires_in: Cow::Borrowed("/expires_in"),
             unit: Unit::Seconds,
+            org: None,
             refresh_token: None,
             success: None,
             templates: vec![],

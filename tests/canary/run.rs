@@ -20,7 +20,13 @@ pub struct Run {
     pub told: String,
 }
 
-pub const UPSTREAMS: [&str; 12] = [
+pub const UPSTREAMS: [&str; 18] = [
+    "any",
+    "any-signed",
+    "any-refresh",
+    "crm-jwt",
+    "crm-program",
+    "crm-failing",
     "crm",
     "crm-user",
     "pricing",
@@ -74,6 +80,12 @@ impl Run {
             "/mail/asset/v1/content/assets?access_token=x",
             "/mail-legacy/asset/v1/content/assets",
             "/mail-shut/asset/v1/content/assets",
+            "/any/me?access_token=x",
+            "/any-signed/me",
+            "/any-refresh/me",
+            "/crm-jwt/services/data/v61.0/limits",
+            "/crm-program/services/data/v61.0/limits",
+            "/crm-failing/services/data/v61.0/limits",
         ] {
             self.call(path).await;
         }

@@ -33,8 +33,19 @@ pub async fn begin(folder: &Folder, access_log: &Path, mut canaries: Canaries) -
         if ["SECRET", "PASSWORD", "TOKEN"]
             .iter()
             .any(|word| name.contains(word))
+            && !name.ends_with("_URL")
         {
             canaries.add(name, value);
+        }
+    }
+    for (name, value) in &variables {
+        // A line from the middle of a key is as bad as all of it.
+        if let Some(line) = value
+            .lines()
+            .nth(2)
+            .filter(|_| name.ends_with("PRIVATE_KEY"))
+        {
+            canaries.add(name, line);
         }
     }
     let log = AccessLog::file(access_log, Format::Json).unwrap();
@@ -69,8 +80,23 @@ fn text(tls_port: u16, ca: &Path, dead: &str, secret_file: &Path) -> String {
         instance_hosts = [\"${DEMO_MAIL_HOST}\", \"${DEMO_MAIL_SOAP_HOST}\"]\n";
     let legacy = "provider = \"marketing-cloud-legacy\"\nlogin_url = \"${DEMO_MAIL_LEGACY_LOGIN_URL}\"\nlegacy_token = true\n\
         api_url = \"${DEMO_MAIL_LEGACY_URL}\"\nclient_id = \"${DEMO_MAIL_LEGACY_CLIENT_ID}\"\n";
+    let any = "provider = \"oauth2\"\ntoken_url = \"${DEMO_OAUTH_TOKEN_URL}\"\napi_url = \"${DEMO_OAUTH_API_URL}\"\n\
+        client_id = \"${DEMO_OAUTH_CLIENT_ID}\"\n";
+    let signed = "grant = \"jwt_bearer\"\nclient_id = \"${DEMO_CRM_CLIENT_ID}\"\nusername = \"${DEMO_USERNAME}\"\n\
+        private_key = \"${DEMO_CRM_PRIVATE_KEY}\"\n";
     format!(
-        "[upstream.crm]\nprovider = \"salesforce\"\n{salesforce}{hosts}\
+        "[upstream.any]\n{any}client_secret = \"${{DEMO_OAUTH_CLIENT_SECRET}}\"\nclient_auth = \"basic\"\n\
+         request = {{ tenant = {{ command = [\"echo\", \"canary of a request\"] }} }}\ntoken_headers = {{ X-Api-Key = {{ file = {secret_file:?} }} }}\n\
+         [upstream.any-signed]\n{any}client_auth = \"private_key_jwt\"\nprivate_key = \"${{DEMO_OAUTH_PRIVATE_KEY}}\"\n\
+         header = {{ name = \"X-Api-Key\", value = \"Tok {{access_token}}\" }}\n\
+         [upstream.any-refresh]\n{any}grant = \"refresh_token\"\nclient_secret = \"${{DEMO_OAUTH_CLIENT_SECRET}}\"\nrotates = \"never\"\n\
+         refresh_token = \"canary+refresh/token of nobody\"\n\
+         [upstream.crm-jwt]\nprovider = \"salesforce\"\nlogin_url = \"${{DEMO_LOGIN_URL}}\"\n{signed}{hosts}\
+         [upstream.crm-program]\nprovider = \"salesforce\"\ngrant = \"command\"\napi_url = \"http://${{DEMO_INSTANCE_HOST}}\"\ntoken_wait = \"200ms\"\n\
+         command = [\"echo\", \"canary!token.of.a.program\"]\n\
+         [upstream.crm-failing]\nprovider = \"salesforce\"\ngrant = \"command\"\napi_url = \"http://${{DEMO_INSTANCE_HOST}}\"\ntoken_wait = \"200ms\"\n\
+         command = [\"sh\", \"-c\", \"echo canary words of a program; echo canary words of a program >&2; exit 3\"]\n\
+         [upstream.crm]\nprovider = \"salesforce\"\n{salesforce}{hosts}\
          [upstream.crm-user]\nprovider = \"salesforce\"\ngrant = \"password\"\nheader = \"oauth\"\n{salesforce}{person}{hosts}\
          [upstream.pricing]\nprovider = \"zilliant\"\napi_url = \"${{DEMO_PRICING_URL}}\"\n{salesforce}{person}\
          [upstream.billing]\n{zuora}client_secret = \"${{DEMO_BILLING_CLIENT_SECRET}}\"\n\
@@ -104,7 +130,14 @@ fn run_config(text: &str, variables: &[(String, String)]) -> impl Debug + use<> 
 }
 
 /// The secrets that stand in the configuration itself, or where it points to.
-const OWN_SECRETS: [(&str, &str); 6] = [
+const OWN_SECRETS: [(&str, &str); 10] = [
+    ("secret of a request", "canary of a request"),
+    (
+        "refresh token of any-refresh",
+        "canary+refresh/token of nobody",
+    ),
+    ("token of a program", "canary!token.of.a.program"),
+    ("words of a program", "canary words of a program"),
     ("client secret of mail-shut", "canary \"wrong\" mail"),
     ("password of wrong", "canary wrong & password=1"),
     ("security token of wrong", "canaryWrongToken"),

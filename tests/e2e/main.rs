@@ -22,6 +22,8 @@ mod access_log;
 mod admin;
 /// Connections to the upstreams: silent, used again, let go.
 mod connections;
+/// The files of `examples/`.
+mod examples;
 /// Path, query, headers, bodies and answers pass as they should.
 mod forwarding;
 /// Which Hosts are served, and which pages may call.
@@ -38,6 +40,8 @@ mod marketing_cloud;
 mod marketing_cloud_legacy;
 /// What bodies cost.
 mod memory;
+/// Any OAuth 2.0 server: clients, grants, dialects, dead tokens.
+mod oauth2;
 /// The proxy on the way out.
 mod outbound;
 /// What an upstream lets through.

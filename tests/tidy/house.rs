@@ -106,4 +106,5 @@ pub(super) const PROVIDERS: &[&str] = &[
     "zuora",
     "marketing-cloud",
     "marketing-cloud-legacy",
+    "oauth2",
 ];

@@ -154,6 +154,26 @@ mod tests {
     }
 
     #[test]
+    fn what_holds_secrets_among_other_things_shows_none_of_it() {
+        let rows = [
+            (
+                "request = { a = \"x\", b = { env = \"B\" }, c = { d = 1 } }",
+                "request = { a = \"********\", b = { env = \"B\" }, c = { d = ******** } }",
+            ),
+            (
+                "token_headers = { X-Key = \"x\" }",
+                "token_headers = { X-Key = \"********\" }",
+            ),
+            (
+                "command = [\"curl\", \"-u\", \"me:hunter2\"]",
+                "command = [\"********\", \"********\", \"********\"]",
+            ),
+            ("fields = { error = \"/x\" }", "fields = { error = \"/x\" }"),
+        ];
+        check(&rows);
+    }
+
+    #[test]
     fn headers_urls_and_other_words_are_told_apart() {
         let rows = [
             (

@@ -232,6 +232,7 @@ fn is_secret_key(word: &str) -> bool {
     let word = word.to_ascii_lowercase().replace('-', "_");
     let token = word.contains("token") && word != "token" && !word.starts_with("token_");
     token
+        || HOLDERS.contains(&word.as_str())
         || PARTS.iter().any(|part| word.contains(part))
         || KEYS.iter().any(|key| distance(&word, key) <= 2)
 }
@@ -251,6 +252,9 @@ fn is_reference(content: &str) -> bool {
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
+
+/// Keys whose values hold secrets among other things: parameters, header fields, a program's arguments.
+const HOLDERS: &[&str] = &["command", "request", "token_headers"];
 
 const KEYS: &[&str] = &[
     "client_id",

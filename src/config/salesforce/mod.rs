@@ -11,6 +11,7 @@ pub use self::grant::{Grant, Login};
 use crate::code;
 use crate::config::carrier::{self, Header};
 use crate::config::credential::{Credentials, Rotates, SESSION_TIMEOUT};
+use crate::config::org::OrgId;
 use crate::config::reading::Reading;
 use crate::config::section::Section;
 use crate::config::value::Zero;
@@ -31,6 +32,8 @@ pub struct Salesforce {
     pub instance_hosts: Option<Vec<HostRule>>,
     /// How long a session lives unused. Default 2 h.
     pub session_timeout: Duration,
+    /// `expect_org`: a token of another org is thrown away.
+    pub expect_org: Option<OrgId>,
 }
 
 /// User name, password and security token.
@@ -75,6 +78,7 @@ impl Salesforce {
             header,
             instance_hosts,
             session_timeout,
+            expect_org: OrgId::read(table, reading),
         })
     }
 }

@@ -16,6 +16,7 @@ use super::expiry::{self, Unit};
 use super::failure::{LoginFailure, Strange};
 use super::login::Secrets;
 use super::refusal::{self, Said};
+use crate::config::org::OrgId;
 use crate::config::salesforce::Environment;
 use crate::message::Allowed;
 use crate::secret::Secret;
@@ -33,6 +34,8 @@ pub struct AnswerMap {
     pub unit: Unit,
     /// The refresh token to be used next.
     pub refresh_token: Option<Cow<'static, str>>,
+    /// The org that an answer must be of, as its `id` says (Salesforce).
+    pub org: Option<OrgId>,
     /// What an answer with a token must show besides.
     pub success: Option<Success>,
     /// Header values of the operator's own making; [`CarrierForm::Template`](super::CarrierForm) counts them.
@@ -113,6 +116,9 @@ pub fn read(
         Some(token) => token.trim_end_matches(['\r', '\n']),
         None => return Err(malformed("the token endpoint's answer holds no token")),
     };
+    if let Some(org) = &map.org {
+        is_of_org(org, secrets, token, &json)?;
+    }
     let mut targets = Vec::new();
     for field in &map.targets {
         if let Some(base) = target(provider, field, secrets, token, &json)? {
@@ -138,7 +144,11 @@ pub(super) fn document(answer: &Answer<'_>) -> Option<Value> {
     if let Ok(json) = serde_json::from_slice(answer.body) {
         return Some(json);
     }
-    let kind = answer.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    // One that was kept has no header any more.
+    let kind = match answer.headers.get(header::CONTENT_TYPE) {
+        Some(kind) => kind.to_str().ok()?,
+        None => "text/plain",
+    };
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let is_form = kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
         || (kind.eq_ignore_ascii_case("text/plain") && answer.body.starts_with(b"access_token="));
@@ -167,6 +177,32 @@ fn target(
     };
     let host = refusal::shown(&bare(text, token), secrets, HOST_SHOWN);
     Err(LoginFailure::TargetRefused { host, why })
+}
+
+/// `id` is the address of the user who logged in: `https://HOST/id/ORG/USER` (PROVIDERS 1.1). Programs print the org's
+/// alone.
+fn is_of_org(
+    wanted: &OrgId,
+    secrets: &Secrets,
+    token: &str,
+    json: &Value,
+) -> Result<(), LoginFailure> {
+    let id = json.pointer("/id").and_then(Value::as_str).unwrap_or("");
+    let org = match id.split_once("/id/") {
+        Some((_, path)) => path.split('/').next().unwrap_or_default(),
+        None => id,
+    };
+    if org.parse().as_ref() == Ok(wanted) {
+        return Ok(());
+    }
+    let named = match org {
+        "" => "no org".to_owned(),
+        org => refusal::shown(&bare(org, token), secrets, HOST_SHOWN),
+    };
+    Err(LoginFailure::TargetRefused {
+        host: named,
+        why: Strange::OtherOrg,
+    })
 }
 
 /// A name that tells nothing is taken for what the operator says, if it was the operator who wrote it.

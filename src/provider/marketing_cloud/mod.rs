@@ -45,6 +45,7 @@ pub fn provider(keys: &MarketingCloud, plain_http: &[String]) -> Provider {
             targets,
             expires_in: Cow::Borrowed("/expires_in"),
             unit: Unit::Seconds,
+            org: None,
             refresh_token: None,
             success: None,
             templates: vec![],

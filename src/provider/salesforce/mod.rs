@@ -37,6 +37,7 @@ pub fn provider(keys: &Salesforce, plain_http: &[String]) -> Provider {
     };
     let mut answer = answer_map(vec![instance(keys, plain_http)], keys.session_timeout);
     answer.templates = templates;
+    answer.org.clone_from(&keys.expect_org);
     answer.refresh_token = Some(Cow::Borrowed("/refresh_token"));
     if api_url.is_some() {
         // Whatever host a program names, no request goes there.
@@ -182,6 +183,7 @@ pub(super) fn answer_map(targets: Vec<TargetField>, session_timeout: Duration) -
         targets,
         expires_in: Cow::Borrowed("/expires_in"),
         unit: Unit::Seconds,
+        org: None,
         refresh_token: None,
         success: None,
         templates: vec![],

@@ -39,6 +39,7 @@ pub(super) fn salesforce_keys() -> Salesforce {
         header: vec![Header::Bearer],
         instance_hosts: None,
         session_timeout: Duration::from_secs(7200),
+        expect_org: None,
     }
 }
 
@@ -76,6 +77,7 @@ pub(super) fn zilliant_keys() -> Zilliant {
         client_secret: source("AAAA0000"),
         user: user(),
         session_timeout: Duration::from_secs(7200),
+        expect_org: None,
     }
 }
 

@@ -228,14 +228,6 @@ impl Account {
         })
     }
 
-    fn holds_valid(&self) -> bool {
-        let now = nanos(self.clock.now().mono);
-        let current = self.snapshot.load();
-        current
-            .as_ref()
-            .is_some_and(|current| now < current.until.load(Ordering::Acquire))
-    }
-
     /// Who would log in now, and with what.
     pub(super) async fn prints(&self) -> Result<Prints, LoginFailure> {
         let prints = timeout(SECRETS_TIMEOUT, self.source.secrets());

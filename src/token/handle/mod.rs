@@ -209,6 +209,15 @@ impl Drop for Holder {
 }
 
 impl Account {
+    /// Whether a token can be handed out now.
+    pub(super) fn holds_valid(&self) -> bool {
+        let now = nanos(self.clock.now().mono);
+        let current = self.snapshot.load();
+        current
+            .as_ref()
+            .is_some_and(|current| now < current.until.load(Ordering::Acquire))
+    }
+
     fn answer(self: &Arc<Self>, deadline: Instant) -> Option<Result<Issued, Unavailable>> {
         let now = self.clock.now();
         let deadline = self.clock.mono(deadline);

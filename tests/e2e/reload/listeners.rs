@@ -28,7 +28,7 @@ async fn a_listener_that_stays_keeps_its_port_and_its_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listener_that_goes_ends_its_requests_first_and_leads_nowhere_else() {
+async fn a_listener_that_goes_ends_its_requests_first() {
     let (go_on, gate) = tokio::sync::watch::channel(false);
     let api = Scripted::start_with(&gate, |mut connection, mut gate| async move {
         while let Some(seen) = connection.request().await {

@@ -108,6 +108,13 @@ async fn a_wrong_configuration_is_told_and_leaves_everything_as_it_was() {
             "",
         ),
         (format!("[log]\naccess = \"/no/such/folder\"\n{text}"), ""),
+        (
+            format!(
+                "[admin]\nlisten = \"127.0.0.1:{}\"\n{text}listen = \"127.0.0.1:0\"\n",
+                api.addr.port()
+            ),
+            "",
+        ),
     ] {
         let before = proxy.addrs.clone();
         let result = proxy.reload(&wrong);

@@ -39,7 +39,7 @@ fn program(argv: &[&str], more: &str) -> String {
 }
 
 /// A token that somebody else got.
-async fn token(at: &Emulated) -> String {
+pub async fn token(at: &Emulated) -> String {
     let variables = at.emulator.variables();
     let of = |name: &str| {
         let found = variables.iter().find(|(known, _)| known == name);

@@ -40,6 +40,25 @@ async fn a_token_for_a_strange_host_is_thrown_away_and_costs_one_login() {
     assert!(dialled.is_err(), "a strange host was dialled: {dialled:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_another_org_is_thrown_away_until_the_expectation_is_corrected() {
+    let expecting = |org: &str| format!("{CRM}expect_org = \"{org}\"\n");
+    let mut at = Emulated::start(&expecting("00Dxx0000000002")).await;
+    for _ in 0..5 {
+        let answer = at.proxy.get(ECHO).await;
+        assert_eq!((answer.status, answer.code().as_str()), (502, "UA-0304"));
+    }
+    let told = at.proxy.status("crm").await;
+    assert_eq!((at.logins(), &told["state"]), (1, &json!("refused")));
+    let why = told["why"].as_str().unwrap();
+    assert!(
+        why.contains("names `00Dxx0000000001EAA`, which is not the org"),
+        "{why}"
+    );
+    at.proxy.reload(&expecting("00Dxx0000000001")).unwrap();
+    assert_eq!(at.proxy.get(ECHO).await.status, 200);
+}
+
 /// An org that moves: token N is good at A if N is even, at B if it is odd, and only the latest lives.
 struct MovingOrg {
     login: Scripted,

@@ -1,7 +1,7 @@
 //! Salesforce: grants, carriers, dead sessions.
 
 /// Assertions, refresh tokens, programs.
-mod grants;
+pub mod grants;
 /// The instance that comes with the token.
 mod instance;
 /// Calls that are never forwarded.

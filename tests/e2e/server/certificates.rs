@@ -67,7 +67,7 @@ async fn only_callers_with_a_certificate_get_in_and_the_log_has_their_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_authorities_hold_from_the_reload_on_and_no_session_is_resumed_past_it() {
+async fn other_authorities_hold_from_the_reload_on() {
     let (api, folder) = (Scripted::constant("hello").await, Folder::new());
     let (own, callers, others) = (Ca::new(), Ca::new(), Ca::new());
     let text = |callers: &Ca| {

@@ -136,6 +136,11 @@ fn proxy(emulator: &Emulator, passed: &Arc<AtomicU64>, config: &str) -> TestProx
         "SECOND_INSTANCE_HOST".to_owned(),
         emulator.second_instance().to_string(),
     ));
+    let mut all = variables.iter();
+    let api = all.find(|(name, _)| name == "DEMO_OAUTH_API_URL");
+    let api: http::Uri = api.unwrap().1.parse().unwrap();
+    let host = api.authority().unwrap().to_string();
+    variables.push(("OAUTH_API_HOST".to_owned(), host));
     let wall = passed.clone();
     let clock =
         Clock::with_wall(move || BEGAN + Duration::from_millis(wall.load(Ordering::SeqCst)));

@@ -161,6 +161,10 @@ fn origins_and_keys_of_another_grant() {
             "UA-0108 6:9 did you mean `password`?",
         ),
         (
+            "{CRM}expect_org = \"005xx0000000001\"\n",
+            "UA-0108 6:14 is not the id of an org",
+        ),
+        (
             "{CRM}instance_hosts = [\"*.com\"]\n",
             "UA-0124 6:19 *.suffix",
         ),

@@ -173,3 +173,49 @@ const REFUSED: &[&str] = &[
     "https://localhost",
     "https://xn--salesforce-com.example",
 ];
+
+#[test]
+fn a_token_of_another_org_than_the_expected_is_refused_whichever_way_the_ids_are_written() {
+    const OURS: &str = "00Dxx0000000aBc";
+    let read = |expected: &str, id: Option<&str>| {
+        let mut keys = salesforce_keys();
+        keys.expect_org = Some(expected.parse().unwrap());
+        let mut json = serde_json::json!({
+            "access_token": "00Dxx0000000aBc!t", "instance_url": "https://acme.my.salesforce.com",
+        });
+        if let Some(id) = id {
+            json["id"] = id.into();
+        }
+        let provider = data::provider(&keys, &[]);
+        match read_as(&provider, 200, json.to_string().as_bytes()) {
+            Ok(_) => "ok".to_owned(),
+            Err(failure) => failure.to_string(),
+        }
+    };
+    let of = |org: &str| format!("https://login.salesforce.com/id/{org}/005xx000001abcd");
+    for expected in [OURS, "00Dxx0000000aBcEAY"] {
+        for id in [
+            &of(OURS),
+            &of("00Dxx0000000aBcEAY"),
+            OURS,
+            "00Dxx0000000aBcEAY",
+        ] {
+            assert_eq!(read(expected, Some(id)), "ok", "{id}");
+        }
+        for (id, named) in [
+            (Some(of("00Dxx0000000aBd")), "00Dxx0000000aBd"),
+            // Ids of 15 characters differ by their letters' case.
+            (Some(of("00Dxx0000000abc")), "00Dxx0000000abc"),
+            (Some(of("00Dxx0000000aBcE")), "00Dxx0000000aBcE"),
+            (Some(format!("https://evil.example/id/x/id/{OURS}/u")), "x"),
+            (Some(of("")), "no org"),
+            (None, "no org"),
+        ] {
+            let told = read(expected, id.as_deref());
+            let why = format!(
+                "the token answer names `{named}`, which is not the org that expect_org names"
+            );
+            assert_eq!(told, why);
+        }
+    }
+}

@@ -240,10 +240,14 @@ fn a_form_is_read_as_an_answer_where_the_content_type_says_so() {
         ("text/html", form, None),
         ("text/plain", "please access_token=t", None),
         ("application/json", form, None),
+        ("", form, Some("t+k")),
+        ("", "error=invalid_client", None),
     ];
     for (kind, body, expected) in rows {
         let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, kind.parse().unwrap());
+        if !kind.is_empty() {
+            headers.insert(header::CONTENT_TYPE, kind.parse().unwrap());
+        }
         let answer = Answer {
             status: StatusCode::OK,
             headers: &headers,

@@ -11,9 +11,8 @@ use crate::provider::{Credential, Lifetime, LoginFailure, Refused};
 use crate::token::issued::Rejected;
 use crate::token::script::{Chance, arrived, number, refused, seconds, token, transient};
 
-mod stored;
-
 mod costs;
+mod stored;
 
 const TOKEN_TIMEOUT: Duration = seconds(15);
 
@@ -96,8 +95,8 @@ impl Model {
     fn flight_begins(&mut self) {
         let seed = self.seed;
         assert!(self.flight.is_none(), "two flights at once: {seed}");
-        assert!(self.store == Stored::Done, "without a look: {seed}");
         let wanted = self.waiters > 0 || self.asked || self.warm;
+        assert!(self.store == Stored::Done, "without a look: {seed}");
         assert!(wanted, "nobody wants one: {seed}");
         let allowed = self.not_before.is_some_and(|at| self.now.mono >= at);
         assert!(allowed, "too early: {seed}");

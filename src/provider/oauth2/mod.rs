@@ -231,6 +231,7 @@ fn answer_map(keys: &OAuth2, templates: Vec<super::Template>, plain_http: &[Stri
             config::Unit::Milliseconds => Unit::Milliseconds,
             config::Unit::Minutes => Unit::Minutes,
         },
+        org: None,
         refresh_token: Some(at(&fields.refresh_token)),
         success: keys.success.as_ref().map(|success| Success {
             place: at(&success.path),
@@ -275,3 +276,6 @@ fn dead(entries: &[Dead]) -> Vec<DeadRule> {
 
 /// `client_assertion_type` of RFC 7523 section 2.2.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+#[cfg(test)]
+mod tests;

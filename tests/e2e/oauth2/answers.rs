@@ -1,0 +1,158 @@
+//! Token answers as they are in the wild.
+
+use std::time::Duration;
+
+use upauth::emulator::{Canned, ExpiresIn};
+
+use super::{ANY, ME, SECRET, why};
+use crate::support::Emulated;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_lifetimes_are_read_bounded_or_taken_for_none() {
+    let none = None;
+    let rows = [
+        (ExpiresIn::Integer, Some(3600)),
+        (ExpiresIn::String, Some(3600)),
+        (ExpiresIn::Float, Some(3600)),
+        (ExpiresIn::Date, Some(3600)),
+        (ExpiresIn::Huge, Some(86_400)),
+        // Far away in seconds: a day.
+        (ExpiresIn::Milliseconds, Some(86_400)),
+        (ExpiresIn::Zero, none),
+        (ExpiresIn::Negative, none),
+        (ExpiresIn::Missing, none),
+    ];
+    for (written, expected) in rows {
+        let at = Emulated::start(&format!("{ANY}{SECRET}")).await;
+        at.turn(|dials| dials.oauth2.answer.expires_in = written);
+        assert_eq!(at.proxy.get(ME).await.status, 200, "{written:?}");
+        let left = at.proxy.status("any").await["expires_in_seconds"].as_u64();
+        let near =
+            |left: u64| expected.is_some_and(|expected| left <= expected && left + 60 > expected);
+        assert!(
+            left.map_or(expected.is_none(), near),
+            "{written:?}: {left:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_stand_anywhere_and_lifetimes_are_counted_in_other_units() {
+    let more = format!(
+        "{SECRET}fields = {{ access_token = \"/data/token\", expires_in = {{ path = \"/data/ttl\", unit = \"ms\" }} }}\n\
+         success = {{ path = \"/ok\", equals = true }}\n"
+    );
+    let at = Emulated::start(&format!("{ANY}{more}")).await;
+    at.turn(|dials| {
+        let answer = &mut dials.oauth2.answer;
+        answer.envelope = true;
+        answer.expires_in = ExpiresIn::Milliseconds;
+        for (name, place) in [("access_token", "/data/token"), ("expires_in", "/data/ttl")] {
+            answer.names.insert(name.to_owned(), place.to_owned());
+        }
+    });
+    assert_eq!(at.proxy.get(ME).await.status, 200, "{}", why(&at).await);
+    let left = at.proxy.status("any").await["expires_in_seconds"]
+        .as_u64()
+        .unwrap();
+    assert!((3500..=3600).contains(&left), "{left}");
+    // Refusals come with 200, too.
+    let wrong = more.replace("${DEMO_OAUTH_CLIENT_SECRET}", "wrong");
+    let at = Emulated::start(&format!("{ANY}{wrong}")).await;
+    at.turn(|dials| dials.oauth2.answer.envelope = true);
+    for _ in 0..3 {
+        assert_eq!(at.proxy.get(ME).await.code(), "UA-0301");
+    }
+    assert_eq!(at.counters().oauth2_token_requests, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_host_of_the_api_may_come_with_the_token_if_it_is_allowed() {
+    let api = "api_url = \"${DEMO_OAUTH_API_URL}\"\n";
+    let more = "fields = { instance_url = \"/instance_url\" }\ninstance_hosts = [\"HOST\"]\n";
+    for (host, status) in [("${OAUTH_API_HOST}", 200), ("api.example", 502)] {
+        let config = format!(
+            "{}{SECRET}{}",
+            ANY.replace(api, ""),
+            more.replace("HOST", host)
+        );
+        let at = Emulated::start(&config).await;
+        at.turn(|dials| dials.oauth2.answer.instance_url = true);
+        let answer = at.proxy.get("/any/tenants/acme/v3/me").await;
+        assert_eq!(answer.status, status, "{}", why(&at).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_answer_is_tried_again() {
+    let rows = [
+        Canned::html(),
+        Canned {
+            status: 200,
+            ..Canned::html()
+        },
+        Canned::truncated(),
+        Canned::empty(),
+        Canned::json(200, "{}"),
+        Canned::json(200, r#"{"access_token":null}"#),
+        Canned::json(
+            200,
+            format!(r#"{{"access_token":"t","x":"{}"}}"#, "x".repeat(1 << 20)),
+        ),
+        Canned::json(200, "x".repeat(2 << 20)),
+        Canned::retry_after(503, "1"),
+        Canned::json(400, r#"{"error":"temporarily_unavailable"}"#),
+        Canned {
+            cut: true,
+            ..Canned::json(200, r#"{"access_token":"t"}"#)
+        },
+    ];
+    for row in rows {
+        let at = Emulated::start(&format!("{ANY}{SECRET}")).await;
+        let shown = format!("{row:.100?}");
+        at.turn(|dials| dials.oauth2.next_login.push_back(row));
+        assert_eq!(at.proxy.get(ME).await.status, 200, "{shown}");
+        assert_eq!(at.counters().oauth2_token_requests, 2, "{shown}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_as_plain_text_and_a_form_are_answers_and_an_error_with_200_is_none() {
+    let at = Emulated::start(&format!("{ANY}{SECRET}")).await;
+    at.turn(|dials| dials.oauth2.answer.content_type = "text/plain".to_owned());
+    assert_eq!(at.proxy.get(ME).await.status, 200);
+    let form = Canned {
+        status: 200,
+        content_type: "application/x-www-form-urlencoded".to_owned(),
+        body: "access_token=abc%21def&expires_in=90&token_type=bearer".to_owned(),
+        ..Canned::default()
+    };
+    let at = Emulated::start(&format!("{ANY}{SECRET}")).await;
+    at.turn(|dials| dials.oauth2.next_login.push_back(form));
+    // A token that the emulated API does not know.
+    assert_eq!(at.proxy.get(ME).await.status, 200);
+    let counters = at.counters();
+    assert_eq!(
+        (counters.oauth2_token_requests, counters.dead_sessions),
+        (2, 1)
+    );
+    let at = Emulated::start(&format!("{ANY}{SECRET}token_wait = \"100ms\"\n")).await;
+    at.turn(|dials| {
+        let error = r#"{"error":"access_denied","access_token":"t"}"#;
+        dials.oauth2.always_login = Some(Canned::json(200, error));
+    });
+    for _ in 0..3 {
+        assert_eq!(at.proxy.get(ME).await.code(), "UA-0301");
+    }
+    assert_eq!(at.counters().oauth2_token_requests, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_without_a_lifetime_is_renewed_after_half_of_the_time_it_may_lie_unused() {
+    let at = Emulated::start(&format!("{ANY}{SECRET}session_timeout = \"10m\"\n")).await;
+    at.turn(|dials| dials.oauth2.answer.expires_in = ExpiresIn::Missing);
+    assert_eq!(at.proxy.get(ME).await.status, 200);
+    at.pass(Duration::from_secs(6 * 60)).await;
+    assert_eq!(at.proxy.get(ME).await.status, 200);
+    assert_eq!(at.counters().oauth2_token_requests, 2);
+}
