@@ -10,7 +10,7 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -86,8 +86,8 @@ fn chance(bound: u64) -> u64 {
     u64::from(now.subsec_micros()).wrapping_mul(2_654_435_761) % bound
 }
 
-/// One proxy after the other on one store, each killed while it renews without a pause.
-fn lane(variables: &[(String, String)], first: &str, folder: &Path) -> (usize, usize) {
+/// A configuration whose only upstream begins with the refresh token `first`.
+fn config(first: &str, folder: &Path) -> PathBuf {
     let mut text = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\nworkers = 1\nstate = \"{}\"\n",
         folder.display()
@@ -107,6 +107,12 @@ fn lane(variables: &[(String, String)], first: &str, folder: &Path) -> (usize, u
     }
     let config = folder.join("proxy.toml");
     std::fs::write(&config, text).unwrap();
+    config
+}
+
+/// One proxy after the other on one store, each killed while it renews without a pause.
+fn lane(variables: &[(String, String)], first: &str, folder: &Path) -> (usize, usize) {
+    let config = config(first, folder);
     let mut renewed = 0;
     for _ in 0..KILLS {
         let proxy = Proxy::start(&config, variables);
@@ -129,16 +135,57 @@ fn lane(variables: &[(String, String)], first: &str, folder: &Path) -> (usize, u
     (KILLS, renewed)
 }
 
-#[test]
-fn of_hundreds_of_kills_none_loses_the_grant() {
+fn emulator() -> (tokio::runtime::Runtime, Emulator) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .unwrap();
-    let emulator = runtime
-        .block_on(Emulator::start(Settings::default()))
-        .unwrap();
+    let started = runtime.block_on(Emulator::start(Settings::default()));
+    (runtime, started.unwrap())
+}
+
+#[test]
+fn a_stop_waits_for_a_redemption_that_has_begun() {
+    let (_runtime, emulator) = emulator();
+    let hold = |ms| {
+        let turn = |dials: &mut upauth::emulator::Dials| {
+            dials.marketing_cloud_legacy.after.hold_ms = ms;
+        };
+        emulator.knobs().turn(turn);
+    };
+    let first = emulator.mint_refresh_token("marketing-cloud-legacy");
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(&first.unwrap(), folder.path());
+    let variables = emulator.variables();
+    let mut proxy = Proxy::start(&config, &variables);
+    hold(2000);
+    let admin = proxy.admin.clone();
+    let renewing = thread::spawn(move || Proxy::renew(&admin));
+    let began = Instant::now();
+    while emulator.counters().legacy_token_requests == 0 {
+        assert!(began.elapsed() < PATIENCE);
+        thread::sleep(Duration::from_millis(5));
+    }
+    // The provider has done it, and holds the answer back.
+    thread::sleep(Duration::from_millis(200));
+    let kill = format!("kill -TERM {}", proxy.child.id());
+    Command::new("sh").args(["-c", &kill]).status().unwrap();
+    assert_eq!(proxy.child.wait().unwrap().code(), Some(0));
+    renewing.join().unwrap();
+    hold(0);
+    let proxy = Proxy::start(&config, &variables);
+    assert_eq!(Proxy::renew(&proxy.admin), Some(200));
+    let counters = emulator.counters();
+    assert_eq!(
+        (counters.spent_refresh_tokens, counters.refused_logins),
+        (0, 0)
+    );
+}
+
+#[test]
+fn of_hundreds_of_kills_none_loses_the_grant() {
+    let (_runtime, emulator) = emulator();
     // Some kills are to fall between the provider's books and its answer.
     emulator
         .knobs()

@@ -47,6 +47,9 @@ pub trait TokenSource: Send + Sync + 'static {
     /// What the login would send now. `Err`: it cannot be read, so that the login would fail with this.
     fn secrets(&self) -> SecretsFuture<'_>;
 
+    /// What logs call the account from now on.
+    fn rename(&self, _account: &str) {}
+
     /// By how much a login may take longer than one exchange with the token endpoint.
     fn extra(&self) -> Duration {
         Duration::ZERO

@@ -160,3 +160,38 @@ async fn a_full_disk_hands_out_no_token_whose_successor_is_not_stored_and_loses_
     at.until_ok(LIMITS).await;
     assert_eq!(at.counters().spent_refresh_tokens, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_into_a_grant_that_nothing_would_keep_is_refused_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut at = Emulated::start(MAIL_LEGACY).await;
+    let variables = at.emulator.variables();
+    let mut text = stored(&folder, &format!("{MAIL_LEGACY}offline = true\n"));
+    for (name, value) in variables {
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+        text = text.replace(&format!("${{{name}}}"), &value);
+    }
+    let refused = at.proxy.reload(&text).unwrap_err().to_string();
+    assert!(
+        refused.contains("needs the store") && refused.contains("restart"),
+        "{refused}"
+    );
+    assert_eq!(at.proxy.get(ASSETS).await.status, 200);
+    assert_eq!(at.counters().grants["marketing-cloud-legacy online"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_said_never_to_rotate_needs_no_store_and_its_successor_is_used_and_counted()
+{
+    let at = Emulated::start(&format!("{CRM_TOKEN}rotates = \"never\"\n")).await;
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    at.turn(|dials| dials.login.rotation = true);
+    for _ in 0..3 {
+        at.emulator.end_sessions("all");
+        assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    }
+    assert_eq!(at.counters().spent_refresh_tokens, 0);
+    let page = at.proxy.metrics.encode();
+    let count = "upauth_refresh_tokens_replaced_unexpectedly_total{upstream=\"crm-token\"} 3";
+    assert!(page.contains(count), "{page}");
+}

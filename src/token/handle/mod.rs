@@ -180,6 +180,7 @@ impl Handle {
     /// What logs call the account from now on.
     pub fn rename(&self, name: &str) {
         self.account().name.store(Arc::new(name.to_owned()));
+        self.account().source.rename(name);
     }
 
     /// What an operator may know. Never the token.

@@ -7,6 +7,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::runtime;
 
 use super::store::{self, Answer, Name, Put, Store, StoreError, Token};
@@ -41,7 +42,7 @@ impl<E: Exchange> Kept<E> {
     /// The source of `account` (for logs). `keeping`: where its token is kept, and under which name.
     pub fn new(exchange: E, account: &str, clock: Clock, keeping: Option<(Keeping, Name)>) -> Self {
         let writer = keeping.map(|(keeping, name)| Writer {
-            account: account.to_owned(),
+            account: ArcSwap::from_pointee(account.to_owned()),
             keeping,
             name,
             state: Mutex::default(),
@@ -67,7 +68,8 @@ impl<E: Exchange> Kept<E> {
         state.version = version;
         let now = self.clock.now().wall;
         let found = token.answer();
-        let found = found.and_then(|answer| reread(&self.exchange, answer, now, &writer.account));
+        let found =
+            found.and_then(|answer| reread(&self.exchange, answer, now, &writer.account.load()));
         Ok(found.map(|(obtained, answered)| {
             state.current = Some((self.print(&obtained.credential), answered));
             obtained
@@ -116,6 +118,12 @@ impl<E: Exchange> TokenSource for Kept<E> {
         self.exchange.secrets()
     }
 
+    fn rename(&self, account: &str) {
+        if let Some(writer) = &self.writer {
+            writer.account.store(Arc::new(account.to_owned()));
+        }
+    }
+
     fn keeps(&self) -> bool {
         self.writer.is_some()
     }
@@ -125,8 +133,8 @@ impl<E: Exchange> TokenSource for Kept<E> {
             let writer = self.writer.as_ref()?;
             let found = self.read_back(writer).await;
             found.unwrap_or_else(|error| {
-                let account = &writer.account;
-                tracing::warn!(account, %error, "the stored token cannot be read: logging in");
+                let account = writer.account.load();
+                tracing::warn!(%account, %error, "the stored token cannot be read: logging in");
                 None
             })
         })
@@ -147,7 +155,7 @@ impl<E: Exchange> TokenSource for Kept<E> {
 
 /// Writes the record of one account, one write after the other; of what was to be written meanwhile, the last.
 struct Writer {
-    account: String,
+    account: ArcSwap<String>,
     keeping: Keeping,
     name: Name,
     state: Mutex<State>,
@@ -215,8 +223,8 @@ impl Writer {
                 return;
             };
             if let Err(error) = self.write_one(&token).await {
-                let account = &self.account;
-                tracing::warn!(account, %error, "the token is not stored: a restart logs in again");
+                let account = self.account.load();
+                tracing::warn!(%account, %error, "the token is not stored: a restart logs in again");
             }
         }
     }

@@ -8,6 +8,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
 use super::kept::{self, Keeping};
 use super::store::{self, Grant, Name, StoreError, millis};
 use super::{Exchange, Lineage, LoginFuture, Obtained, RestoreFuture, SecretsFuture, TokenSource};
@@ -25,7 +27,7 @@ pub struct Rotating<E>(Arc<Inner<E>>);
 /// What is particular to one account among those that share a lineage.
 #[derive(Clone, Debug)]
 pub struct Redeeming {
-    /// For logs.
+    /// For logs, at first.
     pub account: String,
     /// Who may take over an access token from another: whoever asks for the same.
     pub asks: String,
@@ -40,6 +42,7 @@ struct Inner<E> {
     clock: Clock,
     prints: Fingerprinter,
     keeping: Keeping,
+    account: ArcSwap<String>,
     settings: Redeeming,
     hand: Mutex<Hand>,
 }
@@ -63,6 +66,7 @@ impl<E: Exchange> Rotating<E> {
             clock,
             prints: Fingerprinter::new(),
             keeping,
+            account: ArcSwap::from_pointee(settings.account.clone()),
             settings,
             hand: Mutex::default(),
         }))
@@ -94,6 +98,10 @@ impl<E: Exchange> TokenSource for Rotating<E> {
         self.0.exchange.secrets()
     }
 
+    fn rename(&self, account: &str) {
+        self.0.account.store(Arc::new(account.to_owned()));
+    }
+
     fn extra(&self) -> Duration {
         self.0.settings.token_timeout + LEASE_LONGER + SAVE + Duration::from_secs(5)
     }
@@ -111,8 +119,8 @@ impl<E: Exchange> TokenSource for Rotating<E> {
                     Some(self.0.take(found))
                 }
                 Err(error) => {
-                    let account = &self.0.settings.account;
-                    tracing::error!(account, %error, "the stored refresh token cannot be read");
+                    let account = self.0.account();
+                    tracing::error!(%account, %error, "the stored refresh token cannot be read");
                     None
                 }
             }
@@ -146,8 +154,8 @@ impl<E: Exchange> Rotating<E> {
         self.0.keeping.runtime.spawn(async move {
             let _under_way = under_way;
             if let Err(error) = inner.amend(&name, seen, change).await {
-                let account = &inner.settings.account;
-                tracing::warn!(account, %error, "the record of the refresh token is not up to date");
+                let account = inner.account();
+                tracing::warn!(%account, %error, "the record of the refresh token is not up to date");
             }
         });
     }
@@ -196,8 +204,8 @@ impl<E: Exchange> Inner<E> {
         let ours = grant.account == self.settings.asks;
         let answer = grant.answer.clone().filter(|_| ours)?;
         let now = self.clock.now().wall;
-        let account = &self.settings.account;
-        let (obtained, _) = kept::reread(&self.exchange, answer, now, account)?;
+        let account = self.account();
+        let (obtained, _) = kept::reread(&self.exchange, answer, now, &account)?;
         Some(Redeemed {
             obtained,
             name: lineage.name.clone(),
@@ -217,6 +225,11 @@ impl<E: Exchange> Inner<E> {
     fn print(&self, credential: &Credential) -> Fingerprint {
         let token = credential.value(CarrierForm::Token);
         self.prints.of([token.as_bytes()])
+    }
+
+    /// For logs.
+    fn account(&self) -> Arc<String> {
+        self.account.load_full()
     }
 
     fn lease_wait(&self) -> Duration {

@@ -83,12 +83,12 @@ impl<E: Exchange> Inner<E> {
 
     /// Where the operator says that the token stays, no request fails because the store does.
     fn without_store(&self, lineage: &Lineage, error: &StoreError) -> Result<Turn, LoginFailure> {
-        let account = &self.settings.account;
+        let account = self.account();
         if self.settings.rotation != Rotation::Stays {
-            tracing::error!(account, %error, "the refresh token cannot be read or leased: it is not used");
+            tracing::error!(%account, %error, "the refresh token cannot be read or leased: it is not used");
             return Err(transient(error.to_string()));
         }
-        tracing::warn!(account, %error, "going on with the configured refresh token");
+        tracing::warn!(%account, %error, "going on with the configured refresh token");
         let seed = lineage.seed.as_ref();
         Ok(Turn {
             lease: None,
@@ -118,20 +118,20 @@ impl<E: Exchange> Inner<E> {
         if self.settings.rotation == Rotation::Stays {
             return Ok(());
         }
-        let (account, now) = (&self.settings.account, self.clock.now().wall);
+        let (account, now) = (self.account(), self.clock.now().wall);
         if let Some(Intent { first_ms }) = turn.grant.intent {
             let since = Duration::from_millis(millis(now).saturating_sub(first_ms));
             match self.settings.rotation {
                 Rotation::OnceWithGrace(grace) if since < grace => {
                     tracing::warn!(
-                        account,
+                        %account,
                         ?since,
                         "an answer was lost: the same refresh token again, within its grace"
                     );
                 }
                 Rotation::UnlessGiven if !turn.grant.rotated => {}
                 _ => tracing::error!(
-                    account,
+                    %account,
                     ?since,
                     "the refresh token may have been used up by a login whose answer was lost: it is tried once more"
                 ),
@@ -147,7 +147,7 @@ impl<E: Exchange> Inner<E> {
         };
         let written = self.put(turn, intended).await;
         written.map_err(|error| {
-            tracing::error!(account, %error, "the refresh token is not used, because its successor could not be stored");
+            tracing::error!(%account, %error, "the refresh token is not used, because its successor could not be stored");
             transient(error.to_string())
         })?;
         match &turn.lease {
@@ -170,8 +170,8 @@ impl<E: Exchange> Inner<E> {
             && token.is_some()
             && let Ok(exchanged) = self.exchange.exchange(None).await
         {
-            let account = &self.settings.account;
-            tracing::error!(account, %failure, "the refresh token was lost: a new one was begun");
+            let account = self.account();
+            tracing::error!(%account, %failure, "the refresh token was lost: a new one was begun");
             return Ok(exchanged);
         }
         presented
@@ -183,12 +183,12 @@ impl<E: Exchange> Inner<E> {
         mut turn: Turn,
         exchanged: Exchanged,
     ) -> Result<Redeemed, LoginFailure> {
-        let account = &self.settings.account;
+        let account = self.account();
         let successor = exchanged.successor.as_ref().map(Secret::expose);
         let given = successor.filter(|next| turn.grant.refresh_token.as_deref() != Some(*next));
         if self.settings.rotation == Rotation::Stays && given.is_some() {
             tracing::error!(
-                account,
+                %account,
                 "rotates = \"never\", but the provider has replaced the refresh token: unless it is stored, the grant ends with this process"
             );
         }
@@ -217,13 +217,17 @@ impl<E: Exchange> Inner<E> {
             let Err(error) = self.put(&mut turn, next.clone()).await else {
                 return Ok(redeemed);
             };
+            if matches!(error, StoreError::Overtaken) {
+                tracing::error!(%account, %error, "its successor is kept, and not the one that came here");
+                return Ok(redeemed);
+            }
             if !must {
-                tracing::warn!(account, %error, "the token is not stored: a restart logs in again");
+                tracing::warn!(%account, %error, "the token is not stored: a restart logs in again");
                 return Ok(redeemed);
             }
             if Instant::now() >= until {
                 let why = format!("the next refresh token cannot be stored: {error}");
-                tracing::error!(account, %error, "the next refresh token is not stored yet: it is tried until it is, and nobody gets the token");
+                tracing::error!(%account, %error, "the next refresh token is not stored yet: it is tried until it is, and nobody gets the token");
                 self.hand().unsaved = Some(why.clone());
                 self.keep_saving(turn, next);
                 return Err(transient(why));
@@ -239,12 +243,19 @@ impl<E: Exchange> Inner<E> {
         let runtime = self.keeping.runtime.clone();
         runtime.spawn(async move {
             let _under_way = under_way;
-            while self.put(&mut turn, next.clone()).await.is_err() {
-                sleep(LONGEST_PAUSE).await;
+            let account = self.account();
+            loop {
+                match self.put(&mut turn, next.clone()).await {
+                    Ok(()) => {
+                        break tracing::info!(%account, "the next refresh token is stored now");
+                    }
+                    Err(error @ StoreError::Overtaken) => {
+                        break tracing::error!(%account, %error, "its successor is kept");
+                    }
+                    Err(_) => sleep(LONGEST_PAUSE).await,
+                }
             }
             self.hand().unsaved = None;
-            let account = &self.settings.account;
-            tracing::info!(account, "the next refresh token is stored now");
         });
     }
 
@@ -254,8 +265,8 @@ impl<E: Exchange> Inner<E> {
             return;
         }
         if let Err(error) = self.put(turn, before).await {
-            let account = &self.settings.account;
-            tracing::warn!(account, %error, "it stays noted that the refresh token may have been used");
+            let account = self.account();
+            tracing::warn!(%account, %error, "it stays noted that the refresh token may have been used");
         }
     }
 
@@ -296,9 +307,7 @@ impl<E: Exchange> Inner<E> {
                     };
                     let stored: Grant = store::decode(&there)?;
                     if stored.redeemed > turn.grant.redeemed && stored != next {
-                        return Err(StoreError::Busy(
-                            "another process has redeemed the same token",
-                        ));
+                        return Err(StoreError::Overtaken);
                     }
                     turn.version = there.version;
                 }

@@ -115,6 +115,9 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// Somebody else has done meanwhile what was under way here, although the lease was ours.
+    #[error("another process has redeemed the same token")]
+    Overtaken,
     /// It takes too long, or somebody else has the lease.
     #[error("{0}")]
     Busy(&'static str),

@@ -309,7 +309,9 @@ async fn a_folder_that_cannot_be_made_or_written_is_said_to_be_so() {
     let folder = Folder::new();
     let mut config = config(&folder);
     fs::write(folder.path().join("file"), "").unwrap();
-    for path in [folder.path().join("file"), folder.path().join("file/store")] {
+    let (file, below) = (folder.path().join("file"), folder.path().join("file/store"));
+    // Nobody, not even root, makes a folder there.
+    for path in [file, below, PathBuf::from("/proc/upauth")] {
         config.path = path;
         let error = open(&config).await.unwrap_err();
         assert!(matches!(error, Unusable::Folder { .. }), "{error}");
@@ -331,4 +333,27 @@ async fn processes_that_begin_a_store_at_once_agree_on_its_key() {
             assert!(store.get(&name("a")).await.unwrap().is_some());
         }
     }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_read_only_folder_is_told_at_the_start_and_read_while_it_runs() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (files, folder) = files().await;
+    files.put(&name("a"), 0, b"1".into()).await.unwrap();
+    let store = folder.path().join("store");
+    let mode = |bits| fs::set_permissions(&store, fs::Permissions::from_mode(bits)).unwrap();
+    mode(0o500);
+    // Permissions bind everybody but root, who sees a full disk instead: see the tests of the binary.
+    let binds = fs::write(store.join("probe"), "").is_err();
+    if binds {
+        let error = open(&config(&folder)).await.unwrap_err();
+        assert!(matches!(error, Unusable::Folder { .. }), "{error}");
+        assert!(files.get(&name("a")).await.unwrap().is_some());
+        let put = files.put(&name("a"), 1, b"2".into()).await;
+        assert!(matches!(put, Err(StoreError::Io { .. })));
+        assert_eq!(files.get(&name("a")).await.unwrap().unwrap().value, b"1");
+    }
+    mode(0o700);
 }

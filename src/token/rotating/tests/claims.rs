@@ -9,7 +9,7 @@ use super::{LIFE, Process, Way, World};
 use crate::provider::{LoginFailure, Refused, Rotation};
 use crate::token::rotating::Rotating;
 use crate::token::script::{number, seconds, token};
-use crate::token::store::{Kind, Name, Store};
+use crate::token::store::{Grant, Kind, Name, Store};
 use crate::token::{Presented, TokenSource};
 
 type Source = Rotating<Arc<Process>>;
@@ -267,4 +267,21 @@ async fn a_record_of_a_lineage_is_no_record_of_an_account() {
     assert_eq!(log_in(&source).await, Ok(1));
     let account = Name::of(Kind::Token, [b"seed".as_slice()]);
     assert_eq!(world.memory.get(&account).await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_successor_of_somebody_elses_is_never_overwritten() {
+    let world = World::new(Way::Grace, 1);
+    let (_process, source) = world.process(0, -1);
+    let other = Grant {
+        refresh_token: Some("theirs".to_owned()),
+        redeemed: 7,
+        ..Grant::default()
+    };
+    *world.meanwhile.lock().unwrap() = Some(other);
+    assert_eq!(log_in(&source).await, Ok(1));
+    assert_eq!(
+        world.grant().await.unwrap().refresh_token.unwrap(),
+        "theirs"
+    );
 }

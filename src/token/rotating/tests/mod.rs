@@ -17,7 +17,7 @@ use super::{Redeeming, Rotating};
 use crate::clock::Clock;
 use crate::provider::{Lifetime, Rotation};
 use crate::token::script::{Chance, seconds};
-use crate::token::store::{Grant, Kind, Memory, Name, Store, decode};
+use crate::token::store::{Grant, Kind, Memory, Name, Store, decode, encode};
 use crate::token::{Keeping, Presented, Unfinished};
 
 /// How the provider goes about refresh tokens.
@@ -50,6 +50,8 @@ struct World {
     blind: AtomicBool,
     /// What becomes of the next exchange, which does not reach the provider.
     next: Mutex<Option<Presented>>,
+    /// What somebody without a lease writes during the next exchange.
+    meanwhile: Mutex<Option<Grant>>,
     /// How many of the next answers are lost.
     lose: Mutex<u64>,
     /// What happened, in order.
@@ -91,6 +93,7 @@ impl World {
             full_after_intent: AtomicBool::new(false),
             blind: AtomicBool::new(false),
             next: Mutex::default(),
+            meanwhile: Mutex::default(),
             lose: Mutex::default(),
             trace: Mutex::default(),
         })
@@ -182,6 +185,16 @@ impl World {
     async fn grant(&self) -> Option<Grant> {
         let record = self.memory.get(&lineage_of(Some("seed"))).await.unwrap()?;
         Some(decode(&record).unwrap())
+    }
+
+    async fn write(&self, grant: &Grant) {
+        let name = lineage_of(Some("seed"));
+        let version = self.memory.get(&name).await.unwrap();
+        let version = version.map_or(0, |record| record.version);
+        self.memory
+            .put(&name, version, encode(grant))
+            .await
+            .unwrap();
     }
 
     fn exchanges(&self) -> u64 {

@@ -78,12 +78,12 @@ impl Exchange for Arc<Process> {
                 return Err(lost(presented));
             }
             if world.goes_wrong() {
-                let said = if world.below(2) == 0 {
-                    Presented::Never
-                } else {
-                    Presented::InVain
-                };
-                return Err(lost(said));
+                let said = [Presented::Never, Presented::InVain];
+                return Err(lost(said[world.below(2) as usize]));
+            }
+            let meanwhile = world.meanwhile.lock().unwrap().take();
+            if let Some(grant) = meanwhile {
+                world.write(&grant).await;
             }
             let given = refresh.map(Secret::expose);
             let sent = world.wall();
