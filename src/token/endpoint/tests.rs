@@ -280,3 +280,35 @@ fn a_client_needs_a_tls_configuration_that_it_understands() {
     );
     assert!(built.is_err());
 }
+
+#[tokio::test]
+async fn it_is_known_whether_what_was_presented_may_be_used_up() {
+    let rows: [(Vec<u8>, Presented); 8] = [
+        (answer_with("400 Bad Request", "{}"), Presented::InVain),
+        (answer_with("429 Too Many Requests", ""), Presented::InVain),
+        (answer_with("500 Oops", ""), Presented::Perhaps),
+        (answer_with("502 Bad Gateway", "<html>"), Presented::Perhaps),
+        (answer_with("200 OK", "{\"access_to"), Presented::Perhaps),
+        (answer_with("200 OK", "{}"), Presented::Perhaps),
+        (answer_with("302 Found", ""), Presented::Perhaps),
+        (Vec::new(), Presented::Perhaps),
+    ];
+    for (script, expected) in rows {
+        let said = String::from_utf8_lossy(&script).into_owned();
+        let (url, _served) = serve(vec![script]).await;
+        let not = endpoint(&url).exchange(None).await.unwrap_err();
+        assert_eq!(not.presented, expected, "{said}");
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let not = endpoint(&nobody).exchange(None).await.unwrap_err();
+    assert_eq!(not.presented, Presented::Never, "nobody listens");
+    let unread = endpoint_with(
+        &nobody,
+        Source::File("/nowhere".into()),
+        Duration::from_secs(5),
+    );
+    let not = unread.exchange(None).await.unwrap_err();
+    assert_eq!(not.presented, Presented::Never, "no secret to send");
+}
