@@ -20,7 +20,7 @@ RUN touch src/main.rs src/lib.rs \
 
 FROM gcr.io/distroless/cc-debian12
 COPY --from=build /build/target/release/upauth /upauth
-# The own CA lives here: the one place to mount a volume; the rest can be read-only.
+# The own CA and the store live here: the one place to mount a volume; the rest can be read-only.
 COPY --from=build --chown=65532:65532 --chmod=700 /state /var/lib/upauth
 ENV STATE_DIRECTORY=/var/lib/upauth UPAUTH_CONFIG=/etc/upauth/proxy.toml
 # Numeric, since `runAsNonRoot` of Kubernetes cannot check a name.

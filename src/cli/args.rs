@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
 }
 
 const EXITS: &str = "\
-Exit codes: 0 done or drained, 1 cut at the drain deadline or a defect, 2 wrong arguments, 69 unreachable, \
+Exit codes: 0 done or drained, 1 cut at the drain deadline, not ready, or a defect, 2 wrong arguments, 69 unreachable, \
 74 a port is taken or a file cannot be written, 77 credentials refused, 78 wrong configuration";
 
 #[derive(Debug, PartialEq, Eq, Subcommand)]

@@ -7,9 +7,9 @@ use http::Method;
 use serde_json::Value;
 
 use super::output::Output;
-use super::{Exit, load, upstream};
+use super::{Exit, environment, load, upstream};
 use crate::app::remote::{self, AskError, Reply};
-use crate::config::Config;
+use crate::config::Admin;
 
 /// Asks for a new token.
 pub(super) fn renew(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
@@ -30,7 +30,7 @@ fn login(path: &Path, name: &str, verb: &str, done: &str, out: &mut Output<'_>) 
         return exit;
     }
     let path = format!("/api/v1/upstreams/{name}/{verb}");
-    match ask(&config, Method::POST, &path, out) {
+    match ask(&config.admin, Method::POST, &path, out) {
         Ok(reply) if reply.status < 300 => {
             out.answer(&format!("{name} {done}"));
             Exit::Done
@@ -56,7 +56,7 @@ pub(super) fn reload(path: &Path, out: &mut Output<'_>) -> Exit {
             return exit;
         }
     };
-    let reply = match ask(&config, Method::POST, "/api/v1/reload", out) {
+    let reply = match ask(&config.admin, Method::POST, "/api/v1/reload", out) {
         Ok(reply) => reply,
         Err(exit) => return exit,
     };
@@ -120,11 +120,11 @@ fn changes(told: &Value) -> Vec<String> {
 
 /// Prints how each upstream is, as a table or as the proxy tells it; the exit code tells the worst.
 pub(super) fn status(path: &Path, json: bool, out: &mut Output<'_>) -> Exit {
-    let config = match load(path, out) {
-        Ok(checked) => checked.config,
+    let admin = match admin(path, out) {
+        Ok(admin) => admin,
         Err(exit) => return exit,
     };
-    let reply = match ask(&config, Method::GET, "/api/v1/status", out) {
+    let reply = match ask(&admin, Method::GET, "/api/v1/status", out) {
         Ok(reply) if reply.status == 200 => reply,
         Ok(reply) => {
             out.error(&said(&reply.body));
@@ -208,16 +208,15 @@ fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
 
 /// Says whether the running proxy is ready: for the health check of a container.
 pub(super) fn health(path: &Path, out: &mut Output<'_>) -> Exit {
-    let config = match load(path, out) {
-        Ok(checked) => checked.config,
+    let admin = match admin(path, out) {
+        Ok(admin) => admin,
         Err(exit) => return exit,
     };
-    let listen = config.admin.health_listen.as_ref();
-    let Some(at) = listen.or(config.admin.listen.as_ref()) else {
+    let Some(at) = admin.health_listen.or(admin.listen) else {
         out.error("there is nobody to ask: [admin] listen and health_listen are empty");
         return Exit::Config;
     };
-    match remote::ask(at, Method::GET, "/readyz", HEALTH) {
+    match remote::ask(&at, Method::GET, "/readyz", HEALTH) {
         Ok(reply) => {
             out.answer(String::from_utf8_lossy(&reply.body).trim_end());
             if reply.status == 200 {
@@ -234,9 +233,17 @@ pub(super) fn health(path: &Path, out: &mut Output<'_>) -> Exit {
     }
 }
 
+/// `[admin]` alone, which is enough to ask how the proxy is.
+fn admin(path: &Path, out: &mut Output<'_>) -> Result<Admin, Exit> {
+    Admin::load(path, &environment).map_err(|problems| {
+        out.error(&problems.render(out.color));
+        Exit::Config
+    })
+}
+
 /// Asks the admin listener of the configuration; the complaint is made.
-fn ask(config: &Config, method: Method, path: &str, out: &mut Output<'_>) -> Result<Reply, Exit> {
-    let Some(admin) = &config.admin.listen else {
+fn ask(admin: &Admin, method: Method, path: &str, out: &mut Output<'_>) -> Result<Reply, Exit> {
+    let Some(admin) = &admin.listen else {
         out.error("the running proxy has no admin listener: [admin] listen is empty");
         return Err(Exit::Config);
     };

@@ -57,7 +57,8 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
         out.answer(SOCKET);
         return Exit::Done;
     }
-    if upstream.local_login {
+    // What the logins of an OAuth 2.0 server of the wild look like is not known, so none is answered here.
+    if upstream.local_login && !matches!(upstream.provider, Provider::OAuth2(_)) {
         let secret = match keyed {
             false => "any client id and secret will do",
             true => "its client secret, or its password, is the key",

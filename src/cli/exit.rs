@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done, or drained.
     Done = 0,
-    /// Cut at the drain deadline, or a defect.
+    /// Cut at the drain deadline, not ready, or a defect.
     Failed = 1,
     /// The arguments make no sense.
     Usage = 2,

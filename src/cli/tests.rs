@@ -143,6 +143,18 @@ fn env_prints_the_way_to_an_upstream() {
 }
 
 #[test]
+fn env_promises_a_login_host_only_where_logins_are_answered() {
+    let any = "[upstream.crm]\nprovider = \"oauth2\"\ntoken_url = \"https://login.example/token\"\n\
+        api_url = \"https://api.example\"\nclient_auth = \"none\"\n";
+    let refused = format!("{CRM}local_login = false\n");
+    for (text, promised) in [(CRM, true), (&refused, false), (any, false)] {
+        let (exit, out, err) = Folder::with(text).run("env crm");
+        assert_eq!((exit, err.as_str()), (Exit::Done, ""), "{text}");
+        assert_eq!(out.contains("is its login host"), promised, "{text}");
+    }
+}
+
+#[test]
 fn env_names_the_authority_of_the_proxys_own_certificates() {
     let folder = Folder::with(&format!(
         "{CRM}listen = \"localhost:7727\"\ntls = \"auto\"\n[server]\nstate = \"it's\"\n"

@@ -67,7 +67,7 @@ codes! {
          Of the hosts of a Marketing Cloud tenant only SUBDOMAIN.auth.marketingcloudapis.com gives tokens."
     BAD_LISTEN "UA-0119" "the listener's address cannot be used"
         "A listener is ADDRESS:PORT, where ADDRESS is an IP address (IPv6 in brackets) or localhost, which stands for 127.0.0.1 and [::1]. \
-         Other host names are not resolved: what they mean may change. Port 0 takes a free port."
+         Other host names are not resolved: what they mean may change. Port 0 takes a free port. \"unix:PATH\" is a unix socket."
     NOT_LOOPBACK "UA-0120" "a listener that others can reach needs an explicit word"
         "Whoever reaches the proxy acts with the upstream's credential. Listen on localhost; or ask callers for keys ([access] keys; \
          `upauth key NAME` makes one) or for certificates (tls with client_ca); or, if something else keeps strangers away (a firewall, a network policy, an authenticating proxy \

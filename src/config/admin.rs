@@ -1,9 +1,14 @@
 //! `[admin]`: where the proxy can be looked at.
 
-use super::listen;
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use super::files::Files;
 use super::reading::{ForWhom, Reading};
 use super::section::{Leftover, Section};
 use super::server::Listen;
+use super::{Problem, Problems, listen};
 use crate::code;
 
 /// `[admin]`.
@@ -16,6 +21,28 @@ pub struct Admin {
 }
 
 impl Admin {
+    /// Reads nothing of a file but `[admin]`. A proxy goes on while its file is being edited and is wrong, and whoever
+    /// asks how it is may lack the variables that the rest of the file names.
+    pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        let text =
+            std::fs::read_to_string(path).map_err(|error| Problems::unreadable(path, &error))?;
+        let name = path.display().to_string();
+        let base = path.parent().unwrap_or(Path::new(""));
+        let mut reading = Reading::new(Files::of(&name, &text, base), env);
+        let (document, _) = DeTable::parse_recoverable(&text);
+        let start = document.span().start;
+        let mut root = Section::new("", "", start..start, document.into_inner());
+        let admin = Self::read(root.section("admin", &mut reading), &mut reading);
+        let problems = reading.problems.into_iter();
+        let errors: Vec<_> = problems
+            .filter(|problem| !Problem::is_warning(problem))
+            .collect();
+        match errors.is_empty() {
+            true => Ok(admin),
+            false => Err(Problems::new(&name, errors)),
+        }
+    }
+
     pub(super) fn read(mut table: Section<'_>, reading: &mut Reading<'_>) -> Self {
         let given = table.has("listen");
         let mut listen = one(&mut table, "listen", ForWhom::Operators, reading);

@@ -230,7 +230,7 @@ fn own_tls(table: &mut Section<'_>, listen: &[Listen], reading: &mut Reading<'_>
                 place,
                 "`tls` is that of a listener of the upstream's own, and there is none",
             )
-            .help("add listen = \"localhost:7730\", or write tls into [server]");
+            .help("add listen = \"localhost:7770\", or write tls into [server]");
     }
     tls
 }

@@ -1,14 +1,17 @@
 //! One connection: TLS, which HTTP it speaks, and hyper until it ends, drains or is cut.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -104,7 +107,7 @@ where
     B: AnswerBody,
 {
     let unended = stream.unended();
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // The watch does this with one timer per worker, and tells an idle caller from a slow one.
         .header_read_timeout(None)
@@ -116,15 +119,46 @@ where
         .max_buf_size(floor.limits.header_bytes.max(64 * 1024))
         .serve_connection(
             TokioIo::new(stream),
-            tracked(service, entry.clone(), unended, floor.limits.header_fields),
+            tracked(
+                service,
+                entry.clone(),
+                unended.clone(),
+                floor.limits.header_fields,
+            ),
         );
     to_the_end(
-        connection,
-        |connection| connection.graceful_shutdown(),
+        &mut connection,
+        |connection| Pin::new(&mut **connection.get_mut()).graceful_shutdown(),
         &floor,
         &entry,
     )
     .await;
+    if !unended.is_under_way() {
+        linger(connection.into_parts().io.into_inner(), &floor).await;
+    }
+}
+
+/// Takes for a moment what the caller still sends, and throws it away: a connection that is closed with bytes unread is
+/// reset, and the caller would lose the last answer with it (RFC 9112 section 9.6).
+async fn linger(mut stream: Watched<impl Wire>, floor: &Floor) {
+    let rest = async {
+        stream.shutdown().await?;
+        // Not on the stack, where each connection would have room for it.
+        let mut thrown_away = BytesMut::with_capacity(16 * 1024);
+        let mut length = 0;
+        while length < LINGER_BYTES {
+            match stream.read_buf(&mut thrown_away).await? {
+                0 => break,
+                count => length += count,
+            }
+            thrown_away.clear();
+        }
+        io::Result::Ok(())
+    };
+    tokio::select! {
+        _ = tokio::time::timeout(LINGER, rest) => {}
+        () = floor.drain.cancelled() => {}
+    }
 }
 
 async fn http2<I, S, B>(stream: Watched<I>, service: S, floor: Floor, entry: Entry)
@@ -219,5 +253,8 @@ fn ended(result: hyper::Result<()>) {
     }
 }
 
+/// How long, and how much, is still taken of a caller whose last answer was sent.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 16 * 1024 * 1024;
 /// How long a connection without a request is waited for when the drain begins.
 const LAST_CALL: Duration = Duration::from_millis(250);

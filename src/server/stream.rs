@@ -66,7 +66,7 @@ impl Unended {
         self.0.store(false, Ordering::Relaxed);
     }
 
-    fn is_under_way(&self) -> bool {
+    pub(super) fn is_under_way(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -143,6 +143,12 @@ fn status_retry_and_health_tell_how_it_is() {
         "{out}"
     );
 
+    // The file is being edited: the proxy is as well as before.
+    stage.config("${NOT_SET}", "nonsense = 1\n");
+    assert_eq!(stage.say(&["health"], &config).0, 0);
+    assert_eq!(stage.say(&["status"], &config).0, 0);
+    stage.config(WRONG, "");
+
     assert_eq!(get(&addr, LIMITS), 502);
     let (code, out, _) = stage.say(&["status"], &config);
     assert_eq!(code, 77, "{out}");

@@ -80,6 +80,42 @@ async fn a_salesforce_token_is_kept_until_another_comes_and_then_that_one() {
     assert!(counters.token_requests >= 5, "{counters:?}");
 }
 
+const ANY_TOKEN: &str = r#"
+[upstream.any-token]
+provider = "oauth2"
+grant = "refresh_token"
+token_url = "${DEMO_OAUTH_TOKEN_URL}"
+api_url = "${DEMO_OAUTH_API_URL}"
+client_id = "${DEMO_OAUTH_CLIENT_ID}"
+client_secret = "${DEMO_OAUTH_CLIENT_SECRET}"
+refresh_token = "${DEMO_OAUTH_REFRESH_TOKEN}"
+fields = { refresh_token = "/data/next" }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_any_server_has_its_successor_where_the_operator_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = stored(&folder, ANY_TOKEN);
+    let mut at = Emulated::start(&config).await;
+    at.turn(|dials| {
+        dials.oauth2.rotation = true;
+        let names = &mut dials.oauth2.answer.names;
+        names.insert("refresh_token".to_owned(), "/data/next".to_owned());
+    });
+    for logins in 1..=3 {
+        assert_eq!(at.proxy.get("/any-token/me").await.status, 200);
+        at.restart(&config).await;
+        assert_eq!(at.proxy.get("/any-token/me").await.status, 200);
+        let counters = at.counters();
+        assert_eq!(counters.grants["oauth2 refresh_token"], logins);
+        assert_eq!(
+            (counters.spent_refresh_tokens, counters.refused_logins),
+            (0, 0)
+        );
+        at.emulator.end_sessions("oauth2");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_client_secret_keeps_the_lineage() {
     let folder = tempfile::tempdir().unwrap();

@@ -111,6 +111,7 @@ const lines = {
   REAL_BASIC_ID: BASIC.client_id,
   REAL_BASIC_SECRET: BASIC.client_secret,
   REAL_REFRESH_TOKEN: await firstRefreshToken('refreshing'),
+  REAL_ROTATING_TOKEN: await firstRefreshToken('rotating'),
 };
 for (const [name, value] of Object.entries(lines)) console.log(`export ${name}='${value}'`);
 console.log('# listening');

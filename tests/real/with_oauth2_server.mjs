@@ -1,4 +1,5 @@
-// A caller without a credential, in front of a real OAuth 2.0 server: `oauth2_server.mjs`.
+// A caller without a credential, in front of a real OAuth 2.0 server: `oauth2_server.mjs`. With `restarted`: of a proxy
+// that was started again meanwhile.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -15,11 +16,30 @@ async function call(upstream, path) {
   return { told: JSON.parse(text), replayed: answer.headers.get('x-upauth-replayed') };
 }
 
+if (process.argv[2] === 'restarted') {
+  await shows('oidc-provider: a restart costs no login', async () => {
+    const before = (await seen()).granted;
+    for (const upstream of ['basic', 'signed-rsa', 'signed-ec', 'refreshing', 'rotating']) await call(upstream, '/me');
+    assert.deepEqual((await seen()).granted, before);
+  });
+  await shows('oidc-provider: the successor of a refresh token is known after a restart', async () => {
+    const before = (await seen()).granted.rotating;
+    await call('rotating', '/end');
+    assert.equal((await call('rotating', '/me')).replayed, '1');
+    assert.equal((await seen()).granted.rotating, before + 1);
+  });
+  await shows('oidc-provider: no refresh token was used twice', async () => {
+    assert.deepEqual((await seen()).refused, []);
+  });
+  done();
+}
+
 const clients = {
   basic: process.env.REAL_BASIC_ID,
   'signed-rsa': 'signed-rsa',
   'signed-ec': 'signed-ec',
   refreshing: 'refreshing',
+  rotating: 'rotating',
 };
 for (const [upstream, client] of Object.entries(clients)) {
   await shows(`oidc-provider, ${upstream}: twenty callers cost one login`, async () => {
@@ -46,7 +66,7 @@ await shows('oidc-provider: neither secrets nor keys are in what the proxy wrote
   const written = ['oauth2.out', 'oauth2.err'].map((name) => readFileSync(`${work}/${name}`, 'utf8')).join('');
   assert.ok(written.includes('GET'));
   const key = readFileSync(`${work}/signed-rsa.pem`, 'utf8').split('\n')[1];
-  for (const secret of [process.env.REAL_BASIC_SECRET, process.env.REAL_REFRESH_TOKEN, 'secret-of-', key, 'junk-of-the-caller']) {
+  for (const secret of [process.env.REAL_BASIC_SECRET, process.env.REAL_REFRESH_TOKEN, process.env.REAL_ROTATING_TOKEN, 'secret-of-', key, 'junk-of-the-caller']) {
     assert.ok(!written.includes(secret));
   }
 });

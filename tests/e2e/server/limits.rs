@@ -148,3 +148,16 @@ async fn a_listener_that_nobody_calls_keeps_no_place_from_the_others() {
         assert_eq!(caller.ask(request).await.status, 200);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_sends_all_of_a_refused_upload_first_still_gets_the_answer() {
+    let api = Scripted::constant("ok").await;
+    let proxy = TestProxy::start(&format!("{}read_only = true\n", api.upstream()));
+    let upload = "x".repeat(4 * 1024 * 1024);
+    for _ in 0..5 {
+        // The answer is there long before the upload ends; a connection that was closed then would be reset.
+        let answer = proxy.post("/api/v1/x", &upload).await;
+        assert_eq!((answer.status, answer.code().as_str()), (403, "UA-0209"));
+    }
+    assert!(api.seen().is_empty());
+}

@@ -1,5 +1,7 @@
 //! `upauth init`: writes a configuration to begin with, for one upstream.
 
+mod kinds;
+
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{BufRead, Write as _};
@@ -7,6 +9,7 @@ use std::path::Path;
 
 use clap::Args;
 
+use self::kinds::{KINDS, Kind};
 use super::Exit;
 use super::output::Output;
 use crate::config::Config;
@@ -14,7 +17,7 @@ use crate::config::Config;
 /// What is known from the beginning; what is missing is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct Wishes {
-    /// salesforce, zilliant, zuora, marketing-cloud or marketing-cloud-legacy
+    /// salesforce, zilliant, zuora, marketing-cloud, marketing-cloud-legacy or oauth2
     #[arg(long)]
     provider: Option<String>,
     /// What the upstream is called: it answers at /NAME/...
@@ -23,6 +26,9 @@ pub(crate) struct Wishes {
     /// Where to log in
     #[arg(long, value_name = "URL")]
     login_url: Option<String>,
+    /// The token endpoint with its path, for oauth2
+    #[arg(long, value_name = "URL")]
+    token_url: Option<String>,
     /// The address of the API, where a token does not bring it
     #[arg(long, value_name = "URL")]
     api_url: Option<String>,
@@ -33,79 +39,6 @@ pub(crate) struct Wishes {
     #[arg(long)]
     username: Option<String>,
 }
-
-/// What an upstream of one provider cannot do without.
-struct Kind {
-    provider: &'static str,
-    /// Its usual name.
-    name: &'static str,
-    /// Keys whose values are no secrets, each with what it is.
-    keys: &'static [(&'static str, &'static str)],
-    /// Keys whose values come from the environment.
-    secrets: &'static [&'static str],
-}
-
-const KINDS: &[Kind] = &[
-    Kind {
-        provider: "salesforce",
-        name: "crm",
-        keys: &[
-            (
-                "login_url",
-                "the org's own host: https://YOUR-DOMAIN.my.salesforce.com (Setup, My Domain)",
-            ),
-            (
-                "client_id",
-                "the consumer key of the app, for which the client credentials flow is enabled",
-            ),
-        ],
-        secrets: &["client_secret"],
-    },
-    Kind {
-        provider: "zilliant",
-        name: "pricing",
-        keys: &[
-            (
-                "login_url",
-                "https://login.salesforce.com, or https://test.salesforce.com for a sandbox",
-            ),
-            ("api_url", "the environment's address: https://..."),
-            ("client_id", "the consumer key"),
-            ("username", "the user's name"),
-        ],
-        secrets: &["client_secret", "password", "security_token"],
-    },
-    Kind {
-        provider: "zuora",
-        name: "billing",
-        keys: &[
-            (
-                "login_url",
-                "the REST host of the data centre: https://rest.zuora.com, https://rest.eu.zuora.com, https://rest.test.zuora.com, ...",
-            ),
-            ("client_id", "the id of the OAuth client"),
-        ],
-        secrets: &["client_secret"],
-    },
-    Kind {
-        provider: "marketing-cloud",
-        name: "mail",
-        keys: &[
-            (
-                "login_url",
-                "the package's authentication base URI: https://TENANT.auth.marketingcloudapis.com",
-            ),
-            ("client_id", "the package's client id"),
-        ],
-        secrets: &["client_secret"],
-    },
-    Kind {
-        provider: "marketing-cloud-legacy",
-        name: "mail",
-        keys: &[("client_id", "the legacy package's client id")],
-        secrets: &["client_secret"],
-    },
-];
 
 /// Writes the configuration. `asked` answers what `wishes` leave open, if somebody is there.
 pub(super) fn run(
@@ -173,6 +106,7 @@ fn written(
     for (key, what) in kind.keys {
         let given = match *key {
             "login_url" => &wishes.login_url,
+            "token_url" => &wishes.token_url,
             "api_url" => &wishes.api_url,
             "username" => &wishes.username,
             _ => &wishes.client_id,
@@ -244,7 +178,7 @@ const HEAD: &str = "\
 const TAIL: &str = "\
 # A secret may also be { file = \"PATH\" }, or { command = [\"PROGRAM\", \"ARGUMENT\"] }: it is read at each login.
 # read_only      = true               # GET, HEAD and OPTIONS only
-# listen         = \"localhost:7730\"   # an address of its own, where no prefix is needed
+# listen         = \"localhost:7770\"   # an address of its own, where no prefix is needed
 # tls            = \"auto\"             # https there, by an own authority: `upauth env NAME` prints it
 
 # [server]
@@ -283,6 +217,7 @@ mod tests {
                     }
                     _ => "https://acme.my.salesforce.com".to_owned(),
                 }),
+                token_url: Some("https://acme.example/token".to_owned()),
                 api_url: Some("https://acme.example".to_owned()),
                 client_id: Some("id\"".to_owned()),
                 username: Some("me".to_owned()),
@@ -306,6 +241,18 @@ mod tests {
             assert_eq!(std::fs::read(&path).unwrap(), before);
             std::fs::remove_file(path).unwrap();
         }
+    }
+
+    #[test]
+    fn every_provider_of_the_configuration_can_be_begun_with() {
+        let text = "[upstream.crm]\nprovider = \"none\"\n";
+        let problems = Config::parse(text, "proxy.toml", Path::new(""), &|_| None).unwrap_err();
+        let known: Vec<_> = KINDS.iter().map(|kind| kind.provider).collect();
+        assert!(
+            problems.render(false).contains(&known.join(", ")),
+            "{}",
+            problems.render(false)
+        );
     }
 
     #[test]

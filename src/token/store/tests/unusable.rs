@@ -1,0 +1,119 @@
+//! Stores that cannot be used say so, and nothing in them is changed.
+
+use super::*;
+
+#[tokio::test]
+async fn another_key_a_lost_key_or_an_exposed_one_opens_nothing_and_changes_nothing() {
+    let (files, folder) = files().await;
+    files.put(&name("a"), 0, b"1".into()).await.unwrap();
+    drop(files);
+    let sound = config(&folder);
+    let before = everything_in(&sound.path);
+    let with = |key| FileStore {
+        key,
+        ..sound.clone()
+    };
+    let other = StoreKey::Given(Source::Value(Secret::new("ab".repeat(32))));
+    let error = open(&with(other)).await.unwrap_err();
+    assert!(matches!(error, Unusable::WrongKey { .. }), "{error}");
+    let short = StoreKey::Given(Source::Value(Secret::new("short")));
+    let error = open(&with(short)).await.unwrap_err().to_string();
+    assert!(error.contains("64 hexadecimal digits") && !error.contains("short"));
+    let key = folder.path().join("state/store.key");
+    let text = fs::read(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    let error = open(&sound).await.unwrap_err();
+    assert!(matches!(error, Unusable::KeyLost { .. }), "{error}");
+    assert!(
+        !key.exists(),
+        "no key is made beside a store that has another"
+    );
+    fs::write(&key, text).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o604)).unwrap();
+        let error = open(&sound).await.unwrap_err();
+        assert!(matches!(error, Unusable::Exposed { .. }), "{error}");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    assert_eq!(everything_in(&sound.path), before);
+    let files = open(&sound).await.unwrap();
+    assert!(files.get(&name("a")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_store_without_its_check_or_folder_is_gone_and_not_empty() {
+    let (files, folder) = files().await;
+    files.put(&name("a"), 0, b"1".into()).await.unwrap();
+    let check = folder.path().join("store/check");
+    let bytes = fs::read(&check).unwrap();
+    fs::remove_file(&check).unwrap();
+    assert!(files.get(&name("a")).await.is_ok(), "it is there");
+    let missing = files.get(&name("b")).await;
+    assert!(matches!(missing, Err(StoreError::Gone { .. })));
+    let error = open(&config(&folder)).await.unwrap_err();
+    assert!(matches!(error, Unusable::Record(StoreError::Gone { .. })));
+    fs::write(&check, bytes).unwrap();
+    fs::rename(folder.path().join("store"), folder.path().join("away")).unwrap();
+    assert!(matches!(
+        files.get(&name("a")).await,
+        Err(StoreError::Gone { .. })
+    ));
+    let put = files.put(&name("a"), 1, b"2".into()).await;
+    assert!(matches!(put, Err(StoreError::Io { .. })));
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_or_written_is_said_to_be_so() {
+    let folder = Folder::new();
+    let mut config = config(&folder);
+    fs::write(folder.path().join("file"), "").unwrap();
+    let (file, below) = (folder.path().join("file"), folder.path().join("file/store"));
+    // Nobody, not even root, makes a folder there.
+    for path in [file, below, PathBuf::from("/proc/upauth")] {
+        config.path = path;
+        let error = open(&config).await.unwrap_err();
+        assert!(matches!(error, Unusable::Folder { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn processes_that_begin_a_store_at_once_agree_on_its_key() {
+    for _ in 0..20 {
+        let folder = Folder::new();
+        let mut openers = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let config = config(&folder);
+            openers.spawn(async move { open(&config).await.unwrap() });
+        }
+        let stores = openers.join_all().await;
+        stores[0].put(&name("a"), 0, b"1".into()).await.unwrap();
+        for store in &stores {
+            assert!(store.get(&name("a")).await.unwrap().is_some());
+        }
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_read_only_folder_is_told_at_the_start_and_read_while_it_runs() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (files, folder) = files().await;
+    files.put(&name("a"), 0, b"1".into()).await.unwrap();
+    let store = folder.path().join("store");
+    let mode = |bits| fs::set_permissions(&store, fs::Permissions::from_mode(bits)).unwrap();
+    mode(0o500);
+    // Permissions bind everybody but root, who sees a full disk instead: see the tests of the binary.
+    let binds = fs::write(store.join("probe"), "").is_err();
+    if binds {
+        let error = open(&config(&folder)).await.unwrap_err();
+        assert!(matches!(error, Unusable::Folder { .. }), "{error}");
+        assert!(files.get(&name("a")).await.unwrap().is_some());
+        let put = files.put(&name("a"), 1, b"2".into()).await;
+        assert!(matches!(put, Err(StoreError::Io { .. })));
+        assert_eq!(files.get(&name("a")).await.unwrap().unwrap().value, b"1");
+    }
+    mode(0o700);
+}
