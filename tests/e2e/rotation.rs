@@ -27,6 +27,29 @@ fn stored(folder: &TempDir, upstream: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_example_runs_as_it_is_but_for_its_addresses_and_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let example = std::fs::read_to_string("examples/marketing-cloud-legacy-offline.toml").unwrap();
+    let config = example
+        .replace("xk3m0c6cq2sbb9u0v7xkpwl2", "${DEMO_MAIL_LEGACY_CLIENT_ID}")
+        .replace("MAIL_CLIENT_SECRET", "DEMO_MAIL_LEGACY_CLIENT_SECRET");
+    assert_eq!(config.matches("DEMO_").count(), 2, "{config}");
+    let hosts =
+        "login_url = \"${DEMO_MAIL_LEGACY_LOGIN_URL}\"\napi_url = \"${DEMO_MAIL_LEGACY_URL}\"\n";
+    let state = format!("[server]\nstate = \"{}\"\n", folder.path().display());
+    let config = format!("{state}{config}{hosts}");
+    let mut at = Emulated::start(&config).await;
+    let assets = "/mail/asset/v1/content/assets";
+    assert_eq!(at.proxy.get(assets).await.status, 200);
+    at.pass(Duration::from_secs(4000)).await;
+    at.restart(&config).await;
+    assert_eq!(at.proxy.get(assets).await.status, 200);
+    let grants = at.counters().grants;
+    let of = |kind: &str| grants[&format!("marketing-cloud-legacy {kind}")];
+    assert_eq!((of("offline"), of("refresh")), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_single_use_token_is_followed_over_restarts_and_never_used_twice() {
     let folder = tempfile::tempdir().unwrap();
     for (more, first) in [
