@@ -1,5 +1,7 @@
 //! [`Base`]: where the calls of a surface go: an origin, and what stands in front of every path there.
 
+use std::borrow::Cow;
+
 use crate::message::origin::Scheme;
 use crate::message::{Address, Allowed, HostRules, Origin};
 
@@ -33,7 +35,7 @@ pub struct TargetField {
     /// Which target.
     pub name: TargetName,
     /// Where it stands in the answer (a JSON pointer, RFC 6901).
-    pub place: std::borrow::Cow<'static, str>,
+    pub place: Cow<'static, str>,
     /// Whether an answer without it is of no use.
     pub required: bool,
     /// Whether a path may follow the host.
