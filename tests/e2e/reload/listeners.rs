@@ -1,10 +1,15 @@
 //! Listeners that come, go and stay.
 
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
 
 use crate::support::caller::PATIENCE;
 use crate::support::tls::{Ca, Folder, connect};
-use crate::support::{Caller, Scripted, TestProxy};
+use crate::support::{Answer, Caller, Scripted, TestProxy};
 
 const OWN: &str = "listen = \"127.0.0.1:0\"\n";
 
@@ -53,10 +58,27 @@ async fn a_listener_that_goes_ends_its_requests_first() {
     assert_eq!((answer.status, answer.text().as_str()), (200, "hello"));
     assert!(busy.is_closed(PATIENCE).await);
     // The kernel may take a moment to let the port go.
-    while tokio::net::TcpStream::connect(gone).await.is_ok() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    while TcpStream::connect(gone).await.is_ok() {
+        sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(proxy.get("/api/a").await.status, 200);
+}
+
+/// The first answer of the new listener: where an address changed, a connection that reaches the old socket while it
+/// closes is reset by the system, or finds nothing there any more (404). It never reaches another upstream.
+async fn first_answer(addr: SocketAddr) -> Answer {
+    loop {
+        if let Ok(mut stream) = TcpStream::connect(addr).await
+            && let Ok(()) = stream
+                .write_all(b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                .await
+            && let Ok(answer) = Caller::over(stream).answer(false).await
+            && answer.status != 404
+        {
+            return answer;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,7 +112,8 @@ async fn a_fixed_port_may_come_go_widen_and_lead_elsewhere() {
             .unwrap_or_else(|error| panic!("{which} {addr}: {error}"));
         if which != "none" {
             assert_eq!(proxy.own(which).port(), port);
-            let answer = Caller::connect(proxy.own(which)).await.get("/x").await;
+            let answer = timeout(PATIENCE, first_answer(proxy.own(which))).await;
+            let answer = answer.unwrap_or_else(|_| panic!("never answered: {which} {addr}"));
             assert_eq!(answer.status, 200, "{which} {addr}");
             assert_eq!(answer.header("x-upauth-upstream"), Some(which));
         }
@@ -150,7 +173,7 @@ async fn the_admin_listener_may_move() {
     for addr in [after, proxy.addrs.health.unwrap()] {
         assert_eq!(Caller::connect(addr).await.get("/readyz").await.status, 200);
     }
-    while tokio::net::TcpStream::connect(before).await.is_ok() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    while TcpStream::connect(before).await.is_ok() {
+        sleep(Duration::from_millis(5)).await;
     }
 }
