@@ -4,7 +4,7 @@
 //! access log. Then each worker is handed its new proxy, new doors open, and what is gone closes. A request ends on
 //! the configuration it began with. An upstream that logs in as somebody else serves as before until it has done so.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use super::listeners::Listeners;
 use super::looking::Doors;
 use super::served::{Served, Waiting};
 use super::worker::{Desk, Shared};
-use super::{StartError, access_log};
+use super::{StartError, access_log, change};
 use crate::clock::Clock;
-use crate::config::{Change, Config, Store, What};
+use crate::config::{Change, Config};
 use crate::server::Floor;
 use crate::telemetry::{AccessLog, Metrics};
 use crate::token::State;
@@ -116,7 +116,7 @@ impl Running {
         match &reloaded {
             Ok(reloaded) => {
                 self.metrics.reloaded(Some(self.clock.now().wall));
-                tell(reloaded);
+                change::tell(reloaded);
             }
             Err(error) => {
                 self.metrics.reloaded(None);
@@ -131,9 +131,9 @@ impl Running {
         let mut config = reader().map_err(ReloadError::Refused)?;
         let old = self.served();
         let changes = old.config.written.changes(&config.written);
-        let at_next_start = leave_for_next_start(&changes, &old.config, &mut config);
-        lose_no_grant(&config)?;
-        let touched = touched(&changes, &config);
+        let at_next_start = change::leave_for_next_start(&changes, &old.config, &mut config);
+        change::lose_no_grant(&config)?;
+        let touched = change::touched(&changes, &config);
         let known: Vec<_> = old.everybody().cloned().collect();
         let members = turn.accounts.members(&config, &known, &touched)?;
         let mut next = turn
@@ -261,85 +261,6 @@ fn take_over(running: &Weak<Running>, newcomer: &Arc<Member>) {
     }
     running.publish(&mut turn, served);
     tracing::info!(upstream = %name, "logged in with the new configuration, which serves from now on");
-}
-
-/// The upstreams of which something is written in another way.
-fn touched<'a>(changes: &[Change], config: &'a Config) -> BTreeSet<&'a str> {
-    let is_touched = |name: &str| {
-        changes.iter().any(|Change { section, .. }| {
-            let parts: Vec<_> = section.split('.').collect();
-            match parts.as_slice() {
-                ["upstream", of, ..] => *of == name,
-                [first, ..] => ["outbound", "defaults"].contains(first),
-                [] => false,
-            }
-        })
-    };
-    let names = config
-        .upstreams
-        .iter()
-        .map(|upstream| upstream.name.as_str());
-    names.filter(|name| is_touched(name)).collect()
-}
-
-/// Puts the old values back where a change takes effect at the next start only; names those keys.
-fn leave_for_next_start(changes: &[Change], old: &Config, config: &mut Config) -> Vec<String> {
-    let mut keys = Vec::new();
-    for change in changes.iter().filter(|change| change.what == What::Changed) {
-        let section = change.section.as_str();
-        for key in change
-            .keys
-            .iter()
-            .filter(|key| is_for_next_start(section, key))
-        {
-            keys.push(format!("{section}.{key}"));
-            config.written.set_as_in(&old.written, section, key);
-        }
-    }
-    config.server.workers = old.server.workers;
-    config.server.state.clone_from(&old.server.state);
-    config.server.limits = old.server.limits.clone();
-    config.log.level.clone_from(&old.log.level);
-    config.log.format = old.log.format;
-    config.store.clone_from(&old.store);
-    keys
-}
-
-/// A store that the configuration asks for, and that is not there before the next start, keeps nothing.
-fn lose_no_grant(config: &Config) -> Result<(), ReloadError> {
-    let mut upstreams = config.upstreams.iter();
-    let volatile = upstreams.find(|upstream| upstream.needs_durable_store());
-    match (volatile, &config.store) {
-        (Some(upstream), Store::Memory) => Err(ReloadError::Refused(format!(
-            "[upstream.{}] needs the store, which takes effect at the next start only: restart",
-            upstream.name
-        ))),
-        _ => Ok(()),
-    }
-}
-
-fn is_for_next_start(section: &str, key: &str) -> bool {
-    match section {
-        "server" => ["workers", "state"].contains(&key),
-        "log" => ["level", "format"].contains(&key),
-        "server.limits" | "store" => true,
-        _ => false,
-    }
-}
-
-fn tell(reloaded: &Reloaded) {
-    if reloaded.changes.is_empty() {
-        tracing::info!("the configuration was read again: nothing changed");
-    }
-    for change in &reloaded.changes {
-        tracing::info!(%change, "the configuration was read again");
-    }
-    for key in &reloaded.at_next_start {
-        tracing::warn!(key, "takes effect at the next start only");
-    }
-    for upstream in &reloaded.logging_in {
-        tracing::info!(upstream, "logs in anew; it serves as before until it has");
-    }
 }
 
 /// How long one wait for a newcomer's token may last.
