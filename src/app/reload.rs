@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::accounts::{Accounts, Member};
-use super::listeners::Listeners;
-use super::looking::Doors;
+use super::listeners::{GRACE, Listeners, Next};
+use super::looking;
 use super::served::{Served, Waiting};
 use super::worker::{Desk, Shared};
 use super::{StartError, access_log, change};
@@ -71,7 +71,6 @@ pub(super) struct Turn {
     pub(super) listeners: Listeners,
     pub(super) desks: Vec<Desk>,
     pub(super) shared: Shared,
-    pub(super) doors: Doors,
     /// Access logs that requests under way may still write to.
     pub(super) retired: Vec<AccessLog>,
 }
@@ -136,9 +135,7 @@ impl Running {
         let touched = change::touched(&changes, &config);
         let known: Vec<_> = old.everybody().cloned().collect();
         let members = turn.accounts.members(&config, &known, &touched)?;
-        let mut next = turn
-            .listeners
-            .next(&config, turn.desks.len(), &self.floor.drain)?;
+        let next = turn.listeners.next(&config)?;
         let log = if config.log.access == old.config.log.access {
             old.log.clone()
         } else {
@@ -147,7 +144,7 @@ impl Running {
                 std::io::IsTerminal::is_terminal(&std::io::stdout()),
             )?
         };
-        let doors = turn.doors.next(&config)?;
+        next.listen()?;
 
         // From here on nothing fails.
         let mut served = Served::new(config, members, &next.listeners, log);
@@ -164,18 +161,36 @@ impl Running {
             at_next_start,
             logging_in: served.waiting.keys().cloned().collect(),
         };
-        let opened = next.commit();
         self.publish(turn, served);
-        for (desk, doors) in turn.desks.iter().zip(opened) {
-            doors.into_iter().for_each(|door| desk.open(door));
-        }
-        turn.listeners = next.close_others();
-        turn.doors.replace(doors, self, &self.control);
+        self.open(turn, next);
         let gone = old.members.iter().map(|member| &member.config.name);
         for name in gone.filter(|name| self.served().member(name).is_none()) {
             self.metrics.forget(name);
         }
         Ok(reloaded)
+    }
+
+    /// Opens what is new and closes what is gone.
+    fn open(self: &Arc<Self>, turn: &mut Turn, next: Next) {
+        let (listeners, opened) = next.commit();
+        turn.listeners = listeners;
+        for (desk, doors) in turn.desks.iter().zip(opened.workers) {
+            doors.into_iter().for_each(|door| desk.open(door));
+        }
+        looking::serve(opened.admin, self, &self.control);
+        turn.listeners.close(Instant::now());
+        if !turn.listeners.are_closing() {
+            return;
+        }
+        let (running, control) = (Arc::downgrade(self), self.control.clone());
+        self.control.spawn(async move {
+            tokio::time::sleep(GRACE).await;
+            control.spawn_blocking(move || {
+                if let Some(running) = running.upgrade() {
+                    running.turn().listeners.close(Instant::now());
+                }
+            });
+        });
     }
 
     /// Lets the earlier members serve on where the new ones log in as somebody else and a valid token would be lost.

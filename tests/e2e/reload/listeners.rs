@@ -1,15 +1,14 @@
 //! Listeners that come, go and stay.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
+use super::free_port;
 use crate::support::caller::PATIENCE;
 use crate::support::tls::{Ca, Folder, connect};
-use crate::support::{Answer, Caller, Scripted, TestProxy};
+use crate::support::{Caller, Scripted, TestProxy};
 
 const OWN: &str = "listen = \"127.0.0.1:0\"\n";
 
@@ -64,62 +63,6 @@ async fn a_listener_that_goes_ends_its_requests_first() {
     assert_eq!(proxy.get("/api/a").await.status, 200);
 }
 
-/// The first answer of the new listener: where an address changed, a connection that reaches the old socket while it
-/// closes is reset by the system, or finds nothing there any more (404). It never reaches another upstream.
-async fn first_answer(addr: SocketAddr) -> Answer {
-    loop {
-        if let Ok(mut stream) = TcpStream::connect(addr).await
-            && let Ok(()) = stream
-                .write_all(b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                .await
-            && let Ok(answer) = Caller::over(stream).answer(false).await
-            && answer.status != 404
-        {
-            return answer;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_fixed_port_may_come_go_widen_and_lead_elsewhere() {
-    let api = Scripted::constant("hello").await;
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
-    let other = api.upstream().replace("upstream.api", "upstream.other");
-    let on = |which: &str, addr: &str| {
-        let line = format!("listen = \"{addr}:{port}\"\n");
-        let of = |name: &str| if which == name { line.as_str() } else { "" };
-        format!(
-            "[access]\nopen = true\n{}{}{other}{}",
-            api.upstream(),
-            of("api"),
-            of("other")
-        )
-    };
-    let mut proxy = TestProxy::start(&on("api", "127.0.0.1"));
-    for (which, addr) in [
-        ("none", ""),
-        ("api", "127.0.0.1"),
-        ("other", "127.0.0.1"),
-        ("other", "0.0.0.0"),
-        ("api", "localhost"),
-        ("api", "127.0.0.1"),
-    ] {
-        proxy
-            .reload(&on(which, addr))
-            .unwrap_or_else(|error| panic!("{which} {addr}: {error}"));
-        if which != "none" {
-            assert_eq!(proxy.own(which).port(), port);
-            let answer = timeout(PATIENCE, first_answer(proxy.own(which))).await;
-            let answer = answer.unwrap_or_else(|_| panic!("never answered: {which} {addr}"));
-            assert_eq!(answer.status, 200, "{which} {addr}");
-            assert_eq!(answer.header("x-upauth-upstream"), Some(which));
-        }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_certificate_is_for_new_connections() {
     let api = Scripted::constant("hello").await;
@@ -160,20 +103,38 @@ async fn a_new_certificate_is_for_new_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_admin_listener_may_move() {
+async fn the_admin_listener_may_move_and_widen() {
     let api = Scripted::constant("hello").await;
-    let mut proxy = TestProxy::start(&api.upstream());
+    let on = |listen: &str, more: &str| {
+        format!(
+            "[admin]\nlisten = \"{listen}\"\n{more}[access]\nopen = true\n{}",
+            api.upstream()
+        )
+    };
+    let mut proxy = TestProxy::start(&on("127.0.0.1:0", ""));
     let before = proxy.admin();
-    let health = "[admin]\nlisten = \"localhost:0\"\nhealth_listen = \"127.0.0.1:0\"\n";
+    let mut operator = Caller::connect(before).await;
+    let port = free_port();
     proxy
-        .reload(&format!("{health}{}", api.upstream()))
+        .reload(&on(
+            &format!("127.0.0.1:{port}"),
+            "health_listen = \"127.0.0.1:0\"\n",
+        ))
         .unwrap();
     let after = proxy.admin();
     assert_ne!(before, after);
     for addr in [after, proxy.addrs.health.unwrap()] {
         assert_eq!(Caller::connect(addr).await.get("/readyz").await.status, 200);
     }
+    assert!(operator.is_closed(PATIENCE).await);
     while TcpStream::connect(before).await.is_ok() {
         sleep(Duration::from_millis(5)).await;
+    }
+    let mut operator = Caller::connect(after).await;
+    for host in ["0.0.0.0", "localhost", "127.0.0.1"] {
+        proxy.reload(&on(&format!("{host}:{port}"), "")).unwrap();
+        assert_eq!(operator.get("/readyz").await.status, 200, "{host}");
+        let mut another = Caller::connect(after).await;
+        assert_eq!(another.get("/readyz").await.status, 200, "{host}");
     }
 }

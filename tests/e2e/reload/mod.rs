@@ -1,5 +1,7 @@
 //! The configuration is read again while requests go on: applied whole, or not at all.
 
+/// Listeners whose addresses change under callers who take no notice.
+mod addresses;
 /// Listeners that come, go and stay.
 mod listeners;
 /// Under load: good, bad and half-written configurations.
@@ -29,6 +31,12 @@ fn refused(result: Result<Reloaded, ReloadError>) -> String {
         Err(ReloadError::Refused(text)) => text,
         other => panic!("{other:?}"),
     }
+}
+
+/// A port that nobody has.
+fn free_port() -> u16 {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
 }
 
 /// Waits until the status of an upstream is as wanted.
