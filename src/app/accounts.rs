@@ -288,7 +288,7 @@ impl TlsClients {
 }
 
 /// What the files hold, in short; what cannot be read is told when it is used.
-fn contents(files: &[PathBuf]) -> String {
+pub(super) fn contents(files: &[PathBuf]) -> String {
     let digest = |path| Digest::of(&fs::read(path).unwrap_or_default()).to_hex();
     files.iter().map(digest).collect()
 }

@@ -55,6 +55,7 @@ struct Listener {
     within: bool,
     /// What is on disk of it, until it closes.
     file: Option<Arc<SocketFile>>,
+    terms: Terms,
     hall: Arc<Hall>,
     passage: Passage,
     /// When nothing asks for it: until when it stays.
@@ -73,6 +74,15 @@ pub(super) enum Leads {
     Route(String),
     /// Inside, to look.
     Admin(Scope),
+}
+
+/// What is asked of callers on a connection before the first request. Where it changes, they come anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Terms {
+    Plain,
+    Tls,
+    /// A certificate of one of the authorities with this digest.
+    Certified(String),
 }
 
 impl Listeners {

@@ -8,11 +8,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::wanted::{names, wanted};
-use super::{GRACE, Leads, Listener, Listeners, Wanted, first};
+use super::{GRACE, Leads, Listener, Listeners, Terms, Wanted, first};
 use crate::admin::Scope;
 use crate::app::StartError;
+use crate::app::accounts::contents;
 use crate::config::Config;
-use crate::config::server::{Address, Listen};
+use crate::config::server::{Address, Listen, ListenTls};
 use crate::server::{self, Bound, Door, Hall, Ours, Passage};
 use crate::tls::{self, ServerConfig};
 
@@ -35,6 +36,7 @@ pub(in crate::app) struct Opened {
 #[derive(Clone)]
 struct Purpose {
     leads: Leads,
+    terms: Terms,
     tls: Option<Arc<ServerConfig>>,
 }
 
@@ -57,6 +59,8 @@ impl Next {
         for (Wanted { listen, tls, leads }, kept) in wanted.into_iter().zip(kept) {
             let purpose = Purpose {
                 leads,
+                // Looked at first: should the file change meanwhile, the next reload will see that it has.
+                terms: Terms::of(tls),
                 tls: tls::server(tls, &names, state)?,
             };
             binding.add(listen, &purpose, kept)?;
@@ -203,6 +207,7 @@ impl Binding {
                 addr,
                 within: false,
                 file: file.map(Arc::new),
+                terms: purpose.terms.clone(),
                 passage: Passage::to(hall.clone()),
                 hall,
                 until: None,
@@ -231,13 +236,14 @@ impl Binding {
 
     /// Lets a listener that is there be what it is from now on.
     fn take_over(&mut self, mut listener: Listener, purpose: &Purpose) {
-        if listener.hall.leaving.is_cancelled() {
+        if listener.terms != purpose.terms || listener.hall.leaving.is_cancelled() {
             let hall = self.hall(&purpose.leads);
             let old = std::mem::replace(&mut listener.hall, hall);
             self.next.listeners.parted.push((old, listener.leads));
         }
         listener.until = None;
         listener.leads = purpose.leads.clone();
+        listener.terms = purpose.terms.clone();
         self.push(listener, purpose);
     }
 
@@ -312,5 +318,18 @@ impl Listener {
         heirs
             .map(|heir| (heir.addr.clone(), heir.hall.clone()))
             .collect()
+    }
+}
+
+impl Terms {
+    fn of(tls: &ListenTls) -> Self {
+        match tls {
+            ListenTls::Off => Self::Plain,
+            ListenTls::Files {
+                client_ca: Some(ca),
+                ..
+            } => Self::Certified(contents(std::slice::from_ref(ca))),
+            ListenTls::Auto | ListenTls::Files { .. } => Self::Tls,
+        }
     }
 }

@@ -221,3 +221,23 @@ fn who_waits_at_a_socket_that_closes_is_led_where_the_address_that_was_called_le
         assert_eq!(heirs.collect::<Vec<_>>(), led, "{a} | {b}");
     }
 }
+
+#[test]
+fn who_was_asked_for_less_comes_anew_and_others_stay_where_they_are() {
+    let tls = "tls = \"auto\"\n";
+    let mut house = House::new();
+    house.reload("127.0.0.1", "");
+    let mut here = house.hall("127.0.0.1");
+    for (a, b, tls, stay) in [
+        ("", "127.0.0.1", "", true),
+        ("", "127.0.0.1", tls, false),
+        ("127.0.0.1", "", tls, true),
+        ("", "127.0.0.1", "", false),
+    ] {
+        assert_eq!(house.reload_with(a, b, tls).len(), 0);
+        let now = house.hall("127.0.0.1");
+        assert_eq!(Arc::ptr_eq(&here, &now), stay, "{tls}");
+        assert_eq!(here.leaving.is_cancelled(), !stay, "{tls}");
+        here = now;
+    }
+}

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::free_port;
 use crate::support::caller::PATIENCE;
-use crate::support::tls::{Ca, Folder, connect};
+use crate::support::tls::{Ca, Folder, connect, connect_as};
 use crate::support::{Caller, Scripted, TestProxy};
 
 const OWN: &str = "listen = \"127.0.0.1:0\"\n";
@@ -100,6 +100,61 @@ async fn a_new_certificate_is_for_new_connections() {
     // And plain text again, on the same port.
     proxy.reload(&api.upstream()).unwrap();
     assert_eq!(proxy.get("/api/a").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_asks_for_more_lets_nobody_stay_who_has_not_been_asked() {
+    let (go_on, gate) = tokio::sync::watch::channel(false);
+    let api = Scripted::start_with(&gate, |mut connection, mut gate| async move {
+        while let Some(seen) = connection.request().await {
+            if seen.target == "/slow" {
+                gate.wait_for(|open| *open).await.unwrap();
+            }
+            connection.reply("200 OK", "", "hello").await;
+        }
+    })
+    .await;
+    let (own, callers, folder) = (Ca::new(), Ca::new(), Folder::new());
+    let (certificate, key) = own.issue("localhost");
+    let certificate = folder.write("cert.pem", &certificate);
+    let key = folder.write("key.pem", &key);
+    let ca = folder.write("callers.pem", &callers.pem);
+    let files = format!("cert = {{ file = {certificate:?} }}, key = {{ file = {key:?} }}");
+    let with = |tls: &str| format!("{}{OWN}{tls}", api.upstream());
+    let mut proxy = TestProxy::start(&with(""));
+    let addr = proxy.own("api");
+    let mut plain = Caller::connect(addr).await;
+    assert_eq!(plain.get("/a").await.status, 200);
+    let mut busy = Caller::connect(addr).await;
+    busy.begin("/slow").await;
+    api.saw(2).await;
+    proxy
+        .reload(&with(&format!("tls = {{ {files} }}\n")))
+        .unwrap();
+    assert!(plain.is_closed(PATIENCE).await, "it speaks no TLS");
+    go_on.send(true).unwrap();
+    assert_eq!(busy.answer(false).await.unwrap().status, 200);
+    let anybody = connect(addr, "localhost", &own.pem, &[]).await.unwrap();
+    let mut anybody = Caller::over(anybody);
+    assert_eq!(anybody.get("/a").await.status, 200);
+    // What is asked is the same: nobody has to come again.
+    proxy
+        .reload(&with(&format!("read_only = true\ntls = {{ {files} }}\n")))
+        .unwrap();
+    assert_eq!(anybody.get("/a").await.status, 200);
+    let asking = format!("tls = {{ {files}, client_ca = {{ file = {ca:?} }} }}\n");
+    proxy.reload(&with(&asking)).unwrap();
+    assert!(anybody.is_closed(PATIENCE).await, "it has no certificate");
+    let named = callers.issue_caller(Some("etl"), &[]);
+    let come = async || connect_as(Some(&named), addr, "localhost", &own.pem, &[]).await;
+    let mut named_once = Caller::over(come().await.unwrap());
+    assert_eq!(named_once.get("/a").await.status, 200);
+    // The same file with another authority in it.
+    folder.write("callers.pem", &Ca::new().pem);
+    assert!(proxy.reload(&with(&asking)).unwrap().changes.is_empty());
+    assert!(named_once.is_closed(PATIENCE).await, "not of this one");
+    proxy.reload(&with("")).unwrap();
+    assert_eq!(Caller::connect(addr).await.get("/a").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
