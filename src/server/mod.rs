@@ -8,6 +8,7 @@ mod door;
 mod listener;
 mod socket;
 mod stream;
+mod tracked;
 mod watch;
 
 use std::future::Future;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::free_port;
 use crate::support::caller::PATIENCE;
@@ -61,6 +62,42 @@ async fn a_listener_that_goes_ends_its_requests_first() {
         sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(proxy.get("/api/a").await.status, 200);
+}
+
+/// HEADERS of a stream, complete: GET, http, `/`, `localhost` (RFC 7541 appendix A).
+fn get_root(stream: u32) -> Vec<u8> {
+    let block = b"\x82\x86\x84\x41\x09localhost";
+    let mut frame = vec![0, 0, 14, 1, 5];
+    frame.extend(stream.to_be_bytes());
+    frame.extend(block);
+    frame
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_does_not_heed_the_good_bye_is_not_served_for_ever() {
+    let api = Scripted::constant("hello").await;
+    let limits = "[server.limits]\nheader_timeout = \"1s\"\n";
+    let text = format!("{limits}{}", api.upstream());
+    let mut proxy = TestProxy::start(&format!("{text}{OWN}"));
+    let mut deaf = Caller::connect(proxy.own("api")).await;
+    deaf.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .await;
+    deaf.write(get_root(1)).await;
+    api.saw(1).await;
+    proxy.reload(&text).unwrap();
+    // It answers no PING, so that nothing tells the proxy that it has heard.
+    let asking = async {
+        for stream in 1.. {
+            let asked = deaf.stream.write_all(&get_root(2 * stream + 1)).await;
+            if asked.is_err() {
+                return;
+            }
+            // Slowly: it is not the windows that are to end it.
+            sleep(Duration::from_millis(10)).await;
+            let _ = deaf.stream.try_read(&mut [0; 4096]);
+        }
+    };
+    timeout(PATIENCE, asking).await.expect("it goes on");
 }
 
 #[tokio::test(flavor = "multi_thread")]
