@@ -155,13 +155,21 @@ impl Accounts {
     }
 
     /// Names each account after the first of its members, in logs and metrics, and keeps it warm if one of them wants it.
-    pub(super) fn tell<'a>(&self, members: impl Iterator<Item = &'a Arc<Member>>) {
+    /// Accounts of `before` that have no members any more are kept warm for nobody, whoever still holds them.
+    pub(super) fn tell<'a>(
+        &self,
+        members: impl Iterator<Item = &'a Arc<Member>>,
+        before: impl Iterator<Item = &'a Arc<Member>>,
+    ) {
         let mut told: HashMap<*const Label, (&Arc<Member>, bool)> = HashMap::new();
         for member in members {
             let account = told
                 .entry(Arc::as_ptr(&member.label))
                 .or_insert((member, false));
             account.1 |= member.config.warm;
+        }
+        for gone in before.filter(|old| !told.contains_key(&Arc::as_ptr(&old.label))) {
+            gone.tokens.keep_warm(false);
         }
         for (member, warm) in told.into_values() {
             let name = &member.config.name;

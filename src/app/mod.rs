@@ -138,7 +138,7 @@ impl App {
         next.listen()?;
         let (listeners, opened) = next.commit();
         let (workers, desks) = worker::start(opened.workers, &served, &shared, &floor)?;
-        accounts.tell(served.everybody());
+        accounts.tell(served.everybody(), [].into_iter());
         let turn = Turn {
             accounts,
             listeners,

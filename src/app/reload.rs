@@ -163,8 +163,9 @@ impl Running {
         };
         self.publish(turn, served);
         self.open(turn, next);
+        let served = self.served();
         let gone = old.members.iter().map(|member| &member.config.name);
-        for name in gone.filter(|name| self.served().member(name).is_none()) {
+        for name in gone.filter(|name| served.member(name).is_none()) {
             self.metrics.forget(name);
         }
         Ok(reloaded)
@@ -237,7 +238,8 @@ impl Running {
 
     /// Hands every worker what is served from now on.
     pub(super) fn publish(&self, turn: &mut Turn, served: Served) {
-        turn.accounts.tell(served.everybody());
+        let before = self.served();
+        turn.accounts.tell(served.everybody(), before.everybody());
         for desk in &mut turn.desks {
             desk.publish(&turn.shared, &served);
         }

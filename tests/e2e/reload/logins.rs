@@ -4,7 +4,7 @@ use upauth::emulator::Settings;
 
 use super::{becomes, taken_over};
 use crate::support::Emulated;
-use crate::support::emulated::CRM;
+use crate::support::emulated::{BILLING, CRM};
 
 const LIMITS: &str = "/crm/services/data/v59.0/limits";
 const SECRET: &str = "\"${DEMO_CRM_CLIENT_SECRET}\"";
@@ -86,4 +86,21 @@ async fn a_login_under_way_survives_a_reload() {
     assert_eq!(caller.answer(false).await.unwrap().status, 200);
     assert_eq!(at.proxy.get(LIMITS).await.status, 200);
     assert_eq!(at.logins(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warm_upstream_that_goes_logs_in_no_more_although_a_request_is_under_way() {
+    let warm = format!("{CRM}warm = true\nsession_timeout = \"1s\"\n");
+    let mut at = Emulated::start(&format!("{BILLING}{warm}")).await;
+    at.until(|counters| counters.token_requests >= 2).await;
+    at.turn(|dials| dials.salesforce.delay_ms = 5_000);
+    let mut caller = at.proxy.caller().await;
+    caller.begin(LIMITS).await;
+    at.until(|counters| counters.api_requests.values().sum::<u64>() == 1)
+        .await;
+    at.proxy.reload(BILLING).unwrap();
+    let before = at.logins();
+    assert_eq!(caller.answer(false).await.unwrap().status, 200);
+    // One may have been under way.
+    assert!(at.logins() <= before + 1, "{} {before}", at.logins());
 }
