@@ -151,6 +151,7 @@ impl Accounts {
                 .or_insert_with(|| account(&member));
             members.push(Arc::new(member));
         }
+        self.tls.forget_the_rest();
         Ok(members)
     }
 
@@ -292,6 +293,10 @@ impl TlsClients {
 
     fn look_again(&mut self) {
         self.seen.clear();
+    }
+
+    fn forget_the_rest(&mut self) {
+        self.made.retain(|ca, _| self.seen.contains(ca));
     }
 }
 
