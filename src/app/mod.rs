@@ -267,7 +267,10 @@ impl App {
     fn end(&self) {
         self.running.floor.drain.cancel();
         self.running.floor.cut.cancel();
-        self.running.turn().listeners.remove_files();
+        // A file that is left over gives way to the next process.
+        if let Some(mut turn) = self.running.turn_now() {
+            turn.listeners.remove_files();
+        }
         self.admin_end.cancel();
     }
 }
