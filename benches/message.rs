@@ -126,8 +126,10 @@ fn prepare_and_attempt(criterion: &mut Criterion) {
                             via: &via,
                             readable: false,
                         };
-                        let mut prepared = Prepared::new(parts, &target, &making).unwrap();
-                        prepared.attempt(surface, &credential, base)
+                        let prepared = Prepared::new(parts, &target, &making).unwrap();
+                        let attempt = prepared.attempt(surface, &credential, base);
+                        let _ = black_box(attempt.unwrap().head());
+                        prepared
                     },
                     BatchSize::SmallInput,
                 );

@@ -36,7 +36,7 @@ use self::finish::Finish;
 use self::judge::Answer;
 use self::local_login::Local;
 use self::outcome::{Outcome, Place, Way};
-pub use self::prepared::{BLOCK, Buffers, Making, Prepared};
+pub use self::prepared::{Attempt, BLOCK, Buffers, Making, Prepared};
 pub use self::request_body::RequestBody;
 use self::rescue::Hint;
 pub use self::response_body::ResponseBody;
@@ -263,14 +263,15 @@ impl Proxy {
                 public_only: base.allowed == Allowed::ByWildcard,
                 fresh: tries.fresh,
             };
-            let request = prepared
+            let body = prepared.take_body().ok_or(Error::Internal)?;
+            let attempt = prepared
                 .attempt(surface, &issued.credential, base)
                 .ok_or(Error::Internal)?;
             tries.sends += 1;
             let sent = Instant::now();
             let answer = self
                 .client
-                .send(to, request, upstream.response_timeout)
+                .send(to, &attempt.head(), body, upstream.response_timeout)
                 .await;
             finish.waited(sent.elapsed());
             let answer = match answer {
