@@ -13,6 +13,7 @@ use super::credential::{CarrierForm, Template};
 use super::judge::DeadRule;
 use super::local::LocalCall;
 use crate::config::carrier as config;
+use crate::message::twins::Names;
 use crate::message::{HostRule, PathRule, Readings};
 
 /// One API family of a provider.
@@ -34,8 +35,8 @@ pub struct Surface {
     pub local: Vec<LocalCall>,
     /// Query parameters that are credentials and are cut out whole.
     pub cut_parameters: Vec<&'static str>,
-    /// Header fields that are this provider's credentials or fences, taken off every request.
-    pub strip: Vec<HeaderName>,
+    /// Header fields that are this provider's credentials or fences, or are stamped: taken off every request.
+    pub strip: Names,
     /// Cookies of the caller that pass; all others are taken off.
     pub cookies: Vec<&'static str>,
     /// Header fields that are put on every request.

@@ -1,8 +1,8 @@
 //! The upstream's answer, made fit for the caller: hop-by-hop off, links and cookies turned back, marked private.
 
 use http::header::{
-    ALLOW, ALT_SVC, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION,
-    CONTENT_TYPE, LINK, LOCATION, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, LINK,
+    LOCATION, SET_COOKIE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -16,7 +16,7 @@ use super::response_body::ResponseBody;
 use super::route::By;
 use super::upstream::Upstream;
 use crate::message::origin::Scheme;
-use crate::message::{Links, Origin, hop_by_hop, links};
+use crate::message::{Links, Origin, links, strip};
 use crate::provider::{Base, LinkRule};
 
 /// A request's good end.
@@ -82,17 +82,8 @@ impl Outcome {
         } = *way;
         let status = answer.head.status;
         let headers = &mut answer.head.headers;
-        hop_by_hop::strip_response(headers);
-        // hyper writes the length of the body that is really there; only where there is none by definition does the
-        // upstream's own word stand (RFC 9110 section 8.6).
-        if *method != Method::HEAD && status != StatusCode::NOT_MODIFIED {
-            headers.remove(CONTENT_LENGTH);
-        }
-        cors::strip(headers);
-        // They speak of the upstream's host, and would bind the caller's view of ours.
-        for name in [ALT_SVC, STRICT_TRANSPORT_SECURITY] {
-            headers.remove(name);
-        }
+        let keeps_length = *method == Method::HEAD || status == StatusCode::NOT_MODIFIED;
+        strip::answer(headers, keeps_length);
         if [LOCATION, CONTENT_LOCATION, LINK]
             .iter()
             .any(|name| headers.contains_key(name))

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HOST, VIA};
+use http::header::{ACCEPT_ENCODING, VIA};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body::Body;
@@ -18,7 +18,7 @@ use super::error::Error;
 use super::request_body::{Capture, RequestBody, Stream, lock};
 use super::upstream::Upstream;
 use crate::egress::Head;
-use crate::message::{Rejection, Target, credentials, forwarding, hop_by_hop, twins};
+use crate::message::{Rejection, Target, strip};
 use crate::provider::surface::track_id;
 use crate::provider::{Base, Carrier, Credential, Stamp, Surface};
 use crate::server::Incoming;
@@ -104,16 +104,11 @@ impl Prepared {
         } = *making;
         let mut headers = parts.headers;
         let stamps = stamped(surface, &headers, id);
-        hop_by_hop::strip(&mut headers)?;
-        credentials::strip(&mut headers, &surface.strip, &surface.cookies);
-        forwarding::strip(&mut headers);
-        let set = upstream.set_headers.iter().map(|(name, _)| name);
-        let stamped = stamps.iter().map(|(name, _)| name);
-        let ours = upstream.remove_headers.iter().chain(set).chain(stamped);
-        twins::strip(&mut headers, &ours);
-        for name in [HOST, CONTENT_LENGTH] {
-            headers.remove(name);
-        }
+        strip::request(
+            &mut headers,
+            &[&surface.strip, &upstream.remove_headers],
+            &surface.cookies,
+        )?;
         for (name, value) in stamps {
             headers.insert(name, value);
         }

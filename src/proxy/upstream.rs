@@ -12,6 +12,7 @@ use super::route::Narrow;
 use crate::code;
 use crate::config::upstream::Policy;
 use crate::egress::Profile;
+use crate::message::twins::Names;
 use crate::message::{PathRule, Readings, Target, forwarding};
 use crate::provider::{Denial, LocalCall, Provider, Surface, local};
 use crate::telemetry::UpstreamMetrics;
@@ -31,8 +32,8 @@ pub struct Upstream {
     pub local_login: bool,
     /// Set on every request.
     pub set_headers: Vec<(HeaderName, HeaderValue)>,
-    /// Taken off every request.
-    pub remove_headers: Vec<HeaderName>,
+    /// Taken off every request: those that are set, and others.
+    pub remove_headers: Names,
     /// How long a request waits for a token.
     pub token_wait: Duration,
     /// To the head of the answer, then between reads.
