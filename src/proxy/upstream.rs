@@ -46,6 +46,15 @@ pub struct Upstream {
 }
 
 impl Upstream {
+    /// The current credential, or the next one.
+    pub(super) async fn credential(&self, patience: &mut Duration) -> Result<Issued, Unavailable> {
+        // Not as of the time of arrival: a body may have taken its time to come.
+        match self.tokens.current(Instant::now()) {
+            Some(issued) => Ok(issued),
+            None => self.obtain(patience).await,
+        }
+    }
+
     /// Waits for a credential, counted as waiting; takes the time off `patience`, which is for all waits of a request.
     pub(super) async fn obtain(&self, patience: &mut Duration) -> Result<Issued, Unavailable> {
         let _waiting = Waiting::new(&self.metrics);
