@@ -11,7 +11,7 @@ use super::cors;
 use super::error::METHODS;
 use super::finish::Finish;
 use super::judge::Answer;
-use super::links::InJson;
+use super::links::{Format, Turner};
 use super::response_body::ResponseBody;
 use super::route::By;
 use super::upstream::Upstream;
@@ -22,7 +22,7 @@ use crate::provider::{Base, LinkRule};
 /// A request's good end.
 pub(super) enum Outcome {
     /// The upstream's answer, and the links in it that lead back.
-    Forwarded(Box<Answer>, Option<Box<InJson>>),
+    Forwarded(Box<Answer>, Option<Box<Turner>>),
     /// The proxy's own: a page's preflight, what the proxy itself can do, a login.
     Own(Box<Response<String>>),
 }
@@ -170,10 +170,9 @@ impl<'a> Place<'a> {
 }
 
 /// What turns the URLs in the answer's body as it streams, if there may be some.
-fn turn(head: &mut http::response::Parts, rule: &LinkRule, way: &Way<'_>) -> Option<Box<InJson>> {
-    if head.status != StatusCode::OK || !head.headers.get(CONTENT_TYPE).is_some_and(is_json) {
-        return None;
-    }
+fn turn(head: &mut http::response::Parts, rule: &LinkRule, way: &Way<'_>) -> Option<Box<Turner>> {
+    let format = head.headers.get(CONTENT_TYPE).and_then(Format::of);
+    let format = format.filter(|_| head.status == StatusCode::OK)?;
     if head.headers.contains_key(CONTENT_ENCODING) {
         way.upstream.metrics.links_passed();
         return None;
@@ -183,15 +182,7 @@ fn turn(head: &mut http::response::Parts, rule: &LinkRule, way: &Way<'_>) -> Opt
         head.headers.remove(name);
     }
     let links = way.place.links(way.base).also(&rule.hosts);
-    Some(Box::new(InJson::new(links, rule.places.iter().copied())))
-}
-
-/// `application/json` and `application/*+json` (RFC 6839 section 3.1).
-fn is_json(value: &HeaderValue) -> bool {
-    let text = value.to_str().unwrap_or("").to_ascii_lowercase();
-    let media_type = text.split(';').next().unwrap_or("").trim();
-    media_type == "application/json"
-        || (media_type.starts_with("application/") && media_type.ends_with("+json"))
+    Some(Box::new(Turner::new(format, links, &rule.places)))
 }
 
 /// The caller's request carried no `Authorization`, so a shared cache in between would not know that the answer is

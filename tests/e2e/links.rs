@@ -172,6 +172,36 @@ async fn the_identity_url_and_those_of_the_identity_document_lead_back() {
         let url = url.as_str().unwrap();
         assert!(url.starts_with("http://localhost/crm"), "{name}: {url}");
     }
+    let photos = &document["photos"];
+    assert_eq!(photos["picture"], "http://localhost/crm/profilephoto/005/F");
+    let foreign = "https://acme.file.force-user-content.com/profilephoto/005/T";
+    assert_eq!(photos["thumbnail"], foreign);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_documents_lead_back_in_xml() {
+    let at = Emulated::start(CRM).await;
+    let accept = "Accept: application/xml\r\nAccept-Encoding: gzip\r\n";
+    let json = at.proxy.get("/crm/services/data/v64.0").await.json();
+    let identity = json["identity"].as_str().unwrap();
+    let by_parameter = format!("{}?format=xml&oauth_token=x", path(identity));
+    for (target, lines, urls) in [
+        ("/crm/services/data/v64.0", accept, 1),
+        (path(identity), accept, 17),
+        (&by_parameter, "", 17),
+    ] {
+        let answer = at.proxy.get_with(target, lines).await;
+        let kind = answer.header("content-type");
+        assert_eq!(kind, Some("application/xml;charset=UTF-8"), "{target}");
+        let text = answer.text();
+        let upstream = at.emulator.variables();
+        for (name, url) in upstream.iter().filter(|(name, _)| name.ends_with("_URL")) {
+            assert!(!text.contains(url), "{target}: {name} in {text}");
+        }
+        let here = text.matches(">http://localhost/crm").count();
+        assert_eq!(here, urls, "{target}: {text}");
+        assert!(text.contains(&format!(">{identity}</")), "{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
