@@ -89,8 +89,8 @@ impl Outcome {
             headers.remove(CONTENT_LENGTH);
         }
         cors::strip(headers);
-        // They speak of the upstream's host, and would bind the caller's view of ours.
-        for name in [ALT_SVC, STRICT_TRANSPORT_SECURITY] {
+        // They speak of the upstream's host, and would bind or empty the caller's view of ours.
+        for name in [ALT_SVC, STRICT_TRANSPORT_SECURITY, CLEAR_SITE_DATA] {
             headers.remove(name);
         }
         if [LOCATION, CONTENT_LOCATION, LINK]
@@ -209,6 +209,8 @@ fn keep_private(headers: &mut HeaderMap) {
     }
 }
 
+/// W3C: "cookies" are those of every port of a host, so of everything on localhost.
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 const UPSTREAM: HeaderName = HeaderName::from_static("x-upauth-upstream");
 /// RFC 9530, and what was there before it.
 const DIGESTS: [HeaderName; 4] = [
