@@ -12,6 +12,7 @@ use super::error::METHODS;
 use super::finish::Finish;
 use super::judge::Answer;
 use super::links::{Format, Turner};
+use super::rescue::REQUEST_ID;
 use super::response_body::ResponseBody;
 use super::route::By;
 use super::upstream::Upstream;
@@ -126,7 +127,10 @@ impl Outcome {
             }
             Self::Own(own) => {
                 finish.entry.status = own.status();
-                own.map(|body| ResponseBody::own(body.into(), finish))
+                let id = HeaderValue::try_from(finish.id.to_string());
+                let mut own = own.map(|body| ResponseBody::own(body.into(), finish));
+                own.headers_mut().extend(id.map(|id| (REQUEST_ID, id)));
+                own
             }
         }
     }

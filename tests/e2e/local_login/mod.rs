@@ -63,6 +63,7 @@ async fn an_app_that_insists_on_logging_in_is_served_without_keys() {
         (login.status, login.header("cache-control")),
         (200, Some("no-store"))
     );
+    assert!(login.header("x-request-id").is_some());
     let login = login.json();
     assert_eq!(text(&login, "instance_url"), "http://localhost/crm");
     assert!(text(&login, "id").starts_with("http://localhost/crm/id/"));
