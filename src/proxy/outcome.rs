@@ -177,7 +177,8 @@ impl<'a> Place<'a> {
 fn turn(head: &mut http::response::Parts, rule: &LinkRule, way: &Way<'_>) -> Option<Box<Turner>> {
     let format = head.headers.get(CONTENT_TYPE).and_then(Format::of);
     let format = format.filter(|_| head.status == StatusCode::OK)?;
-    if head.headers.contains_key(CONTENT_ENCODING) {
+    let coding = head.headers.get(CONTENT_ENCODING);
+    if coding.is_some_and(|coding| coding != "identity") {
         way.upstream.metrics.links_passed();
         return None;
     }

@@ -68,6 +68,8 @@ impl Kind {
                     Some(Ok(bytes)) => links.push(&bytes, ready),
                     Some(Err(broken)) => return Poll::Ready(Some(Err(broken))),
                     None => {
+                        // What has ended is not asked again.
+                        **answer = Self::Own(None);
                         let held = links.end();
                         return Poll::Ready((!held.is_empty()).then_some(Ok(held)));
                     }

@@ -84,6 +84,39 @@ async fn other_paths_keep_the_encoding_that_the_caller_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_says_that_it_is_not_compressed_is_turned_as_well() {
+    let api = listing(|body| {
+        let head =
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: identity\r\n";
+        let length = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        [head.as_slice(), length.as_bytes()].concat()
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    let list = proxy.get("/api/v1/accounts").await.json();
+    let next = "http://localhost/api/v1/accounts?page=2&pageSize=20";
+    assert_eq!(list["nextPage"], next);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_ends_within_a_url_passes_to_its_last_byte() {
+    let api = Scripted::start(|mut connection| async move {
+        while connection.request().await.is_some() {
+            let body = "{\"nextPage\":\"http://127";
+            let kind = "Content-Type: application/json\r\n";
+            connection.reply("200 OK", kind, body).await;
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    let mut caller = proxy.caller().await;
+    for _ in 0..2 {
+        let answer = caller.get("/api/v1/accounts").await;
+        assert_eq!(answer.text(), "{\"nextPage\":\"http://127");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_compressed_all_the_same_passes_and_is_counted() {
     let api = listing(|body| {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
