@@ -7,86 +7,9 @@ use super::{
 };
 use crate::provider::surface::constants;
 
-/// Salesforce's (PROVIDERS 1.2 to 1.5 and 1.10), and so Zilliant's. The device flow is not among them: a person would have to approve it
-/// at an address that leads nowhere here, and its clients hold no key.
+/// Salesforce's (PROVIDERS 1.2 to 1.5 and 1.10), and so Zilliant's. The device flow is not among them: a person would
+/// have to approve it at an address that leads nowhere here, and its clients hold no key.
 pub fn salesforce() -> Vec<LocalCall> {
-    const LOGIN: LocalLogin = LocalLogin {
-        grant: Some("grant_type"),
-        grants: &[
-            grant(PASSWORD),
-            grant(CLIENT_CREDENTIALS),
-            grant(CODE),
-            grant("hybrid_auth_code"),
-            grant(REFRESH),
-            grant("hybrid_refresh"),
-            keyless(JWT),
-            keyless(SAML),
-            // The same document without an app of its own (PROVIDERS 1.5.7).
-            keyless("assertion"),
-            grant(EXCHANGE),
-        ],
-        secrets: &[
-            Secret::Whole("client_secret"),
-            Secret::Password("password"),
-            Secret::Whole("refresh_token"),
-            Secret::Whole("subject_token"),
-        ],
-        answer: &[
-            always("access_token", Said::Placeholder),
-            always("instance_url", Said::Here("")),
-            always("id", Said::Identity),
-            always("token_type", Said::Fixed(Text("Bearer"))),
-            // Assertions are answered without these two, passwords without a scope (PROVIDERS 1.4).
-            line("issued_at", Said::Now, SIGNED),
-            line(
-                "signature",
-                Said::Fixed(Text("bm90IGEgc2lnbmF0dXJl")),
-                SIGNED,
-            ),
-            line("scope", Said::Scope("api"), SCOPED),
-            line(
-                "refresh_token",
-                Said::Placeholder,
-                When::By(&[CODE, "hybrid_auth_code"]),
-            ),
-            // RFC 8693 section 2.2.1.
-            line(
-                "issued_token_type",
-                Said::Fixed(Text("urn:ietf:params:oauth:token-type:access_token")),
-                When::By(&[EXCHANGE]),
-            ),
-        ],
-        refusal: Refusal {
-            status: Some(400),
-            reason: ("error_description", "invalid client credentials"),
-            body: INVALID_CLIENT,
-        },
-        unsupported: Refusal {
-            status: Some(400),
-            reason: ("error_description", "grant type not supported"),
-            body: UNSUPPORTED,
-        },
-        unavailable: SALESFORCE_UNAVAILABLE,
-    };
-    const INTROSPECTION: Introspection = Introspection {
-        token: "token",
-        active: &[
-            always("active", Said::Fixed(True)),
-            always("scope", Said::Scope("api")),
-            line(
-                "client_id",
-                Said::Echo("client_id"),
-                When::Asked("client_id", ""),
-            ),
-            always("sub", Said::Identity),
-            always("token_type", Said::Fixed(Text("access_token"))),
-            // That of a session in use: a placeholder itself does not expire.
-            always("exp", Said::Later(7200)),
-            always("iat", Said::Later(0)),
-            always("nbf", Said::Later(0)),
-        ],
-        unavailable: SALESFORCE_UNAVAILABLE,
-    };
     // A site of the org has its own, behind its name.
     let call = |method: &str, name: &str, kind| {
         let [root, site] = ["", "/*"].map(|site| format!("{method} {site}/services/oauth2/{name}"));
@@ -94,16 +17,95 @@ pub fn salesforce() -> Vec<LocalCall> {
     };
     let logout = LocalKind::Logout { token: "token" };
     vec![
-        call("POST", "token", LocalKind::Login(LOGIN)),
+        call("POST", "token", LocalKind::Login(SALESFORCE_LOGIN)),
         call(
             "POST",
             "introspect",
-            LocalKind::Introspection(INTROSPECTION),
+            LocalKind::Introspection(SALESFORCE_INTROSPECTION),
         ),
         call("POST", "revoke", logout.clone()),
         call("GET", "revoke", logout),
     ]
 }
+
+const SALESFORCE_LOGIN: LocalLogin = LocalLogin {
+    grant: Some("grant_type"),
+    grants: &[
+        grant(PASSWORD),
+        grant(CLIENT_CREDENTIALS),
+        grant(CODE),
+        grant("hybrid_auth_code"),
+        grant(REFRESH),
+        grant("hybrid_refresh"),
+        keyless(JWT),
+        keyless(SAML),
+        // The same document without an app of its own (PROVIDERS 1.5.7).
+        keyless("assertion"),
+        grant(EXCHANGE),
+    ],
+    secrets: &[
+        Secret::Whole("client_secret"),
+        Secret::Password("password"),
+        Secret::Whole("refresh_token"),
+        Secret::Whole("subject_token"),
+    ],
+    answer: &[
+        always("access_token", Said::Placeholder),
+        always("instance_url", Said::Here("")),
+        always("id", Said::Identity),
+        always("token_type", Said::Fixed(Text("Bearer"))),
+        // Assertions are answered without these two, passwords without a scope (PROVIDERS 1.4).
+        line("issued_at", Said::Now, SIGNED),
+        line(
+            "signature",
+            Said::Fixed(Text("bm90IGEgc2lnbmF0dXJl")),
+            SIGNED,
+        ),
+        line("scope", Said::Scope("api"), SCOPED),
+        line(
+            "refresh_token",
+            Said::Placeholder,
+            When::By(&[CODE, "hybrid_auth_code"]),
+        ),
+        // RFC 8693 section 2.2.1.
+        line(
+            "issued_token_type",
+            Said::Fixed(Text("urn:ietf:params:oauth:token-type:access_token")),
+            When::By(&[EXCHANGE]),
+        ),
+    ],
+    refusal: Refusal {
+        status: Some(400),
+        reason: ("error_description", "invalid client credentials"),
+        body: INVALID_CLIENT,
+    },
+    unsupported: Refusal {
+        status: Some(400),
+        reason: ("error_description", "grant type not supported"),
+        body: UNSUPPORTED,
+    },
+    unavailable: SALESFORCE_UNAVAILABLE,
+};
+
+const SALESFORCE_INTROSPECTION: Introspection = Introspection {
+    token: "token",
+    active: &[
+        always("active", Said::Fixed(True)),
+        always("scope", Said::Scope("api")),
+        line(
+            "client_id",
+            Said::Echo("client_id"),
+            When::Asked("client_id", ""),
+        ),
+        always("sub", Said::Identity),
+        always("token_type", Said::Fixed(Text("access_token"))),
+        // That of a session in use: a placeholder itself does not expire.
+        always("exp", Said::Later(7200)),
+        always("iat", Said::Later(0)),
+        always("nbf", Said::Later(0)),
+    ],
+    unavailable: SALESFORCE_UNAVAILABLE,
+};
 
 /// Zuora's (PROVIDERS 3.1).
 pub fn zuora() -> Vec<LocalCall> {

@@ -1,5 +1,7 @@
 //! Each call of each provider: what is read of it, and what it is told.
 
+mod refused;
+
 use serde_json::json;
 
 use super::*;
@@ -295,92 +297,6 @@ fn a_newer_login_of_marketing_cloud_is_answered_with_addresses_that_end_in_a_sla
         );
     }
     assert_eq!(login(&calls, "/v2/token", "{}").grant, None);
-}
-
-#[test]
-fn a_refused_login_is_told_in_the_providers_words() {
-    type Calls = Vec<LocalCall>;
-    let oauth = |error: &str, text: &str| json!({ "error": error, "error_description": text });
-    let unauthorized = {
-        let documentation = "https://code.docs.exacttarget.com/rest/errors/401";
-        json!({ "documentation": documentation, "errorcode": 1, "message": "Unauthorized (UA-1)" })
-    };
-    let rows: [(Calls, [(Option<u16>, Value); 3]); 4] = [
-        (
-            calls::salesforce(),
-            [
-                (
-                    Some(400),
-                    oauth("invalid_client", "invalid client credentials (UA-1)"),
-                ),
-                (
-                    Some(400),
-                    oauth("unsupported_grant_type", "grant type not supported (UA-1)"),
-                ),
-                (
-                    None,
-                    oauth("unknown_error", "no token can be had now (UA-1)"),
-                ),
-            ],
-        ),
-        (
-            calls::zuora(),
-            [
-                (
-                    Some(401),
-                    json!({ "message": "Invalid client secret (UA-1)" }),
-                ),
-                (
-                    Some(400),
-                    json!({ "message": "grant_type is missing or not supported (UA-1)" }),
-                ),
-                (None, json!({ "message": "No token can be had now (UA-1)" })),
-            ],
-        ),
-        (
-            calls::marketing_cloud_legacy(),
-            [
-                (Some(401), unauthorized.clone()),
-                (Some(401), unauthorized),
-                (
-                    None,
-                    json!({ "errorcode": 0, "message": "No token can be had now (UA-1)" }),
-                ),
-            ],
-        ),
-        (
-            calls::marketing_cloud(),
-            [
-                (
-                    Some(401),
-                    oauth("invalid_client", "Client authentication failed. (UA-1)"),
-                ),
-                (
-                    Some(400),
-                    oauth(
-                        "unsupported_grant_type",
-                        "The grant type is not supported. (UA-1)",
-                    ),
-                ),
-                (
-                    None,
-                    oauth("server_error", "No token can be had now. (UA-1)"),
-                ),
-            ],
-        ),
-    ];
-    for (calls, expected) in rows {
-        let Some(LocalKind::Login(login)) = calls.first().map(|call| call.kind.clone()) else {
-            panic!("no login")
-        };
-        let told = [login.refusal, login.unsupported, login.unavailable].map(|refusal| {
-            (
-                refusal.status,
-                serde_json::from_str::<Value>(&refusal.body("UA-1")).unwrap(),
-            )
-        });
-        assert_eq!(told, expected);
-    }
 }
 
 #[test]
