@@ -57,7 +57,7 @@ pub fn request(
 }
 
 /// Takes off an answer what belongs to the upstream's connection, what it says to pages of its own, and what would bind
-/// the caller's view of our host to its. hyper writes the length of the body that is really there: the upstream's own word
+/// or empty the caller's view of our host. hyper writes the length of the body that is really there: the upstream's own word
 /// stands (`keeps_length`) only where there is none by definition (RFC 9110 section 8.6), and not beside a transfer coding.
 pub fn answer(headers: &mut HeaderMap, keeps_length: bool) {
     let named = match headers.contains_key(CONNECTION) {
@@ -72,9 +72,12 @@ pub fn answer(headers: &mut HeaderMap, keeps_length: bool) {
         CONTENT_LENGTH => !keeps_length,
         ACCESS_CONTROL_ALLOW_ORIGIN | ACCESS_CONTROL_ALLOW_CREDENTIALS => true,
         ALT_SVC | STRICT_TRANSPORT_SECURITY => true,
-        _ => hop_by_hop::covers(name),
+        _ => hop_by_hop::covers(name) || name.as_str() == CLEAR_SITE_DATA,
     });
 }
+
+/// W3C: "cookies" are those of every port of a host, so of everything on localhost.
+const CLEAR_SITE_DATA: &str = "clear-site-data";
 
 #[cfg(test)]
 mod tests {
@@ -100,6 +103,7 @@ mod tests {
             "access-control-allow-credentials",
             "alt-svc",
             "strict-transport-security",
+            "clear-site-data",
             "content-length",
             "content-type",
         ] {

@@ -45,12 +45,13 @@ pub struct Surface {
     pub links: Vec<LinkRule>,
 }
 
-/// JSON documents that hold URLs of the upstream, and where they stand in it.
+/// Documents that hold URLs of the upstream, and where they stand in it.
 #[derive(Clone, Debug)]
 pub struct LinkRule {
     /// The calls that are answered with them.
     pub paths: Vec<PathRule>,
-    /// Where the URLs stand: JSON pointers (RFC 6901) without escapes, `*` for any member or element.
+    /// Where the URLs stand: JSON pointers (RFC 6901) without escapes, `*` for any member or element. In XML they are
+    /// the names of elements within the outermost one.
     pub places: Vec<&'static str>,
     /// Hosts besides the one that was called whose URLs lead back to the proxy too.
     pub hosts: Vec<HostRule>,

@@ -246,11 +246,7 @@ impl Proxy {
         patience: &mut Duration,
         finish: &mut Finish,
     ) -> Result<(Answer, Base), Error> {
-        // Not at the time of arrival: a body may have taken its time to come.
-        let mut issued = match upstream.tokens.current(Instant::now()) {
-            Some(issued) => issued,
-            None => upstream.obtain(patience).await?,
-        };
+        let mut issued = upstream.credential(patience).await?;
         let mut tries = Tries::default();
         loop {
             let base = upstream

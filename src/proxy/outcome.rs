@@ -11,7 +11,8 @@ use super::cors;
 use super::error::METHODS;
 use super::finish::Finish;
 use super::judge::Answer;
-use super::links::InJson;
+use super::links::{Format, Turner};
+use super::rescue::REQUEST_ID;
 use super::response_body::ResponseBody;
 use super::route::By;
 use super::upstream::Upstream;
@@ -22,7 +23,7 @@ use crate::provider::{Base, LinkRule};
 /// A request's good end.
 pub(super) enum Outcome {
     /// The upstream's answer, and the links in it that lead back.
-    Forwarded(Box<Answer>, Option<Box<InJson>>),
+    Forwarded(Box<Answer>, Option<Box<Turner>>),
     /// The proxy's own: a page's preflight, what the proxy itself can do, a login.
     Own(Box<Response<String>>),
 }
@@ -117,7 +118,10 @@ impl Outcome {
             }
             Self::Own(own) => {
                 finish.entry.status = own.status();
-                own.map(|body| ResponseBody::own(body.into(), finish))
+                let id = HeaderValue::try_from(finish.id.to_string());
+                let mut own = own.map(|body| ResponseBody::own(body.into(), finish));
+                own.headers_mut().extend(id.map(|id| (REQUEST_ID, id)));
+                own
             }
         }
     }
@@ -161,11 +165,11 @@ impl<'a> Place<'a> {
 }
 
 /// What turns the URLs in the answer's body as it streams, if there may be some.
-fn turn(head: &mut http::response::Parts, rule: &LinkRule, way: &Way<'_>) -> Option<Box<InJson>> {
-    if head.status != StatusCode::OK || !head.headers.get(CONTENT_TYPE).is_some_and(is_json) {
-        return None;
-    }
-    if head.headers.contains_key(CONTENT_ENCODING) {
+fn turn(head: &mut http::response::Parts, rule: &LinkRule, way: &Way<'_>) -> Option<Box<Turner>> {
+    let format = head.headers.get(CONTENT_TYPE).and_then(Format::of);
+    let format = format.filter(|_| head.status == StatusCode::OK)?;
+    let coding = head.headers.get(CONTENT_ENCODING);
+    if coding.is_some_and(|coding| coding != "identity") {
         way.upstream.metrics.links_passed();
         return None;
     }
@@ -174,20 +178,16 @@ fn turn(head: &mut http::response::Parts, rule: &LinkRule, way: &Way<'_>) -> Opt
         head.headers.remove(name);
     }
     let links = way.place.links(way.base).also(&rule.hosts);
-    Some(Box::new(InJson::new(links, rule.places.iter().copied())))
-}
-
-/// `application/json` and `application/*+json` (RFC 6839 section 3.1).
-fn is_json(value: &HeaderValue) -> bool {
-    let text = value.to_str().unwrap_or("").to_ascii_lowercase();
-    let media_type = text.split(';').next().unwrap_or("").trim();
-    media_type == "application/json"
-        || (media_type.starts_with("application/") && media_type.ends_with("+json"))
+    Some(Box::new(Turner::new(format, links, &rule.places)))
 }
 
 /// The caller's request carried no `Authorization`, so a shared cache in between would not know that the answer is
 /// for one account (RFC 9111 section 3.5).
 fn keep_private(headers: &mut HeaderMap) {
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+        return;
+    }
     let directives = |value: &HeaderValue| value.to_str().unwrap_or("").to_ascii_lowercase();
     let mut strict = false;
     let mut kept = Vec::new();

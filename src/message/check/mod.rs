@@ -31,7 +31,8 @@ pub fn check(parts: &Parts) -> Result<(), Rejection> {
 /// The host that is asked for, `host[:port]` as it came: that of absolute-form or `:authority`, else `Host`
 /// (RFC 9112 section 3.2.2, RFC 9113 section 8.3.1). `None`: HTTP/1.0 without `Host`.
 pub fn authority(parts: &Parts) -> Result<Option<&str>, Rejection> {
-    let header = single(&parts.headers, &HOST, "several Host fields")?
+    let several = Rejection::Malformed("several Host fields");
+    let header = single(&parts.headers, &HOST, several)?
         .map(|value| value.to_str().ok().filter(|host| is_authority(host)))
         .map(|host| host.ok_or(Rejection::Malformed("the Host is not a host")))
         .transpose()?;
@@ -99,12 +100,12 @@ fn method(method: &Method) -> Result<(), Rejection> {
 
 /// RFC 9112 section 6.3. The one coding that hyper takes off is `chunked`; any other would stay on the body unnamed.
 fn framing(parts: &Parts) -> Result<(), Rejection> {
-    let several = "several Content-Length fields";
+    let several = Rejection::Malformed("several Content-Length fields");
     let length = single(&parts.headers, &CONTENT_LENGTH, several)?;
     if length.is_some_and(|length| !is_number(length)) {
         return Err(Rejection::Malformed("Content-Length is not a number"));
     }
-    let several = "several Transfer-Encoding fields";
+    let several = Rejection::Malformed("several Transfer-Encoding fields");
     let Some(coding) = single(&parts.headers, &TRANSFER_ENCODING, several)? else {
         return Ok(());
     };
@@ -130,7 +131,8 @@ fn framing(parts: &Parts) -> Result<(), Rejection> {
 
 /// RFC 9110 section 10.1.1: there is one expectation.
 fn expectation(headers: &HeaderMap) -> Result<(), Rejection> {
-    match single(headers, &EXPECT, "several Expect fields")? {
+    let several = Rejection::Malformed("several Expect fields");
+    match single(headers, &EXPECT, several)? {
         Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
             Err(Rejection::Malformed("Expect other than 100-continue"))
         }
@@ -158,16 +160,17 @@ fn upgrade(headers: &HeaderMap) -> Result<(), Rejection> {
     }
 }
 
-fn single<'a>(
+/// The value of a field that nobody sends twice; whoever does is met with `several`.
+pub(super) fn single<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
-    several: &'static str,
+    several: Rejection,
 ) -> Result<Option<&'a HeaderValue>, Rejection> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     match values.next() {
         None => Ok(first),
-        Some(_) => Err(Rejection::Malformed(several)),
+        Some(_) => Err(several),
     }
 }
 

@@ -81,8 +81,15 @@ fn identity(carriers: &[Carrier], login_url: Option<&Origin>) -> Surface {
     });
     surface.cut_parameters.push("access_token");
     surface.links = vec![links(
-        &["GET /id/**", "GET /services/oauth2/userinfo"],
-        &["/id", "/profile", "/urls/*"],
+        &paths,
+        &[
+            "/id",
+            "/sub",
+            "/profile",
+            "/picture",
+            "/photos/*",
+            "/urls/*",
+        ],
         login_url,
     )];
     surface

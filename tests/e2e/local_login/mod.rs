@@ -4,6 +4,8 @@
 mod places;
 /// Logins that are refused.
 mod refused;
+/// What an answer says of the proxy's own token.
+mod told;
 
 use serde_json::Value;
 use upauth::secret::Digest;
@@ -61,6 +63,7 @@ async fn an_app_that_insists_on_logging_in_is_served_without_keys() {
         (login.status, login.header("cache-control")),
         (200, Some("no-store"))
     );
+    assert!(login.header("x-request-id").is_some());
     let login = login.json();
     assert_eq!(text(&login, "instance_url"), "http://localhost/crm");
     assert!(text(&login, "id").starts_with("http://localhost/crm/id/"));
@@ -88,11 +91,15 @@ async fn an_app_that_insists_on_logging_in_is_served_without_keys() {
     let counters = it.counters();
     assert_eq!(
         (it.logins(), counters.refused_logins),
-        (1, 0),
+        (2, 0),
         "only the proxy's own"
     );
     assert_eq!(
-        counters.api_requests["instance"], 1,
+        (
+            counters.api_requests["instance"],
+            counters.dummy_credentials
+        ),
+        (1, 0),
         "nothing of a login goes on"
     );
 }
@@ -150,6 +157,17 @@ async fn a_key_is_a_login_by_every_grant_and_in_every_encoding() {
                 FORM,
                 "grant_type=authorization_code&code=c%3D%3D&client_secret=KEY",
             ),
+            (
+                "",
+                FORM,
+                "grant_type=hybrid_auth_code&code=c%3D%3D&client_secret=KEY",
+            ),
+            (
+                "",
+                FORM,
+                "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token=e30.e30.c2ln\
+                 &subject_token_type=urn:ietf:params:oauth:token-type:jwt&client_secret=KEY",
+            ),
             ("?grant_type=password&username=u&password=KEY", "", ""),
             (
                 "",
@@ -162,13 +180,23 @@ async fn a_key_is_a_login_by_every_grant_and_in_every_encoding() {
     )
     .await;
     let token = placeholder.replace('!', "%21");
-    let body = format!("grant_type=refresh_token&client_id=i&refresh_token={token}");
-    let again = post(&it.proxy, &format!("/crm{TOKEN}"), FORM, &body).await;
-    assert_eq!(text(&again.json(), "access_token"), placeholder);
+    for grant in [
+        "refresh_token&refresh_token=",
+        "hybrid_refresh&refresh_token=",
+        "urn:ietf:params:oauth:grant-type:token-exchange&subject_token=",
+    ] {
+        let body = format!("client_id=i&grant_type={grant}{token}");
+        let again = post(&it.proxy, &format!("/crm{TOKEN}"), FORM, &body).await;
+        assert_eq!(text(&again.json(), "access_token"), placeholder, "{grant}");
+    }
     let body = format!("grant_type=client_credentials&client_secret={KEY}");
     let billing = post(&it.proxy, "/billing/oauth/token", FORM, &body).await;
     assert_eq!(text(&billing.json(), "access_token"), placeholder);
-    assert_eq!(it.logins(), 0, "no provider was asked");
+    assert_eq!(
+        it.logins(),
+        2,
+        "only the proxy's own: one for each upstream"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
