@@ -16,16 +16,27 @@ use super::origin::split_port;
 use super::rejection::Rejection;
 use super::target::Target;
 
-/// Refuses what cannot be forwarded safely. `OPTIONS *` passes: it [asks about the proxy](asks_about_proxy).
-pub fn check(parts: &Parts) -> Result<(), Rejection> {
+/// What a sound request asks for.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// `host[:port]` as it came; see [`authority`].
+    pub host: Option<&'a str>,
+    /// Path and query. `None`: `OPTIONS *`, which [asks about the proxy](asks_about_proxy).
+    pub target: Option<Target>,
+}
+
+/// Refuses what cannot be forwarded safely.
+pub fn check(parts: &Parts) -> Result<Asked<'_>, Rejection> {
     method(&parts.method)?;
-    if !(parts.method == Method::OPTIONS && parts.uri.path() == "*") {
-        Target::of(&parts.uri)?;
-    }
-    authority(parts)?;
+    let target = match parts.method == Method::OPTIONS && parts.uri.path() == "*" {
+        true => None,
+        false => Some(Target::of(&parts.uri)?),
+    };
+    let host = authority(parts)?;
     framing(parts)?;
     expectation(&parts.headers)?;
-    upgrade(&parts.headers)
+    upgrade(&parts.headers)?;
+    Ok(Asked { host, target })
 }
 
 /// The host that is asked for, `host[:port]` as it came: that of absolute-form or `:authority`, else `Host`

@@ -34,11 +34,15 @@ impl Guard {
 
     /// Refuses a foreign Host and a page of another origin. HTTP/1.0 without Host passes.
     pub fn check(&self, parts: &Parts) -> Result<(), Rejection> {
-        let host = check::authority(parts)?;
+        self.check_host(check::authority(parts)?, &parts.headers)
+    }
+
+    /// The same of a request whose host is known already.
+    pub fn check_host(&self, host: Option<&str>, headers: &HeaderMap) -> Result<(), Rejection> {
         if host.is_some_and(|host| !self.serves(&check::name(host))) {
             return Err(Rejection::WrongHost);
         }
-        self.check_page(&parts.headers, host)
+        self.check_page(headers, host)
     }
 
     /// The `Origin` of the request when it is a listed one: to be answered with CORS.
