@@ -51,7 +51,8 @@ impl<B: Outgoing> Pool<B> {
                 }
             }
         }
-        let stream = connect::connect(to).await?;
+        // Boxed: what it takes to connect would be part of every request.
+        let stream = Box::pin(connect::connect(to)).await?;
         let line = Line::new(stream, &to.profile.metrics);
         Ok(Connection::new(line, place, permit))
     }

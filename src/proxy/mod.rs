@@ -159,7 +159,8 @@ impl Proxy {
                 target: &target,
                 place: &place,
             };
-            return self.answer_here(&local, body, finish).await;
+            // Boxed: the same room would be part of every request.
+            return Box::pin(self.answer_here(&local, body, finish)).await;
         }
         self.admit(upstream, surface, &parts, &target, finish)?;
         upstream.admit(surface, narrow, &parts, &target, &path)?;

@@ -22,7 +22,7 @@ enum Kind {
     /// The proxy's own answer.
     Own(Option<Bytes>),
     /// The upstream's: what the judge has looked at, then the rest, if that was not all.
-    Answer(VecDeque<Bytes>, Option<Box<AnswerBody<RequestBody>>>),
+    Answer(VecDeque<Bytes>, Option<AnswerBody<RequestBody>>),
     /// The same, with the links in it turned; those of its pieces that are ready.
     Turned(Box<Turner>, Box<Self>, VecDeque<Bytes>),
 }
@@ -38,7 +38,7 @@ impl ResponseBody {
 
     pub(super) fn answer(
         looked: VecDeque<Bytes>,
-        rest: Option<Box<AnswerBody<RequestBody>>>,
+        rest: Option<AnswerBody<RequestBody>>,
         links: Option<Box<Turner>>,
         finish: Finish,
     ) -> Self {

@@ -60,7 +60,8 @@ impl Upstream {
     pub(super) async fn obtain(&self, patience: &mut Duration) -> Result<Issued, Unavailable> {
         let _waiting = Waiting::new(&self.metrics);
         let began = Instant::now();
-        let obtained = self.tokens.obtain(began + *patience).await;
+        // Boxed: a request that has its token needs no room for this.
+        let obtained = Box::pin(self.tokens.obtain(began + *patience)).await;
         *patience = patience.saturating_sub(began.elapsed());
         obtained
     }

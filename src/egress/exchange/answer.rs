@@ -29,7 +29,8 @@ pub(super) enum Framing {
 
 /// Takes the head of an answer off `input`. `None`: it is not whole yet. `bodiless`: it answers a HEAD.
 pub(super) fn take(input: &mut BytesMut, bodiless: bool) -> Result<Option<Head>, Fault> {
-    let Some(raw) = parse(input)? else {
+    let mut places = [Place::default(); MOST_FIELDS];
+    let Some(raw) = parse(input, &mut places)? else {
         return Ok(None);
     };
     let bytes = input.split_to(raw.length).freeze();
@@ -44,8 +45,8 @@ pub(super) fn take(input: &mut BytesMut, bodiless: bool) -> Result<Option<Head>,
     }
     let mut seen = Seen::new(raw.is_old);
     let mut fields = HeaderMap::with_capacity(raw.count);
-    for at in raw.fields.iter().take(raw.count) {
-        let (name, value) = at.of(&bytes)?;
+    for place in places.iter().take(raw.count) {
+        let (name, value) = place.of(&bytes)?;
         seen.field(&name, &value)?;
         fields.append(name, value);
     }
@@ -61,14 +62,14 @@ pub(super) fn take(input: &mut BytesMut, bodiless: bool) -> Result<Option<Head>,
     }))
 }
 
-/// A head that was parsed, its fields as places in the bytes.
+/// A head that was parsed.
 struct Raw {
     length: usize,
     status: StatusCode,
     /// HTTP/1.0.
     is_old: bool,
+    /// Of fields.
     count: usize,
-    fields: [Place; MOST_FIELDS],
 }
 
 /// Where a field stands.
@@ -78,7 +79,8 @@ struct Place {
     value: (u32, u32),
 }
 
-fn parse(input: &[u8]) -> Result<Option<Raw>, Fault> {
+/// Parses a head; says in `places` where its fields stand.
+fn parse(input: &[u8], places: &mut [Place; MOST_FIELDS]) -> Result<Option<Raw>, Fault> {
     let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
     let mut answer = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
@@ -104,7 +106,6 @@ fn parse(input: &[u8]) -> Result<Option<Raw>, Fault> {
         Some(status) if status.as_u16() <= 599 => status,
         Some(_) | None => return Err(Fault::Framing("its status is not one of HTTP's")),
     };
-    let mut places = [Place::default(); MOST_FIELDS];
     for (place, field) in places.iter_mut().zip(answer.headers.iter()) {
         *place = Place {
             name: within(input, field.name.as_bytes()),
@@ -116,7 +117,6 @@ fn parse(input: &[u8]) -> Result<Option<Raw>, Fault> {
         status,
         is_old: answer.version == Some(0),
         count: answer.headers.len(),
-        fields: places,
     }))
 }
 
