@@ -186,11 +186,14 @@ fn make_way(path: &Path) -> io::Result<()> {
             "there is a file that is not a socket",
         ));
     }
-    match std::os::unix::net::UnixStream::connect(path) {
+    let probe = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // A process that accepts nothing any more would be waited for without end.
+    probe.set_nonblocking(true)?;
+    match probe.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             std::fs::remove_file(path)
         }
-        Ok(_) | Err(_) => Err(io::ErrorKind::AddrInUse.into()),
+        Ok(()) | Err(_) => Err(io::ErrorKind::AddrInUse.into()),
     }
 }
 
@@ -226,3 +229,36 @@ impl Drop for SocketFile {
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_unix_socket_whose_owner_accepts_nothing_is_taken_and_not_waited_for() {
+        let name = crate::secret::hex(&crate::secret::random::<8>());
+        let path = std::env::temp_dir().join(format!("upauth-{name}.sock"));
+        let owner = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        let addr = SockAddr::unix(&path).unwrap();
+        owner.bind(&addr).unwrap();
+        owner.listen(0).unwrap();
+        let mut waiting = Vec::new();
+        loop {
+            let caller = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+            caller.set_nonblocking(true).unwrap();
+            if caller.connect(&addr).is_err() {
+                break;
+            }
+            waiting.push(caller);
+        }
+        let (done, bound) = std::sync::mpsc::channel();
+        let at = path.clone();
+        std::thread::spawn(move || done.send(bind_unix(&at).err()));
+        let taken = bound.recv_timeout(Duration::from_secs(30));
+        std::fs::remove_file(&path).unwrap();
+        let taken = taken.expect("it waits").unwrap();
+        assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+    }
+}
