@@ -46,7 +46,7 @@ struct Marks {
     account: Fingerprint,
     /// The same, and how the API is reached.
     way: Fingerprint,
-    /// The same, and all that is not secret.
+    /// The same, and everything else.
     whole: Fingerprint,
 }
 
@@ -191,6 +191,9 @@ impl Accounts {
         parts.push(format!("{:?} {}", upstream.api, upstream.connections));
         let way = of(&parts);
         parts.push(format!("{upstream:?}"));
+        // `Debug` does not show them, and they may come from a file that has changed.
+        let set = upstream.set_headers.iter().map(|(_, value)| value);
+        parts.extend(set.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()));
         Marks {
             account,
             way,
