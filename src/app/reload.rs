@@ -120,6 +120,8 @@ impl Running {
     /// Reads the configuration again. Blocks while files are read.
     pub(super) fn reload(self: &Arc<Self>) -> Result<Reloaded, ReloadError> {
         let mut turn = self.turn();
+        // Whatever comes of it: who has moved the file away tells so by the same signal.
+        self.served().log.reopen();
         let reloaded = self.try_reload(&mut turn);
         match &reloaded {
             Ok(reloaded) => {
@@ -158,9 +160,7 @@ impl Running {
         // From here on nothing fails.
         let mut served = Served::new(config, members, &next.listeners, log);
         self.let_wait(&old, &mut served);
-        if served.config.log.access == old.config.log.access {
-            served.log.reopen();
-        } else {
+        if served.config.log.access != old.config.log.access {
             self.metrics.count_dropped(served.log.dropped());
             turn.retired.retain(AccessLog::is_shared);
             turn.retired.push(old.log.clone());

@@ -228,13 +228,17 @@ async fn the_access_log_is_opened_anew_or_where_it_is_to_be_now() {
     proxy.reload(&api.upstream()).unwrap();
     proxy.get("/api/b").await;
     written("access.log").await;
+    std::fs::rename(&path, folder.path().join("access.2")).unwrap();
+    assert!(proxy.reload("half a fi").is_err());
+    proxy.get("/api/b").await;
+    written("access.log").await;
     let other = folder.path().join("other.log");
     proxy
         .reload(&format!("[log]\naccess = {other:?}\n{}", api.upstream()))
         .unwrap();
     proxy.get("/api/c").await;
     written("other.log").await;
-    for name in ["access.1", "access.log", "other.log"] {
+    for name in ["access.1", "access.2", "access.log", "other.log"] {
         assert_eq!(lines(name), 1, "{name}");
     }
 }
