@@ -191,7 +191,8 @@ pub(super) async fn accept(
 /// What this cannot mend: a connection that the kernel completes between the last look and the end of the socket is
 /// reset. No call does both at once, and a connection of a closing socket moves to the others of its address only where
 /// the machine says so (`net.ipv4.tcp_migrate_req`). So no socket is closed whose address is listened on further, and
-/// one that is closed has been without callers for a while wherever `app` could arrange it.
+/// one that is closed has been without new callers for a while wherever `app` could arrange it. Lost, too, are those for
+/// whom there is no place among all connections.
 fn drain_queue(
     socket: &Socket,
     places: &Arc<Semaphore>,
