@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Held, Holding, Life, Renewing};
 use crate::clock::Now;
-use crate::provider::Lifetime;
+use crate::provider::{Lifetime, LoginFailure};
 use crate::token::issued::{Issued, Unavailable};
 use crate::token::status::{State, Status};
 
@@ -42,7 +42,9 @@ impl Life {
         }
         match &self.renewing {
             Renewing::Idle | Renewing::Restoring | Renewing::InFlight { .. } => None,
-            Renewing::WaitingUntil { at, .. } if *at < deadline => None,
+            Renewing::WaitingUntil { at, failure } if *at < deadline && self.may_pass(failure) => {
+                None
+            }
             _ => Some(Err(self.setback(now)?)),
         }
     }
@@ -118,6 +120,12 @@ impl Life {
             Renewing::WaitingUntil { .. } => State::Waiting,
             Renewing::Refused { .. } => State::Refused,
         }
+    }
+
+    /// Whether the next try is worth waiting for, if it comes in time. A file that is just being replaced is there at a
+    /// second look; what is wrong on this machine even then does not come by waiting.
+    fn may_pass(&self, failure: &LoginFailure) -> bool {
+        !failure.is_local() || self.failures == 1
     }
 
     fn setback(&self, now: Now) -> Option<Unavailable> {

@@ -210,14 +210,11 @@ impl Life {
                 again: Some(now.mono + STRANGE_HOST),
                 failure,
             },
-            LoginFailure::Transient { retry_after, .. } => {
+            LoginFailure::Transient { .. }
+            | LoginFailure::Secret { .. }
+            | LoginFailure::Store { .. } => {
                 self.failures = self.failures.saturating_add(1);
-                let at = now.mono + back_off(self.failures, *retry_after, jitter);
-                Renewing::WaitingUntil { at, failure }
-            }
-            LoginFailure::Secret { .. } => {
-                self.failures = self.failures.saturating_add(1);
-                let at = now.mono + back_off(self.failures, None, jitter);
+                let at = now.mono + back_off(self.failures, failure.retry_after(), jitter);
                 Renewing::WaitingUntil { at, failure }
             }
         };

@@ -43,8 +43,8 @@ struct Turn {
 
 impl<E: Exchange> Inner<E> {
     pub(super) async fn redeem(self: Arc<Self>) -> Result<Redeemed, LoginFailure> {
-        if let Some(why) = self.hand().unsaved.clone() {
-            return Err(transient(why));
+        if let Some(text) = self.hand().unsaved.clone() {
+            return Err(LoginFailure::Store { text });
         }
         let lineage = self.exchange.lineage().await?;
         let mut turn = match self.begin(&lineage).await {
@@ -86,7 +86,7 @@ impl<E: Exchange> Inner<E> {
         let account = self.account();
         if self.settings.rotation != Rotation::Stays {
             tracing::error!(%account, %error, "the refresh token cannot be read or leased: it is not used");
-            return Err(transient(error.to_string()));
+            return Err(unusable(error));
         }
         tracing::warn!(%account, %error, "going on with the configured refresh token");
         let seed = lineage.seed.as_ref();
@@ -148,13 +148,13 @@ impl<E: Exchange> Inner<E> {
         let written = self.put(turn, intended).await;
         written.map_err(|error| {
             tracing::error!(%account, %error, "the refresh token is not used, because its successor could not be stored");
-            transient(error.to_string())
+            unusable(&error)
         })?;
         match &turn.lease {
             Some(lease) => match lease.holds().await {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(transient("another process has taken over".to_owned())),
-                Err(error) => Err(transient(error.to_string())),
+                Err(error) => Err(unusable(&error)),
             },
             None => Ok(()),
         }
@@ -226,11 +226,11 @@ impl<E: Exchange> Inner<E> {
                 return Ok(redeemed);
             }
             if Instant::now() >= until {
-                let why = format!("the next refresh token cannot be stored: {error}");
+                let text = format!("the next refresh token cannot be stored: {error}");
                 tracing::error!(%account, %error, "the next refresh token is not stored yet: it is tried until it is, and nobody gets the token");
-                self.hand().unsaved = Some(why.clone());
+                self.hand().unsaved = Some(text.clone());
                 self.keep_saving(turn, next);
-                return Err(transient(why));
+                return Err(LoginFailure::Store { text });
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -314,6 +314,15 @@ impl<E: Exchange> Inner<E> {
             }
         }
         Err(StoreError::Busy("the record changes all the time"))
+    }
+}
+
+/// What the store says of itself; where others are at it, they will be done.
+fn unusable(error: &StoreError) -> LoginFailure {
+    let text = error.to_string();
+    match error {
+        StoreError::Busy(_) | StoreError::Overtaken => transient(text),
+        _ => LoginFailure::Store { text },
     }
 }
 
