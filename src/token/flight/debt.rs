@@ -33,6 +33,9 @@ impl Debt {
                     tracing::info!(account, %lifetime, "token obtained");
                 }
                 Landed::Failed { failure, .. } => tracing::warn!(account, %failure, "no token"),
+                Landed::PutOff { failure, .. } => {
+                    tracing::info!(account, %failure, "renewal put off")
+                }
             },
             Event::Restored { found, .. } => match found {
                 Some(Arrived { age, .. }) => tracing::info!(account, ?age, "token restored"),

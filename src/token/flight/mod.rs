@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use self::debt::{Debt, broken, fly_once, restore_once};
 use super::issued::Issued;
 use super::life::{Actions, Arrived, Event, Landed, Life};
-use super::refusals::{Demand, Refusals};
+use super::refusals::{Demand, Known, Refusals};
 use super::{Prints, TokenSource};
 use crate::clock::{Clock, Now};
 use crate::provider::{Budget, LoginFailure};
@@ -187,10 +187,15 @@ impl Account {
         };
         let ticket = match self.refusals.admit(prints, demand).await {
             Ok(ticket) => ticket,
-            Err(known) => {
-                return Landed::Failed {
-                    failure: known.failure,
-                    again: known.again.map(|at| self.clock.mono(at)),
+            Err(Known {
+                failure,
+                again,
+                put_off,
+            }) => {
+                let again = again.map(|at| self.clock.mono(at));
+                return match again.filter(|_| put_off) {
+                    Some(until) => Landed::PutOff { until, failure },
+                    None => Landed::Failed { failure, again },
                 };
             }
         };

@@ -125,3 +125,30 @@ async fn a_back_off_that_outlasts_the_wait_is_told_at_once_and_a_shorter_one_is_
     assert!(answer.is_ok(), "{answer:?}");
     assert!(took >= seconds(15) && took <= seconds(16), "{took:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_soft_budget_puts_renewals_off_and_never_withholds_the_only_token() {
+    let minute = Lifetime::For(seconds(60));
+    let source = Script::new(Duration::ZERO, [Act::Fresh(minute)]);
+    let (logins, hard) = (2, false);
+    let handle = handle(&source, Some(Budget { logins, hard }));
+    for second in 0..600 {
+        let (answer, took) = ask(&handle).await;
+        assert!(took <= Duration::from_millis(2), "{second}: {took:?}");
+        let issued = answer.unwrap();
+        // A session ends although nothing may be renewed.
+        if second == 130 {
+            handle.confirm(&issued);
+            handle.reject(&issued);
+        }
+        sleep(seconds(1)).await;
+    }
+    let logins = source.logins.lock().unwrap();
+    let pairs = logins.windows(2);
+    let apart: Vec<_> = pairs.map(|two| (two[1] - two[0]).as_secs()).collect();
+    // Early; when there was none any more; because of the rejection; and so on.
+    assert!((39..=43).contains(&apart[0]), "{apart:?}");
+    assert!(apart[2] < 40 && apart.len() == 10, "{apart:?}");
+    let last = [&apart[1..2], &apart[3..]].concat();
+    assert!(last.iter().all(|apart| *apart >= 59), "{apart:?}");
+}

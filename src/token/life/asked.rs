@@ -63,6 +63,10 @@ impl Life {
         let allowed = match &self.renewing {
             Renewing::Idle => Duration::ZERO,
             Renewing::WaitingUntil { at, .. } => *at,
+            Renewing::PutOff { until, .. } => match self.usable(now) {
+                Some(held) => (now.mono + held.remaining(now)).min(*until),
+                None => Duration::ZERO,
+            },
             Renewing::Refused { again, .. } => (*again)?,
             Renewing::Restoring | Renewing::InFlight { .. } => return None,
         };
@@ -86,7 +90,9 @@ impl Life {
     /// A look for an operator, right after a step at the same `now`.
     pub(crate) fn status(&self, now: Now) -> Status {
         let (why, next_try) = match &self.renewing {
-            Renewing::WaitingUntil { at, failure } => (Some(failure.to_string()), Some(*at)),
+            Renewing::WaitingUntil { at, failure } | Renewing::PutOff { until: at, failure } => {
+                (Some(failure.to_string()), Some(*at))
+            }
             Renewing::Refused { again, failure } => (Some(failure.to_string()), *again),
             Renewing::Idle | Renewing::Restoring | Renewing::InFlight { .. } => (None, None),
         };
@@ -115,7 +121,7 @@ impl Life {
     pub(super) fn state(&self, now: Now) -> State {
         match &self.renewing {
             _ if self.usable(now).is_some() => State::Valid,
-            Renewing::Idle => State::None,
+            Renewing::Idle | Renewing::PutOff { .. } => State::None,
             Renewing::Restoring | Renewing::InFlight { .. } => State::Renewing,
             Renewing::WaitingUntil { .. } => State::Waiting,
             Renewing::Refused { .. } => State::Refused,
@@ -130,7 +136,9 @@ impl Life {
 
     fn setback(&self, now: Now) -> Option<Unavailable> {
         let (at, failure) = match &self.renewing {
-            Renewing::WaitingUntil { at, failure } => (*at, failure),
+            Renewing::WaitingUntil { at, failure } | Renewing::PutOff { until: at, failure } => {
+                (*at, failure)
+            }
             Renewing::Refused { again, failure } => (again.unwrap_or_default(), failure),
             Renewing::Idle | Renewing::Restoring | Renewing::InFlight { .. } => return None,
         };

@@ -82,6 +82,11 @@ enum Renewing {
         at: Duration,
         failure: LoginFailure,
     },
+    /// It can wait, but no longer than there is a credential without it.
+    PutOff {
+        until: Duration,
+        failure: LoginFailure,
+    },
     Refused {
         /// When it may be tried again; `None`: when a secret changed or an operator asks.
         again: Option<Duration>,
@@ -127,6 +132,11 @@ pub(crate) enum Landed {
     Failed {
         failure: LoginFailure,
         again: Option<Duration>,
+    },
+    /// Before it began, because a valid credential is held and the provider should be spared.
+    PutOff {
+        until: Duration,
+        failure: LoginFailure,
     },
 }
 

@@ -18,6 +18,9 @@ impl Life {
         if !held.is_over(now) {
             return;
         }
+        if matches!(self.renewing, Renewing::PutOff { .. }) {
+            self.renewing = Renewing::Idle;
+        }
         // A token that lives for a moment must not make every request log in.
         if matches!(held.issued.credential.lifetime(), Lifetime::For(life) if life < APART)
             && matches!(self.renewing, Renewing::Idle)
@@ -151,6 +154,10 @@ impl Life {
         let arrived = match landed {
             Landed::Credential(arrived) => arrived,
             Landed::Failed { failure, again } => return self.fail(now, failure, again, jitter),
+            Landed::PutOff { until, failure } => {
+                self.renewing = Renewing::PutOff { until, failure };
+                return;
+            }
         };
         self.rejections.logged_in(now.mono);
         let mut doubted = false;
@@ -229,6 +236,7 @@ impl Life {
             Renewing::Restoring | Renewing::InFlight { .. } => return,
             Renewing::Idle => true,
             Renewing::WaitingUntil { at, .. } => now.mono >= *at,
+            Renewing::PutOff { until, .. } => now.mono >= *until || self.usable(now).is_none(),
             Renewing::Refused { again, .. } => again.is_some_and(|at| now.mono >= at),
         };
         if allowed && mem::take(&mut self.restorable) {

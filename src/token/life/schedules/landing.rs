@@ -21,6 +21,9 @@ impl Model {
             .map(|(issued, _)| issued.generation);
         let mut again = None;
         self.failed = false;
+        if held.is_some() && self.chance.below(8) == 0 {
+            return self.put_off(held);
+        }
         let landed = match self.chance.below(10) {
             0..=3 => self.arrive(sent),
             8 | 9 => Err(unreadable()),
@@ -66,6 +69,23 @@ impl Model {
                 .map(|(issued, _)| issued.generation);
             assert_eq!(kept, held, "a failure took it away: {}", self.seed);
         }
+    }
+
+    /// The flight did not begin, for the sake of the provider and as long as there is a valid token.
+    fn put_off(&mut self, held: Option<u64>) {
+        let until = self.now.mono + seconds(self.chance.below(3600));
+        self.not_before = Some(until);
+        self.put_off = true;
+        (self.local, self.refused) = (0, false);
+        // Still used since its last renewal.
+        self.asked = true;
+        let (failure, jitter) = (transient(None), 0.0);
+        let landed = Landed::PutOff { until, failure };
+        self.step(Event::FlightEnded { landed, jitter });
+        self.asked = true;
+        let kept = self.life.view(self.now);
+        let kept = kept.map(|(issued, _)| issued.generation);
+        assert_eq!(kept, held, "putting off took it away: {}", self.seed);
     }
 
     fn arrive(&mut self, sent: Now) -> Result<Arc<Credential>, LoginFailure> {
