@@ -31,6 +31,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// The right to redeem what the record holds; waits for it for at most `wait`.
     fn lease<'a>(&'a self, name: &'a Name, wait: Duration) -> StoreFuture<'a, Lease>;
+
+    /// Removes the records of access tokens that nobody has written for `unused`, and says how many there were. Those
+    /// of refresh tokens stay, whoever they are of.
+    /// There are none where records end by themselves.
+    fn sweep(&self, _unused: Duration) -> StoreFuture<'_, usize> {
+        Box::pin(async { Ok(0) })
+    }
 }
 
 /// What operations of a [`Store`] return.
@@ -108,7 +115,7 @@ pub enum StoreError {
     /// The system said no.
     #[error("cannot {what} {path}: {source}")]
     Io {
-        /// "read", "write" or "lock".
+        /// "read", "write", "lock" or "remove".
         what: &'static str,
         /// The file.
         path: PathBuf,
