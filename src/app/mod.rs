@@ -5,6 +5,7 @@
 //! client is shared across runtimes.
 
 mod accounts;
+pub mod leftovers;
 mod listeners;
 pub mod live;
 mod looking;

@@ -201,6 +201,7 @@ impl<E: Exchange> Inner<E> {
             rotated: turn.grant.rotated || given.is_some(),
             intent: None,
             account: self.settings.asks.clone(),
+            upstream: account.to_string(),
             answer: Answer::new(answer, answer.sent),
         };
         let must = given.is_some();

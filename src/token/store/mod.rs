@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-pub use self::file::{Files, Unusable};
+pub use self::file::{Files, Leftover, Unusable};
 pub use self::memory::Memory;
 pub(super) use self::record::{Answer, Grant, Intent, Token, decode, encode, millis};
 use crate::secret::Digest;

@@ -30,6 +30,7 @@ mod open;
 mod sweep;
 
 pub use self::open::Unusable;
+pub use self::sweep::Leftover;
 
 /// A folder of sealed records. Clones are the same.
 #[derive(Clone, Debug)]
