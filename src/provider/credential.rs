@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::base::{Base, TargetName};
+use crate::telemetry::Seconds;
 
 /// How a token is written into a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +56,8 @@ pub enum Lifetime {
 impl fmt::Display for Lifetime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::For(life) => write!(f, "{} s", life.as_secs()),
-            Self::UntilUnusedFor(rest) => write!(f, "until unused for {} s", rest.as_secs()),
+            Self::For(life) => Seconds(*life).fmt(f),
+            Self::UntilUnusedFor(rest) => write!(f, "until unused for {}", Seconds(*rest)),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Account;
 use crate::provider::LoginFailure;
 use crate::secret::random;
+use crate::telemetry::Seconds;
 use crate::token::life::{Arrived, Event, Landed};
 
 /// The event that a flight owes to everyone, from before its task first runs.
@@ -38,7 +39,9 @@ impl Debt {
                 }
             },
             Event::Restored { found, .. } => match found {
-                Some(Arrived { age, .. }) => tracing::info!(account, ?age, "token restored"),
+                Some(Arrived { age, .. }) => {
+                    tracing::info!(account, age = %Seconds(*age), "token restored");
+                }
                 None => tracing::debug!(account, "no token in the store"),
             },
             _ => {}

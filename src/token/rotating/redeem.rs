@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep};
 use super::{Inner, SAVE};
 use crate::provider::{LoginFailure, Refused, Rotation};
 use crate::secret::Secret;
+use crate::telemetry::Seconds;
 use crate::token::store::{self, Answer, Grant, Intent, Lease, Name, Put, StoreError, millis};
 use crate::token::{Exchange, Exchanged, Lineage, NotExchanged, Obtained, Presented};
 
@@ -121,18 +122,19 @@ impl<E: Exchange> Inner<E> {
         let (account, now) = (self.account(), self.clock.now().wall);
         if let Some(Intent { first_ms }) = turn.grant.intent {
             let since = Duration::from_millis(millis(now).saturating_sub(first_ms));
+            let ago = Seconds(since);
             match self.settings.rotation {
                 Rotation::OnceWithGrace(grace) if since < grace => {
                     tracing::warn!(
                         %account,
-                        ?since,
+                        since = %ago,
                         "an answer was lost: the same refresh token again, within its grace"
                     );
                 }
                 Rotation::UnlessGiven if !turn.grant.rotated => {}
                 _ => tracing::error!(
                     %account,
-                    ?since,
+                    since = %ago,
                     "the refresh token may have been used up by a login whose answer was lost: it is tried once more"
                 ),
             }
