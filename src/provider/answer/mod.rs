@@ -70,7 +70,7 @@ impl Success {
 }
 
 /// What a token endpoint answered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Answer<'a> {
     /// The status.
     pub status: StatusCode,

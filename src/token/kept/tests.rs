@@ -304,4 +304,13 @@ async fn what_the_store_holds_shows_no_token_in_debug() {
         sent: Duration::ZERO,
     };
     assert!(!format!("{answered:?}").contains("hunter2"));
+    let record = Record {
+        version: 1,
+        value: b"hunter2".to_vec(),
+    };
+    let shown = format!("{record:?}");
+    assert!(
+        !shown.contains("hunter2") && !shown.contains("104, 117"),
+        "{shown}"
+    );
 }

@@ -59,8 +59,8 @@ pub enum Kind {
     Grant,
 }
 
-/// What is stored under a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is stored under a name. Its `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Record {
     /// One more with each `put`; the first is 1.
     pub version: u64,
@@ -164,6 +164,14 @@ impl fmt::Display for Name {
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.word())
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 
