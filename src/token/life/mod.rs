@@ -213,7 +213,9 @@ impl Life {
             }
             Event::Proven { generation } => self.prove(generation),
             Event::Cured { generation } => self.cure(now, generation),
-            Event::FlightEnded { landed, jitter } => self.land(now, landed, jitter),
+            Event::FlightEnded { landed, jitter } => {
+                self.land(now, landed, jitter, &mut actions.forget);
+            }
             Event::Restored { found, jitter } => self.restored(now, found, jitter),
             Event::SecretsChanged => self.secrets_changed(),
             Event::OperatorRetry => self.operator_retry(),

@@ -141,7 +141,13 @@ impl Life {
         Held::new(issued, arrived, self.margin, jitter)
     }
 
-    pub(super) fn land(&mut self, now: Now, landed: Landed, jitter: f64) {
+    pub(super) fn land(
+        &mut self,
+        now: Now,
+        landed: Landed,
+        jitter: f64,
+        forget: &mut Option<Arc<Credential>>,
+    ) {
         let Renewing::InFlight {
             for_rejection,
             joined,
@@ -167,11 +173,13 @@ impl Life {
             if !self.rejections.allow(now.mono, old.sent.mono) {
                 // The provider insists, and no budget withholds the only token.
                 doubted = true;
-            } else if joined {
-                // This flight may have been answered before the token died.
-                self.owed = true;
-                return;
             } else {
+                *forget = Some(arrived.credential);
+                if joined {
+                    // This flight may have been answered before the token died.
+                    self.owed = true;
+                    return;
+                }
                 let failure = transient("the login returned the very token that was rejected");
                 return self.fail(now, failure, None, jitter);
             }
