@@ -200,7 +200,8 @@ impl Account {
             }
         };
         let sent = self.clock.now();
-        let longest = self.token_timeout + self.source.extra();
+        // The source ends by itself, and knows better what did not answer.
+        let longest = self.token_timeout + self.source.extra() + GUARD;
         let outcome = match timeout(longest, self.source.login()).await {
             Ok(outcome) => outcome,
             Err(_) => Err(LoginFailure::Transient {
@@ -259,6 +260,8 @@ pub(super) fn nanos(mono: Duration) -> u64 {
 
 /// How often a use is told to the life.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+/// By how much a login may be late.
+const GUARD: Duration = Duration::from_secs(1);
 /// The deadline of a look into the store: a little more than the store has.
 const RESTORE_TIMEOUT: Duration = Duration::from_secs(6);
 /// The deadline of reading the secrets: a little more than a secret's program has.

@@ -152,3 +152,15 @@ async fn a_soft_budget_puts_renewals_off_and_never_withholds_the_only_token() {
     let last = [&apart[1..2], &apart[3..]].concat();
     assert!(last.iter().all(|apart| *apart >= 59), "{apart:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_ends_a_moment_after_its_deadline_says_itself_why() {
+    let late = Settings::default().token_timeout + Duration::from_millis(2);
+    let source = Script::new(late, [Act::Fail(transient(None))]);
+    let handle = handle(&source, None);
+    let answer = handle.obtain(Instant::now() + late + seconds(1) / 2).await;
+    let Unavailable::Transient { text, .. } = answer.unwrap_err() else {
+        panic!()
+    };
+    assert_eq!(text, "overloaded");
+}
