@@ -48,7 +48,7 @@ pub enum Unavailable {
         what: Refused,
     },
     /// The next try comes after the caller's deadline.
-    #[error("no token now: {text}")]
+    #[error("{text}")]
     Transient {
         /// What happened last.
         text: String,
