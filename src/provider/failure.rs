@@ -71,6 +71,14 @@ pub enum LoginFailure {
 }
 
 impl LoginFailure {
+    /// Another try may help, at any time.
+    pub fn transient(text: impl Into<String>) -> Self {
+        Self::Transient {
+            text: text.into(),
+            retry_after: None,
+        }
+    }
+
     /// When the provider wants to be asked again, if it said so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

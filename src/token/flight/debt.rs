@@ -84,12 +84,8 @@ pub(super) async fn restore_once(mut debt: Debt) {
 }
 
 pub(super) fn broken(text: &str) -> Event {
-    let failure = LoginFailure::Transient {
-        text: text.to_owned(),
-        retry_after: None,
-    };
     let landed = Landed::Failed {
-        failure,
+        failure: LoginFailure::transient(text),
         again: None,
     };
     let jitter = jitter();

@@ -204,10 +204,10 @@ impl Account {
         let longest = self.token_timeout + self.source.extra() + GUARD;
         let outcome = match timeout(longest, self.source.login()).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(LoginFailure::Transient {
-                text: format!("no answer within {longest:?}"),
-                retry_after: None,
-            }),
+            Err(_) => {
+                let text = format!("no answer within {longest:?}");
+                Err(LoginFailure::transient(text))
+            }
         };
         let again = ticket.close(&outcome, Instant::now());
         match outcome {

@@ -27,7 +27,7 @@ impl Life {
         {
             self.renewing = Renewing::WaitingUntil {
                 at: held.sent.mono + APART,
-                failure: transient("the token lived too short to be of use"),
+                failure: LoginFailure::transient("the token lived too short to be of use"),
             };
         }
         self.holding = Holding::Nothing;
@@ -180,7 +180,8 @@ impl Life {
                     self.owed = true;
                     return;
                 }
-                let failure = transient("the login returned the very token that was rejected");
+                let failure =
+                    LoginFailure::transient("the login returned the very token that was rejected");
                 return self.fail(now, failure, None, jitter);
             }
         }
@@ -198,7 +199,7 @@ impl Life {
         let mut fresh = self.next(&arrived, jitter);
         // Not only one that is over: a token that cannot be handed out would cause the next login at once.
         if fresh.remaining(now).is_zero() {
-            let failure = transient("the token had expired when it arrived");
+            let failure = LoginFailure::transient("the token had expired when it arrived");
             return self.fail(now, failure, None, jitter);
         }
         if let Holding::Valid(old) = &self.holding
@@ -278,13 +279,6 @@ impl Life {
                 Some(held) => held.early_in(now, self.warm) == Some(Duration::ZERO),
                 None => self.warm || self.waiters > 0,
             }
-    }
-}
-
-fn transient(text: &str) -> LoginFailure {
-    LoginFailure::Transient {
-        text: text.to_owned(),
-        retry_after: None,
     }
 }
 

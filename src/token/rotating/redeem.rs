@@ -155,7 +155,7 @@ impl<E: Exchange> Inner<E> {
         match &turn.lease {
             Some(lease) => match lease.holds().await {
                 Ok(true) => Ok(()),
-                Ok(false) => Err(transient("another process has taken over".to_owned())),
+                Ok(false) => Err(LoginFailure::transient("another process has taken over")),
                 Err(error) => Err(unusable(&error)),
             },
             None => Ok(()),
@@ -324,15 +324,8 @@ impl<E: Exchange> Inner<E> {
 fn unusable(error: &StoreError) -> LoginFailure {
     let text = error.to_string();
     match error {
-        StoreError::Busy(_) | StoreError::Overtaken => transient(text),
+        StoreError::Busy(_) | StoreError::Overtaken => LoginFailure::transient(text),
         _ => LoginFailure::Store { text },
-    }
-}
-
-fn transient(text: String) -> LoginFailure {
-    LoginFailure::Transient {
-        text,
-        retry_after: None,
     }
 }
 
