@@ -55,7 +55,7 @@ impl Storage {
                     "access tokens that have ended were removed from the store"
                 ),
                 Err(error) => {
-                    tracing::warn!(%error, "access tokens that have ended stay in the store")
+                    tracing::warn!(%error, "access tokens that have ended stay in the store");
                 }
             }
         });

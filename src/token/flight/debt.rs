@@ -35,7 +35,7 @@ impl Debt {
                 }
                 Landed::Failed { failure, .. } => tracing::warn!(account, %failure, "no token"),
                 Landed::PutOff { failure, .. } => {
-                    tracing::info!(account, %failure, "renewal put off")
+                    tracing::info!(account, %failure, "renewal put off");
                 }
             },
             Event::Restored { found, .. } => match found {
