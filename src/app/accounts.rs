@@ -171,6 +171,11 @@ impl Accounts {
         }
     }
 
+    /// Has what is of no use to anybody removed from the store; returns at once.
+    pub(super) fn sweep<'a>(&self, members: impl Iterator<Item = &'a Arc<Member>>) {
+        self.storage.sweep(members.map(|member| &member.provider));
+    }
+
     fn marks(&self, upstream: &Upstream, provider: &Provider, api: &str, token: &str) -> Marks {
         let of = |parts: &[String]| self.fingerprinter.of(parts.iter().map(String::as_bytes));
         let mut parts = provider.account(upstream);

@@ -274,7 +274,8 @@ fn failure(why: Unavailable) -> LoginFailure {
     match why {
         Unavailable::Refused { text, what } => LoginFailure::Refused { what, text },
         Unavailable::TargetRefused { host, why } => LoginFailure::TargetRefused { host, why },
-        Unavailable::Secret { text } => LoginFailure::Secret { text },
+        Unavailable::Secret { text, .. } => LoginFailure::Secret { text },
+        Unavailable::Store { text, .. } => LoginFailure::Store { text },
         Unavailable::Transient { text, retry_after } => LoginFailure::Transient {
             text,
             retry_after: Some(retry_after),

@@ -5,6 +5,7 @@
 //! client is shared across runtimes.
 
 mod accounts;
+pub mod leftovers;
 mod listeners;
 pub mod live;
 mod looking;
@@ -139,6 +140,7 @@ impl App {
         let shared = Shared::new(&config.server.limits, metrics, clock.clone());
         let (workers, desks) = worker::start(listeners.commit(), &served, &shared, &floor)?;
         accounts.tell(served.everybody());
+        accounts.sweep(served.everybody());
         let turn = Turn {
             accounts,
             listeners: listeners.close_others(),

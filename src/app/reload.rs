@@ -165,6 +165,7 @@ impl Running {
             logging_in: served.waiting.keys().cloned().collect(),
         };
         let opened = next.commit();
+        turn.accounts.sweep(served.everybody());
         self.publish(turn, served);
         for (desk, doors) in turn.desks.iter().zip(opened) {
             doors.into_iter().for_each(|door| desk.open(door));

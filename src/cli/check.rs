@@ -1,9 +1,11 @@
 //! `upauth check`: everything that is wrong with a configuration, without a login.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::output::Output;
 use super::{Exit, load};
+use crate::app::leftovers::leftovers;
 
 pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
     let checked = match load(path, out) {
@@ -14,13 +16,14 @@ pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let problems = match runtime {
-        Ok(runtime) => runtime.block_on(checked.check_references()),
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
         Err(error) => {
             out.error(&format!("cannot start: {error}"));
             return Exit::Failed;
         }
     };
+    let problems = runtime.block_on(checked.check_references());
     if !problems.is_empty() {
         for problem in &problems {
             let drawn = problem.render(out.color);
@@ -44,5 +47,34 @@ pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
         path.display(),
         names.join(", ")
     ));
+    match runtime.block_on(leftovers(&checked.config)) {
+        Ok(leftovers) if leftovers.is_empty() => {}
+        Ok(leftovers) => {
+            let of = |upstream: &Option<String>| match upstream {
+                Some(upstream) => format!("of `{upstream}`, "),
+                None => String::new(),
+            };
+            out.error("The store has refresh tokens that no upstream of this file goes on from:");
+            for leftover in leftovers {
+                let (path, used) = (leftover.path.display(), ago(leftover.unused));
+                out.error(&format!(
+                    "  {path}  {}last used {used}",
+                    of(&leftover.upstream)
+                ));
+            }
+            out.error("They stay, for upstreams that come back. To remove one for ever: rm FILE*");
+        }
+        Err(error) => out.error(&format!("the store was not looked into: {error}")),
+    }
     Exit::Done
 }
+
+fn ago(time: Duration) -> String {
+    match time.as_secs() / DAY {
+        0 => "less than a day ago".to_owned(),
+        1 => "a day ago".to_owned(),
+        days => format!("{days} days ago"),
+    }
+}
+
+const DAY: u64 = 24 * 3600;

@@ -113,6 +113,10 @@ fn tell(upstream: &Upstream, login: &Login, out: &mut Output<'_>) -> Exit {
             "a file or program: a secret, a key, or the one that prints the token",
             Exit::Config,
         ),
+        LoginFailure::Store { .. } => (
+            "the folder of [store] is full, not writable, or not the one it was",
+            Exit::Unavailable,
+        ),
     };
     out.error(&format!(
         "{:<16} failed\n  request   {}\n  answer    {failure}\n  likely    {likely}\n  again     upauth check --live {}",

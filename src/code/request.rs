@@ -73,6 +73,10 @@ codes! {
         "The host in the token endpoint's answer (instance_url) is not on the upstream's allow-list, so the token was thrown away. \
          If the host is right, write it into instance_hosts. Where expect_org is set, the token of another org is thrown away too: the log \
          names the org; log in at the right one, or correct expect_org."
+    TOKEN_STORE "UA-0305" "the store of refresh tokens does not work"
+        "This upstream logs in with a refresh token that may have a successor, and where neither can be stored, none is used: the grant would \
+         be lost. The log and `upauth status` say what is wrong with the folder of [store]: full, not writable, gone, damaged. upauth tries \
+         again at intervals; upstreams without a refresh token are served."
     CANNOT_CONNECT "UA-0401" "the upstream cannot be reached"
         "No connection could be made: name resolution, TCP or TLS failed. The log says which."
     UPSTREAM_TIMEOUT "UA-0402" "the upstream did not answer in time"

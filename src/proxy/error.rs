@@ -68,6 +68,7 @@ impl Error {
                 Unavailable::Refused { .. } => &code::TOKEN_REFUSED,
                 Unavailable::TargetRefused { .. } => &code::TARGET_REFUSED,
                 Unavailable::Secret { .. } => &code::TOKEN_SOURCE,
+                Unavailable::Store { .. } => &code::TOKEN_STORE,
                 Unavailable::Transient { .. } | Unavailable::Timeout { .. } => {
                     &code::TOKEN_UNAVAILABLE
                 }
@@ -102,9 +103,11 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Token(
-                Unavailable::Transient { retry_after, .. } | Unavailable::Timeout { retry_after },
+                Unavailable::Transient { retry_after, .. }
+                | Unavailable::Secret { retry_after, .. }
+                | Unavailable::Store { retry_after, .. }
+                | Unavailable::Timeout { retry_after },
             ) => Some(*retry_after),
-            Self::Token(Unavailable::Secret { .. }) => Some(Duration::from_secs(10)),
             Self::Overload => Some(Duration::from_secs(1)),
             Self::Upstream(failure) if failure.phase == Phase::Queue => {
                 Some(Duration::from_secs(1))
@@ -182,6 +185,7 @@ const STATUSES: &[(&Code, StatusCode)] = &[
     (&code::TOKEN_REFUSED, StatusCode::BAD_GATEWAY),
     (&code::TOKEN_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE),
     (&code::TOKEN_SOURCE, StatusCode::SERVICE_UNAVAILABLE),
+    (&code::TOKEN_STORE, StatusCode::SERVICE_UNAVAILABLE),
     (&code::TARGET_REFUSED, StatusCode::BAD_GATEWAY),
     (&code::CANNOT_CONNECT, StatusCode::BAD_GATEWAY),
     (&code::UPSTREAM_TIMEOUT, StatusCode::GATEWAY_TIMEOUT),

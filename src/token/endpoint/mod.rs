@@ -210,6 +210,22 @@ impl Endpoint {
     }
 }
 
+/// The name of the record of the refresh token that an upstream of `provider` goes on from. Reads what decides it.
+pub async fn lineage(provider: &Provider) -> Result<Name, ReadError> {
+    let mut secrets = Secrets::default();
+    for (field, source) in provider.login.sources() {
+        if Provider::LINEAGE.contains(field) {
+            secrets.insert(*field, source.read().await?);
+        }
+    }
+    Ok(record_of(provider, &secrets))
+}
+
+fn record_of(provider: &Provider, secrets: &Secrets) -> Name {
+    let parts = provider.lineage(secrets);
+    Name::of(Kind::Grant, parts.iter().map(|part| part.as_bytes()))
+}
+
 fn exchanged(granted: Granted, body: Bytes, sent: Duration) -> Exchanged {
     Exchanged {
         credential: granted.credential,
@@ -249,9 +265,8 @@ impl Exchange for Endpoint {
     fn lineage(&self) -> LineageFuture<'_> {
         Box::pin(async {
             let secrets = self.read_secrets(Instant::now() + self.timeout).await?;
-            let parts = self.provider.lineage(&secrets);
             Ok(Lineage {
-                name: Name::of(Kind::Grant, parts.iter().map(|part| part.as_bytes())),
+                name: record_of(&self.provider, &secrets),
                 seed: secrets.get(Field::RefreshToken).cloned(),
             })
         })

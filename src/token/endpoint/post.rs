@@ -76,10 +76,7 @@ impl Endpoint {
             Some(endpoint) => endpoint.authority().to_string(),
             None => self.provider.login.to_string(),
         };
-        LoginFailure::Transient {
-            text: format!("{place}: {what}"),
-            retry_after: None,
-        }
+        LoginFailure::transient(format!("{place}: {what}"))
     }
 }
 
