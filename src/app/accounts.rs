@@ -151,17 +151,26 @@ impl Accounts {
                 .or_insert_with(|| account(&member));
             members.push(Arc::new(member));
         }
+        self.tls.forget_the_rest();
         Ok(members)
     }
 
     /// Names each account after the first of its members, in logs and metrics, and keeps it warm if one of them wants it.
-    pub(super) fn tell<'a>(&self, members: impl Iterator<Item = &'a Arc<Member>>) {
+    /// Accounts of `before` that have no members any more are kept warm for nobody, whoever still holds them.
+    pub(super) fn tell<'a>(
+        &self,
+        members: impl Iterator<Item = &'a Arc<Member>>,
+        before: impl Iterator<Item = &'a Arc<Member>>,
+    ) {
         let mut told: HashMap<*const Label, (&Arc<Member>, bool)> = HashMap::new();
         for member in members {
             let account = told
                 .entry(Arc::as_ptr(&member.label))
                 .or_insert((member, false));
             account.1 |= member.config.warm;
+        }
+        for gone in before.filter(|old| !told.contains_key(&Arc::as_ptr(&old.label))) {
+            gone.tokens.keep_warm(false);
         }
         for (member, warm) in told.into_values() {
             let name = &member.config.name;
@@ -290,10 +299,14 @@ impl TlsClients {
     fn look_again(&mut self) {
         self.seen.clear();
     }
+
+    fn forget_the_rest(&mut self) {
+        self.made.retain(|ca, _| self.seen.contains(ca));
+    }
 }
 
 /// What the files hold, in short; what cannot be read is told when it is used.
-fn contents(files: &[PathBuf]) -> String {
+pub(super) fn contents(files: &[PathBuf]) -> String {
     let digest = |path| Digest::of(&fs::read(path).unwrap_or_default()).to_hex();
     files.iter().map(digest).collect()
 }

@@ -68,15 +68,7 @@ impl Listen {
     }
 
     fn clashes(&self, other: &Self) -> bool {
-        let same = |a: &Address, b: &Address| match (a, b) {
-            (Address::Tcp(a), Address::Tcp(b)) => {
-                let covers = a.ip() == b.ip()
-                    || (a.is_ipv4() == b.is_ipv4()
-                        && (a.ip().is_unspecified() || b.ip().is_unspecified()));
-                covers && a.port() == b.port() && a.port() != 0
-            }
-            (a, b) => a == b,
-        };
+        let same = |a: &Address, b: &Address| !a.is_free_port() && (a.covers(b) || b.covers(a));
         self.addrs
             .iter()
             .any(|a| other.addrs.iter().any(|b| same(a, b)))
@@ -89,6 +81,17 @@ impl Address {
         match self {
             Self::Tcp(addr) => Some(*addr),
             Self::Unix(_) => None,
+        }
+    }
+
+    /// Whether who calls `other` is heard here: it is the same, or one of all the addresses that this is.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Tcp(all), Self::Tcp(one)) => {
+                let every = all.ip().is_unspecified() && all.is_ipv4() == one.is_ipv4();
+                all.port() == one.port() && (every || all.ip() == one.ip())
+            }
+            (all, one) => all == one,
         }
     }
 
