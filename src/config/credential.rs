@@ -137,17 +137,12 @@ impl GrantKeys {
             if grants.contains(&grant) {
                 continue;
             }
-            let Some(item) = table.take_own(key, reading) else {
-                continue;
-            };
-            let message = format!("`{key}` does not apply to grant = \"{grant}\"");
+            let because = format!("to grant = \"{grant}\"");
             let help = format!(
                 "remove it, or write grant = \"{}\"",
                 grants.join("\" or \"")
             );
-            reading
-                .problem(&code::DOES_NOT_APPLY, item.key_span, message)
-                .help(help);
+            table.refuse(key, &because, &help, reading);
         }
     }
 

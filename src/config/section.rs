@@ -95,6 +95,22 @@ impl<'i> Section<'i> {
         self.take(key, reading)
     }
 
+    /// Notes that the key is here and would be ignored, and takes it out; a default may be of use to others.
+    pub(super) fn refuse(
+        &mut self,
+        key: &'static str,
+        because: &str,
+        help: &str,
+        reading: &mut Reading<'_>,
+    ) {
+        if let Some(item) = self.take_own(key, reading) {
+            let message = format!("`{key}` does not apply {because}");
+            reading
+                .problem(&code::DOES_NOT_APPLY, item.key_span, message)
+                .help(help);
+        }
+    }
+
     /// Takes the section `key` out; an absent one is empty.
     pub(super) fn section(&mut self, key: &'static str, reading: &mut Reading<'_>) -> Self {
         let written = format!("[{}]", join(&self.name, key));

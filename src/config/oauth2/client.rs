@@ -1,7 +1,6 @@
 //! `client_auth`: who the client is, and how it proves that.
 
 use super::grant::Name;
-use crate::code;
 use crate::config::credential::Credentials;
 use crate::config::reading::Reading;
 use crate::message::Origin;
@@ -185,13 +184,9 @@ fn refuse(
     help: &str,
     reading: &mut Reading<'_>,
 ) {
+    let because = "to this `client_auth` and `grant`";
     for key in keys {
-        if let Some(item) = credentials.table.take_own(key, reading) {
-            let message = format!("`{key}` does not apply to this `client_auth` and `grant`");
-            reading
-                .problem(&code::DOES_NOT_APPLY, item.key_span, message)
-                .help(help);
-        }
+        credentials.table.refuse(key, because, help, reading);
     }
 }
 
