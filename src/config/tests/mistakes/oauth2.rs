@@ -2,6 +2,7 @@
 
 use super::{check, check_all};
 use crate::config::tests::oauth2::{SECRET, any};
+use crate::config::tests::parse;
 
 #[test]
 fn what_is_missing_or_said_twice_is_told() {
@@ -59,6 +60,14 @@ fn what_another_grant_or_proof_needs_does_not_apply() {
             "UA-0128 7:1 oauth2 upstreams",
         ),
         (
+            &any(&format!("{SECRET}local_login = false\n")),
+            "UA-0128 7:1 none is answered here",
+        ),
+        (
+            &any(&format!("{SECRET}local_login = true\n")),
+            "UA-0128 7:1 `local_login` does not apply to oauth2 upstreams",
+        ),
+        (
             &any("client_auth = \"mtls\"\nclient_secret = \"${SECRET}\"\n"),
             "UA-0104 6:15 body, basic, basic-raw",
         ),
@@ -87,6 +96,12 @@ fn what_another_grant_or_proof_needs_does_not_apply() {
             "UA-0127 8:19 client_auth",
         ),
     ]);
+}
+
+#[test]
+fn a_default_that_is_of_no_use_to_it_is_no_mistake() {
+    let defaults = "[defaults.upstream]\nlocal_login = false\nsession_timeout = \"1h\"\n";
+    assert!(parse(&format!("{defaults}{}", any(SECRET))).is_ok());
 }
 
 #[test]
