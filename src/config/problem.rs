@@ -30,6 +30,7 @@ pub struct Problem {
 pub struct Problems {
     name: String,
     problems: Vec<Problem>,
+    outcome: &'static str,
 }
 
 /// The file that problems are in: its name and its text.
@@ -173,7 +174,13 @@ impl Problems {
         Self {
             name: name.to_owned(),
             problems,
+            outcome: "nothing was started",
         }
+    }
+
+    /// The same with another outcome: what is true for whoever read the file.
+    pub fn but(self, outcome: &'static str) -> Self {
+        Self { outcome, ..self }
     }
 
     /// The file itself cannot be read.
@@ -191,7 +198,7 @@ impl Problems {
         self.problems.iter()
     }
 
-    /// Draws all problems, and a last line that counts them.
+    /// Draws all problems, and a last line that counts them and says what came of it.
     pub fn render(&self, color: bool) -> String {
         let mut text = String::new();
         for problem in &self.problems {
@@ -207,7 +214,7 @@ impl Problems {
             1 => "1 error".to_owned(),
             several => format!("{several} errors"),
         };
-        format!("{errors} in {}; nothing was started.", self.name)
+        format!("{errors} in {}; {}.", self.name, self.outcome)
     }
 }
 

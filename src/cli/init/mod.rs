@@ -62,7 +62,7 @@ pub(super) fn run(
     let secrets = |_: &str| Some("x".to_owned());
     let shown = path.display().to_string();
     if let Err(problems) = Config::parse(&text, &shown, Path::new(""), &secrets) {
-        out.error(&problems.render(out.color));
+        out.error(&problems.but("nothing was written").render(out.color));
         return Exit::Usage;
     }
     // Not even one that has come in the meantime is overwritten.
