@@ -7,9 +7,9 @@ use http::Method;
 use serde_json::Value;
 
 use super::output::Output;
-use super::{Exit, environment, load, upstream};
+use super::{Exit, environment, unknown};
 use crate::app::remote::{self, AskError, Reply};
-use crate::config::Admin;
+use crate::config::{Admin, is_name};
 
 /// Asks for a new token.
 pub(super) fn renew(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
@@ -22,20 +22,28 @@ pub(super) fn retry(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
 }
 
 fn login(path: &Path, name: &str, verb: &str, done: &str, out: &mut Output<'_>) -> Exit {
-    let config = match load(path, out) {
-        Ok(checked) => checked.config,
+    let admin = match admin(path, out) {
+        Ok(admin) => admin,
         Err(exit) => return exit,
     };
-    if let Err(exit) = upstream(&config, name, out) {
-        return exit;
+    if !is_name(name) {
+        out.error(&format!("`{name}` cannot be the name of an upstream"));
+        return Exit::Usage;
     }
     let path = format!("/api/v1/upstreams/{name}/{verb}");
-    match ask(&config.admin, Method::POST, &path, out) {
+    match ask(&admin, Method::POST, &path, out) {
         Ok(reply) if reply.status < 300 => {
             out.answer(&format!("{name} {done}"));
             Exit::Done
         }
         Ok(reply) => {
+            let names = match reply.status {
+                404 => names(&admin),
+                _ => Vec::new(),
+            };
+            if !names.is_empty() {
+                return unknown(name, &names, out);
+            }
             out.error(&said(&reply.body));
             match reply.status {
                 502 => Exit::Refused,
@@ -47,16 +55,27 @@ fn login(path: &Path, name: &str, verb: &str, done: &str, out: &mut Output<'_>) 
     }
 }
 
+/// The upstreams of the running proxy, if it tells them.
+fn names(admin: &Admin) -> Vec<String> {
+    let reply = admin
+        .listen
+        .as_ref()
+        .and_then(|at| remote::ask(at, Method::GET, STATUS, LIMIT).ok());
+    let told = reply.and_then(|reply| serde_json::from_slice::<Value>(&reply.body).ok());
+    let upstreams = told
+        .as_ref()
+        .map_or(&[][..], |told| list(told, "upstreams"));
+    let names = upstreams.iter().map(|upstream| text(upstream, "name"));
+    names.map(str::to_owned).collect()
+}
+
 /// Asks for a reload, and prints what changed; or what is wrong, as `check` does.
 pub(super) fn reload(path: &Path, out: &mut Output<'_>) -> Exit {
-    let config = match load(path, out) {
-        Ok(checked) => checked.config,
-        Err(exit) => {
-            out.error(STAYS);
-            return exit;
-        }
+    let admin = match admin(path, out) {
+        Ok(admin) => admin,
+        Err(exit) => return exit,
     };
-    let reply = match ask(&config.admin, Method::POST, "/api/v1/reload", out) {
+    let reply = match ask(&admin, Method::POST, "/api/v1/reload", out) {
         Ok(reply) => reply,
         Err(exit) => return exit,
     };
@@ -69,7 +88,6 @@ pub(super) fn reload(path: &Path, out: &mut Output<'_>) -> Exit {
             Exit::Done
         }
         status @ (409 | 422) => {
-            // The proxy has an environment of its own, so that it may see what was not seen here.
             out.error(text(&told, "detail"));
             out.error(STAYS);
             if status == 422 {
@@ -124,7 +142,7 @@ pub(super) fn status(path: &Path, json: bool, out: &mut Output<'_>) -> Exit {
         Ok(admin) => admin,
         Err(exit) => return exit,
     };
-    let reply = match ask(&admin, Method::GET, "/api/v1/status", out) {
+    let reply = match ask(&admin, Method::GET, STATUS, out) {
         Ok(reply) if reply.status == 200 => reply,
         Ok(reply) => {
             out.error(&said(&reply.body));
@@ -233,10 +251,11 @@ pub(super) fn health(path: &Path, out: &mut Output<'_>) -> Exit {
     }
 }
 
-/// `[admin]` alone, which is enough to ask how the proxy is.
+/// `[admin]` alone: who asks need not have the variables that the rest of the file names, and the proxy has an
+/// environment of its own.
 fn admin(path: &Path, out: &mut Output<'_>) -> Result<Admin, Exit> {
     Admin::load(path, &environment).map_err(|problems| {
-        out.error(&problems.render(out.color));
+        out.error(&problems.but("nobody was asked").render(out.color));
         Exit::Config
     })
 }
@@ -280,6 +299,7 @@ fn list<'a>(of: &'a Value, key: &str) -> &'a [Value] {
     list.map_or(&[], Vec::as_slice)
 }
 
+const STATUS: &str = "/api/v1/status";
 const STAYS: &str = "The running proxy keeps the configuration it has.";
 /// How long the proxy may take: a login, or a reading of many files.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -119,9 +119,8 @@ impl Files {
             }],
         };
         for error in &errors {
-            let span = error.span().unwrap_or(0..0);
-            let message = error.message().to_owned();
-            problems.push(alone.problem(&code::SYNTAX, span, message, SYNTAX));
+            let (span, message, help) = broken(error);
+            problems.push(alone.problem(&code::SYNTAX, span, message, help));
         }
         for (key, value) in document.get_ref() {
             let name = key.get_ref();
@@ -180,6 +179,16 @@ impl Files {
     }
 }
 
+/// An error of the TOML reader: its place, its words, and what to do about it.
+pub(super) fn broken(error: &toml::de::Error) -> (Range<usize>, String, &'static str) {
+    let message = error.message();
+    let help = match message.contains("duplicate") {
+        true => "keep one of them, and write all its keys there",
+        false => SYNTAX,
+    };
+    (error.span().unwrap_or(0..0), message.to_owned(), help)
+}
+
 /// The patterns of `include`, each with its place. What is not a list of texts is found again, and told, when the
 /// sections are read.
 fn included(text: &str) -> Vec<(String, Range<usize>)> {
@@ -208,4 +217,4 @@ const INCLUDABLE: &[&str] = &["upstream", "route"];
 const OTHERS: &str =
     "only [upstream.NAME] and [route.NAME] can be included; the rest stands in the main file";
 /// What usually is behind broken syntax.
-pub(super) const SYNTAX: &str = "each line is KEY = VALUE; text stands in quotation marks, a list in [ ], a section's name in [ ] on a line of its own";
+const SYNTAX: &str = "each line is KEY = VALUE; text stands in quotation marks, a list in [ ], a section's name in [ ] on a line of its own";

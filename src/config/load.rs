@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use super::credential::PRIVATE_KEY;
-use super::files::{Files, SYNTAX};
+use super::files::{self, Files};
 use super::reading::{Reading, Reference};
 use super::reference::{Text, remedy};
 use super::route::known_upstream;
@@ -113,12 +113,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     let text = reading.files.text.clone();
     let (document, errors) = DeTable::parse_recoverable(&text);
     for error in &errors {
-        let span = error.span().unwrap_or(0..0);
-        let message = error.message().to_owned();
-        let help = match message.contains("duplicate") {
-            true => "keep one of them, and write all its keys there",
-            false => SYNTAX,
-        };
+        let (span, message, help) = files::broken(error);
         reading.problem(&code::SYNTAX, span, message).help(help);
     }
     let broken: Vec<_> = reading.problems.iter().map(Problem::row).collect();

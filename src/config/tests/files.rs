@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{CRM, client, env, parse, with_crm};
-use crate::config::{Checked, Config, Problems};
+use crate::config::{Admin, Checked, Config, Problems};
 use crate::secret::Source;
 
 /// A folder that is removed at the end.
@@ -221,4 +221,35 @@ fn a_mistake_in_the_defaults_is_told_once() {
             "{line}: {shown:?}"
         );
     }
+}
+
+#[test]
+fn whoever_asks_a_running_proxy_reads_admin_alone_and_never_takes_the_default_for_it() {
+    let admin = "[admin]\nlisten = \"127.0.0.1:9\"\n";
+    let found = [
+        "[server]\nlisten = \"${NOWHERE}\"\n",
+        "[upstream.crm]\nprovider = \"none\"\n",
+        "[server\nlisten = \"x\"\n",
+        "[server]\nlisten = \"x\n",
+        "x = 1\nx = 2\n",
+    ];
+    let swallowed = ["x = \"\"\"\n", "x = {\n", "[server]\nlisten = [\"x\n"];
+    let load = |text: &str| {
+        let folder = Folder::new("admin", &[("proxy.toml", text)]);
+        Admin::load(&folder.0.join("proxy.toml"), &env)
+    };
+    for line in found {
+        let listen = load(&format!("{line}{admin}")).unwrap().listen.unwrap();
+        assert_eq!(listen.tcp().unwrap().port(), 9, "{line}");
+    }
+    for line in swallowed {
+        let problems = load(&format!("{line}{admin}")).unwrap_err();
+        assert!(
+            problems
+                .iter()
+                .all(|problem| problem.code().id == "UA-0101")
+        );
+    }
+    let elsewhere = load("# [admin]\nx = \"\"\"\n").unwrap();
+    assert_eq!(elsewhere.listen.unwrap().tcp().unwrap().port(), 7718);
 }
