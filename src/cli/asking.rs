@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 
 use super::output::Output;
-use super::{Exit, environment, unknown};
+use super::{Exit, environment, shell, unknown};
 use crate::app::remote::{self, AskError, Reply};
 use crate::config::{Admin, is_name};
 
@@ -22,8 +23,8 @@ pub(super) fn retry(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
 }
 
 fn login(path: &Path, name: &str, verb: &str, done: &str, out: &mut Output<'_>) -> Exit {
-    let admin = match admin(path, out) {
-        Ok(admin) => admin,
+    let running = match Running::find(path, out) {
+        Ok(running) => running,
         Err(exit) => return exit,
     };
     if !is_name(name) {
@@ -31,14 +32,14 @@ fn login(path: &Path, name: &str, verb: &str, done: &str, out: &mut Output<'_>) 
         return Exit::Usage;
     }
     let path = format!("/api/v1/upstreams/{name}/{verb}");
-    match ask(&admin, Method::POST, &path, out) {
+    match running.ask(Method::POST, &path, out) {
         Ok(reply) if reply.status < 300 => {
             out.answer(&format!("{name} {done}"));
             Exit::Done
         }
         Ok(reply) => {
             let names = match reply.status {
-                404 => names(&admin),
+                404 => running.names(),
                 _ => Vec::new(),
             };
             if !names.is_empty() {
@@ -55,34 +56,20 @@ fn login(path: &Path, name: &str, verb: &str, done: &str, out: &mut Output<'_>) 
     }
 }
 
-/// The upstreams of the running proxy, if it tells them.
-fn names(admin: &Admin) -> Vec<String> {
-    let reply = admin
-        .listen
-        .as_ref()
-        .and_then(|at| remote::ask(at, Method::GET, STATUS, LIMIT).ok());
-    let told = reply.and_then(|reply| serde_json::from_slice::<Value>(&reply.body).ok());
-    let upstreams = told
-        .as_ref()
-        .map_or(&[][..], |told| list(told, "upstreams"));
-    let names = upstreams.iter().map(|upstream| text(upstream, "name"));
-    names.map(str::to_owned).collect()
-}
-
 /// Asks for a reload, and prints what changed; or what is wrong, as `check` does.
 pub(super) fn reload(path: &Path, out: &mut Output<'_>) -> Exit {
-    let admin = match admin(path, out) {
-        Ok(admin) => admin,
+    let running = match Running::find(path, out) {
+        Ok(running) => running,
         Err(exit) => return exit,
     };
-    let reply = match ask(&admin, Method::POST, "/api/v1/reload", out) {
+    let reply = match running.ask(Method::POST, "/api/v1/reload", out) {
         Ok(reply) => reply,
         Err(exit) => return exit,
     };
     let told = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default();
     match reply.status {
         200 => {
-            for line in changes(&told) {
+            for line in changes(&told, &running.from) {
                 out.answer(&line);
             }
             Exit::Done
@@ -103,7 +90,7 @@ pub(super) fn reload(path: &Path, out: &mut Output<'_>) -> Exit {
     }
 }
 
-fn changes(told: &Value) -> Vec<String> {
+fn changes(told: &Value, from: &str) -> Vec<String> {
     let texts = |of: &Value, key: &str| -> Vec<String> {
         let texts = list(of, key).iter();
         texts
@@ -127,7 +114,7 @@ fn changes(told: &Value) -> Vec<String> {
     }
     for name in texts(told, "logging_in") {
         lines.push(format!(
-            "{name} logs in anew, and serves as before until it has: see `upauth status`"
+            "{name} logs in anew, and serves as before until it has: see `upauth status{from}`"
         ));
     }
     for key in texts(told, "at_next_start") {
@@ -138,11 +125,11 @@ fn changes(told: &Value) -> Vec<String> {
 
 /// Prints how each upstream is, as a table or as the proxy tells it; the exit code tells the worst.
 pub(super) fn status(path: &Path, json: bool, out: &mut Output<'_>) -> Exit {
-    let admin = match admin(path, out) {
-        Ok(admin) => admin,
+    let running = match Running::find(path, out) {
+        Ok(running) => running,
         Err(exit) => return exit,
     };
-    let reply = match ask(&admin, Method::GET, STATUS, out) {
+    let reply = match running.ask(Method::GET, STATUS, out) {
         Ok(reply) if reply.status == 200 => reply,
         Ok(reply) => {
             out.error(&said(&reply.body));
@@ -226,11 +213,11 @@ fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
 
 /// Says whether the running proxy is ready: for the health check of a container.
 pub(super) fn health(path: &Path, out: &mut Output<'_>) -> Exit {
-    let admin = match admin(path, out) {
-        Ok(admin) => admin,
+    let running = match Running::find(path, out) {
+        Ok(running) => running,
         Err(exit) => return exit,
     };
-    let Some(at) = admin.health_listen.or(admin.listen) else {
+    let Some(at) = running.admin.health_listen.or(running.admin.listen) else {
         out.error("there is nobody to ask: [admin] listen and health_listen are empty");
         return Exit::Config;
     };
@@ -251,33 +238,58 @@ pub(super) fn health(path: &Path, out: &mut Output<'_>) -> Exit {
     }
 }
 
-/// `[admin]` alone: who asks need not have the variables that the rest of the file names, and the proxy has an
-/// environment of its own.
-fn admin(path: &Path, out: &mut Output<'_>) -> Result<Admin, Exit> {
-    Admin::load(path, &environment).map_err(|problems| {
-        out.error(&problems.but("nobody was asked").render(out.color));
-        Exit::Config
-    })
+/// The proxy that runs with a configuration.
+struct Running {
+    admin: Admin,
+    /// What makes a command line mean this configuration.
+    from: String,
 }
 
-/// Asks the admin listener of the configuration; the complaint is made.
-fn ask(admin: &Admin, method: Method, path: &str, out: &mut Output<'_>) -> Result<Reply, Exit> {
-    let Some(admin) = &admin.listen else {
-        out.error("the running proxy has no admin listener: [admin] listen is empty");
-        return Err(Exit::Config);
-    };
-    remote::ask(admin, method, path, LIMIT).map_err(|error| match error {
-        AskError::Unreachable { .. } => {
-            out.error(&format!(
-                "{error}\nIs `upauth run` running with this configuration?"
-            ));
-            Exit::Unavailable
+impl Running {
+    /// By `[admin]` alone: who asks need not have the variables that the rest of the file names, and the proxy has an
+    /// environment of its own.
+    fn find(path: &Path, out: &mut Output<'_>) -> Result<Self, Exit> {
+        match Admin::load(path, &environment) {
+            Ok(admin) => Ok(Self {
+                admin,
+                from: shell::with_config(path),
+            }),
+            Err(problems) => {
+                out.error(&problems.but("nobody was asked").render(out.color));
+                Err(Exit::Config)
+            }
         }
-        AskError::Start(error) => {
-            out.error(&error.to_string());
-            Exit::Failed
-        }
-    })
+    }
+
+    /// Asks the admin listener; the complaint is made.
+    fn ask(&self, method: Method, path: &str, out: &mut Output<'_>) -> Result<Reply, Exit> {
+        let Some(admin) = &self.admin.listen else {
+            out.error("the running proxy has no admin listener: [admin] listen is empty");
+            return Err(Exit::Config);
+        };
+        remote::ask(admin, method, path, LIMIT).map_err(|error| match error {
+            AskError::Unreachable { .. } => {
+                out.error(&format!("{error}\nDoes `upauth run{}` run?", self.from));
+                Exit::Unavailable
+            }
+            AskError::Start(error) => {
+                out.error(&error.to_string());
+                Exit::Failed
+            }
+        })
+    }
+
+    /// Its upstreams, if it tells them.
+    fn names(&self) -> Vec<String> {
+        let asked = self.admin.listen.as_ref();
+        let reply = asked.and_then(|at| remote::ask(at, Method::GET, STATUS, LIMIT).ok());
+        let body = reply.map_or_else(Bytes::new, |reply| reply.body);
+        let told = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+        let upstreams = list(&told, "upstreams").iter();
+        upstreams
+            .map(|upstream| text(upstream, "name").to_owned())
+            .collect()
+    }
 }
 
 /// What the proxy says went wrong, as a person reads it; as it is if that is not one of its problems.

@@ -16,6 +16,7 @@ mod live;
 mod output;
 mod papers;
 mod run;
+mod shell;
 mod signals;
 mod version;
 

@@ -3,6 +3,7 @@
 //! A problem quotes the file only through a mask, so that no secret is shown.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -189,7 +190,12 @@ impl Problems {
         let file = Arc::new(File::new(&name, "", 0));
         let message = format!("cannot read {name}: {error}");
         let mut problem = Problem::new(&code::UNREADABLE, &file, 0..0, message);
-        problem.help("`upauth init` writes one; or name another: --config PATH");
+        problem.help(match error.kind() {
+            ErrorKind::NotFound => {
+                "`upauth init`, with the same --config, writes one; or name another: --config PATH"
+            }
+            _ => "a configuration is a file that this user may read, in UTF-8",
+        });
         Self::new(&name, vec![problem])
     }
 

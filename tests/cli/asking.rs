@@ -48,11 +48,13 @@ fn reload_prints_what_changed_or_what_is_wrong_as_check_does() {
     assert_eq!(code, 0);
     assert_eq!(
         out,
-        "~ server: workers\n\
-         ~ upstream.crm: client_secret\n\
-         + upstream.erp\n\
-         crm logs in anew, and serves as before until it has: see `upauth status`\n\
-         server.workers takes effect at the next start only\n"
+        format!(
+            "~ server: workers\n\
+             ~ upstream.crm: client_secret\n\
+             + upstream.erp\n\
+             crm logs in anew, and serves as before until it has: see `upauth status --config {config}`\n\
+             server.workers takes effect at the next start only\n"
+        )
     );
     assert_eq!(get(&addr, LIMITS), 200, "the old secret serves on");
 
@@ -187,4 +189,35 @@ fn status_retry_and_health_tell_how_it_is() {
     let (code, out, _) = stage.say(&["status", "--json"], &config);
     let told: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &told["upstreams"][0]["state"]), (0, &"valid".into()));
+}
+
+#[test]
+fn a_command_that_is_printed_can_be_pasted_whatever_the_file_is_called() {
+    let stage = Stage::new("paste");
+    let config = stage.config(WRONG, "");
+    let odd = stage.folder.join("it's $HOME.toml");
+    std::fs::copy(&config, &odd).unwrap();
+    let odd = odd.to_str().unwrap();
+    let paste = |said: &str, mark: &str| {
+        let line = said.lines().find_map(|line| line.trim().strip_prefix(mark));
+        let line = line.unwrap_or_else(|| panic!("{mark}: {said}"));
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("\"$0\" {}", line.trim()), super::BINARY]);
+        super::said(&shell.envs(stage.emulator.variables()).output().unwrap())
+    };
+    let first = stage.say(&["check", "--live"], odd);
+    assert_eq!(first.0, 77, "{}", first.2);
+    assert_eq!(paste(&first.2, "again     upauth"), first);
+
+    let asked = stage.say(&["status"], odd).2;
+    assert!(asked.contains(r"it'\''s $HOME.toml'` run?"), "{asked}");
+
+    std::fs::remove_file(odd).unwrap();
+    let wishes = "init --provider zuora --login-url http://127.0.0.1:1 --client-id a";
+    let words: Vec<_> = wishes.split(' ').collect();
+    let (code, out, err) = stage.say(&words, odd);
+    assert_eq!(code, 0, "{err}");
+    let (code, _, err) = paste(&out, "upauth");
+    assert_eq!(code, 78, "{err}");
+    assert!(err.contains("`BILLING_CLIENT_SECRET` is not set"), "{err}");
 }
