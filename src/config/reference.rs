@@ -273,7 +273,7 @@ fn bad_reference(message: &str, reference: &str, span: &Range<usize>, reading: &
 
 fn missing(name: &str, state: &str, span: Range<usize>, or: &str, reading: &mut Reading<'_>) {
     let help = if name.starts_with("DEMO_") {
-        "`upauth demo` sets it; for an account of your own, write the value here".to_owned()
+        "`upauth emulate` prints the DEMO_ variables as lines for a shell, and `upauth demo` sets them for itself; for an account of your own, write the value here".to_owned()
     } else {
         format!("set it: export {name}=...{or}")
     };

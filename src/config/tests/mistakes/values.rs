@@ -23,6 +23,7 @@ fn references() {
             "UA-0114 5:25 the name of an environment",
         ),
         ("\"x ${NOWHERE}\"", "UA-0113 5:20 `NOWHERE` is not set"),
+        ("\"${DEMO_X}\"", "UA-0113 5:18 `upauth emulate` prints"),
         ("\"${SECRET\"", "UA-0114 5:18 not closed"),
         ("\"${a b}\"", "UA-0114 5:18 name of an environment variable"),
         ("{}", "UA-0114 5:17 refers to nothing"),
