@@ -4,6 +4,9 @@ use std::path::Path;
 
 use super::output::Output;
 use super::{Exit, load};
+use crate::config::server::ListenTls;
+use crate::config::{Config, Upstream};
+use crate::tls;
 
 pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
     let checked = match load(path, out) {
@@ -15,7 +18,9 @@ pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
         .enable_all()
         .build();
     let problems = match runtime {
-        Ok(runtime) => runtime.block_on(checked.check_references()),
+        Ok(runtime) => runtime.block_on(checked.check_references(|path, what| {
+            tls::check(path, what).map_err(|error| error.to_string())
+        })),
         Err(error) => {
             out.error(&format!("cannot start: {error}"));
             return Exit::Failed;
@@ -27,10 +32,15 @@ pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
             out.error(&format!("{drawn}\n"));
         }
         out.error(&format!(
-            "{} of the references in {} cannot be read. `upauth run` starts without a credential, whose upstream is then unavailable, but not without a certificate.",
+            "{} of the references in {} cannot be used. `upauth run` starts without those of an upstream, which is unavailable until they can, \
+             but not without those of a listener or of the store.",
             problems.len(),
             path.display()
         ));
+        return Exit::Config;
+    }
+    if let Err(why) = pairs(&checked.config) {
+        out.error(&why);
         return Exit::Config;
     }
     let names: Vec<_> = checked
@@ -45,4 +55,19 @@ pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
         names.join(", ")
     ));
     Exit::Done
+}
+
+/// Whether each certificate of a listener has its key.
+fn pairs(config: &Config) -> Result<(), String> {
+    let own = |upstream: &Upstream| (format!("upstream.{}", upstream.name), upstream.tls.clone());
+    let upstreams = config.upstreams.iter().map(own);
+    let server = ("server".to_owned(), config.server.tls.clone());
+    for (section, tls) in std::iter::once(server).chain(upstreams) {
+        if let ListenTls::Files { .. } = tls
+            && let Err(error) = tls::server(&tls, &[], None)
+        {
+            return Err(format!("[{section}] tls: {error}"));
+        }
+    }
+    Ok(())
 }

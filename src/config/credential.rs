@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::origin;
-use super::reading::Reading;
+use super::reading::{Holds, Reading};
 use super::reference::{Value, program, value};
 use super::section::Section;
 use crate::code;
@@ -93,7 +93,7 @@ impl<'a, 'i> Credentials<'a, 'i> {
         let item = self.table.take(key, reading)?;
         match item.text_or_reference(reading)? {
             Value::Later(source, span) => {
-                reading.later(&source, span);
+                reading.later(&source, span, Holds::Text);
                 Some(source)
             }
             Value::Text(text) if text.text.is_empty() => {
@@ -187,7 +187,7 @@ pub(super) fn command(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Opt
     };
     let span = item.span.clone();
     let source = program(item, reading)?;
-    reading.later(&source, span);
+    reading.later(&source, span, Holds::Text);
     Some(source)
 }
 

@@ -8,16 +8,17 @@ use toml::de::DeTable;
 
 use super::credential::PRIVATE_KEY;
 use super::files::{self, Files};
-use super::reading::{Reading, Reference};
+use super::reading::{Holds, Pem, Reading, Reference};
 use super::reference::{Text, remedy};
 use super::route::known_upstream;
 use super::section::{Leftover, Section};
+use super::store::KEY;
 use super::{
     Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Store, Upstream, Written,
     defaults, listen, names,
 };
 use crate::code::{self, Code};
-use crate::secret::{KeyError, ReadError, SigningKey};
+use crate::secret::{KeyError, ReadError, SealKey, SigningKey, Source};
 
 /// A configuration without errors.
 #[derive(Debug)]
@@ -74,33 +75,63 @@ impl Config {
 
 impl Checked {
     /// Reads every file and runs every program that the configuration refers to: what is wrong here does not keep
-    /// the proxy from starting, but makes an upstream unavailable.
-    pub async fn check_references(&self) -> Vec<Problem> {
+    /// the proxy from starting, but makes an upstream unavailable; unless it is of a listener or of the store. `pem` says
+    /// what is wrong with a file for TLS.
+    pub async fn check_references(
+        &self,
+        pem: impl Fn(&Path, Pem) -> Result<(), String>,
+    ) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut seen = HashSet::new();
-        for Reference { source, span, key } in &self.references {
+        for reference in &self.references {
+            let Reference { source, span, .. } = reference;
             // One that stands in the defaults is found once for each upstream.
             if !seen.insert((span.start, source.identity())) {
                 continue;
             }
-            let (read, span) = (source.read().await, span.clone());
-            let usable = match (key, &read) {
-                (Some(algorithm), Ok(pem)) => SigningKey::parse(pem, *algorithm).map(drop),
-                (Some(_), Err(ReadError::NotText { .. })) => Err(KeyError::Binary),
-                _ => Ok(()),
-            };
-            let (code, why, help) = match (usable, read) {
-                (Err(why), _) => {
-                    let why = format!("the private key {why}");
-                    (&code::PRIVATE_KEY, why, PRIVATE_KEY)
-                }
-                (_, Err(why)) => (&code::UNREADABLE_REFERENCE, why.to_string(), remedy(source)),
-                _ => continue,
-            };
-            problems.push(self.files.problem(code, span, why, help));
+            if let Some((code, why, help)) = reference.trouble(&pem).await {
+                problems.push(self.files.problem(code, span.clone(), why, help));
+            }
         }
         problems.sort_by_key(Problem::place);
         problems
+    }
+}
+
+impl Reference {
+    async fn trouble(
+        &self,
+        pem: impl Fn(&Path, Pem) -> Result<(), String>,
+    ) -> Option<(&'static Code, String, &'static str)> {
+        let source = &self.source;
+        let unreadable = |why| (&code::UNREADABLE_REFERENCE, why, remedy(source));
+        if let (Holds::Pem(what), Source::File(path)) = (self.holds, source) {
+            return pem(path, what).err().map(unreadable);
+        }
+        match (self.holds, source.read().await) {
+            (Holds::SigningKey(algorithm), Ok(key)) => {
+                let why = SigningKey::parse(&key, algorithm).err()?;
+                Some((
+                    &code::PRIVATE_KEY,
+                    format!("the private key {why}"),
+                    PRIVATE_KEY,
+                ))
+            }
+            (Holds::SigningKey(_), Err(ReadError::NotText { .. })) => {
+                let why = format!("the private key {}", KeyError::Binary);
+                Some((&code::PRIVATE_KEY, why, PRIVATE_KEY))
+            }
+            (Holds::SealKey, Ok(key)) => {
+                let why = SealKey::parse(&key).err()?;
+                Some((
+                    &code::BAD_VALUE,
+                    format!("`key` cannot be used: {why}"),
+                    KEY,
+                ))
+            }
+            (_, Ok(_)) => None,
+            (_, Err(why)) => Some(unreadable(why.to_string())),
+        }
     }
 }
 

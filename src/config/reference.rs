@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::reading::Reading;
+use super::reading::{Holds, Pem, Reading};
 use super::section::{Item, Leftover, Section};
 use crate::code;
 use crate::secret::{Secret, Source};
@@ -82,7 +82,7 @@ impl<'i> Item<'i> {
     }
 
     /// The value as a file: `{ file = "PATH" }`, nothing else.
-    pub(super) fn file(self, reading: &mut Reading<'_>) -> Option<PathBuf> {
+    pub(super) fn file(self, pem: Pem, reading: &mut Reading<'_>) -> Option<PathBuf> {
         let (key, span) = (self.key.clone(), self.span.clone());
         let found = match self.value {
             DeValue::Table(_) => self.text_or_reference(reading)?,
@@ -94,7 +94,7 @@ impl<'i> Item<'i> {
         };
         match found {
             Value::Later(Source::File(path), span) => {
-                reading.later(&Source::File(path.clone()), span);
+                reading.later(&Source::File(path.clone()), span, Holds::Pem(pem));
                 Some(path)
             }
             Value::Text(Text {

@@ -26,6 +26,7 @@ pub use self::client::caller_name;
 pub use rustls::{ClientConfig, ServerConfig};
 pub use rustls_pki_types::ServerName;
 
+use crate::config::Pem;
 use crate::config::server::ListenTls;
 
 /// Why there is no TLS configuration; each says which file and what to do.
@@ -174,6 +175,15 @@ pub fn server(
         config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
     }
     Ok(Some(Arc::new(config)))
+}
+
+/// Whether a file holds what it should.
+pub fn check(path: &Path, what: Pem) -> Result<(), Error> {
+    match what {
+        Pem::Authorities => authorities(path).map(drop),
+        Pem::Chain => certificates(path).map(drop),
+        Pem::Key => private_key(path).map(drop),
+    }
 }
 
 /// Where the certificate of the own CA is kept, for clients that must trust it.
