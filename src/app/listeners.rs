@@ -47,6 +47,16 @@ pub(super) enum Leads {
     Route(String),
 }
 
+impl Leads {
+    /// Where the `tls` of such a listener stands.
+    fn section(&self) -> String {
+        match self {
+            Self::Everywhere | Self::Route(_) => "[server] tls".to_owned(),
+            Self::Upstream(name) => format!("[upstream.{name}] tls"),
+        }
+    }
+}
+
 /// The listeners of the next configuration: everything that can fail has been done.
 pub(super) struct Next {
     pub(super) listeners: Listeners,
@@ -110,7 +120,9 @@ impl Listeners {
         binding.closing = going.map(|old| old.addr.clone()).collect();
         let names = names(config);
         for (listen, tls, leads) in &wanted {
-            let tls = tls::server(tls, &names, config.server.state.as_deref())?;
+            let state = config.server.state.as_deref();
+            let tls = tls::server(tls, &names, state);
+            let tls = tls.map_err(|error| StartError::of(leads.section(), error))?;
             binding.add(listen, tls.as_ref(), leads)?;
         }
         Ok(binding.finish())

@@ -64,7 +64,7 @@ pub(super) fn start(config: &Config, out: &mut Output<'_>) -> Result<(App, Signa
         out.error(&error.to_string());
         match error {
             StartError::Listen { .. } | StartError::AccessLog(_) | StartError::Store(_) => Exit::Io,
-            StartError::Tls(_) | StartError::Endpoint { .. } => Exit::Config,
+            StartError::Tls { .. } => Exit::Config,
             StartError::Thread(_) => Exit::Failed,
         }
     })

@@ -297,7 +297,7 @@ mod tests {
         let profile = Profile {
             proxy: None,
             id: 0,
-            tls: crate::tls::client(&[]).unwrap(),
+            tls: crate::tls::Trust::new(&[]),
             connect_timeout: Duration::from_secs(9),
             connections: 1,
             metrics: crate::telemetry::Metrics::new().upstream("api"),

@@ -75,6 +75,7 @@ impl Error {
             Self::Upstream(failure) => match failure.phase {
                 Phase::Queue => &code::OVERLOAD,
                 Phase::Connect | Phase::Tls => &code::CANNOT_CONNECT,
+                Phase::Trust => &code::TOKEN_SOURCE,
                 Phase::Address => &code::ADDRESS_REFUSED,
                 Phase::Head if failure.timeout => &code::UPSTREAM_TIMEOUT,
                 Phase::Head => &code::UPSTREAM_BROKE,
@@ -103,7 +104,8 @@ impl Error {
             Self::Token(
                 Unavailable::Transient { retry_after, .. } | Unavailable::Timeout { retry_after },
             ) => Some(*retry_after),
-            Self::Token(Unavailable::Secret { .. }) => Some(Duration::from_secs(10)),
+            Self::Token(Unavailable::Secret { .. }) => Some(FILES_AGAIN),
+            Self::Upstream(failure) if failure.phase == Phase::Trust => Some(FILES_AGAIN),
             Self::Overload => Some(Duration::from_secs(1)),
             Self::Upstream(failure) if failure.phase == Phase::Queue => {
                 Some(Duration::from_secs(1))
@@ -147,6 +149,7 @@ impl Error {
                 Phase::Connect if failure.timeout => "connection_timeout",
                 Phase::Connect => "destination_unavailable",
                 Phase::Address => "destination_ip_prohibited",
+                Phase::Trust => "proxy_configuration_error",
                 Phase::Tls => "tls_protocol_error",
                 Phase::Head if failure.timeout => "http_response_timeout",
                 Phase::Head => "http_response_incomplete",
@@ -156,6 +159,9 @@ impl Error {
         }
     }
 }
+
+/// When it is worth while to see whether a file is there now.
+const FILES_AGAIN: Duration = Duration::from_secs(10);
 
 /// The methods that are ever forwarded.
 pub(super) const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";

@@ -9,6 +9,7 @@ mod client;
 mod own_ca;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::fs;
 use std::io;
@@ -23,6 +24,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_platform_verifier::Verifier;
 
 pub use self::client::caller_name;
+pub use self::trust::Trust;
 pub use rustls::{ClientConfig, ServerConfig};
 pub use rustls_pki_types::ServerName;
 
@@ -100,7 +102,7 @@ pub enum Error {
 
 /// The configuration for connections to the outside: trusts the system's store and the PEM files
 /// `extra_ca`; where the system has no store, Mozilla's roots stand in for it.
-pub fn client(extra_ca: &[PathBuf]) -> Result<Arc<ClientConfig>, Error> {
+fn client(extra_ca: &[PathBuf]) -> Result<Arc<ClientConfig>, Error> {
     let mut extra = Vec::new();
     for path in extra_ca {
         extra.extend(authorities(path)?);
