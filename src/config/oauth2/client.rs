@@ -72,7 +72,7 @@ impl Client {
         let words = WAYS.map(|(word, way)| (word, Some(way)));
         let given = credentials
             .table
-            .word("client_auth", &words, &["mtls"], reading);
+            .word("client_auth", &words, LATER, reading);
         if reading.problems.len() > before {
             credentials.table.pass_over(KEYS);
             return None;
@@ -197,6 +197,8 @@ const WAYS: [(&str, Way); 5] = [
     ("private_key_jwt", Way::PrivateKeyJwt),
     ("none", Way::None),
 ];
+/// A certificate of the client's own (RFC 8705), by the design's word and by the words of that RFC.
+const LATER: &[&str] = &["mtls", "tls_client_auth", "self_signed_tls_client_auth"];
 const SIGNING: &[&str] = &["private_key", "algorithm", "key_id"];
 const SIGNS: &str =
     "write grant = \"jwt_bearer\" or client_auth = \"private_key_jwt\", or remove it";

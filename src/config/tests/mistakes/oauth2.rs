@@ -72,6 +72,10 @@ fn what_another_grant_or_proof_needs_does_not_apply() {
             "UA-0104 6:15 body, basic, basic-raw",
         ),
         (
+            &any(&format!("{SECRET}client_auth = \"tls_client_auth\"\n")),
+            "UA-0104 7:15 `client_auth = \"tls_client_auth\"` is not in this version",
+        ),
+        (
             &any("client_auth = \"basc\"\n"),
             "UA-0108 6:15 did you mean `basic`?",
         ),
