@@ -1,7 +1,6 @@
 //! Reading a file: from text to a [`Config`], or to all that is wrong with it.
 
 use std::collections::HashSet;
-use std::ops::Range;
 use std::path::Path;
 
 use toml::de::DeTable;
@@ -9,7 +8,7 @@ use toml::de::DeTable;
 use super::credential::PRIVATE_KEY;
 use super::files::{self, Files};
 use super::reading::{Holds, Pem, Reading, Reference};
-use super::reference::{Text, remedy};
+use super::reference::remedy;
 use super::route::known_upstream;
 use super::section::{Leftover, Section};
 use super::store::KEY;
@@ -164,9 +163,10 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
 }
 
 fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> {
-    let server_table = root.section("server", reading);
-    let default_place = server_table.span_of("default");
-    let server = Server::read(server_table, reading);
+    let mut server = root.section("server", reading);
+    // Which names there are is known at the end.
+    let default = server.text("default", reading);
+    let server = Server::read(server, reading);
     let access = root.section("access", reading);
     let admin = Admin::read(root.section("admin", reading), reading);
     let outbound = Leg::read(root.section("outbound", reading), reading);
@@ -210,11 +210,11 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
             .problem(&code::NO_UPSTREAM, 0..0, "there is no upstream")
             .help("add [upstream.NAME] with provider, login_url, client_id and client_secret");
     }
-    default_is_known(&server, default_place, &known, reading);
+    let default = default.and_then(|name| known_upstream(name, &known, reading));
     listen::check(&access, reading);
     names::places(&upstreams, &routes, reading);
     Some(Config {
-        server,
+        server: Server { default, ..server },
         access,
         admin,
         log,
@@ -226,24 +226,6 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
         routes: routes.into_iter().map(|(route, _)| route).collect(),
         written: Written::default(),
     })
-}
-
-/// `[server] default` is read before the upstreams it may name.
-fn default_is_known(
-    server: &Server,
-    span: Range<usize>,
-    known: &[String],
-    reading: &mut Reading<'_>,
-) {
-    if let Some(text) = server.default.clone() {
-        let text = Text {
-            text,
-            span,
-            plain: false,
-            hidden: false,
-        };
-        known_upstream(text, known, reading);
-    }
 }
 
 /// Problems that a broken line elsewhere may have caused: it seems to be missing, or to belong to another section.

@@ -98,6 +98,7 @@ pub struct Limits {
 }
 
 impl Server {
+    /// `[server]` but for `default`.
     pub(super) fn read(mut table: Section<'_>, reading: &mut Reading<'_>) -> Self {
         let from = reading.doors.len();
         let listen = listen_or_default(&mut table, reading);
@@ -106,7 +107,7 @@ impl Server {
         let server = Self {
             listen,
             tls,
-            default: table.text("default", reading).map(|text| text.text),
+            default: None,
             public_url: origin::optional(&mut table, "public_url", reading),
             state: state(&mut table, reading),
             workers: workers(table.number("workers", 0, 0..=256, reading)),

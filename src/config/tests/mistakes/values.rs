@@ -87,6 +87,7 @@ fn what_a_file_or_program_holds_is_in_no_problem() {
         "proxy = VALUE",
         "grant = VALUE",
         "[log]\nlevel = VALUE",
+        "[server]\ndefault = VALUE",
         "[route.r]\npath = \"/r\"\nupstream = VALUE",
         "[upstream.z]\nprovider = VALUE",
         "[upstream.z]\nprovider = \"zuora\"\nclient_id = \"i\"\nclient_secret = \"${SECRET}\"\nlogin_url = VALUE",
