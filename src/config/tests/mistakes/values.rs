@@ -241,6 +241,10 @@ fn outbound_proxies() {
         ("{CRM}proxy = 1\n", "UA-0105 6:9 "),
         ("{CRM}proxy = {}\n", "UA-0106 6:9 lacks `url`"),
         (
+            "{CRM}proxy = { url = \"http://p:1\", password = \"x\" }\n",
+            "UA-0106 6:9 lacks `username`",
+        ),
+        (
             "{CRM}proxy = { url = \"https://p:1\" }\n",
             "UA-0141 6:17 plain http",
         ),
