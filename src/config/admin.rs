@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::files::{self, Files};
+use super::files::Files;
 use super::reading::{ForWhom, Reading};
 use super::section::{Leftover, Section};
 use super::server::Listen;
@@ -29,15 +29,14 @@ impl Admin {
         let name = path.display().to_string();
         let base = path.parent().unwrap_or(Path::new(""));
         let mut reading = Reading::new(Files::of(&name, &text, base), env);
+        let text = reading.files.text.clone();
         let (document, errors) = DeTable::parse_recoverable(&text);
         let start = document.span().start;
         let mut root = Section::new("", "", start..start, document.into_inner());
         // A broken line may have swallowed the section; then another proxy could be where the default leads.
         if !root.has("admin") && text.lines().any(is_about_admin) {
-            for error in &errors {
-                let (span, message, help) = files::broken(error);
-                reading.problem(&code::SYNTAX, span, message).help(help);
-            }
+            let problems = reading.files.broken(&errors);
+            reading.problems.extend(problems);
         }
         let admin = Self::read(root.section("admin", &mut reading), &mut reading);
         let problems = reading.problems.into_iter();

@@ -6,7 +6,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use super::credential::PRIVATE_KEY;
-use super::files::{self, Files};
+use super::files::Files;
 use super::reading::{Holds, Pem, Reading, Reference};
 use super::reference::remedy;
 use super::route::known_upstream;
@@ -142,10 +142,8 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     }
     let text = reading.files.text.clone();
     let (document, errors) = DeTable::parse_recoverable(&text);
-    for error in &errors {
-        let (span, message, help) = files::broken(error);
-        reading.problem(&code::SYNTAX, span, message).help(help);
-    }
+    let problems = reading.files.broken(&errors);
+    reading.problems.extend(problems);
     let broken: Vec<_> = reading.problems.iter().map(Problem::row).collect();
     let span = document.span();
     let written = Written::of(document.get_ref());
