@@ -285,7 +285,7 @@ const HOSTS: (&Code, &str) = (
 /// How a path rule is written.
 pub(super) const RULES: (&Code, &str) = (
     &code::BAD_RULE,
-    "[METHOD ]/segment/*/**: \"/services/data/**\", \"DELETE /services/**\"",
+    "[METHOD ]/segment/*/**: \"/services/data/**\", \"DELETE /services/**\"; * is a whole segment, and there are no regular expressions",
 );
 const TOKEN_WAIT: Duration = Duration::from_secs(20);
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);

@@ -208,6 +208,10 @@ fn methods_rules_and_headers() {
         ),
         ("{CRM}deny = [\"services\"]\n", "UA-0125 6:9 [METHOD ]"),
         (
+            "{CRM}deny = [\"/v1/[0-9]+\"]\n",
+            "UA-0125 6:9 no regular expressions",
+        ),
+        (
             "{CRM}set_headers = { Host = \"x\" }\n",
             "UA-0127 6:17 belongs to the proxy",
         ),
