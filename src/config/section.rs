@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::nearest::nearest;
+use super::nearest::{by_letters, by_words};
 use super::reading::Reading;
 use super::reference::is_reference;
 use crate::code;
@@ -210,9 +210,20 @@ impl<'i> Section<'i> {
         self.items
     }
 
+    fn keys_here(&self) -> String {
+        let known = self.asked.join(", ");
+        match self.name.as_str() {
+            "" => {
+                format!("every key stands in a section, such as [upstream.NAME]; sections: {known}")
+            }
+            "defaults" => "only upstreams have defaults: write [defaults.upstream]".to_owned(),
+            _ => format!("keys here: {known}"),
+        }
+    }
+
     /// Every key that is left is a problem.
-    pub(super) fn finish(self, leftover: Leftover, reading: &mut Reading<'_>) {
-        for item in self.items {
+    pub(super) fn finish(mut self, leftover: Leftover, reading: &mut Reading<'_>) {
+        for item in std::mem::take(&mut self.items) {
             let key = item.key.as_str();
             let shown = format!("`{key}`");
             if leftover.later.contains(&key) {
@@ -225,20 +236,10 @@ impl<'i> Section<'i> {
                     .problem(&code::DOES_NOT_APPLY, item.key_span, message)
                     .help("remove it");
             } else {
-                let known = self.asked.iter().copied();
-                let help = match nearest(key, known.clone()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => {
-                        reading.astray(&self.kind, key);
-                        let known = known.collect::<Vec<_>>().join(", ");
-                        match self.name.is_empty() {
-                            true => format!(
-                                "every key stands in a section, such as [upstream.NAME]; sections: {known}"
-                            ),
-                            false => format!("keys here: {known}"),
-                        }
-                    }
-                };
+                let help = by_letters(key, &self.asked).unwrap_or_else(|| {
+                    reading.astray(&self.kind, key);
+                    by_words(key, &self.asked).unwrap_or_else(|| self.keys_here())
+                });
                 let place = match self.name.as_str() {
                     "" => "at the top of the file".to_owned(),
                     name => format!("in [{name}]"),

@@ -62,6 +62,7 @@ fn keys_of_an_installed_package_have_the_wrong_values() {
             mail(good, "account_id = 510001\n"),
             "UA-0105 6:14 write account_id = \"...\"",
         ),
+        (mail(good, "mid = \"1\"\n"), "UA-0103 6:1 `account_id`?"),
         (
             mail(good, "account_id = \"Acme\"\n"),
             "UA-0108 6:14 `Acme` is not the id of a business unit",

@@ -80,6 +80,16 @@ fn what_another_grant_or_proof_needs_does_not_apply() {
             "UA-0108 6:15 did you mean `basic`?",
         ),
         (
+            &any("client_auth = \"client_secret_basic\"\n"),
+            "UA-0108 6:15 did you mean `basic`?",
+        ),
+        (
+            &any(&format!(
+                "{SECRET}grant = \"urn:ietf:params:oauth:grant-type:jwt-bearer\"\n"
+            )),
+            "UA-0108 7:9 did you mean `jwt_bearer`?",
+        ),
+        (
             &any(&format!("{SECRET}grant = \"implicit\"\n")),
             "UA-0108 7:9 unknown grant",
         ),

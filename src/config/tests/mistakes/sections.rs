@@ -23,6 +23,18 @@ fn syntax_and_keys() {
         ),
         ("{CRM}clientid = \"x\"\n", "UA-0103 6:1 did you mean"),
         (
+            "{CRM}timeout = \"3s\"\n",
+            "UA-0103 6:1 did you mean `session_timeout`, `connect_timeout`, `token_timeout` or `response_timeout`?",
+        ),
+        (
+            "{CRM}[server]\nport = 7717\n",
+            "UA-0103 7:1 did you mean `listen`?",
+        ),
+        (
+            "[defaults]\ntoken_wait = \"1s\"\n{CRM}",
+            "UA-0103 2:1 write [defaults.upstream]",
+        ),
+        (
             "{CRM}[upstream.crm.api]\ntimeout = \"1s\"\n",
             "UA-0103 7:1 in [upstream.crm.api]",
         ),

@@ -258,7 +258,7 @@ fn outbound_proxies() {
         ),
         (
             "{CRM}proxy = { url = \"http://p:1\", user = \"me\" }\n",
-            "UA-0103 6:31 keys here: url, username",
+            "UA-0103 6:31 did you mean `username`?",
         ),
     ]);
 }
