@@ -67,11 +67,11 @@ impl<'a, 'i> Credentials<'a, 'i> {
 
     /// `refresh_token`, and `rotates`.
     pub(super) fn refresh_token(&mut self, reading: &mut Reading<'_>) -> Option<(Source, Rotates)> {
-        let token = self.required("refresh_token", reading);
         let place = self.table.span_of(match self.table.has("rotates") {
             true => "rotates",
-            false => "grant",
+            false => "refresh_token",
         });
+        let token = self.required("refresh_token", reading);
         let words = [("auto", Rotates::Auto), ("never", Rotates::Never)];
         let before = reading.problems.len();
         let rotates = self.table.word("rotates", &words, &[], reading);
@@ -227,7 +227,8 @@ pub(super) fn lacks(table: &Section<'_>, key: &str, reading: &mut Reading<'_>) {
     lacks_like(table, key, example(key), reading);
 }
 
-fn lacks_like(table: &Section<'_>, key: &str, example: &str, reading: &mut Reading<'_>) {
+/// The same with an example that fits the provider.
+pub(super) fn lacks_like(table: &Section<'_>, key: &str, example: &str, reading: &mut Reading<'_>) {
     let message = format!("[{}] lacks `{key}`", table.name);
     reading
         .problem(&code::MISSING_KEY, table.span.clone(), message)
@@ -236,9 +237,7 @@ fn lacks_like(table: &Section<'_>, key: &str, example: &str, reading: &mut Readi
 
 fn example(key: &str) -> &'static str {
     match key {
-        "login_url" => {
-            "\"https://YOUR-DOMAIN.my.salesforce.com\" (for zuora \"https://rest.zuora.com\")"
-        }
+        "login_url" => "\"https://YOUR-DOMAIN.my.salesforce.com\"",
         "token_url" => "\"https://HOST/PATH\", the token endpoint",
         "instance_hosts" => "[\"HOST\"], the hosts that the token may be sent to",
         "status" => "401, or another status",

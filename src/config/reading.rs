@@ -148,7 +148,11 @@ impl<'a> Reading<'a> {
             });
             let homes: Vec<_> = homes.collect();
             let help = match homes.as_slice() {
-                [] if self.asked.contains(&key) => format!("`{key}` stands at the top of the file"),
+                [] if key == "include" => "`include` stands at the top of the file".to_owned(),
+                [] if self.asked.contains(&key) => format!("[{key}] is a section of its own"),
+                [] if OF_TLS.contains(&key.as_str()) => format!(
+                    "`{key}` stands in tls = {{ cert = {{ file = \"PATH\" }}, key = {{ file = \"PATH\" }}, client_ca = {{ file = \"PATH\" }} }}"
+                ),
                 [] => continue,
                 homes => format!("`{key}` belongs in {}", homes.join(" or ")),
             };
@@ -194,6 +198,8 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// Keys of the table that `tls` may be.
+const OF_TLS: &[&str] = &["cert", "client_ca"];
 /// Sections whose keys may stand in a wrong one. `defaults` has those of an upstream.
 const SECTIONS: &[&str] = &[
     "server", "access", "admin", "outbound", "log", "upstream", "route",

@@ -73,8 +73,14 @@ impl<'i> Item<'i> {
                 }))
             }
             DeValue::Table(_) => reference(self.into_section(reading)?, reading),
-            _ => {
-                let help = format!("write {} = \"...\"", self.key);
+            value => {
+                let help = match (value, self.key.as_str()) {
+                    (DeValue::Array(_), "scope") => {
+                        "one text with spaces between: scope = \"a b\"".to_owned()
+                    }
+                    (DeValue::Array(_), key) => format!("one text, not a list: {key} = \"...\""),
+                    (_, key) => format!("put it in quotation marks: {key} = \"...\""),
+                };
                 self.wrong_type("text in quotation marks", &help, reading);
                 None
             }
@@ -303,7 +309,7 @@ pub(super) fn remedy(source: &Source) -> &'static str {
         Source::Command(_) => {
             "run the program by hand; it must end within 10 s and print the value"
         }
-        _ => "paths are relative to the configuration's folder",
+        _ => "the value is what the file holds; its path is relative to the configuration's folder",
     }
 }
 

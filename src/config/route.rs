@@ -65,7 +65,8 @@ impl Route {
         }
         let later = Leftover {
             elsewhere: &["allow", "tls", "set_headers", "remove_headers"],
-            whose: "routes; write it into the upstream",
+            whose: "routes",
+            instead: |_| "write it into the upstream, or remove it",
             ..Leftover::default()
         };
         table.finish(later, reading);

@@ -35,7 +35,7 @@ pub(super) struct Item<'i> {
 }
 
 /// Keys of a section that are not simply unknown.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Leftover {
     /// Planned, not built.
     pub(super) later: &'static [&'static str],
@@ -43,6 +43,19 @@ pub(super) struct Leftover {
     pub(super) elsewhere: &'static [&'static str],
     /// What the section is, in words: "zuora upstreams".
     pub(super) whose: &'static str,
+    /// What to do about a key that is built, but not for this.
+    pub(super) instead: fn(&str) -> &'static str,
+}
+
+impl Default for Leftover {
+    fn default() -> Self {
+        Self {
+            later: &[],
+            elsewhere: &[],
+            whose: "",
+            instead: |_| "remove it",
+        }
+    }
 }
 
 impl<'i> Section<'i> {
@@ -234,7 +247,7 @@ impl<'i> Section<'i> {
                 let message = format!("{shown} does not apply to {}", leftover.whose);
                 reading
                     .problem(&code::DOES_NOT_APPLY, item.key_span, message)
-                    .help("remove it");
+                    .help((leftover.instead)(key));
             } else {
                 let help = by_letters(key, &self.asked).unwrap_or_else(|| {
                     reading.astray(&self.kind, key);
@@ -275,7 +288,8 @@ impl<'i> Item<'i> {
     /// The value as a section of its own, named after its key.
     pub(super) fn into_section(self, reading: &mut Reading<'_>) -> Option<Section<'i>> {
         let (name, span) = (self.key.clone(), self.span.clone());
-        let table = self.table(&format!("{name} = {{ ... }}"), reading)?;
+        let key = name.rsplit('.').next().unwrap_or_default();
+        let table = self.table(&format!("{key} = {}", shape(key)), reading)?;
         Some(Section::new(&name, &name, span, table))
     }
 
@@ -295,6 +309,18 @@ impl<'i> Item<'i> {
             .problem(&code::WRONG_TYPE, self.span.clone(), message)
             .label(format!("this is {found}"))
             .help(help);
+    }
+}
+
+/// How a table, or a list of tables, is written.
+fn shape(key: &str) -> &'static str {
+    match key {
+        "dead_session" => "[{ status = 403, body = \"expired\" }]",
+        "fields" => "{ access_token = \"/data/token\" }",
+        "keys" => "[{ name = \"etl\", sha256 = \"...\" }]; `upauth key NAME` makes one",
+        "request" | "token_headers" | "set_headers" => "{ NAME = \"VALUE\" }",
+        "success" => "{ path = \"/ok\", equals = true }",
+        _ => "{ ... }",
     }
 }
 

@@ -159,7 +159,7 @@ pub(super) fn scalar(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Scalar
     if number.is_none() {
         item.wrong_type(
             "a text, a number, true or false",
-            "lists and dates are not written",
+            "lists and dates cannot be written; several values in one text, as many servers want them: \"a b\"",
             reading,
         );
     }

@@ -164,6 +164,22 @@ const LINES: &[(&str, &str)] = &[
         "UA-0108 7:27 write \"/data/token\"",
     ),
     (
+        "fields = { expires_in = 3600 }",
+        "UA-0105 7:25 where the lifetime stands",
+    ),
+    ("fields = \"/data\"", "UA-0105 7:10 fields = { access_token"),
+    ("success = true", "UA-0105 7:11 success = { path"),
+    (
+        "dead_session = [401]",
+        "UA-0105 7:17 dead_session = [{ status",
+    ),
+    ("request = \"a=b\"", "UA-0105 7:11 request = { NAME"),
+    ("login_url = \"https://a.example\"", "UA-0128 7:1 token_url"),
+    (
+        "grant = \"refresh_token\"\nrefresh_token = \"${SECRET}\"",
+        "UA-0170 8:17 rotates = \"never\"",
+    ),
+    (
         "fields = { expires_in = { path = \"$.ttl\" } }",
         "UA-0108 7:34 write \"/ttl\"",
     ),
@@ -217,7 +233,16 @@ const URLS: &[(&str, &str, &str)] = &[
         "http://login.example/token",
         "UA-0117 3:13 https://login.example",
     ),
-    (TOKEN, "login.example/token", "UA-0116 3:13 must start with"),
+    (
+        TOKEN,
+        "login.example/token",
+        "UA-0116 3:13 write token_url = \"https://login.example/token\"",
+    ),
+    (
+        TOKEN,
+        "https:///token",
+        "UA-0116 3:13 a whole URL: token_url = ",
+    ),
     (
         TOKEN,
         "https://login.example/a#b",
@@ -232,4 +257,9 @@ const URLS: &[(&str, &str, &str)] = &[
         "UA-0117 4:11 https://api.example",
     ),
     (API, "api.example", "UA-0116 4:11 https://api.example"),
+    (
+        API,
+        "api.example/v3",
+        "UA-0116 4:11 write api_url = \"https://api.example/v3\"",
+    ),
 ];

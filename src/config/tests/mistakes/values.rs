@@ -66,6 +66,10 @@ fn references_of_what_is_read_with_the_file() {
             "UA-0114 7:16 cert = { file = \"a.pem\" }",
         ),
         (
+            "{CRM}[server]\nclient_ca = { file = \"a.pem\" }\n",
+            "UA-0103 7:1 stands in tls = { cert",
+        ),
+        (
             "{CRM}[server]\ntls = { cert = { file = \"a.pem\" } }\n",
             "UA-0106 7:7 both `cert` and `key`",
         ),
@@ -136,7 +140,11 @@ fn listeners() {
         ),
         (
             "{CRM}[server]\nlisten = 7717\n",
-            "UA-0105 7:10 listen = \"...\"",
+            "UA-0105 7:10 listen = \"localhost:7717\"",
+        ),
+        (
+            "{CRM}[server]\nlisten = \"/run/upauth.sock\"\n",
+            "UA-0119 7:10 \"unix:/run/upauth.sock\"",
         ),
         (
             "{CRM}[server]\nlisten = \"0.0.0.0:7717\"\n",
@@ -149,7 +157,7 @@ fn listeners() {
         ),
         (
             "{CRM}[admin]\nlisten = \"localhost:7717\"\n",
-            "UA-0121 7:10 port of its own",
+            "UA-0121 7:10 address of its own",
         ),
         ("{CRM}listen = \"127.0.0.1:7718\"\n", "UA-0121 6:10 already"),
         (
