@@ -125,8 +125,7 @@ fn changed(change: crate::config::Change) -> Changed {
 fn refused(error: &ReloadError) -> admin::ReloadError {
     let text = error.to_string();
     match error {
-        ReloadError::Refused(_)
-        | ReloadError::Start(StartError::Tls(_) | StartError::Endpoint { .. }) => {
+        ReloadError::Refused(_) | ReloadError::Start(StartError::Tls { .. }) => {
             admin::ReloadError::Refused(text)
         }
         ReloadError::Start(_) | ReloadError::NoFile => admin::ReloadError::Failed(text),

@@ -39,6 +39,7 @@ use crate::config::log::{AccessLog as AccessLogKind, Format as LogFormat};
 use crate::config::{Config, Log, Store};
 use crate::server::{Floor, drain};
 use crate::telemetry::{AccessLog, Format, Metrics};
+use crate::tls;
 use crate::token::{Handle, Unfinished, store};
 
 /// The running proxy.
@@ -77,15 +78,12 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// A certificate, key or CA file cannot be used.
-    #[error(transparent)]
-    Tls(#[from] crate::tls::Error),
-    /// A login client cannot be made.
-    #[error("cannot set up the logins of upstream `{upstream}`: {why}")]
-    Endpoint {
-        /// The upstream.
-        upstream: String,
-        /// What went wrong.
-        why: String,
+    #[error("{place}: {source}")]
+    Tls {
+        /// Where the configuration names it.
+        place: String,
+        /// What is wrong with it.
+        source: Box<tls::Error>,
     },
     /// The store cannot be used.
     #[error(transparent)]
@@ -96,6 +94,15 @@ pub enum StartError {
     /// A thread or runtime cannot be made.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+}
+
+impl StartError {
+    fn of(place: impl Into<String>, source: tls::Error) -> Self {
+        Self::Tls {
+            place: place.into(),
+            source: Box::new(source),
+        }
+    }
 }
 
 /// How a stop went.

@@ -9,7 +9,7 @@ use super::signals::Signals;
 use super::{Exit, environment, load};
 use crate::app::{self, Addresses, App, StartError, Stopped};
 use crate::config::server::{Listen, ListenTls};
-use crate::config::{Config, Upstream};
+use crate::config::{Config, Problems, Upstream};
 use crate::telemetry::{self, Metrics};
 
 pub(super) fn run(path: &Path, listen: Option<&str>, out: &mut Output<'_>) -> Exit {
@@ -27,7 +27,8 @@ pub(super) fn run(path: &Path, listen: Option<&str>, out: &mut Output<'_>) -> Ex
             let (path, listen) = (path.to_owned(), listen.map(str::to_owned));
             app.read_with(Box::new(move || {
                 let read = Config::load(&path, &environment);
-                let mut config = read.map_err(|problems| problems.render(false))?.config;
+                let wrong = |problems: Problems| problems.but("nothing was changed").render(false);
+                let mut config = read.map_err(wrong)?.config;
                 instead(&mut config, listen.as_deref())?;
                 Ok(config)
             }));
@@ -63,7 +64,7 @@ pub(super) fn start(config: &Config, out: &mut Output<'_>) -> Result<(App, Signa
         out.error(&error.to_string());
         match error {
             StartError::Listen { .. } | StartError::AccessLog(_) | StartError::Store(_) => Exit::Io,
-            StartError::Tls(_) | StartError::Endpoint { .. } => Exit::Config,
+            StartError::Tls { .. } => Exit::Config,
             StartError::Thread(_) => Exit::Failed,
         }
     })

@@ -74,7 +74,7 @@ codes! {
          in front), say so by [access] open = true. The admin listener knows no keys: for probes and metrics alone, use [admin] \
          health_listen, which may be anywhere."
     SAME_ADDRESS "UA-0121" "two listeners want the same address"
-        "Each listener needs a port of its own. 0.0.0.0 and [::] cover all addresses of their family."
+        "Each listener needs a port, or a unix socket, of its own. 0.0.0.0 and [::] cover all addresses of their family."
     BAD_DURATION "UA-0122" "the value is not a usable duration"
         "A duration is text with a unit, such as \"500ms\", \"30s\", \"5m\" or \"2h\", of at most 24 h. Zero is accepted only where the \
          documentation says what it means."

@@ -3,6 +3,7 @@
 //! The text of one file stands behind that of the other, so that a name given twice is found wherever it stands; a
 //! place in the whole is told as the place in its own file. Included files hold upstreams and routes only.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,10 @@ pub(super) struct Files {
     /// Their texts, one behind the other.
     pub(super) text: String,
     parts: Vec<Part>,
+    /// Which of the configuration's files the first part is.
+    first: usize,
+    /// Where they really are, so that none is read twice.
+    known: HashSet<PathBuf>,
 }
 
 /// One file, and where its text begins.
@@ -38,21 +43,29 @@ impl fmt::Debug for Files {
 impl Files {
     /// The configuration alone.
     pub(super) fn of(name: &str, text: &str, folder: &Path) -> Self {
+        Self::beginning_with(0, name, text, folder)
+    }
+
+    fn beginning_with(first: usize, name: &str, text: &str, folder: &Path) -> Self {
         let mut files = Self {
             text: String::new(),
             parts: Vec::new(),
+            first,
+            known: HashSet::from([real(Path::new(name))]),
         };
         files.push(name, text, folder);
         files
     }
 
     fn push(&mut self, name: &str, text: &str, folder: &Path) {
+        // Some editors begin every file with it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if !self.text.is_empty() && !self.text.ends_with('\n') {
             self.text.push('\n');
         }
         self.parts.push(Part {
             start: self.text.len(),
-            file: Arc::new(File::new(name, text, self.parts.len())),
+            file: Arc::new(File::new(name, text, self.first + self.parts.len())),
             folder: folder.to_owned(),
         });
         self.text.push_str(text);
@@ -96,43 +109,86 @@ impl Files {
 
     fn add(&mut self, path: &Path, span: &Range<usize>, problems: &mut Vec<Problem>) {
         let name = path.display().to_string();
-        if self.parts.iter().any(|part| part.file.name == name) {
+        if !self.known.insert(real(path)) {
             return;
         }
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) => {
                 let message = format!("cannot read {name}: {error}");
-                let help = "included files must be readable and UTF-8";
+                let help = match path.is_dir() {
+                    true => "for all files of a folder: \"FOLDER/*.toml\"",
+                    false => "included files must be readable and UTF-8",
+                };
                 problems.push(self.problem(&code::BAD_INCLUDE, span.clone(), message, help));
                 return;
             }
         };
         let folder = path.parent().unwrap_or(Path::new(""));
-        let (document, errors) = DeTable::parse_recoverable(&text);
-        let alone = Self {
-            text: String::new(),
-            parts: vec![Part {
-                start: 0,
-                file: Arc::new(File::new(&name, &text, self.parts.len())),
-                folder: folder.to_owned(),
-            }],
-        };
-        for error in &errors {
-            let span = error.span().unwrap_or(0..0);
-            let message = error.message().to_owned();
-            problems.push(alone.problem(&code::SYNTAX, span, message, SYNTAX));
+        let alone = Self::beginning_with(self.parts.len(), &name, &text, folder);
+        let (document, errors) = DeTable::parse_recoverable(&alone.text);
+        let mut found = alone.broken(&errors);
+        let strange = document.get_ref().iter().filter(|(key, value)| {
+            let includable = INCLUDABLE.contains(&&**key.get_ref());
+            !(includable && matches!(value.get_ref(), DeValue::Table(_)))
+        });
+        // A broken line may be what moved them to the top.
+        for (key, _) in strange.filter(|_| errors.is_empty()) {
+            let message = format!("`{}` stands in an included file", key.get_ref());
+            found.push(alone.problem(&code::BAD_INCLUDE, key.span(), message, OTHERS));
         }
-        for (key, value) in document.get_ref() {
-            let name = key.get_ref();
-            if !(INCLUDABLE.contains(&&**name) && matches!(value.get_ref(), DeValue::Table(_))) {
-                let message = format!("`{name}` stands in an included file");
-                problems.push(alone.problem(&code::BAD_INCLUDE, key.span(), message, OTHERS));
+        match found.is_empty() {
+            true => self.push(&name, &text, folder),
+            false => problems.append(&mut found),
+        }
+    }
+
+    /// What the TOML reader says of the whole; of a section that is given twice not each key as well.
+    pub(super) fn broken(&self, errors: &[toml::de::Error]) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut twice = 0..0;
+        for error in errors {
+            let (span, mut message) = (error.span().unwrap_or(0..0), error.message().to_owned());
+            let is_duplicate = message.contains("duplicate");
+            if is_duplicate && twice.contains(&span.start) {
+                continue;
             }
+            if is_duplicate && let Some((place, end)) = self.header_before(span.start) {
+                message = format!("{message}: the section stands at {place} already");
+                twice = span.start..end;
+            }
+            let help = match is_duplicate {
+                true => "keep one of them, and write all its keys there",
+                false => SYNTAX,
+            };
+            problems.push(self.problem(&code::SYNTAX, span, message, help));
         }
-        if problems.is_empty() {
-            self.push(&name, &text, folder);
-        }
+        problems
+    }
+
+    /// The place of an earlier header like that in the line of `at`, and the end of that section.
+    fn header_before(&self, at: usize) -> Option<(String, usize)> {
+        let (before, after) = self.text.split_at_checked(at)?;
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        let line = |text: &str| {
+            text.split(['\n', '#'])
+                .next()
+                .map(|line| line.trim().to_owned())
+        };
+        let header = line(self.text.get(start..)?).filter(|line| line.starts_with('['))?;
+        let mut lines = before
+            .get(..start)?
+            .split_inclusive('\n')
+            .scan(0, |from, text| {
+                let this = *from;
+                *from += text.len();
+                Some((this, text))
+            });
+        let (first, _) = lines.find(|(_, text)| line(text).as_ref() == Some(&header))?;
+        let (file, place) = self.place(&(first..first));
+        let row = file.text.get(..place.start)?.matches('\n').count() + 1;
+        let end = after.find("\n[").map_or(self.text.len(), |end| at + end);
+        Some((format!("{}:{row}", file.name), end))
     }
 
     /// A problem at a place of the whole.
@@ -180,6 +236,11 @@ impl Files {
     }
 }
 
+/// A file by the one of its names that nothing else has.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
 /// The patterns of `include`, each with its place. What is not a list of texts is found again, and told, when the
 /// sections are read.
 fn included(text: &str) -> Vec<(String, Range<usize>)> {
@@ -208,4 +269,4 @@ const INCLUDABLE: &[&str] = &["upstream", "route"];
 const OTHERS: &str =
     "only [upstream.NAME] and [route.NAME] can be included; the rest stands in the main file";
 /// What usually is behind broken syntax.
-pub(super) const SYNTAX: &str = "each line is KEY = VALUE; text stands in quotation marks, a list in [ ], a section's name in [ ] on a line of its own";
+const SYNTAX: &str = "each line is KEY = VALUE; text stands in quotation marks, a list in [ ], a section's name in [ ] on a line of its own";

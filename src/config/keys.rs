@@ -107,6 +107,9 @@ fn required(
 
 /// A digest that a key can have.
 fn digest_of(text: &str) -> Result<Digest, String> {
+    if text.starts_with("upauth-") {
+        return Err("is the key itself, which belongs to its caller alone".to_owned());
+    }
     let digest = Digest::from_hex(text).map_err(|why| why.to_string())?;
     // What `sha256sum` says when it is given nothing, or nothing but the line break of `echo`.
     let of_nothing = [b"".as_slice(), b"\n"].map(Digest::of);

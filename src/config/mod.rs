@@ -50,6 +50,7 @@ pub use self::names::is_name;
 pub use self::outbound::Leg;
 pub use self::problem::{Problem, Problems};
 pub use self::proxy::Proxy;
+pub use self::reading::Pem;
 pub use self::route::Route;
 pub use self::server::Server;
 pub use self::store::Store;

@@ -285,7 +285,7 @@ const HOSTS: (&Code, &str) = (
 /// How a path rule is written.
 pub(super) const RULES: (&Code, &str) = (
     &code::BAD_RULE,
-    "[METHOD ]/segment/*/**: \"/services/data/**\", \"DELETE /services/**\"",
+    "[METHOD ]/segment/*/**: \"/services/data/**\", \"DELETE /services/**\"; * is a whole segment, and there are no regular expressions",
 );
 const TOKEN_WAIT: Duration = Duration::from_secs(20);
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
@@ -304,7 +304,18 @@ const LEFTOVER: Leftover = Leftover {
     later: LATER,
     elsewhere: PROVIDER_KEYS,
     whose: "this upstream",
+    instead,
 };
+
+/// What a key of another provider was probably meant to be.
+fn instead(key: &str) -> &'static str {
+    match key {
+        "login_url" => "write token_url: the token endpoint, with its path",
+        "token_url" => "write login_url: the host alone, whose token path the provider knows",
+        "offline" => "remove it: only legacy packages (marketing-cloud-legacy) have refresh tokens",
+        _ => "remove it",
+    }
+}
 
 /// Keys that only some providers have.
 pub(super) const PROVIDER_KEYS: &[&str] = &[

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::nearest::nearest;
+use super::nearest::did_you_mean;
 use super::reading::Reading;
 use super::reference::Text;
 use super::section::{Item, Section};
@@ -244,10 +244,8 @@ pub(super) fn wrong_word(
     code: &'static Code,
     reading: &mut Reading<'_>,
 ) {
-    let help = match nearest(&text.text, words.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("one of: {}", words.join(", ")),
-    };
+    let help = did_you_mean(&text.text, words);
+    let help = help.unwrap_or_else(|| format!("one of: {}", words.join(", ")));
     let message = format!("unknown {key} {}", text.quoted());
     reading
         .problem(code, text.span.clone(), message)

@@ -172,6 +172,10 @@ impl FromStr for Segment {
             "**" => Ok(Self::Rest),
             "" => Err(PathRuleError),
             _ if text.contains(['*', '?', '#', '%', ';', '\\']) => Err(PathRuleError),
+            // No path holds them as they are (RFC 3986 section 3.3): they were meant to be a pattern.
+            _ if text.contains(['[', ']', '{', '}', '|', '^', '<', '>', '"', '`']) => {
+                Err(PathRuleError)
+            }
             _ if text.ends_with(['.', ' ']) || text.contains(char::is_control) => {
                 Err(PathRuleError)
             }

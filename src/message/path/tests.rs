@@ -43,6 +43,11 @@ fn a_rule_is_parsed_and_shown_or_refused() {
         ("/a?b", None),
         ("/a#b", None),
         ("/a\\b", None),
+        ("/[0-9]+", None),
+        ("/{id}", None),
+        ("/^a$", None),
+        ("/a|b", None),
+        ("/Products(1)/$value", Some("/Products(1)/$value")),
         ("/a\nb", None),
     ];
     for (text, expected) in rows {
