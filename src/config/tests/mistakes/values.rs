@@ -210,9 +210,14 @@ fn values_out_of_range() {
 fn methods_rules_and_headers() {
     check_all(&[
         ("{CRM}methods = [\"get\"]\n", "UA-0126 6:12 capitals"),
+        ("{CRM}methods = [\"DELTE\"]\n", "UA-0126 6:12 GET, HEAD"),
+        (
+            "{CRM}deny = [\"DELTE /a\"]\n",
+            "UA-0125 6:9 methods are GET",
+        ),
         (
             "{CRM}methods = [\"TRACE\"]\n",
-            "UA-0126 6:12 never forwarded",
+            "UA-0126 6:12 is not a method that is forwarded",
         ),
         ("{CRM}deny = [\"services\"]\n", "UA-0125 6:9 [METHOD ]"),
         (
