@@ -83,9 +83,10 @@ codes! {
     BAD_HOST "UA-0124" "the value is not a host name"
         "A host is a name or address without scheme, port or path; instance_hosts also takes host:port and *.suffix."
     BAD_RULE "UA-0125" "the path rule cannot be understood"
-        "A rule is [METHOD ]/segment/*/**, where * stands for one segment and ** for any rest. There are no regular expressions."
+        "A rule is [METHOD ]/segment/*/**, where * stands for one segment and ** for any rest. METHOD is one of those that are \
+         forwarded: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS. There are no regular expressions."
     BAD_METHOD "UA-0126" "the method cannot be used"
-        "Methods are written in capitals. TRACE and CONNECT are never forwarded."
+        "GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS, in capitals: no other method is ever forwarded, so a rule for it would do nothing."
     BAD_HEADER "UA-0127" "the header cannot be set or removed here"
         "set_headers and remove_headers are for fields of the API. Host, fields that frame a message or belong to one connection, and \
          fields that carry a credential are the proxy's own business."

@@ -42,9 +42,13 @@ impl Proxy {
             "env" => return Ok(Self::of_env(reading)),
             _ => {
                 let message = format!("unknown proxy {}", text.quoted());
+                let help = match parse(&text.text).filter(|_| !text.hidden) {
+                    Some((url, None)) => format!("write proxy = {{ url = \"{url}\" }}"),
+                    _ => "\"env\", \"off\" or { url = \"http://HOST:PORT\" }".to_owned(),
+                };
                 reading
                     .problem(&code::BAD_VALUE, text.span, message)
-                    .help("\"env\", \"off\" or { url = \"http://HOST:PORT\" }");
+                    .help(help);
             }
         }
         Ok(None)

@@ -20,6 +20,7 @@ use super::zilliant::Zilliant;
 use super::zuora::Zuora;
 use crate::code::{self, Code};
 use crate::message::PathRule;
+use crate::message::check::METHODS;
 
 /// `[upstream.NAME]`.
 #[derive(Clone, Debug)]
@@ -250,7 +251,7 @@ impl Policy {
 pub(super) fn methods(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<Method> {
     let remedy = (
         &code::BAD_METHOD,
-        "methods in capitals: [\"GET\", \"POST\"]; TRACE and CONNECT are never forwarded",
+        "one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, in capitals; no other is ever forwarded",
     );
     table.parsed("methods", method, remedy, reading)
 }
@@ -270,12 +271,9 @@ pub(super) fn own_host(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Op
 }
 
 fn method(text: &str) -> Result<Method, &'static str> {
-    let capitals = !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
-    match Method::from_bytes(text.as_bytes()) {
-        Ok(Method::TRACE | Method::CONNECT) => Err("is never forwarded"),
-        Ok(method) if capitals => Ok(method),
-        _ => Err("is not a method"),
-    }
+    let mut known = METHODS.into_iter();
+    let method = known.find(|method| method.as_str() == text);
+    method.ok_or("is not a method that is forwarded")
 }
 
 const HOSTS: (&Code, &str) = (
@@ -285,7 +283,7 @@ const HOSTS: (&Code, &str) = (
 /// How a path rule is written.
 pub(super) const RULES: (&Code, &str) = (
     &code::BAD_RULE,
-    "[METHOD ]/segment/*/**: \"/services/data/**\", \"DELETE /services/**\"; * is a whole segment, and there are no regular expressions",
+    "[METHOD ]/segment/*/**: \"/services/data/**\", \"DELETE /services/**\"; methods are GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS, * is a whole segment, and there are no regular expressions",
 );
 const TOKEN_WAIT: Duration = Duration::from_secs(20);
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);

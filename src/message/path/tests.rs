@@ -31,6 +31,8 @@ fn a_rule_is_parsed_and_shown_or_refused() {
         ("GET", None),
         ("GET  /a", None),
         ("G*T /a", None),
+        ("DELTE /a", None),
+        ("TRACE /a", None),
         ("/a//b", None),
         ("//a", None),
         ("/a/**/b", None),

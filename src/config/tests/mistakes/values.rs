@@ -188,6 +188,12 @@ fn values_out_of_range() {
             "UA-0122 6:14 longer than 24h",
         ),
         ("{CRM}connections = 0\n", "UA-0123 6:15 from 1 to 65535"),
+        (
+            "{CRM}connections = \"many\"\n",
+            "UA-0123 6:15 a whole number from 1 to 65535",
+        ),
+        ("{CRM}rotates = false\n", "UA-0128 6:1 does not apply"),
+        ("{CRM}grant = 1\n", "UA-0105 6:9 \"jwt_bearer\""),
         ("{CRM}connections = -1\n", "UA-0123 6:15 from 1 to 65535"),
         (
             "{CRM}[server.limits]\nheader_bytes = \"1KiB\"\n",
@@ -210,9 +216,14 @@ fn values_out_of_range() {
 fn methods_rules_and_headers() {
     check_all(&[
         ("{CRM}methods = [\"get\"]\n", "UA-0126 6:12 capitals"),
+        ("{CRM}methods = [\"DELTE\"]\n", "UA-0126 6:12 GET, HEAD"),
+        (
+            "{CRM}deny = [\"DELTE /a\"]\n",
+            "UA-0125 6:9 methods are GET",
+        ),
         (
             "{CRM}methods = [\"TRACE\"]\n",
-            "UA-0126 6:12 never forwarded",
+            "UA-0126 6:12 is not a method that is forwarded",
         ),
         ("{CRM}deny = [\"services\"]\n", "UA-0125 6:9 [METHOD ]"),
         (
@@ -230,6 +241,10 @@ fn methods_rules_and_headers() {
         (
             "{CRM}set_headers = { X_SFDC_Session = \"x\" }\n",
             "UA-0127 6:17 carries a credential",
+        ),
+        (
+            "{CRM}set_headers = { X-A = \"a\", x-a = \"b\" }\n",
+            "UA-0127 6:28 sets x-a twice",
         ),
         (
             "{CRM}set_headers = { X-A = \"a\\nb\" }\n",
@@ -251,6 +266,14 @@ fn outbound_proxies() {
     check_all(&[
         ("{CRM}proxy = \"on\"\n", "UA-0108 6:9 unknown proxy `on`"),
         ("{CRM}proxy = 1\n", "UA-0105 6:9 "),
+        (
+            "{CRM}proxy = \"http://p:3128\"\n",
+            "UA-0108 6:9 write proxy = { url = \"http://p:3128\" }",
+        ),
+        (
+            "{CRM}proxy = \"http://me:pw@p:3128\"\n",
+            "UA-0108 6:9 { url = \"http://HOST:PORT\" }",
+        ),
         ("{CRM}proxy = {}\n", "UA-0106 6:9 lacks `url`"),
         (
             "{CRM}proxy = { url = \"http://p:1\", password = \"x\" }\n",
