@@ -154,14 +154,11 @@ pub(super) fn status(path: &Path, json: bool, out: &mut Output<'_>) -> Exit {
         rows.push(row(upstream, ""));
         // What waits to take over is not served yet: its trouble is shown, and is nobody's failure.
         rows.extend(upstream.get("next").map(|next| row(next, " (new)")));
-        let exit = match text(upstream, "state") {
+        worst = worst.max(match text(upstream, "state") {
             "refused" => Exit::Refused,
             "unavailable" => Exit::Unavailable,
             _ => Exit::Done,
-        };
-        if exit as u8 > worst as u8 {
-            worst = exit;
-        }
+        });
     }
     if json {
         out.answer(&String::from_utf8_lossy(&reply.body));

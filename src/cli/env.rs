@@ -133,10 +133,7 @@ fn first(listens: &[Listen]) -> Option<&Listen> {
 }
 
 fn base(listen: &Listen, tls: &ListenTls, host: Option<&str>) -> Option<String> {
-    let scheme = match tls {
-        ListenTls::Off => "http",
-        ListenTls::Auto | ListenTls::Files { .. } => "https",
-    };
+    let scheme = tls.scheme();
     if listen.unix().is_some() {
         return Some(format!("{scheme}://{}", host.unwrap_or("localhost")));
     }

@@ -26,11 +26,11 @@ pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Ex
     let mut logins = Logins::default();
     for upstream in chosen {
         match logins.log_in(upstream, &checked.config.store) {
-            Ok(Some(login)) => worst = worse(worst, tell(upstream, &login, path, out)),
+            Ok(Some(login)) => worst = worst.max(tell(upstream, &login, path, out)),
             Ok(None) => not_tried(upstream, out),
             Err(error) => {
                 out.error(&format!("{}: {error}", upstream.name));
-                worst = worse(worst, Exit::Config);
+                worst = worst.max(Exit::Config);
             }
         }
     }
@@ -157,10 +157,4 @@ fn asked(name: &str, out: &mut Output<'_>) -> bool {
     let mut line = String::new();
     let _ = std::io::stdin().lock().read_line(&mut line);
     matches!(line.trim(), "y" | "Y" | "yes")
-}
-
-/// A wrong configuration before refused before unreachable before done: the exit code tells the worst.
-fn worse(one: Exit, other: Exit) -> Exit {
-    // Their numbers stand in this order.
-    if other as u8 > one as u8 { other } else { one }
 }

@@ -8,7 +8,7 @@ use super::output::Output;
 use super::signals::Signals;
 use super::{Exit, environment, load};
 use crate::app::{self, Addresses, App, StartError, Stopped};
-use crate::config::server::{Listen, ListenTls};
+use crate::config::server::Listen;
 use crate::config::{Config, Problems, Upstream};
 use crate::telemetry::{self, Metrics};
 
@@ -106,24 +106,17 @@ fn table(config: &Config, addrs: &Addresses) -> String {
 
 /// Where callers reach an upstream: its own listener first.
 pub(super) fn base_url(config: &Config, upstream: &Upstream, addrs: &Addresses) -> String {
-    let scheme = |tls: &ListenTls| {
-        if *tls == ListenTls::Off {
-            "http"
-        } else {
-            "https"
-        }
-    };
     if let Some(own) = addrs
         .upstreams
         .get(&upstream.name)
         .and_then(|own| own.first())
     {
-        return format!("{}://{}", scheme(&upstream.tls), named(*own));
+        return format!("{}://{}", upstream.tls.scheme(), named(*own));
     }
     match addrs.server.first() {
         Some(server) => format!(
             "{}://{}/{}",
-            scheme(&config.server.tls),
+            config.server.tls.scheme(),
             named(*server),
             upstream.name
         ),

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{File, Problem};
+use super::reference::Text;
 use crate::code::{self, Code};
 
 /// All files of one configuration.
@@ -71,38 +72,39 @@ impl Files {
         self.text.push_str(text);
     }
 
-    /// Adds the files that `include` at the top of the configuration names.
+    /// Adds the files of `patterns`, which `include` at the top of the configuration names.
     ///
     /// A file with broken syntax is not added (what follows it would be misread); its problems come back.
-    pub(super) fn include(&mut self) -> Vec<Problem> {
+    pub(super) fn include(&mut self, patterns: Vec<Text>) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for (pattern, span) in included(&self.text) {
+        for pattern in patterns {
             let found = match self.matching(&pattern) {
                 Ok(found) => found,
                 Err(why) => {
                     let message = format!("`include`: {why}");
                     let help = "paths relative to this file: \"more.toml\", \"conf.d/*.toml\"";
-                    problems.push(self.problem(&code::BAD_INCLUDE, span, message, help));
+                    problems.push(self.problem(&code::BAD_INCLUDE, pattern.span, message, help));
                     continue;
                 }
             };
             for path in found {
-                self.add(&path, &span, &mut problems);
+                self.add(&path, &pattern.span, &mut problems);
             }
         }
         problems
     }
 
     /// The files of a pattern, in the order of their names; one without `*` must be there.
-    fn matching(&self, pattern: &str) -> Result<Vec<PathBuf>, String> {
+    fn matching(&self, pattern: &Text) -> Result<Vec<PathBuf>, String> {
+        let Text { text, .. } = pattern;
         let folder = self.folder(0);
         // What is special in the folder's own name is not a pattern.
         let folder = glob::Pattern::escape(&folder.display().to_string());
-        let whole = Path::new(&folder).join(pattern);
+        let whole = Path::new(&folder).join(text);
         let found = glob::glob(&whole.display().to_string()).map_err(|error| error.to_string())?;
         let found: Vec<_> = found.filter_map(Result::ok).collect();
-        if found.is_empty() && !pattern.contains(['*', '?', '[']) {
-            return Err(format!("there is no file {pattern}"));
+        if found.is_empty() && !text.contains(['*', '?', '[']) {
+            return Err(format!("there is no file {}", pattern.quoted()));
         }
         Ok(found)
     }
@@ -239,29 +241,6 @@ impl Files {
 /// A file by the one of its names that nothing else has.
 fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
-}
-
-/// The patterns of `include`, each with its place. What is not a list of texts is found again, and told, when the
-/// sections are read.
-fn included(text: &str) -> Vec<(String, Range<usize>)> {
-    let (document, _) = DeTable::parse_recoverable(text);
-    let mut document = document.into_inner();
-    let Some(value) = document.remove("include") else {
-        return Vec::new();
-    };
-    match value.into_inner() {
-        DeValue::Array(items) => items
-            .into_iter()
-            .filter_map(|item| {
-                let span = item.span();
-                match item.into_inner() {
-                    DeValue::String(text) => Some((text.into_owned(), span)),
-                    _ => None,
-                }
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
 }
 
 /// What stands in included files.

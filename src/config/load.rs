@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use super::credential::PRIVATE_KEY;
 use super::files::Files;
 use super::reading::{Holds, Pem, Reading, Reference};
-use super::reference::remedy;
+use super::reference::{Text, remedy};
 use super::route::known_upstream;
 use super::section::{Leftover, Section};
 use super::store::KEY;
@@ -137,7 +137,8 @@ impl Reference {
 pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     // Only a sound text can have others behind it.
     if DeTable::parse(&reading.files.text).is_ok() {
-        let problems = reading.files.include();
+        let patterns = included(reading);
+        let problems = reading.files.include(patterns);
         reading.problems.extend(problems);
     }
     let text = reading.files.text.clone();
@@ -160,6 +161,16 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     config
 }
 
+/// The patterns of `include`. What is wrong with them is found again when the sections are read, and told once.
+fn included(reading: &mut Reading<'_>) -> Vec<Text> {
+    let text = reading.files.text.clone();
+    let (document, _) = DeTable::parse_recoverable(&text);
+    let mut root = Section::new("", "", 0..0, document.into_inner());
+    let item = root.take("include", reading);
+    let patterns = item.and_then(|item| item.texts(reading));
+    patterns.unwrap_or_default()
+}
+
 fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> {
     let mut server = root.section("server", reading);
     // Which names there are is known at the end.
@@ -170,7 +181,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     let outbound = Leg::read(root.section("outbound", reading), reading);
     let log = Log::read(root.section("log", reading), reading);
     let store = Store::read(root.section("store", reading), &server, reading);
-    // Its patterns were followed before; what is not a list of texts is told here.
+    // Its patterns were followed before.
     if let Some(item) = root.take("include", reading) {
         item.texts(reading);
     }

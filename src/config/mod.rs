@@ -16,6 +16,7 @@ pub mod marketing_cloud_legacy;
 pub mod oauth2;
 pub mod org;
 pub mod outbound;
+pub mod policy;
 pub mod proxy;
 pub mod route;
 pub mod salesforce;

@@ -3,11 +3,12 @@
 use http::Method;
 
 use super::nearest::did_you_mean;
+use super::policy::{RULES, methods};
 use super::reading::{ForWhom, Reading};
 use super::reference::Text;
 use super::section::{Leftover, Section};
 use super::server::Listen;
-use super::upstream::{RULES, methods, own_host};
+use super::upstream::own_host;
 use crate::code;
 use crate::message::PathRule;
 

@@ -121,6 +121,14 @@ impl Server {
 }
 
 impl ListenTls {
+    /// How a URL of the listener begins.
+    pub fn scheme(&self) -> &'static str {
+        match self {
+            Self::Off => "http",
+            Self::Auto | Self::Files { .. } => "https",
+        }
+    }
+
     /// Whether callers need a certificate.
     pub fn asks_for_certificates(&self) -> bool {
         matches!(

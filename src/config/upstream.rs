@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue};
 
 use super::access::host;
 use super::header;
@@ -11,6 +11,7 @@ use super::marketing_cloud::MarketingCloud;
 use super::marketing_cloud_legacy::MarketingCloudLegacy;
 use super::oauth2::OAuth2;
 use super::outbound::Leg;
+use super::policy::Policy;
 use super::reading::{ForWhom, Reading};
 use super::salesforce::Salesforce;
 use super::section::{Leftover, Section};
@@ -19,8 +20,6 @@ use super::value::{Zero, wrong_word};
 use super::zilliant::Zilliant;
 use super::zuora::Zuora;
 use crate::code::{self, Code};
-use crate::message::PathRule;
-use crate::message::check::METHODS;
 
 /// `[upstream.NAME]`.
 #[derive(Clone, Debug)]
@@ -76,19 +75,6 @@ pub enum Provider {
     MarketingCloudLegacy(MarketingCloudLegacy),
     /// `oauth2`.
     OAuth2(Box<OAuth2>),
-}
-
-/// Methods and paths, on an upstream.
-#[derive(Clone, Debug, Default)]
-pub struct Policy {
-    /// GET, HEAD and OPTIONS only.
-    pub read_only: bool,
-    /// Allowed methods; empty: all.
-    pub methods: Vec<Method>,
-    /// Denied paths; beats `allow`.
-    pub deny: Vec<PathRule>,
-    /// If given, all that may pass; also opens calls that the provider denies by default.
-    pub allow: Vec<PathRule>,
 }
 
 impl Upstream {
@@ -236,26 +222,6 @@ fn own_tls(table: &mut Section<'_>, listen: &[Listen], reading: &mut Reading<'_>
     tls
 }
 
-impl Policy {
-    fn read(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Self {
-        Self {
-            read_only: table.flag("read_only", reading),
-            methods: methods(table, reading),
-            deny: table.parsed("deny", str::parse, RULES, reading),
-            allow: table.parsed("allow", str::parse, RULES, reading),
-        }
-    }
-}
-
-/// `methods` of an upstream or route.
-pub(super) fn methods(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<Method> {
-    let remedy = (
-        &code::BAD_METHOD,
-        "one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, in capitals; no other is ever forwarded",
-    );
-    table.parsed("methods", method, remedy, reading)
-}
-
 /// `host` of an upstream or route.
 pub(super) fn own_host(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<String> {
     let text = table.text("host", reading)?;
@@ -270,20 +236,9 @@ pub(super) fn own_host(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Op
     }
 }
 
-fn method(text: &str) -> Result<Method, &'static str> {
-    let mut known = METHODS.into_iter();
-    let method = known.find(|method| method.as_str() == text);
-    method.ok_or("is not a method that is forwarded")
-}
-
 const HOSTS: (&Code, &str) = (
     &code::BAD_HOST,
     "a host name without scheme and port: \"api.example.com\"",
-);
-/// How a path rule is written.
-pub(super) const RULES: (&Code, &str) = (
-    &code::BAD_RULE,
-    "[METHOD ]/segment/*/**: \"/services/data/**\", \"DELETE /services/**\"; methods are GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS, * is a whole segment, and there are no regular expressions",
 );
 const TOKEN_WAIT: Duration = Duration::from_secs(20);
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);

@@ -131,7 +131,7 @@ fn what_cannot_be_included_is_a_problem() {
         (
             "b.toml",
             "",
-            "proxy.toml:1:12 UA-0140 `include`: there is no file a.toml",
+            "proxy.toml:1:12 UA-0140 `include`: there is no file `a.toml`",
         ),
     ];
     for (name, text, expected) in rows {
@@ -289,4 +289,31 @@ fn what_is_wrong_in_one_included_file_hides_nothing_of_the_others() {
         .collect();
     let expected = ["proxy.toml:7:8", "a.inc:1:12", "b.inc:6:13", "c.inc:1:2"];
     assert_eq!(places, expected, "{told:?}");
+}
+
+#[test]
+fn a_path_to_include_may_hold_variables_as_every_text_may() {
+    let files = [
+        (
+            "proxy.toml",
+            "include = [\"${SECRET}/*.toml\", { env = \"SECRET\" }]\n{CRM}",
+        ),
+        ("from-env/a.toml", &upstream("a", "")),
+    ];
+    let folder = Folder::new("variables", &files);
+    let told = folder.problems();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("1:32 UA-0140 cannot read "), "{told:?}");
+    fs::write(
+        folder.0.join("proxy.toml"),
+        with_crm("include = [\"${SECRET}/*.toml\"]\n{CRM}"),
+    )
+    .unwrap();
+    assert_eq!(folder.load().unwrap().config.upstreams.len(), 2);
+    for (wrong, code) in [("[1]", "UA-0105"), ("[\"${NOWHERE}/a\"]", "UA-0113")] {
+        let text = format!("include = {wrong}\n{CRM}");
+        fs::write(folder.0.join("proxy.toml"), text).unwrap();
+        let told = folder.problems();
+        assert!(told.len() == 1 && told[0].contains(code), "{told:?}");
+    }
 }

@@ -67,6 +67,12 @@ fn what_another_grant_or_proof_needs_does_not_apply() {
             &any(&format!("{SECRET}local_login = true\n")),
             "UA-0128 7:1 `local_login` does not apply to oauth2 upstreams",
         ),
+    ]);
+}
+
+#[test]
+fn words_and_parameters_that_another_word_stands_for_are_told() {
+    check_all(&[
         (
             &any("client_auth = \"mtls\"\nclient_secret = \"${SECRET}\"\n"),
             "UA-0104 6:15 body, basic, basic-raw",

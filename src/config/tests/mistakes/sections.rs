@@ -147,6 +147,10 @@ fn providers_and_credentials() {
             "UA-0128 3:1 zuora upstreams",
         ],
     );
+    check(
+        "{CRM}token_url = \"https://acme.example/token\"\n",
+        &["UA-0128 6:1 write login_url"],
+    );
 }
 
 #[test]
@@ -195,10 +199,6 @@ fn origins_and_keys_of_another_grant() {
         (
             "[upstream.crm]\nprovider = \"salesforce\"\nlogin_url = \"acme.example\"\nclient_id = \"i\"\nclient_secret = { env = \"SECRET\" }\n",
             "UA-0116 3:13 write login_url = \"https://acme.example\"",
-        ),
-        (
-            "{CRM}token_url = \"https://acme.example/token\"\n",
-            "UA-0128 6:1 write login_url",
         ),
         (
             "[upstream.z]\nprovider = \"zuora\"\napi_url = \"https://z.example/v1\"\nclient_id = \"i\"\nclient_secret = { env = \"SECRET\" }\n",
