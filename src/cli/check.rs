@@ -26,9 +26,8 @@ pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
             return Exit::Failed;
         }
     };
-    let references = checked.check_references(|path, what| {
-        tls::check(path, what).map_err(|error| error.to_string())
-    });
+    let references = checked
+        .check_references(|path, what| tls::check(path, what).map_err(|error| error.to_string()));
     let problems = runtime.block_on(references);
     if !problems.is_empty() {
         for problem in &problems {
