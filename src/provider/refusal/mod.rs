@@ -188,25 +188,38 @@ pub(super) fn shown(text: &str, secrets: &Secrets, max: usize) -> String {
         hidden.push(secret.to_owned());
         hidden.push(byte_serialize(secret.as_bytes()).collect());
     }
-    // The longer first: a password may hold the security token, never the other way about.
-    hidden.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     hidden.retain(|secret| !secret.is_empty());
-    let mut text = without(&hidden, text.to_owned());
+    let mut text = without(&hidden, text);
     // There are more ways to encode a secret than can be listed: `%20` or `+`, `%2b` or `%2B`, `~` or `%7E`.
     for plus in ["+", " "] {
         let read = text.replace('+', plus);
         let read = percent_decode_str(&read).decode_utf8_lossy();
         if read != text && hidden.iter().any(|secret| read.contains(secret.as_str())) {
-            text = without(&hidden, read.into_owned());
+            text = without(&hidden, &read);
         }
     }
     printable(&text, max)
 }
 
-fn without(hidden: &[String], text: String) -> String {
-    hidden
+/// `text` with every place where one of `hidden` stands replaced, once: what was put in is not searched again.
+fn without(hidden: &[String], text: &str) -> String {
+    let mut places: Vec<_> = hidden
         .iter()
-        .fold(text, |text, secret| text.replace(secret.as_str(), HIDDEN))
+        .flat_map(|secret| text.match_indices(secret.as_str()))
+        .map(|(start, secret)| start..start + secret.len())
+        .collect();
+    places.sort_by_key(|place| place.start);
+    let mut shown = String::with_capacity(text.len());
+    let mut done = 0;
+    for place in places {
+        if place.start >= done {
+            shown.push_str(text.get(done..place.start).unwrap_or_default());
+            shown.push_str(HIDDEN);
+        }
+        done = done.max(place.end);
+    }
+    shown.push_str(text.get(done..).unwrap_or_default());
+    shown
 }
 
 /// `text` with everything that is not a letter, digit, space or ASCII sign replaced, and at most
