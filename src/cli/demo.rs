@@ -137,23 +137,26 @@ fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
         String::new(),
         format!("  {:<10} {:<24} what", "listener", "address"),
     ]);
-    let mut listener = |name: &str, addr: Option<std::net::SocketAddr>, what: &str| {
+    let mut listener = |name: &str, addr: Option<String>, what: &str| {
         if let Some(addr) = addr {
-            rows.push(format!(
-                "  {name:<10} {:<24} {what}",
-                format!("http://{}", named(addr))
-            ));
+            let address = format!("http://{addr}");
+            rows.push(format!("  {name:<10} {address:<24} {what}"));
         }
     };
     listener(
         "proxy",
-        addrs.server.first().copied(),
+        addrs.server.first().map(|addr| named(*addr)),
         "send plain requests here",
     );
-    listener("status", addrs.admin, "/api/v1/status  /metrics  /readyz");
+    listener(
+        "status",
+        addrs.admin.map(named),
+        "/api/v1/status  /metrics  /readyz",
+    );
+    // As the providers do, it answers to its own names alone, and `localhost` is none of them.
     listener(
         "emulator",
-        Some(emulator.login()),
+        Some(emulator.login().to_string()),
         "Salesforce's login; the others follow on the next ports",
     );
     rows.extend([
