@@ -112,12 +112,23 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     }
     let text = reading.files.text.clone();
     let (document, errors) = DeTable::parse_recoverable(&text);
+    let mut section_twice = false;
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
         let message = error.message().to_owned();
         let help = match message.contains("duplicate") {
-            true => "keep one of them, and write all its keys there",
-            false => SYNTAX,
+            true => match first(&text, span.start) {
+                Some(first) => {
+                    section_twice |= text.get(first..).is_some_and(|line| line.starts_with('['));
+                    let (file, place) = reading.files.place(&(first..first));
+                    let at = format!("{}:{}", file.name, file.line(place.start));
+                    format!("the first is {at}: keep one of them, and write all its keys there")
+                }
+                // A key of a section that was told already.
+                None if section_twice => continue,
+                None => "keep one of them, and write all its keys there".to_owned(),
+            },
+            false => SYNTAX.to_owned(),
         };
         reading.problem(&code::SYNTAX, span, message).help(help);
     }
@@ -135,6 +146,33 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
         });
     }
     config
+}
+
+/// Where the line begins that has said before what the line around `at` says: the same header, or the same key of its
+/// section.
+fn first(text: &str, at: usize) -> Option<usize> {
+    let before = text.get(..at)?;
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let line = text.get(start..)?.lines().next()?.trim();
+    let mut lines = text.get(..start)?.split_inclusive('\n');
+    let mut end = 0;
+    let mut earlier = lines.by_ref().map(|line| {
+        end += line.len();
+        (end - line.len(), line.trim())
+    });
+    if line.starts_with('[') {
+        return earlier.find(|(_, other)| *other == line).map(|(at, _)| at);
+    }
+    let key = |line: &str| line.split_once('=').map(|(key, _)| key.trim().to_owned());
+    let mut found = None;
+    for (at, other) in earlier {
+        if other.starts_with('[') {
+            found = None;
+        } else if found.is_none() && key(other).is_some_and(|other| Some(other) == key(line)) {
+            found = Some(at);
+        }
+    }
+    found
 }
 
 fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> {

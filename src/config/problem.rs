@@ -50,6 +50,12 @@ impl File {
             order,
         }
     }
+
+    /// The line of a place, from 1.
+    pub(super) fn line(&self, at: usize) -> usize {
+        let before = self.text.get(..at).unwrap_or_default();
+        before.matches('\n').count() + 1
+    }
 }
 
 impl Problem {
@@ -123,7 +129,7 @@ impl Problem {
 
     /// The line, from 1.
     pub fn line(&self) -> usize {
-        self.before().matches('\n').count() + 1
+        self.file.line(self.span.start)
     }
 
     /// The column, from 1, in characters.
