@@ -46,6 +46,10 @@ pub(super) fn read(
             span: entry.span(),
             value: entry.into_inner(),
         };
+        if !matches!(item.value, DeValue::Table(_)) {
+            item.wrong_type("a list of tables", HELP, reading);
+            continue;
+        }
         let span = item.span.clone();
         let entry = item.into_section(reading);
         if let Some(key) = entry.and_then(|entry| key(entry, upstreams, reading)) {

@@ -155,7 +155,10 @@ impl<'a> Scan<'a> {
     pub(super) fn hide_in_urls(self, hidden: &mut Vec<Range<usize>>) {
         for (at, slashes) in self.text.match_indices("://") {
             let url = self.slice(at + slashes.len()..self.text.len());
-            let url = url.split(['"', '\'', '`', '\n', ' ']).next().unwrap_or_default();
+            let url = url
+                .split(['"', '\'', '`', '\n', ' '])
+                .next()
+                .unwrap_or_default();
             if let Some((before, query)) = url.split_once('?') {
                 let start = at + slashes.len() + before.len() + 1;
                 hidden.push(start..start + query.len());

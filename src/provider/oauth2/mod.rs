@@ -112,6 +112,7 @@ fn login(keys: &OAuth2) -> Call {
     for (number, (name, parameter)) in keys.request.iter().enumerate() {
         let value = match parameter {
             Parameter::Given(scalar) => Value::Json(json(scalar)),
+            Parameter::List(list) => Value::Json(list.iter().map(json).collect()),
             Parameter::Secret(source) => {
                 call.sources.push((Field::Request(number), source.clone()));
                 Value::Fields(vec![Field::Request(number)])

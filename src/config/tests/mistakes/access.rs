@@ -23,7 +23,7 @@ fn a_key_has_a_name_and_a_digest() {
     check_keys(&[
         ("\"etl\"", "UA-0105 7:8 keys = [{"),
         ("{}", "UA-0105 7:8 keys = [{"),
-        ("[\"etl\"]", "UA-0105 7:9 must be a table"),
+        ("[\"etl\"]", "UA-0105 7:9 must be a list of tables"),
         ("[{ {A} }]", "UA-0106 7:9 lacks `name`"),
         ("[{ name = \"\", {A} }]", "UA-0106 7:9 lacks `name`"),
         ("[{ name = \"etl\" }]", "UA-0106 7:9 `upauth key NAME`"),
