@@ -53,7 +53,9 @@ pub enum KeyError {
     #[error("ends before its line -----END ...-----: it was cut off, so take the whole file")]
     CutOff,
     /// What `ssh-keygen` makes.
-    #[error("is in the format of OpenSSH (convert a copy of it: ssh-keygen -p -N '' -m PKCS8 -f COPY)")]
+    #[error(
+        "is in the format of OpenSSH (convert a copy of it: ssh-keygen -p -N '' -m PKCS8 -f COPY)"
+    )]
     OpenSsh,
     /// A key that needs a password.
     #[error(

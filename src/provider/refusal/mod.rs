@@ -136,6 +136,12 @@ pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> 
             shown(&both.join(": "), secrets, TEXT_SHOWN)
         }
         Some(_) => format!("HTTP {} without a reason", status.as_u16()),
+        None if status.is_redirection() => {
+            format!(
+                "HTTP {} to another address, which is not followed",
+                status.as_u16()
+            )
+        }
         None if answer.body.is_empty() => format!("HTTP {} without a body", status.as_u16()),
         None if html => format!("HTTP {} with a page instead of JSON", status.as_u16()),
         None => format!("HTTP {} with a body that is not JSON", status.as_u16()),

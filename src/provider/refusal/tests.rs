@@ -157,7 +157,7 @@ fn what_stands_for_a_secret_is_not_searched_for_others() {
     ];
     for (hidden, text, expected) in rows {
         let hidden: Vec<_> = hidden.iter().map(|&secret| secret.to_owned()).collect();
-        assert_eq!(super::without(&hidden, text), *expected, "{text}");
+        assert_eq!(without(&hidden, text), *expected, "{text}");
     }
 }
 
