@@ -279,14 +279,11 @@ fn authorization(basic: Basic, secrets: &Secrets) -> HeaderValue {
 fn form(values: Vec<(&str, Json)>) -> String {
     let mut body = Serializer::new(String::new());
     for (name, value) in values {
-        // A form has no lists; it says a parameter again, as RFC 8707 does.
-        let each = match value {
-            Json::Array(list) => list,
-            one => vec![one],
+        match value {
+            // A form has no lists; it says a parameter again, as RFC 8707 does.
+            Json::Array(list) => body.extend_pairs(list.into_iter().map(|one| (name, text(one)))),
+            one => body.append_pair(name, &text(one)),
         };
-        for value in each {
-            body.append_pair(name, &text(value));
-        }
     }
     body.finish()
 }
