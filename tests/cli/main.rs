@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use upauth::emulator::{Emulator, Settings};
 
-/// What the running proxy is asked.
 mod asking;
+mod starting;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_upauth");
 
