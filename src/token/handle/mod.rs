@@ -130,7 +130,8 @@ impl Handle {
         let actions = account.step(Event::Rejected { generation });
         let verdict = actions.verdict.unwrap_or(Rejected::Renewing);
         let told = &account.hopeless;
-        if verdict == Rejected::Exhausted && told.swap(generation, Ordering::Relaxed) != generation {
+        if verdict == Rejected::Exhausted && told.swap(generation, Ordering::Relaxed) != generation
+        {
             let account = account.name.load();
             tracing::warn!(%account, "the upstream refuses new tokens, too: its answers pass, and the next login is put off");
         }
