@@ -299,7 +299,7 @@ fn a_caller_who_is_turned_away_is_told_by_what_is_wrong_with_its_certificate() {
         let shown = CertificateDer::from_pem_slice(shown.as_bytes()).unwrap();
         let signs = super::provider().key_provider.load_private_key(key());
         let shows = Shows(Arc::new(CertifiedKey::new(vec![shown], signs.unwrap())));
-        let mut client = ClientConfig::clone(&client(&[cert.clone()]).unwrap());
+        let mut client = ClientConfig::clone(&client(std::slice::from_ref(&cert)).unwrap());
         client.client_auth_cert_resolver = Arc::new(shows);
         let error = handshake(Arc::new(client), server.clone(), "localhost").unwrap_err();
         let why = why_refused(&std::io::Error::other(error)).unwrap();

@@ -56,6 +56,15 @@ fn the_shortest_description_is_a_form_with_the_client_in_its_body() {
     assert!(any.dead_session.is_empty() && any.success.is_none() && any.request.is_empty());
 }
 
+fn shown((name, parameter): &(String, Parameter)) -> String {
+    match parameter {
+        Parameter::Given(scalar) => format!("{name}={scalar}"),
+        Parameter::List(list) => format!("{name}={list:?}"),
+        Parameter::Secret(Source::Value(_)) => format!("{name}=value"),
+        Parameter::Secret(source) => format!("{name}={source:?}"),
+    }
+}
+
 #[test]
 fn a_whole_description_is_read() {
     let text = any(&format!(
@@ -68,16 +77,7 @@ fn a_whole_description_is_read() {
          header = [\"oauth\", {{ name = \"X-Token\", value = \"Tok {{access_token}};\" }}]\n"
     ));
     let any = read(&text);
-    let shown: Vec<_> = any
-        .request
-        .iter()
-        .map(|(name, parameter)| match parameter {
-            Parameter::Given(scalar) => format!("{name}={scalar}"),
-            Parameter::List(list) => format!("{name}={list:?}"),
-            Parameter::Secret(Source::Value(_)) => format!("{name}=value"),
-            Parameter::Secret(source) => format!("{name}={source:?}"),
-        })
-        .collect();
+    let shown: Vec<_> = any.request.iter().map(shown).collect();
     let expected = [
         "grant_type=odd",
         "auth/kind=app",

@@ -120,7 +120,7 @@ pub fn read(
         None => "",
     };
     if token.is_empty() {
-        return Err(no_token(refused()));
+        return Err(no_token(&refused()));
     }
     if let Some(org) = &map.org {
         is_of_org(org, secrets, token, &json)?;
@@ -236,11 +236,11 @@ fn bare(text: &str, token: &str) -> String {
 }
 
 /// An answer that looks good and is none; whether it is a refusal, the provider's rules say.
-fn no_token(class: LoginFailure) -> LoginFailure {
+fn no_token(class: &LoginFailure) -> LoginFailure {
     let text = "the token endpoint's answer holds no token";
     match class {
         LoginFailure::Refused { what, .. } => LoginFailure::Refused {
-            what,
+            what: *what,
             text: text.to_owned(),
         },
         _ => malformed(text),
