@@ -19,6 +19,7 @@ mod storage;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -68,14 +69,12 @@ pub struct Addresses {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address cannot be listened on.
-    #[error(
-        "cannot listen on {addr}: {source} (another upauth? choose with `listen`, or `run --listen`)"
-    )]
+    #[error("cannot listen on {addr}: {source}{}", why_not(source))]
     Listen {
         /// The address as configured.
         addr: String,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A certificate, key or CA file cannot be used.
     #[error("{place}: {source}")]
@@ -90,10 +89,20 @@ pub enum StartError {
     Store(#[from] store::Unusable),
     /// The access log cannot be opened.
     #[error("cannot write the access log: {0}")]
-    AccessLog(std::io::Error),
+    AccessLog(io::Error),
     /// A thread or runtime cannot be made.
     #[error("cannot start a thread: {0}")]
-    Thread(std::io::Error),
+    Thread(io::Error),
+}
+
+/// What is behind it that an address cannot be listened on, if that is known.
+fn why_not(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => " (another upauth? choose with `listen`, or `run --listen`)",
+        io::ErrorKind::NotFound => " (the folder of a socket must be there)",
+        io::ErrorKind::AddrNotAvailable => " (no address of this machine)",
+        _ => "",
+    }
 }
 
 impl StartError {
@@ -314,7 +323,8 @@ pub fn access_log(log: &Log, terminal: bool) -> Result<AccessLog, StartError> {
     match &log.access {
         AccessLogKind::Off => Ok(AccessLog::off()),
         AccessLogKind::Stdout => AccessLog::stdout(format),
-        AccessLogKind::File(path) => AccessLog::file(path, format),
+        AccessLogKind::File(path) => AccessLog::file(path, format)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
     }
     .map_err(StartError::AccessLog)
 }

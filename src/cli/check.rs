@@ -57,7 +57,13 @@ pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
         path.display(),
         names.join(", ")
     ));
-    match runtime.block_on(leftovers(&checked.config)) {
+    runtime.block_on(tell_leftovers(&checked.config, out));
+    Exit::Done
+}
+
+/// Names the refresh tokens in the store that nothing in the file goes on from.
+async fn tell_leftovers(config: &Config, out: &mut Output<'_>) {
+    match leftovers(config).await {
         Ok(leftovers) if leftovers.is_empty() => {}
         Ok(leftovers) => {
             let of = |upstream: &Option<String>| match upstream {
@@ -76,7 +82,6 @@ pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
         }
         Err(error) => out.error(&format!("the store was not looked into: {error}")),
     }
-    Exit::Done
 }
 
 fn ago(time: Duration) -> String {

@@ -4,10 +4,10 @@ use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 
 use super::output::Output;
-use super::{Exit, load, shell, upstream};
+use super::{Exit, likely, load, shell, upstream};
 use crate::app::live::{Login, Logins};
 use crate::config::Upstream;
-use crate::provider::{CarrierForm, LoginFailure, Refused, Strange};
+use crate::provider::{CarrierForm, LoginFailure, Strange};
 
 /// Logs in at `name`, or at every upstream, and says what came of it.
 pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Exit {
@@ -93,11 +93,12 @@ fn tell(upstream: &Upstream, login: &Login, path: &Path, out: &mut Output<'_>) -
         return Exit::Done;
     };
     let (likely, exit) = match failure {
-        LoginFailure::Refused { what, .. } => (likely(*what), Exit::Refused),
-        LoginFailure::Transient { .. } => (
-            "the endpoint is unreachable, overloaded, or not a token endpoint",
-            Exit::Unavailable,
-        ),
+        LoginFailure::Refused { what, .. } => {
+            (likely::refused(*what, &upstream.provider), Exit::Refused)
+        }
+        LoginFailure::Transient { .. } => {
+            (likely::unavailable(&upstream.provider), Exit::Unavailable)
+        }
         LoginFailure::TargetRefused {
             why: Strange::OtherOrg,
             ..
@@ -126,22 +127,6 @@ fn tell(upstream: &Upstream, login: &Login, path: &Path, out: &mut Output<'_>) -
         shell::with_config(path)
     ));
     exit
-}
-
-/// What is usually behind a refusal.
-fn likely(what: Refused) -> &'static str {
-    match what {
-        Refused::Password => {
-            "user name, password or security token; a locked user; the password flow is blocked in this org; a sandbox user at \
-             the production login host"
-        }
-        Refused::Client => {
-            "client id, secret, key or refresh token; the app is not installed in this org"
-        }
-        Refused::Policy => {
-            "the app's policy at the provider: no run-as user, no scopes, an address that is not allowed, the wrong login host"
-        }
-    }
 }
 
 fn asked(name: &str, out: &mut Output<'_>) -> bool {

@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod init;
 mod key;
+mod likely;
 mod live;
 mod output;
 mod papers;

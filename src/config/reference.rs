@@ -106,9 +106,14 @@ impl<'i> Item<'i> {
             Value::Text(Text {
                 plain: true, text, ..
             }) => {
+                // What is no path is perhaps the key itself, and not shown.
+                let path = match text.len() > 200 || text.contains(['\n', ' ']) {
+                    true => "PATH",
+                    false => &text,
+                };
                 reading
                     .problem(&code::BAD_REFERENCE, span, format!("`{key}` must be a reference to a file"))
-                    .help(format!("strings are values, paths are references: write {key} = {{ file = {text:?} }}"));
+                    .help(format!("strings are values, paths are references: write {key} = {{ file = {path:?} }}"));
                 None
             }
             Value::Text(_) | Value::Later(..) => {

@@ -23,7 +23,7 @@ use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_platform_verifier::Verifier;
 
-pub use self::client::caller_name;
+pub use self::client::{caller_name, why_refused};
 pub use self::trust::Trust;
 pub use rustls::{ClientConfig, ServerConfig};
 pub use rustls_pki_types::ServerName;

@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 
 use upauth::emulator::{Emulator, Settings};
 
-/// What the running proxy is asked.
 mod asking;
 /// What ends a start.
 mod starting;

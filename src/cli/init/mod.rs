@@ -12,7 +12,7 @@ use clap::Args;
 use self::kinds::{KINDS, Kind};
 use super::output::Output;
 use super::{Exit, shell};
-use crate::config::Config;
+use crate::config::{Config, is_name};
 
 /// What is known from the beginning; what is missing is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
@@ -98,6 +98,12 @@ fn written(
     };
     let what = "what the upstream is called: it answers at /NAME/...";
     let name = answers.find("name", wishes.name.as_ref(), what, Some(kind.name), out)?;
+    if !is_name(&name) {
+        out.error(&format!(
+            "`{name}` cannot be a name: 1 to 40 lower-case letters, digits and hyphens; nothing was written"
+        ));
+        return None;
+    }
     let mut text = format!("{HEAD}[upstream.{name}]\n");
     line(&mut text, "provider", &format!("{provider:?}"));
     for (key, what) in kind.keys {
@@ -266,6 +272,12 @@ mod tests {
         assert_eq!(exit, Exit::Usage);
         assert!(
             err.ends_with("nothing was written: there is no client_id\n"),
+            "{err}"
+        );
+        let (exit, _, err) = init(&path, &Wishes::default(), Some("zuora\nmy own\n"));
+        assert_eq!(exit, Exit::Usage);
+        assert!(
+            err.contains("`my own` cannot be a name") && !path.exists(),
             "{err}"
         );
         let wrong = "zuora\n\nhttps://rest.zuora.com/oauth/token\nid\n";

@@ -19,6 +19,8 @@ use crate::secret::Source;
 pub enum Parameter {
     /// One that stands in the file.
     Given(Scalar),
+    /// Several that stand in the file, in this order.
+    List(Vec<Scalar>),
     /// A text that stands elsewhere.
     Secret(Source),
 }
@@ -121,6 +123,15 @@ fn add(
 }
 
 fn parameter(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Parameter> {
+    if matches!(item.value, DeValue::Array(_)) {
+        let elements = item.elements().into_iter();
+        let elements = elements.map(|element| plain(element, reading));
+        // All of them are looked at before one that is wrong ends it.
+        let elements: Vec<_> = elements.collect();
+        return Some(Parameter::List(
+            elements.into_iter().collect::<Option<_>>()?,
+        ));
+    }
     if !matches!(item.value, DeValue::String(_) | DeValue::Table(_)) {
         return scalar(item, reading).map(Parameter::Given);
     }
@@ -134,6 +145,32 @@ fn parameter(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Parameter> {
             Parameter::Secret(source)
         }
     })
+}
+
+/// An element of a list, which stands in the file.
+fn plain(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Scalar> {
+    if !matches!(item.value, DeValue::String(_)) {
+        return match item.value {
+            DeValue::Table(_) => {
+                item.wrong_type(
+                    ELEMENT,
+                    "a list holds neither objects nor references",
+                    reading,
+                );
+                None
+            }
+            _ => scalar(item, reading),
+        };
+    }
+    match item.text_or_reference(reading)? {
+        Value::Text(text) if text.plain => Some(Scalar::Text(text.text)),
+        Value::Text(Text { span, .. }) | Value::Later(_, span) => {
+            reading
+                .problem(&code::BAD_REFERENCE, span, "a list holds no references")
+                .help("write the text itself");
+            None
+        }
+    }
 }
 
 /// The value as a text, a number, or a truth.
@@ -158,8 +195,8 @@ pub(super) fn scalar(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Scalar
     };
     if number.is_none() {
         item.wrong_type(
-            "a text, a number, true or false",
-            "lists and dates cannot be written; several values in one text, as many servers want them: \"a b\"",
+            ELEMENT,
+            "dates cannot be written; several values in one text, as many servers want them: \"a b\"",
             reading,
         );
     }
@@ -213,3 +250,5 @@ fn field(
         .help("set fields that this token endpoint asks for beside its parameters");
     None
 }
+
+const ELEMENT: &str = "a text, a number, true or false";

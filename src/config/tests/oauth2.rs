@@ -2,6 +2,7 @@
 
 use http::header::AUTHORIZATION;
 
+use super::mistakes::check_all;
 use super::parse;
 use crate::config::Provider;
 use crate::config::carrier::Header;
@@ -55,11 +56,20 @@ fn the_shortest_description_is_a_form_with_the_client_in_its_body() {
     assert!(any.dead_session.is_empty() && any.success.is_none() && any.request.is_empty());
 }
 
+fn shown((name, parameter): &(String, Parameter)) -> String {
+    match parameter {
+        Parameter::Given(scalar) => format!("{name}={scalar}"),
+        Parameter::List(list) => format!("{name}={list:?}"),
+        Parameter::Secret(Source::Value(_)) => format!("{name}=value"),
+        Parameter::Secret(source) => format!("{name}={source:?}"),
+    }
+}
+
 #[test]
 fn a_whole_description_is_read() {
     let text = any(&format!(
         "{SECRET}encode = \"json\"\nclient_auth = \"basic-raw\"\nscope = \"a b\"\n\
-         request = {{ grant_type = \"odd\", auth = {{ kind = \"app\", ttl = 3600, half = 0.5, on = true, key = {{ file = \"k\" }} }}, env = \"${{SECRET}}\" }}\n\
+         request = {{ grant_type = \"odd\", auth = {{ kind = \"app\", ttl = 3600, half = 0.5, on = true, key = {{ file = \"k\" }}, scopes = [\"a\", 1] }}, env = \"${{SECRET}}\" }}\n\
          token_headers = {{ X-Api-Key = {{ file = \"k\" }}, Authorization-X = \"y\" }}\n\
          fields = {{ access_token = \"/data/token\", expires_in = {{ path = \"/data/ttl\", unit = \"ms\" }} }}\n\
          success = {{ path = \"/ok\", equals = true }}\n\
@@ -67,15 +77,7 @@ fn a_whole_description_is_read() {
          header = [\"oauth\", {{ name = \"X-Token\", value = \"Tok {{access_token}};\" }}]\n"
     ));
     let any = read(&text);
-    let shown: Vec<_> = any
-        .request
-        .iter()
-        .map(|(name, parameter)| match parameter {
-            Parameter::Given(scalar) => format!("{name}={scalar}"),
-            Parameter::Secret(Source::Value(_)) => format!("{name}=value"),
-            Parameter::Secret(source) => format!("{name}={source:?}"),
-        })
-        .collect();
+    let shown: Vec<_> = any.request.iter().map(shown).collect();
     let expected = [
         "grant_type=odd",
         "auth/kind=app",
@@ -83,6 +85,7 @@ fn a_whole_description_is_read() {
         "auth/half=0.5",
         "auth/on=true",
         "auth/key=File(\"/etc/upauth/k\")",
+        "auth/scopes=[Text(\"a\"), Integer(1)]",
         "env=value",
     ];
     assert_eq!(shown, expected);
@@ -117,6 +120,32 @@ fn a_whole_description_is_read() {
     assert_eq!(any.header, [Header::OAuth, own]);
     assert_eq!(any.header[0].name(), AUTHORIZATION);
     assert!(!format!("{:?}", parse(&text).unwrap()).contains("from-env"));
+}
+
+#[test]
+fn a_list_of_parameters_holds_texts_and_numbers_that_stand_in_it() {
+    let with = |list: &str| any(&format!("{SECRET}request = {{ a = {list} }}\n"));
+    check_all(&[
+        (&with("[\"x\", [1]]"), "UA-0105 7:23 must be a text"),
+        (&with("[{ b = 1 }]"), "UA-0105 7:18 neither objects nor"),
+        (&with("[{ env = \"SECRET\" }]"), "UA-0105 7:18 references"),
+        (&with("[\"${SECRET}\"]"), "UA-0114 7:18 no references"),
+    ]);
+}
+
+#[test]
+fn what_would_take_good_answers_for_a_dead_token_is_refused() {
+    let with = |entry: &str| any(&format!("{SECRET}dead_session = [{entry}]\n"));
+    check_all(&[
+        (&with("{ status = 200 }"), "UA-0106 7:17 add body"),
+        (
+            &with("{ status = 204, body = \"\" }"),
+            "UA-0106 7:17 every answer with status 204",
+        ),
+        (&with("401"), "UA-0105 7:17 must be a list of tables"),
+    ]);
+    let empty = read(&with("{ status = 401, body = \"\" }"));
+    assert_eq!(empty.dead_session[0].body, None);
 }
 
 #[test]

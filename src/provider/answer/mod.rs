@@ -104,7 +104,7 @@ pub fn read(
     }
     if answer.body.len() > TOKEN_ANSWER_MAX {
         return Err(LoginFailure::transient(
-            "the token endpoint's answer is too large",
+            "the token endpoint's answer is larger than 64 KiB",
         ));
     }
     let json = document(answer).ok_or_else(refused)?;
@@ -117,12 +117,11 @@ pub fn read(
     let token = match json.pointer(&map.token).and_then(Value::as_str) {
         // A newline at the end is a slip of the server; anything else that no header carries is not.
         Some(token) => token.trim_end_matches(['\r', '\n']),
-        None => {
-            return Err(LoginFailure::transient(
-                "the token endpoint's answer holds no token",
-            ));
-        }
+        None => "",
     };
+    if token.is_empty() {
+        return Err(no_token(&refused()));
+    }
     if let Some(org) = &map.org {
         is_of_org(org, secrets, token, &json)?;
     }
@@ -147,9 +146,11 @@ pub fn read(
     })
 }
 
-/// The body as JSON; older servers answer with a form, some of them as plain text (PROVIDERS 5).
+/// The body as JSON; older servers answer with a form, some of them as plain text (PROVIDERS 5). A byte order mark is
+/// read over, as RFC 8259 section 8.1 allows.
 pub(super) fn document(answer: &Answer<'_>) -> Option<Value> {
-    if let Ok(json) = serde_json::from_slice(answer.body) {
+    let marked = answer.body.strip_prefix("\u{feff}".as_bytes());
+    if let Ok(json) = serde_json::from_slice(marked.unwrap_or(answer.body)) {
         return Some(json);
     }
     // One that was kept has no header any more.
@@ -234,6 +235,18 @@ fn bare(text: &str, token: &str) -> String {
         bare = bare.replace(token, refusal::HIDDEN);
     }
     bare
+}
+
+/// An answer that looks good and is none; whether it is a refusal, the provider's rules say.
+fn no_token(class: &LoginFailure) -> LoginFailure {
+    let text = "the token endpoint's answer holds no token";
+    match class {
+        LoginFailure::Refused { what, .. } => LoginFailure::Refused {
+            what: *what,
+            text: text.to_owned(),
+        },
+        _ => LoginFailure::transient(text),
+    }
 }
 
 /// Real answers are below 4 KiB; the whole answer may have to fit into a header (Zilliant).

@@ -134,7 +134,7 @@ async fn a_redirect_is_not_followed() {
     let (url, served) = serve(vec![script.to_vec()]).await;
     assert_eq!(
         transient(log_in(&endpoint(&url)).await),
-        "HTTP 307 without a body"
+        "HTTP 307 to another address, which is not followed"
     );
     assert_eq!(served.await.unwrap().len(), 1);
 }

@@ -37,6 +37,8 @@ pub(super) struct Account {
     pub(super) snapshot: ArcSwapOption<Current>,
     /// The generation that lacks its first good answer; zero: none.
     pub(super) unproven: AtomicU64,
+    /// The generation of which it was told last that no new one is worth a login yet; zero: none.
+    pub(super) hopeless: AtomicU64,
     /// Changes when a flight ended.
     pub(super) landed: watch::Sender<()>,
     /// The timer is to look again.

@@ -94,7 +94,10 @@ impl Life {
                 (Some(failure.to_string()), Some(*at))
             }
             Renewing::Refused { again, failure } => (Some(failure.to_string()), *again),
-            Renewing::Idle | Renewing::Restoring | Renewing::InFlight { .. } => (None, None),
+            Renewing::Idle | Renewing::Restoring | Renewing::InFlight { .. } => {
+                let held = self.usable(now).and_then(Held::doubts);
+                (held.map(str::to_owned), None)
+            }
         };
         let expires_in = self.usable(now).and_then(|held| {
             let ends = matches!(held.issued.credential.lifetime(), Lifetime::For(_));

@@ -1,5 +1,7 @@
 //! The commands that need nothing but a configuration.
 
+mod likely;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
