@@ -60,7 +60,7 @@ codes! {
         "The entry of this key in [access] keys has read_only = true: GET, HEAD and OPTIONS pass, without a method override."
     LOGIN_GRANT "UA-0224" "a login of this kind cannot be answered here"
         "upauth answers the provider's login calls itself, with a placeholder for a token (local_login), but not by this grant, or the \
-         request names none: is it encoded as the provider wants it? Device and token-exchange logins need the provider's own answer."
+         request names none: is it encoded as the provider wants it? The device flow needs a person's approval, which only the provider can ask for."
     TOKEN_REFUSED "UA-0301" "the token endpoint refused the credentials of this upstream"
         "The provider said that the client, user, password or policy is wrong. upauth does not try again at once, because every try counts \
          towards a lock-out. Mend the credentials in proxy.toml; `upauth check --live NAME` shows what the provider said; \

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::base::{Base, TargetName};
+use super::told::Told;
 use crate::telemetry::Seconds;
 
 /// How a token is written into a header.
@@ -41,6 +42,7 @@ pub struct Credential {
     templates: Vec<HeaderValue>,
     targets: Vec<(TargetName, Base)>,
     lifetime: Lifetime,
+    told: Told,
 }
 
 /// What a token answer says about how long the token lives.
@@ -100,7 +102,13 @@ impl Credential {
                 .collect::<Result<_, _>>()?,
             targets,
             lifetime,
+            told: Told::default(),
         })
+    }
+
+    /// The same, with what callers may be told of it.
+    pub(super) fn telling(self, told: Told) -> Self {
+        Self { told, ..self }
     }
 
     /// The header value in this form; a clone of it is a count.
@@ -126,6 +134,11 @@ impl Credential {
     /// What the answer said about its life.
     pub fn lifetime(&self) -> Lifetime {
         self.lifetime
+    }
+
+    /// What callers may be told of it.
+    pub fn told(&self) -> &Told {
+        &self.told
     }
 
     /// Whether both are the same token for the same hosts (a login may return the string it returned before).

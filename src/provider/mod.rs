@@ -30,6 +30,7 @@ pub mod refusal;
 pub mod rotation;
 pub mod salesforce;
 pub mod surface;
+pub mod told;
 pub mod zilliant;
 pub mod zuora;
 
@@ -43,6 +44,7 @@ pub use self::login::{Call, Field, Login, LoginRequest, Secrets};
 pub use self::refusal::RefusalRule;
 pub use self::rotation::Rotation;
 pub use self::surface::{Carrier, Denial, LinkRule, Stamp, Surface};
+pub use self::told::Told;
 
 use std::borrow::Cow;
 

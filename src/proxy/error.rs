@@ -22,11 +22,11 @@ pub enum Error {
     /// A policy of the upstream or route, or a call that is never forwarded.
     #[error("{}", .0.title)]
     Denied(&'static Code),
-    /// A login that is answered here, in the provider's words.
-    #[error("{}", .code.title)]
+    /// One of the others, where a login is answered here: told in the provider's words.
+    #[error("{why}")]
     Login {
-        /// Why.
-        code: &'static Code,
+        /// Which.
+        why: Box<Self>,
         /// The provider's status.
         status: StatusCode,
         /// The provider's words.
@@ -61,7 +61,8 @@ impl Error {
         match self {
             Self::Rejected(rejection) => rejection.code(),
             Self::NoRoute => &code::NO_ROUTE,
-            Self::Denied(code) | Self::Login { code, .. } => code,
+            Self::Denied(code) => code,
+            Self::Login { why, .. } => why.code(),
             Self::Method { .. } => &code::METHOD_DENIED,
             Self::Token(unavailable) => match unavailable {
                 Unavailable::Refused { .. } => &code::TOKEN_REFUSED,
@@ -111,11 +112,11 @@ impl Error {
             Self::Upstream(failure) if failure.phase == Phase::Queue => {
                 Some(Duration::from_secs(1))
             }
+            Self::Login { why, .. } => why.retry_after(),
             Self::Token(_)
             | Self::Rejected(_)
             | Self::NoRoute
             | Self::Denied(_)
-            | Self::Login { .. }
             | Self::Method { .. }
             | Self::Upstream(_)
             | Self::CallerBody
@@ -143,7 +144,8 @@ impl Error {
         match self {
             Self::Rejected(_) | Self::CallerBody => "http_request_error",
             Self::NoRoute => "destination_not_found",
-            Self::Denied(_) | Self::Login { .. } | Self::Method { .. } => "http_request_denied",
+            Self::Denied(_) | Self::Method { .. } => "http_request_denied",
+            Self::Login { why, .. } => why.proxy_status(),
             Self::Token(_) => "destination_unavailable",
             Self::Upstream(failure) => match failure.phase {
                 Phase::Queue => "connection_limit_reached",

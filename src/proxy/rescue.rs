@@ -72,7 +72,7 @@ pub(super) fn answer(
     log(error, &finish);
     let id = finish.id.to_string();
     let (kind, body) = match error {
-        Error::Login { body, .. } => ("application/json;charset=UTF-8", body.clone()),
+        Error::Login { body, .. } => (JSON, body.clone()),
         _ => ("application/problem+json", problem(error, &id, hint, ways)),
     };
     finish.entry.status = status;
@@ -160,6 +160,8 @@ fn log(error: &Error, finish: &Finish) {
 }
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// As providers write it.
+pub(super) const JSON: &str = "application/json;charset=UTF-8";
 /// How many prefixes an answer names.
 const PLACES: usize = 20;
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");

@@ -107,14 +107,18 @@ where
     B: AnswerBody,
 {
     let unended = stream.unended();
-    let mut connection = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    if floor.limits.header_fields != HYPERS_FIELDS {
+        // Said or not is the same, but said costs an allocation per request.
+        builder.max_headers(floor.limits.header_fields);
+    }
+    let mut connection = builder
         .timer(TokioTimer::new())
         // The watch does this with one timer per worker, and tells an idle caller from a slow one.
         .header_read_timeout(None)
         // A caller that closes its writing side has left, and its request upstream ends: from here half a close
         // (RFC 9112 section 9.6) looks the same as a whole one, and hyper's `half_close` would notice neither.
         .half_close(false)
-        .max_headers(floor.limits.header_fields)
         .max_header_size(floor.limits.header_bytes)
         .max_buf_size(floor.limits.header_bytes.max(64 * 1024))
         .serve_connection(
@@ -256,5 +260,7 @@ fn ended(result: hyper::Result<()>) {
 /// How long, and how much, is still taken of a caller whose last answer was sent.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
+/// The most fields that hyper takes when it is told nothing.
+const HYPERS_FIELDS: usize = 100;
 /// How long a connection without a request is waited for when the drain begins.
 const LAST_CALL: Duration = Duration::from_millis(250);

@@ -94,6 +94,16 @@ async fn a_key_is_found_wherever_clients_put_credentials() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_looked_for_among_sixteen_credentials_and_no_more() {
+    let (api, proxy) = pair().await;
+    for (wrong, expected) in [(15, "ok"), (16, "UA-0221"), (80, "UA-0221")] {
+        let wrong = "X-Upauth-Key: wrong\r\n".repeat(wrong);
+        let lines = format!("{wrong}X-Upauth-Key: {ETL}\r\n");
+        assert_eq!(told(&proxy, &api, "GET /api/v1/x", &lines).await, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_in_the_query_is_found_where_sessions_may_stand_there() {
     let it = Emulated::start(&format!(
         "{CRM}{}",

@@ -5,6 +5,7 @@
 mod assertion;
 mod bulk1;
 mod bulk2;
+mod document;
 mod gate;
 mod granted;
 mod login;

@@ -16,6 +16,7 @@ use super::expiry::{self, Unit};
 use super::failure::{LoginFailure, Strange};
 use super::login::Secrets;
 use super::refusal::{self, Said};
+use super::told::Told;
 use crate::config::org::OrgId;
 use crate::config::salesforce::Environment;
 use crate::message::Allowed;
@@ -134,7 +135,8 @@ pub fn read(
     let expires_in = json.pointer(&map.expires_in);
     let lifetime = expiry::lifetime(expires_in, map.unit, answer.wall, map.unused);
     let credential = Credential::new(token, answer.body, &map.templates, targets, lifetime)
-        .map_err(|_| LoginFailure::transient("the token holds bytes that no header can carry"))?;
+        .map_err(|_| LoginFailure::transient("the token holds bytes that no header can carry"))?
+        .telling(Told::of(&json, token, secrets));
     let refresh_token = map.refresh_token.as_ref();
     let refresh_token = refresh_token.and_then(|place| json.pointer(place)?.as_str());
     Ok(Granted {

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use http::header;
 use serde_json::Value as Json;
 
 use super::Provider;
@@ -20,16 +19,17 @@ use crate::config::oauth2::{
     self as config, Dead, Grant, OAuth2, Parameter, Proof, Scalar, Signing, Target,
 };
 use crate::message::HostRules;
+use crate::message::twins::Names;
 use crate::secret::Algorithm;
 
 /// The provider of an upstream with any OAuth 2.0 server.
 pub fn provider(keys: &OAuth2, plain_http: &[String]) -> Provider {
     let (carriers, templates) = carriers(&keys.header);
-    let strip = carriers.iter().map(|carrier| carrier.header.clone());
+    let strip = carriers.iter().map(|carrier| carrier.header.as_str());
     let rest = Surface {
         name: "rest",
         paths: vec![],
-        strip: strip.chain([header::AUTHORIZATION]).collect(),
+        strip: Names::of(strip.chain(["authorization"])),
         carriers,
         target: match keys.target {
             Target::Api(_) => TargetName::Api,

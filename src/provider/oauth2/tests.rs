@@ -59,7 +59,10 @@ fn a_client_that_travels_in_basic_does_not_travel_in_the_body_and_a_grant_may_be
     };
     let request = login::request(call, &secrets(&provider), &moment).unwrap();
     assert_eq!(request.body, "scope=a+b&grant_type=odd");
-    assert_eq!(request.headers[header::AUTHORIZATION], "Basic aWQ6cyUyQnQ=");
+    assert_eq!(
+        request.headers[http::header::AUTHORIZATION],
+        "Basic aWQ6cyUyQnQ="
+    );
     assert_eq!(provider.rest.carriers[0].form, CarrierForm::Bearer);
 }
 
