@@ -67,8 +67,9 @@ codes! {
          `upauth retry NAME` tries again."
     TOKEN_UNAVAILABLE "UA-0302" "no token could be had from the token endpoint in time"
         "The token endpoint is unreachable, slow, overloaded or answers nonsense. upauth goes on trying with back-off; the request can be sent again later."
-    TOKEN_SOURCE "UA-0303" "a secret of this upstream could not be read"
-        "A file or program that a secret refers to is missing or failed. upauth tries again at intervals. The log names the place."
+    TOKEN_SOURCE "UA-0303" "a secret or an authority (ca) of this upstream could not be read"
+        "A file or program that a secret, or a file that ca refers to, is missing or failed; nothing was sent. upauth tries again at intervals, so no \
+         restart is needed. `upauth status`, `upauth check` and the log name the place."
     TARGET_REFUSED "UA-0304" "the token answer names a host or org that is not allowed"
         "The host in the token endpoint's answer (instance_url) is not on the upstream's allow-list, so the token was thrown away. \
          If the host is right, write it into instance_hosts. Where expect_org is set, the token of another org is thrown away too: the log \

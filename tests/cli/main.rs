@@ -17,6 +17,8 @@ use upauth::emulator::{Emulator, Settings};
 
 /// What the running proxy is asked.
 mod asking;
+/// What ends a start.
+mod starting;
 /// The file store.
 mod store;
 
@@ -250,24 +252,6 @@ fn env_names_files_that_are_found_from_everywhere() {
     let line = format!("export CURL_CA_BUNDLE='{}/state/ca.pem'", folder.display());
     assert!(out.contains(&line), "{line}\n{out}");
     assert!(out.contains("the first `upauth run` makes it"), "{out}");
-}
-
-#[test]
-fn a_taken_port_a_wrong_file_and_wrong_arguments_have_exit_codes_of_their_own() {
-    let stage = Stage::new("codes");
-    let taken = TcpListener::bind(("127.0.0.1", stage.admin)).unwrap();
-    let (code, _, err) = stage.say(&["run"], &stage.right());
-    assert_eq!(code, 74, "{err}");
-    assert!(err.contains(&stage.admin.to_string()), "{err}");
-    drop(taken);
-    let (code, _, err) = stage.say(&["run"], &stage.config("x", "x = 1\n"));
-    assert_eq!(code, 78, "{err}");
-    assert!(err.contains("UA-0103"), "{err}");
-    assert_eq!(stage.say(&["run"], "/nowhere/proxy.toml").0, 78);
-    assert_eq!(
-        said(&Command::new(BINARY).arg("runn").output().unwrap()).0,
-        2
-    );
 }
 
 #[test]

@@ -5,26 +5,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::support::Emulated;
-use crate::support::emulated::{BILLING, CRM, MAIL_LEGACY};
+use crate::support::emulated::{BILLING, CRM, CRM_TOKEN, MAIL_LEGACY, stored};
 
 const ASSETS: &str = "/mail-legacy/asset/v1/content/assets";
 const LIMITS: &str = "/crm-token/services/data/v59.0/limits";
-const CRM_TOKEN: &str = r#"
-[upstream.crm-token]
-provider = "salesforce"
-grant = "refresh_token"
-login_url = "${DEMO_LOGIN_URL}"
-client_id = "${DEMO_CRM_CLIENT_ID}"
-client_secret = "${DEMO_CRM_CLIENT_SECRET}"
-refresh_token = "${DEMO_CRM_REFRESH_TOKEN}"
-instance_hosts = ["${DEMO_INSTANCE_HOST}"]
-"#;
-
-/// `upstream` with a file store in `folder`.
-fn stored(folder: &TempDir, upstream: &str) -> String {
-    let state = folder.path().display();
-    format!("[server]\nstate = \"{state}\"\n[store]\nkind = \"file\"\n{upstream}")
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_runs_as_it_is_but_for_its_addresses_and_folder() {

@@ -101,7 +101,12 @@ impl Fields {
 
 /// `"/ttl"`, or `{ path = "/ttl", unit = "ms" }`.
 fn lifetime(item: Item<'_>, reading: &mut Reading<'_>) -> Option<(String, Unit)> {
-    if !matches!(item.value, DeValue::Table(_)) {
+    if !matches!(item.value, DeValue::Table(_) | DeValue::String(_)) {
+        let help = "write where the lifetime stands: expires_in = \"/expires_in\", or { path = \"/ttl\", unit = \"ms\" }";
+        item.wrong_type("a place in the answer", help, reading);
+        return None;
+    }
+    if let DeValue::String(_) = item.value {
         let text = item.text(reading)?;
         return Some((checked(text, "expires_in", reading)?, Unit::default()));
     }

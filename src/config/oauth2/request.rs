@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::Encode;
 use crate::code;
 use crate::config::header;
-use crate::config::reading::Reading;
+use crate::config::reading::{Holds, Reading};
 use crate::config::reference::{Text, Value, is_reference, value};
 use crate::config::section::{Item, Section};
 use crate::secret::Source;
@@ -130,7 +130,7 @@ fn parameter(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Parameter> {
         }) => Parameter::Given(Scalar::Text(text)),
         Value::Text(text) => Parameter::Secret(value(text)),
         Value::Later(source, span) => {
-            reading.later(&source, span);
+            reading.later(&source, span, Holds::Text);
             Parameter::Secret(source)
         }
     })
@@ -159,7 +159,7 @@ pub(super) fn scalar(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Scalar
     if number.is_none() {
         item.wrong_type(
             "a text, a number, true or false",
-            "lists and dates are not written",
+            "lists and dates cannot be written; several values in one text, as many servers want them: \"a b\"",
             reading,
         );
     }
@@ -198,7 +198,7 @@ fn field(
         }
         Value::Text(text) => value(text),
         Value::Later(source, span) => {
-            reading.later(&source, span);
+            reading.later(&source, span, Holds::Text);
             source
         }
     };
