@@ -9,6 +9,7 @@ use crate::app::leftovers::leftovers;
 use crate::config::server::ListenTls;
 use crate::config::{Config, Upstream};
 use crate::tls;
+use crate::token::store::Leftover;
 
 pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
     let checked = match load(path, out) {
@@ -57,31 +58,27 @@ pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
         path.display(),
         names.join(", ")
     ));
-    runtime.block_on(tell_leftovers(&checked.config, out));
+    match runtime.block_on(leftovers(&checked.config)) {
+        Ok(leftovers) => tell(&leftovers, out),
+        Err(error) => out.error(&format!("the store was not looked into: {error}")),
+    }
     Exit::Done
 }
 
-/// Names the refresh tokens in the store that nothing in the file goes on from.
-async fn tell_leftovers(config: &Config, out: &mut Output<'_>) {
-    match leftovers(config).await {
-        Ok(leftovers) if leftovers.is_empty() => {}
-        Ok(leftovers) => {
-            let of = |upstream: &Option<String>| match upstream {
-                Some(upstream) => format!("of `{upstream}`, "),
-                None => String::new(),
-            };
-            out.error("The store has refresh tokens that no upstream of this file goes on from:");
-            for leftover in leftovers {
-                let (path, used) = (leftover.path.display(), ago(leftover.unused));
-                out.error(&format!(
-                    "  {path}  {}last used {used}",
-                    of(&leftover.upstream)
-                ));
-            }
-            out.error("They stay, for upstreams that come back. To remove one for ever: rm FILE*");
-        }
-        Err(error) => out.error(&format!("the store was not looked into: {error}")),
+fn tell(leftovers: &[Leftover], out: &mut Output<'_>) {
+    if leftovers.is_empty() {
+        return;
     }
+    out.error("The store has refresh tokens that no upstream of this file goes on from:");
+    for leftover in leftovers {
+        let of = match &leftover.upstream {
+            Some(upstream) => format!("of `{upstream}`, "),
+            None => String::new(),
+        };
+        let (path, used) = (leftover.path.display(), ago(leftover.unused));
+        out.error(&format!("  {path}  {of}last used {used}"));
+    }
+    out.error("They stay, for upstreams that come back. To remove one for ever: rm FILE*");
 }
 
 fn ago(time: Duration) -> String {
