@@ -18,7 +18,7 @@ use crate::egress::Proxy;
 use crate::provider::Provider;
 use crate::secret::{Digest, Fingerprint, Fingerprinter};
 use crate::telemetry::Metrics;
-use crate::tls::{self, ClientConfig};
+use crate::tls::Trust;
 use crate::token::endpoint::Endpoint;
 use crate::token::{Handle, Refusals, Settings};
 
@@ -33,7 +33,7 @@ pub(super) struct Member {
     /// Which connections to its API are its own.
     pub(super) profile: usize,
     /// TLS to its API.
-    pub(super) api_tls: Arc<ClientConfig>,
+    pub(super) api_tls: Trust,
     /// The proxy on the way to its API.
     pub(super) proxy: Option<Arc<Proxy>>,
     marks: Marks,
@@ -101,7 +101,9 @@ impl Accounts {
         known: &[Arc<Member>],
         touched: &BTreeSet<&str>,
     ) -> Result<Vec<Arc<Member>>, StartError> {
-        self.tls.look_again();
+        if !known.is_empty() {
+            self.tls.look_again();
+        }
         let mut by_account = HashMap::new();
         let mut by_name: HashMap<&str, Vec<&Arc<Member>>> = HashMap::new();
         for member in known {
@@ -122,7 +124,7 @@ impl Accounts {
             }
             let (tokens, label) = match by_account.get(&marks.account) {
                 Some(account) => account.clone(),
-                None => self.open(upstream, &provider, &token_tls)?,
+                None => self.open(upstream, &provider, token_tls),
             };
             let profile = match namesakes.find(|old| old.marks.way == marks.way) {
                 Some(old) => old.profile,
@@ -180,6 +182,11 @@ impl Accounts {
         }
     }
 
+    /// Has what is of no use to anybody removed from the store; returns at once.
+    pub(super) fn sweep<'a>(&self, members: impl Iterator<Item = &'a Arc<Member>>) {
+        self.storage.sweep(members.map(|member| &member.provider));
+    }
+
     fn marks(&self, upstream: &Upstream, provider: &Provider, api: &str, token: &str) -> Marks {
         let of = |parts: &[String]| self.fingerprinter.of(parts.iter().map(String::as_bytes));
         let mut parts = provider.account(upstream);
@@ -205,9 +212,9 @@ impl Accounts {
         &self,
         upstream: &Upstream,
         provider: &Arc<Provider>,
-        tls: &ClientConfig,
-    ) -> Result<(Handle, Arc<Label>), StartError> {
-        let source = endpoint(upstream, provider, tls, &self.clock, &self.fingerprinter)?;
+        tls: Trust,
+    ) -> (Handle, Arc<Label>) {
+        let source = endpoint(upstream, provider, tls, &self.clock, &self.fingerprinter);
         let label = Arc::new(Label::new(self.metrics.upstream(&upstream.name)));
         let source = Metered {
             source,
@@ -230,7 +237,7 @@ impl Accounts {
             self.refusals.clone(),
             &self.control,
         );
-        Ok((handle, label))
+        (handle, label)
     }
 }
 
@@ -248,39 +255,35 @@ fn password(leg: &Leg) -> String {
 pub(super) fn endpoint(
     upstream: &Upstream,
     provider: &Arc<Provider>,
-    tls: &ClientConfig,
+    tls: Trust,
     clock: &Clock,
     fingerprinter: &Fingerprinter,
-) -> Result<Endpoint, StartError> {
+) -> Endpoint {
     Endpoint::new(
         provider.clone(),
-        tls.clone(),
+        tls,
         &upstream.token,
         upstream.token_timeout,
         clock.clone(),
         fingerprinter.clone(),
     )
-    .map_err(|error| StartError::Endpoint {
-        upstream: upstream.name.clone(),
-        why: error.to_string(),
-    })
 }
 
 /// One TLS configuration per set of authorities: reading the system's takes a while. Theirs are read once, those of
 /// files again at each reload.
 #[derive(Default)]
-pub(super) struct TlsClients {
-    made: HashMap<Vec<PathBuf>, (Arc<ClientConfig>, String)>,
+struct TlsClients {
+    made: HashMap<Vec<PathBuf>, (Trust, String)>,
     /// Those that were looked at since the last reload began.
     seen: BTreeSet<Vec<PathBuf>>,
+    /// A reload is under way, which takes nothing away: files that cannot be read any more are an error. At the start
+    /// they make those upstreams unavailable that go by them.
+    reloading: bool,
 }
 
 impl TlsClients {
     /// The configuration that trusts the system and `ca`, and a mark that changes with what the files hold.
-    pub(super) fn get(
-        &mut self,
-        ca: &[PathBuf],
-    ) -> Result<(Arc<ClientConfig>, String), StartError> {
+    fn get(&mut self, ca: &[PathBuf]) -> Result<(Trust, String), StartError> {
         let seen = self.seen.contains(ca);
         if let Some((tls, mark)) = self.made.get(ca)
             && (seen || *mark == contents(ca))
@@ -288,7 +291,14 @@ impl TlsClients {
             self.seen.insert(ca.to_vec());
             return Ok((tls.clone(), mark.clone()));
         }
-        let made = (tls::client(ca)?, contents(ca));
+        let made = (Trust::new(ca), contents(ca));
+        match made.0.make() {
+            Err(error) if self.reloading => return Err(StartError::of("ca", error)),
+            Err(error) => {
+                tracing::error!("ca: {error}; upstreams that go by it are unavailable until then");
+            }
+            Ok(_) => {}
+        }
         self.made.insert(ca.to_vec(), made.clone());
         self.seen.insert(ca.to_vec());
         Ok(made)
@@ -296,6 +306,7 @@ impl TlsClients {
 
     fn look_again(&mut self) {
         self.seen.clear();
+        self.reloading = true;
     }
 
     fn forget_the_rest(&mut self) {

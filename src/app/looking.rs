@@ -125,8 +125,7 @@ fn changed(change: crate::config::Change) -> Changed {
 fn refused(error: &ReloadError) -> admin::ReloadError {
     let text = error.to_string();
     match error {
-        ReloadError::Refused(_)
-        | ReloadError::Start(StartError::Tls(_) | StartError::Endpoint { .. }) => {
+        ReloadError::Refused(_) | ReloadError::Start(StartError::Tls { .. }) => {
             admin::ReloadError::Refused(text)
         }
         ReloadError::Start(_) | ReloadError::NoFile => admin::ReloadError::Failed(text),
@@ -170,7 +169,8 @@ fn failure(why: Unavailable) -> LoginFailure {
     match why {
         Unavailable::Refused { text, what } => LoginFailure::Refused { what, text },
         Unavailable::TargetRefused { host, why } => LoginFailure::TargetRefused { host, why },
-        Unavailable::Secret { text } => LoginFailure::Secret { text },
+        Unavailable::Secret { text, .. } => LoginFailure::Secret { text },
+        Unavailable::Store { text, .. } => LoginFailure::Store { text },
         Unavailable::Transient { text, retry_after } => LoginFailure::Transient {
             text,
             retry_after: Some(retry_after),

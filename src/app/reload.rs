@@ -170,6 +170,7 @@ impl Running {
             at_next_start,
             logging_in: served.waiting.keys().cloned().collect(),
         };
+        turn.accounts.sweep(served.everybody());
         self.publish(turn, served);
         self.open(turn, next);
         let served = self.served();

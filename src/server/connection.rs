@@ -95,7 +95,13 @@ async fn secure(
             Some((stream, arrival))
         }
         Err(error) => {
-            tracing::debug!(peer = ?arrival.peer, %error, "a handshake failed");
+            let caller = arrival.peer.map(|peer| peer.to_string());
+            let caller = caller.as_deref().unwrap_or("-");
+            match tls::why_refused(&error) {
+                // No access log has it.
+                Some(why) => tracing::info!(caller, why, "a caller was refused in the handshake"),
+                None => tracing::debug!(caller, %error, "a handshake failed"),
+            }
             None
         }
     }

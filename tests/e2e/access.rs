@@ -89,6 +89,8 @@ async fn a_key_is_found_wherever_clients_put_credentials() {
         let found = told(&proxy, &api, "GET /api/v1/x", &lines).await;
         assert_eq!(found, expected, "{lines}");
     }
+    let answer = proxy.get("/api/v1/x").await.text();
+    assert!(answer.contains("X-Upauth-Key"), "{answer}");
     let mut caller = H2::connect(proxy.addr()).await;
     assert_eq!(caller.get("/api/v1/x").await.status, 403);
 }

@@ -76,6 +76,16 @@ pub(super) enum Leads {
     Admin(Scope),
 }
 
+impl Leads {
+    /// Where the `tls` of such a listener stands.
+    fn section(&self) -> String {
+        match self {
+            Self::Everywhere | Self::Route(_) | Self::Admin(_) => "[server] tls".to_owned(),
+            Self::Upstream(name) => format!("[upstream.{name}] tls"),
+        }
+    }
+}
+
 /// What is asked of callers on a connection before the first request. Where it changes, they come anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Terms {

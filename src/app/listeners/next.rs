@@ -57,12 +57,11 @@ impl Next {
         let kept: Vec<_> = wanted.iter().map(|wanted| binding.keep(wanted)).collect();
         let (names, state) = (names(config), config.server.state.as_deref());
         for (Wanted { listen, tls, leads }, kept) in wanted.into_iter().zip(kept) {
-            let purpose = Purpose {
-                leads,
-                // Looked at first: should the file change meanwhile, the next reload will see that it has.
-                terms: Terms::of(tls),
-                tls: tls::server(tls, &names, state)?,
-            };
+            // Looked at first: should the file change meanwhile, the next reload will see that it has.
+            let terms = Terms::of(tls);
+            let tls = tls::server(tls, &names, state);
+            let tls = tls.map_err(|error| StartError::of(leads.section(), error))?;
+            let purpose = Purpose { leads, terms, tls };
             binding.add(listen, &purpose, kept)?;
         }
         Ok(binding.finish())

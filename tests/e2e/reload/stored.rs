@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::{becomes, taken_over};
@@ -20,6 +21,15 @@ fn nothing_was_lost(at: &Emulated) {
     let counters = at.counters();
     let lost = (counters.spent_refresh_tokens, counters.refused_logins);
     assert_eq!(lost, (0, 0), "{counters:?}");
+}
+
+/// Whole records of access tokens in the store.
+fn records(folder: &TempDir) -> usize {
+    let files = std::fs::read_dir(folder.path().join("store")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    names
+        .filter(|name| name.starts_with("token-") && !name.contains('.'))
+        .count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,6 +89,13 @@ async fn an_account_that_stays_logs_in_no_more_and_one_that_comes_back_finds_its
     assert_eq!(at.proxy.get(LIMITS).await.status, 200);
     assert_eq!(at.proxy.get("/billing/v1/accounts/A1").await.status, 200);
     assert_eq!(at.logins(), 2);
+    // An access token is handed out before it is stored.
+    for _ in 0..1000 {
+        if records(&folder) == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let one = stored(&folder, BILLING);
     let other_name = both.replace("upstream.crm]", "upstream.sales]");
     for (text, there, path) in [
