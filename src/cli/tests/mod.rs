@@ -1,6 +1,6 @@
 //! The commands that need nothing but a configuration.
 
-mod likely;
+mod live;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -262,18 +262,6 @@ fn a_refused_password_is_not_tried_again_for_the_next_upstream_of_the_user() {
     assert_eq!(exit, Exit::Refused);
     assert_eq!(count.load(Ordering::SeqCst), 2, "{err}");
     assert_eq!(err.matches("not tried").count(), 2, "{err}");
-}
-
-#[test]
-fn the_exit_of_a_live_check_tells_the_worst_whatever_comes_last() {
-    let login = refusing().0.to_string();
-    let refused = upstream_with_password("a", &login, "u");
-    let unreachable = upstream_with_password("b", "127.0.0.1:1", "u");
-    let (exit, _, err) = Folder::with(&format!("{refused}{unreachable}")).run("check --live");
-    assert_eq!(exit, Exit::Refused, "{err}");
-    let (refused, unreachable) = (refused.replace("upstream.a", "upstream.z"), unreachable);
-    let (exit, _, err) = Folder::with(&format!("{unreachable}{refused}")).run("check --live");
-    assert_eq!(exit, Exit::Refused, "{err}");
 }
 
 #[test]
