@@ -89,7 +89,7 @@ fn made(config: &Config, name: &str, tokens: &Handle) -> Upstream {
         response_timeout: config.response_timeout,
         profile: Profile {
             id: 0,
-            tls: upauth::tls::client(&[]).unwrap(),
+            tls: upauth::tls::Trust::new(&[]),
             connect_timeout: Duration::from_secs(5),
             proxy: None,
             connections: config.connections,

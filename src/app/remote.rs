@@ -16,7 +16,7 @@ use crate::config::server::Listen;
 use crate::egress::{Client, Destination, Head, Profile, over_socket};
 use crate::message::Origin;
 use crate::telemetry::Metrics;
-use crate::tls;
+use crate::tls::Trust;
 
 /// The answer of the admin API.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ async fn over_tcp(
     let profile = Profile {
         proxy: None,
         id: 0,
-        tls: tls::client(&[]).map_err(|error| error.to_string())?,
+        tls: Trust::new(&[]),
         connect_timeout: Duration::from_secs(5),
         connections: 1,
         metrics: Arc::clone(&Metrics::new().upstream("")),

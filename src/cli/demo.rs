@@ -4,10 +4,10 @@ use std::path::Path;
 
 use tokio::runtime::Runtime;
 
-use super::Exit;
 use super::output::Output;
 use super::run::{base_url, named, start, wait};
 use super::signals::Signals;
+use super::{Exit, shell};
 use crate::app::Addresses;
 use crate::config::server::Address;
 use crate::config::{Config, SHIPPED, Upstream};
@@ -87,7 +87,7 @@ pub(super) fn emulate(out: &mut Output<'_>) -> Exit {
         }
     };
     for (name, value) in emulator.variables() {
-        out.answer(&format!("export {name}='{}'", value.replace('\'', r"'\''")));
+        out.answer(&format!("export {name}={}", shell::quoted(&value)));
     }
     out.answer(&format!(
         "# end all sessions: curl -X POST http://{0}/end-session/all\n\

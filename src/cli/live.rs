@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 
 use super::output::Output;
-use super::{Exit, likely, load, upstream};
+use super::{Exit, likely, load, shell, upstream};
 use crate::app::live::{Login, Logins};
 use crate::config::Upstream;
 use crate::provider::{CarrierForm, LoginFailure, Strange};
@@ -26,11 +26,11 @@ pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Ex
     let mut logins = Logins::default();
     for upstream in chosen {
         match logins.log_in(upstream, &checked.config.store) {
-            Ok(Some(login)) => worst = worse(worst, tell(upstream, &login, out)),
+            Ok(Some(login)) => worst = worst.max(tell(upstream, &login, path, out)),
             Ok(None) => not_tried(upstream, out),
             Err(error) => {
                 out.error(&format!("{}: {error}", upstream.name));
-                worst = worse(worst, Exit::Config);
+                worst = worst.max(Exit::Config);
             }
         }
     }
@@ -62,7 +62,7 @@ pub(super) fn show(path: &Path, name: &str, yes: bool, out: &mut Output<'_>) -> 
                 );
                 Exit::Done
             }
-            Err(_) => tell(upstream, &login, out),
+            Err(_) => tell(upstream, &login, path, out),
         },
         Ok(None) => {
             not_tried(upstream, out);
@@ -82,7 +82,7 @@ fn not_tried(upstream: &Upstream, out: &mut Output<'_>) {
     ));
 }
 
-fn tell(upstream: &Upstream, login: &Login, out: &mut Output<'_>) -> Exit {
+fn tell(upstream: &Upstream, login: &Login, path: &Path, out: &mut Output<'_>) -> Exit {
     let Err(failure) = &login.result else {
         let target = login.target.as_deref().unwrap_or("-");
         let took = login.took.as_millis();
@@ -114,10 +114,17 @@ fn tell(upstream: &Upstream, login: &Login, out: &mut Output<'_>) -> Exit {
             "a file or program: a secret, a key, or the one that prints the token",
             Exit::Config,
         ),
+        LoginFailure::Store { .. } => (
+            "the folder of [store] is full, not writable, or not the one it was",
+            Exit::Unavailable,
+        ),
     };
     out.error(&format!(
-        "{:<16} failed\n  request   {}\n  answer    {failure}\n  likely    {likely}\n  again     upauth check --live {}",
-        upstream.name, login.request, upstream.name
+        "{:<16} failed\n  request   {}\n  answer    {failure}\n  likely    {likely}\n  again     upauth check --live {}{}",
+        upstream.name,
+        login.request,
+        upstream.name,
+        shell::with_config(path)
     ));
     exit
 }
@@ -135,10 +142,4 @@ fn asked(name: &str, out: &mut Output<'_>) -> bool {
     let mut line = String::new();
     let _ = std::io::stdin().lock().read_line(&mut line);
     matches!(line.trim(), "y" | "Y" | "yes")
-}
-
-/// A wrong configuration before refused before unreachable before done: the exit code tells the worst.
-fn worse(one: Exit, other: Exit) -> Exit {
-    // Their numbers stand in this order.
-    if other as u8 > one as u8 { other } else { one }
 }

@@ -75,6 +75,39 @@ fn check_says_what_is_sound_and_what_is_not() {
 }
 
 #[test]
+fn check_looks_into_the_files_for_tls_as_the_proxy_will() {
+    let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/");
+    let rows = [
+        (
+            "ca = { file = \"nowhere.pem\" }",
+            "nowhere.pem: No such file",
+            "UA-0115",
+        ),
+        (
+            "ca = { file = \"proxy.toml\" }",
+            "proxy.toml holds no certificate",
+            "UA-0115",
+        ),
+        (
+            "[server]\ntls = { cert = { file = \"KEYS/cert.pem\" }, key = { file = \"proxy.toml\" } }",
+            "proxy.toml holds no private key",
+            "UA-0115",
+        ),
+        (
+            "[server]\ntls = { cert = { file = \"KEYS/cert.pem\" }, key = { file = \"KEYS/ec.pem\" } }",
+            "ec.pem is not the key of ",
+            "[server] tls: ",
+        ),
+    ];
+    for (line, words, mark) in rows {
+        let line = line.replace("KEYS/", keys);
+        let (exit, _, err) = Folder::with(&format!("{CRM}{line}\n")).run("check");
+        assert_eq!(exit, Exit::Config, "{line}");
+        assert!(err.contains(words) && err.contains(mark), "{line}\n{err}");
+    }
+}
+
+#[test]
 fn a_warning_does_not_fail_a_check() {
     let plain = CRM.replace("http://127.0.0.1:1", "https://acme.example");
     let (exit, _, err) = Folder::with(&plain).run("check");

@@ -11,6 +11,8 @@ pub enum Phase {
     Connect,
     /// The name resolves to addresses that are not allowed.
     Address,
+    /// The files with the authorities of an https target.
+    Trust,
     /// The TLS handshake.
     Tls,
     /// Sending the request, up to the head of the answer.
@@ -71,6 +73,7 @@ impl<B> fmt::Display for Failure<B> {
             Phase::Queue => "waiting for a connection",
             Phase::Connect => "connecting",
             Phase::Address => "checking the address",
+            Phase::Trust => "reading `ca`",
             Phase::Tls => "TLS handshake",
             Phase::Head => "waiting for the answer",
         };

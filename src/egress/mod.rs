@@ -30,7 +30,7 @@ pub use self::proxy::Proxy;
 pub use self::socket::over_socket;
 use crate::message::Origin;
 use crate::telemetry::UpstreamMetrics;
-use crate::tls::ClientConfig;
+use crate::tls::Trust;
 
 /// What a request's body must be.
 pub trait Outgoing:
@@ -52,7 +52,7 @@ pub struct Profile {
     /// Connections are shared within a profile, never between two.
     pub id: usize,
     /// TLS for https targets.
-    pub tls: Arc<ClientConfig>,
+    pub tls: Trust,
     /// The proxy on the way to https targets.
     pub proxy: Option<Arc<Proxy>>,
     /// Name resolution, TCP and TLS together.

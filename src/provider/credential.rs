@@ -7,6 +7,7 @@ use http::HeaderValue;
 
 use super::base::{Base, TargetName};
 use super::told::Told;
+use crate::telemetry::Seconds;
 
 /// How a token is written into a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +58,8 @@ pub enum Lifetime {
 impl fmt::Display for Lifetime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::For(life) => write!(f, "{} s", life.as_secs()),
-            Self::UntilUnusedFor(rest) => write!(f, "until unused for {} s", rest.as_secs()),
+            Self::For(life) => Seconds(*life).fmt(f),
+            Self::UntilUnusedFor(rest) => write!(f, "until unused for {}", Seconds(*rest)),
         }
     }
 }

@@ -60,7 +60,8 @@ pub fn provider(keys: &Zuora) -> Provider {
             RefusalRule::status(401, Class::Refused(Refused::Client)),
             RefusalRule::status(403, Class::Refused(Refused::Policy)),
         ],
-        // It counts by the caller's address, and says when it is too much (PROVIDERS 3.1).
+        // It counts by address and tenant, far above what one user's logins come to here, and says when it is too much
+        // (PROVIDERS 3.1, 3.5): what a user may do is no measure of it.
         budget: None,
         surfaces: vec![logins, soap],
         rest: family("rest", &[], keys),

@@ -68,6 +68,7 @@ impl Error {
                 Unavailable::Refused { .. } => &code::TOKEN_REFUSED,
                 Unavailable::TargetRefused { .. } => &code::TARGET_REFUSED,
                 Unavailable::Secret { .. } => &code::TOKEN_SOURCE,
+                Unavailable::Store { .. } => &code::TOKEN_STORE,
                 Unavailable::Transient { .. } | Unavailable::Timeout { .. } => {
                     &code::TOKEN_UNAVAILABLE
                 }
@@ -76,6 +77,7 @@ impl Error {
             Self::Upstream(failure) => match failure.phase {
                 Phase::Queue => &code::OVERLOAD,
                 Phase::Connect | Phase::Tls => &code::CANNOT_CONNECT,
+                Phase::Trust => &code::TOKEN_SOURCE,
                 Phase::Address => &code::ADDRESS_REFUSED,
                 Phase::Head if failure.timeout => &code::UPSTREAM_TIMEOUT,
                 Phase::Head => &code::UPSTREAM_BROKE,
@@ -102,9 +104,12 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Token(
-                Unavailable::Transient { retry_after, .. } | Unavailable::Timeout { retry_after },
+                Unavailable::Transient { retry_after, .. }
+                | Unavailable::Secret { retry_after, .. }
+                | Unavailable::Store { retry_after, .. }
+                | Unavailable::Timeout { retry_after },
             ) => Some(*retry_after),
-            Self::Token(Unavailable::Secret { .. }) => Some(Duration::from_secs(10)),
+            Self::Upstream(failure) if failure.phase == Phase::Trust => Some(FILES_AGAIN),
             Self::Overload => Some(Duration::from_secs(1)),
             Self::Upstream(failure) if failure.phase == Phase::Queue => {
                 Some(Duration::from_secs(1))
@@ -149,6 +154,7 @@ impl Error {
                 Phase::Connect if failure.timeout => "connection_timeout",
                 Phase::Connect => "destination_unavailable",
                 Phase::Address => "destination_ip_prohibited",
+                Phase::Trust => "proxy_configuration_error",
                 Phase::Tls => "tls_protocol_error",
                 Phase::Head if failure.timeout => "http_response_timeout",
                 Phase::Head => "http_response_incomplete",
@@ -158,6 +164,9 @@ impl Error {
         }
     }
 }
+
+/// When it is worth while to see whether a file is there now.
+const FILES_AGAIN: Duration = Duration::from_secs(10);
 
 /// The methods that are ever forwarded.
 pub(super) const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -182,6 +191,7 @@ const STATUSES: &[(&Code, StatusCode)] = &[
     (&code::TOKEN_REFUSED, StatusCode::BAD_GATEWAY),
     (&code::TOKEN_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE),
     (&code::TOKEN_SOURCE, StatusCode::SERVICE_UNAVAILABLE),
+    (&code::TOKEN_STORE, StatusCode::SERVICE_UNAVAILABLE),
     (&code::TARGET_REFUSED, StatusCode::BAD_GATEWAY),
     (&code::CANNOT_CONNECT, StatusCode::BAD_GATEWAY),
     (&code::UPSTREAM_TIMEOUT, StatusCode::GATEWAY_TIMEOUT),

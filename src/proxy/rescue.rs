@@ -95,7 +95,9 @@ pub(super) fn answer(
         headers.insert(PROXY_STATUS, value);
     }
     if let Some(after) = error.retry_after() {
-        headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+        // Who comes a moment too early is sent away again.
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
     // Who wrote this may not agree about where the next request begins (RFC 9112 section 11.2).
     if hint.in_turn && matches!(error, Error::Rejected(Rejection::Malformed(_))) {

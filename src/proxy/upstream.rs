@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::error::Error;
 use super::route::Narrow;
 use crate::code;
-use crate::config::upstream::Policy;
+use crate::config::policy::Policy;
 use crate::egress::Profile;
 use crate::message::twins::Names;
 use crate::message::{PathRule, Readings, Target, forwarding};

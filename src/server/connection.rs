@@ -16,7 +16,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::stream::{Protocol, Unended, Watched, Wire};
-use super::watch::{Entry, Tracked};
+use super::tracked::Tracked;
+use super::watch::Entry;
 use super::{AnswerBody, Arrival, Floor, Serve, Stream};
 use crate::tls::{self, ServerConfig};
 
@@ -217,7 +218,7 @@ async fn to_the_end<C>(
         result = connection.as_mut() => return ended(result),
         () = floor.drain.cancelled() => good_bye(connection.as_mut()),
     }
-    entry.told_to_go();
+    entry.told_to_go(floor.limits.header_timeout);
     ended(connection.await);
 }
 
@@ -239,12 +240,19 @@ where
 {
     service_fn(move |request: Request<Incoming>| {
         let active = entry.request();
+        let too_late = entry.is_too_late();
         let (mut service, unended) = (service.clone(), unended.clone());
         async move {
             // hyper counts fields on HTTP/1 alone; this is its answer there.
-            if request.headers().len() > most_fields {
+            let too_many = request.headers().len() > most_fields;
+            let refused = match (too_late, too_many) {
+                (true, _) => Some(StatusCode::SERVICE_UNAVAILABLE),
+                (false, true) => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+                (false, false) => None,
+            };
+            if let Some(status) = refused {
                 let mut response = Response::new(Tracked::empty(active));
-                *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+                *response.status_mut() = status;
                 return Ok(response);
             }
             let is_old = request.version() == Version::HTTP_10;

@@ -26,7 +26,7 @@ impl Way {
         let profile = Profile {
             proxy: None,
             id: 0,
-            tls: upauth::tls::client(&[]).unwrap(),
+            tls: upauth::tls::Trust::new(&[]),
             connect_timeout: PATIENCE,
             connections: 1,
             metrics: metrics.upstream("api"),

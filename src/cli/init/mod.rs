@@ -10,8 +10,8 @@ use std::path::Path;
 use clap::Args;
 
 use self::kinds::{KINDS, Kind};
-use super::Exit;
 use super::output::Output;
+use super::{Exit, shell};
 use crate::config::{Config, is_name};
 
 /// What is known from the beginning; what is missing is asked for.
@@ -62,7 +62,7 @@ pub(super) fn run(
     let secrets = |_: &str| Some("x".to_owned());
     let shown = path.display().to_string();
     if let Err(problems) = Config::parse(&text, &shown, Path::new(""), &secrets) {
-        out.error(&problems.render(out.color));
+        out.error(&problems.but("nothing was written").render(out.color));
         return Exit::Usage;
     }
     // Not even one that has come in the meantime is overwritten.
@@ -75,10 +75,7 @@ pub(super) fn run(
     for secret in kind.secrets {
         out.answer(&format!("  export {}=...", variable(&name, secret)));
     }
-    let from = match shown.as_str() {
-        super::args::CONFIG => String::new(),
-        other => format!(" --config {other}"),
-    };
+    let from = shell::with_config(path);
     out.answer(&format!("  upauth check --live{from}"));
     out.answer(&format!(
         "  upauth run{from}\nwhich serves http://localhost:7717/{name}/..."

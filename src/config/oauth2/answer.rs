@@ -101,7 +101,12 @@ impl Fields {
 
 /// `"/ttl"`, or `{ path = "/ttl", unit = "ms" }`.
 fn lifetime(item: Item<'_>, reading: &mut Reading<'_>) -> Option<(String, Unit)> {
-    if !matches!(item.value, DeValue::Table(_)) {
+    if !matches!(item.value, DeValue::Table(_) | DeValue::String(_)) {
+        let help = "write where the lifetime stands: expires_in = \"/expires_in\", or { path = \"/ttl\", unit = \"ms\" }";
+        item.wrong_type("a place in the answer", help, reading);
+        return None;
+    }
+    if let DeValue::String(_) = item.value {
         let text = item.text(reading)?;
         return Some((checked(text, "expires_in", reading)?, Unit::default()));
     }
@@ -155,7 +160,9 @@ impl Dead {
             return Vec::new();
         };
         if !matches!(item.value, DeValue::Array(_)) {
-            item.wrong_type("a list of tables", ENTRIES, reading);
+            let help =
+                "write dead_session = [{ status = 401 }, { status = 403, body = \"expired\" }]";
+            item.wrong_type("a list of tables", help, reading);
             return Vec::new();
         }
         let entries = item.elements().into_iter();
@@ -165,10 +172,6 @@ impl Dead {
     }
 
     fn one(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Self> {
-        if !matches!(item.value, DeValue::Table(_)) {
-            item.wrong_type("a list of tables", ENTRIES, reading);
-            return None;
-        }
         let span = item.span.clone();
         let mut section = item.into_section(reading)?;
         if !section.has("status") {
@@ -216,6 +219,3 @@ fn checked(text: Text, key: &str, reading: &mut Reading<'_>) -> Option<String> {
         .help(help);
     None
 }
-
-const ENTRIES: &str =
-    "write dead_session = [{ status = 401 }, { status = 403, body = \"expired\" }]";

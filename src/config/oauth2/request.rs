@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::Encode;
 use crate::code;
 use crate::config::header;
-use crate::config::reading::Reading;
+use crate::config::reading::{Holds, Reading};
 use crate::config::reference::{Text, Value, is_reference, value};
 use crate::config::section::{Item, Section};
 use crate::secret::Source;
@@ -141,7 +141,7 @@ fn parameter(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Parameter> {
         }) => Parameter::Given(Scalar::Text(text)),
         Value::Text(text) => Parameter::Secret(value(text)),
         Value::Later(source, span) => {
-            reading.later(&source, span);
+            reading.later(&source, span, Holds::Text);
             Parameter::Secret(source)
         }
     })
@@ -231,7 +231,7 @@ fn field(
         }
         Value::Text(text) => value(text),
         Value::Later(source, span) => {
-            reading.later(&source, span);
+            reading.later(&source, span, Holds::Text);
             source
         }
     };

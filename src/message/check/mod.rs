@@ -94,15 +94,20 @@ pub fn asks_about_proxy(parts: &Parts) -> bool {
                 .is_some_and(|hops| hops == "0"))
 }
 
+/// The methods that are ever forwarded.
+pub const METHODS: [Method; 7] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+];
+
 fn method(method: &Method) -> Result<(), Rejection> {
     match *method {
-        Method::GET
-        | Method::HEAD
-        | Method::POST
-        | Method::PUT
-        | Method::PATCH
-        | Method::DELETE
-        | Method::OPTIONS => Ok(()),
+        _ if METHODS.contains(method) => Ok(()),
         Method::CONNECT => Err(Rejection::NotBuilt),
         // TRACE would echo the credential (RFC 9110 section 9.3.8). Methods are case-sensitive; no upstream here has others.
         _ => Err(Rejection::Method),

@@ -71,7 +71,7 @@ impl Success {
 }
 
 /// What a token endpoint answered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Answer<'a> {
     /// The status.
     pub status: StatusCode,
@@ -103,7 +103,7 @@ pub fn read(
         return Err(refused());
     }
     if answer.body.len() > TOKEN_ANSWER_MAX {
-        return Err(malformed(
+        return Err(LoginFailure::transient(
             "the token endpoint's answer is larger than 64 KiB",
         ));
     }
@@ -134,7 +134,7 @@ pub fn read(
     let expires_in = json.pointer(&map.expires_in);
     let lifetime = expiry::lifetime(expires_in, map.unit, answer.wall, map.unused);
     let credential = Credential::new(token, answer.body, &map.templates, targets, lifetime)
-        .map_err(|_| malformed("the token holds bytes that no header can carry"))?
+        .map_err(|_| LoginFailure::transient("the token holds bytes that no header can carry"))?
         .telling(Told::of(&json, token, secrets));
     let refresh_token = map.refresh_token.as_ref();
     let refresh_token = refresh_token.and_then(|place| json.pointer(place)?.as_str());
@@ -175,7 +175,9 @@ fn target(
 ) -> Result<Option<Base>, LoginFailure> {
     let Some(text) = json.pointer(&field.place).and_then(Value::as_str) else {
         return match field.required {
-            true => Err(malformed("the token answer does not name the host to call")),
+            true => Err(LoginFailure::transient(
+                "the token answer does not name the host to call",
+            )),
             false => Ok(None),
         };
     };
@@ -243,14 +245,7 @@ fn no_token(class: &LoginFailure) -> LoginFailure {
             what: *what,
             text: text.to_owned(),
         },
-        _ => malformed(text),
-    }
-}
-
-fn malformed(text: &str) -> LoginFailure {
-    LoginFailure::Transient {
-        text: text.to_owned(),
-        retry_after: None,
+        _ => LoginFailure::transient(text),
     }
 }
 

@@ -158,7 +158,7 @@ pub enum Plain {
 }
 
 /// What an answer is made of beside the request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Filling<'a> {
     /// What stands in for a token.
     pub placeholder: &'a str,

@@ -40,8 +40,8 @@ pub enum Class {
     Later(Duration),
 }
 
-/// The error fields of an answer.
-#[derive(Clone, Debug, Default)]
+/// The error fields of an answer. They may repeat a secret.
+#[derive(Clone, Default)]
 pub(super) struct Said {
     code: String,
     text: String,

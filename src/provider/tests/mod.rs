@@ -9,9 +9,9 @@ use http::header;
 
 use super::*;
 use crate::config::carrier::Header;
+use crate::config::policy::Policy;
 use crate::config::salesforce::{Grant, Salesforce, User};
 use crate::config::server::ListenTls;
-use crate::config::upstream::Policy;
 use crate::config::zilliant::Zilliant;
 use crate::config::zuora::Zuora;
 use crate::config::{Leg, Upstream};

@@ -22,6 +22,8 @@ use crate::provider::Budget;
 #[cfg(test)]
 mod claims;
 #[cfg(test)]
+mod known;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod threads;
