@@ -9,6 +9,7 @@ use crate::app::leftovers::leftovers;
 use crate::config::server::ListenTls;
 use crate::config::{Config, Upstream};
 use crate::tls;
+use crate::token::store::Leftover;
 
 pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
     let checked = match load(path, out) {
@@ -59,24 +60,25 @@ pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
     ));
     match runtime.block_on(leftovers(&checked.config)) {
         Ok(leftovers) if leftovers.is_empty() => {}
-        Ok(leftovers) => {
-            let of = |upstream: &Option<String>| match upstream {
-                Some(upstream) => format!("of `{upstream}`, "),
-                None => String::new(),
-            };
-            out.error("The store has refresh tokens that no upstream of this file goes on from:");
-            for leftover in leftovers {
-                let (path, used) = (leftover.path.display(), ago(leftover.unused));
-                out.error(&format!(
-                    "  {path}  {}last used {used}",
-                    of(&leftover.upstream)
-                ));
-            }
-            out.error("They stay, for upstreams that come back. To remove one for ever: rm FILE*");
-        }
+        Ok(leftovers) => tell(leftovers, out),
         Err(error) => out.error(&format!("the store was not looked into: {error}")),
     }
     Exit::Done
+}
+
+fn tell(leftovers: Vec<Leftover>, out: &mut Output<'_>) {
+    out.error("The store has refresh tokens that no upstream of this file goes on from:");
+    for Leftover {
+        path,
+        upstream,
+        unused,
+    } in leftovers
+    {
+        let of = upstream.map_or_else(String::new, |upstream| format!("of `{upstream}`, "));
+        let (path, used) = (path.display(), ago(unused));
+        out.error(&format!("  {path}  {of}last used {used}"));
+    }
+    out.error("They stay, for upstreams that come back. To remove one for ever: rm FILE*");
 }
 
 fn ago(time: Duration) -> String {
