@@ -59,23 +59,23 @@ pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
         names.join(", ")
     ));
     match runtime.block_on(leftovers(&checked.config)) {
-        Ok(leftovers) if leftovers.is_empty() => {}
-        Ok(leftovers) => tell(leftovers, out),
+        Ok(leftovers) => tell(&leftovers, out),
         Err(error) => out.error(&format!("the store was not looked into: {error}")),
     }
     Exit::Done
 }
 
-fn tell(leftovers: Vec<Leftover>, out: &mut Output<'_>) {
+fn tell(leftovers: &[Leftover], out: &mut Output<'_>) {
+    if leftovers.is_empty() {
+        return;
+    }
     out.error("The store has refresh tokens that no upstream of this file goes on from:");
-    for Leftover {
-        path,
-        upstream,
-        unused,
-    } in leftovers
-    {
-        let of = upstream.map_or_else(String::new, |upstream| format!("of `{upstream}`, "));
-        let (path, used) = (path.display(), ago(unused));
+    for leftover in leftovers {
+        let of = match &leftover.upstream {
+            Some(upstream) => format!("of `{upstream}`, "),
+            None => String::new(),
+        };
+        let (path, used) = (leftover.path.display(), ago(leftover.unused));
         out.error(&format!("  {path}  {of}last used {used}"));
     }
     out.error("They stay, for upstreams that come back. To remove one for ever: rm FILE*");

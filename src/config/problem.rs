@@ -52,6 +52,12 @@ impl File {
             order,
         }
     }
+
+    /// The line of a place, from 1.
+    pub(super) fn line(&self, at: usize) -> usize {
+        let before = self.text.get(..at).unwrap_or_default();
+        before.matches('\n').count() + 1
+    }
 }
 
 impl Problem {
@@ -125,7 +131,7 @@ impl Problem {
 
     /// The line, from 1.
     pub fn line(&self) -> usize {
-        self.before().matches('\n').count() + 1
+        self.file.line(self.span.start)
     }
 
     /// The column, from 1, in characters.

@@ -160,9 +160,7 @@ impl Dead {
             return Vec::new();
         };
         if !matches!(item.value, DeValue::Array(_)) {
-            let help =
-                "write dead_session = [{ status = 401 }, { status = 403, body = \"expired\" }]";
-            item.wrong_type("a list of tables", help, reading);
+            item.wrong_type("a list of tables", ENTRIES, reading);
             return Vec::new();
         }
         let entries = item.elements().into_iter();
@@ -172,6 +170,10 @@ impl Dead {
     }
 
     fn one(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Self> {
+        if !matches!(item.value, DeValue::Table(_)) {
+            item.wrong_type("a list of tables", ENTRIES, reading);
+            return None;
+        }
         let span = item.span.clone();
         let mut section = item.into_section(reading)?;
         if !section.has("status") {
@@ -219,3 +221,6 @@ fn checked(text: Text, key: &str, reading: &mut Reading<'_>) -> Option<String> {
         .help(help);
     None
 }
+
+const ENTRIES: &str =
+    "write dead_session = [{ status = 401 }, { status = 403, body = \"expired\" }]";

@@ -194,7 +194,11 @@ pub(super) fn scalar(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Scalar
         _ => None,
     };
     if number.is_none() {
-        item.wrong_type(ELEMENT, "write one of these", reading);
+        item.wrong_type(
+            ELEMENT,
+            "dates cannot be written; several values in one text, as many servers want them: \"a b\"",
+            reading,
+        );
     }
     number
 }

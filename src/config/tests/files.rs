@@ -146,6 +146,21 @@ fn what_cannot_be_included_is_a_problem() {
 }
 
 #[test]
+fn an_upstream_that_two_files_have_is_told_with_both_places() {
+    let files = [
+        ("proxy.toml", "include = [\"*.toml\"]\n{CRM}"),
+        ("a.toml", "\n[upstream.a]\nprovider = \"zuora\"\n"),
+        ("b.toml", "[upstream.a]\nprovider = \"zuora\"\n"),
+    ];
+    let folder = Folder::new("twice", &files);
+    let problems = folder.load().unwrap_err();
+    let problem = problems.iter().next().unwrap();
+    assert!(problem.file().ends_with("b.toml") && problem.line() == 1);
+    let told = problems.to_string();
+    assert!(told.contains("a.toml:2 already"), "{told}");
+}
+
+#[test]
 fn a_secret_in_an_included_file_is_not_shown() {
     let files = [
         ("proxy.toml", "include = [\"a.toml\"]\n{CRM}"),

@@ -2,6 +2,7 @@
 
 use http::header::AUTHORIZATION;
 
+use super::mistakes::check_all;
 use super::parse;
 use crate::config::Provider;
 use crate::config::carrier::Header;
@@ -119,6 +120,32 @@ fn a_whole_description_is_read() {
     assert_eq!(any.header, [Header::OAuth, own]);
     assert_eq!(any.header[0].name(), AUTHORIZATION);
     assert!(!format!("{:?}", parse(&text).unwrap()).contains("from-env"));
+}
+
+#[test]
+fn a_list_of_parameters_holds_texts_and_numbers_that_stand_in_it() {
+    let with = |list: &str| any(&format!("{SECRET}request = {{ a = {list} }}\n"));
+    check_all(&[
+        (&with("[\"x\", [1]]"), "UA-0105 7:23 must be a text"),
+        (&with("[{ b = 1 }]"), "UA-0105 7:18 neither objects nor"),
+        (&with("[{ env = \"SECRET\" }]"), "UA-0105 7:18 references"),
+        (&with("[\"${SECRET}\"]"), "UA-0114 7:18 no references"),
+    ]);
+}
+
+#[test]
+fn what_would_take_good_answers_for_a_dead_token_is_refused() {
+    let with = |entry: &str| any(&format!("{SECRET}dead_session = [{entry}]\n"));
+    check_all(&[
+        (&with("{ status = 200 }"), "UA-0106 7:17 add body"),
+        (
+            &with("{ status = 204, body = \"\" }"),
+            "UA-0106 7:17 every answer with status 204",
+        ),
+        (&with("401"), "UA-0105 7:17 must be a list of tables"),
+    ]);
+    let empty = read(&with("{ status = 401, body = \"\" }"));
+    assert_eq!(empty.dead_session[0].body, None);
 }
 
 #[test]

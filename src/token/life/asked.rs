@@ -58,7 +58,7 @@ impl Life {
         }
     }
 
-    /// When [`Event::Tick`] is due (monotonic), if nothing happens before.
+    /// When [`Event::Tick`](super::Event::Tick) is due (monotonic), if nothing happens before.
     pub(crate) fn next_wake(&self, now: Now) -> Option<Duration> {
         let allowed = match &self.renewing {
             Renewing::Idle => Duration::ZERO,

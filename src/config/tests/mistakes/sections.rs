@@ -13,7 +13,15 @@ fn syntax_and_keys() {
         &["UA-0101 7:11 ", "UA-0108 9:10 unknown format `xml`"],
     );
     check_all(&[
-        ("{CRM}[upstream.crm]\n", "UA-0101 6:11 duplicate"),
+        (
+            "{CRM}[upstream.crm]\nprovider = \"zuora\"\n",
+            "UA-0101 6:11 the section stands at proxy.toml:1 already",
+        ),
+        ("{CRM}provider = \"zuora\"\n", "UA-0101 6:1 keep one"),
+        (
+            "{CRM}set_headers = { a = \"b\", a = \"c\" }\n",
+            "UA-0101 6:26 keep one",
+        ),
         ("", "UA-0129 1:1 add [upstream.NAME]"),
         ("{CRM}[sever]\n", "UA-0103 6:2 did you mean `server`?"),
         ("colour = 1\n{CRM}", "UA-0103 1:1 sections: server, access"),
