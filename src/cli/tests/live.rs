@@ -1,55 +1,6 @@
-//! `check --live`: how often it logs in, and what it tells.
+//! What `check --live` tells.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use super::{CRM, Folder};
-use crate::cli::Exit;
-
-/// A token endpoint that refuses every password, and how often it did.
-fn refusing() -> (SocketAddr, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (addr, count) = (
-        listener.local_addr().unwrap(),
-        Arc::<AtomicUsize>::default(),
-    );
-    let counted = Arc::clone(&count);
-    std::thread::spawn(move || {
-        while let Ok((mut stream, _)) = listener.accept() {
-            let (mut sent, mut part) = (Vec::new(), [0; 1024]);
-            // The password comes last.
-            while !String::from_utf8_lossy(&sent).contains("&password=") {
-                let read = stream.read(&mut part).unwrap();
-                sent.extend_from_slice(&part[..read]);
-            }
-            counted.fetch_add(1, Ordering::SeqCst);
-            stream.write_all(REFUSAL).unwrap();
-        }
-    });
-    (addr, count)
-}
-
-fn upstream_with_password(name: &str, login: &str, user: &str) -> String {
-    format!(
-        "[upstream.{name}]\nprovider = \"salesforce\"\ngrant = \"password\"\nlogin_url = \"http://{login}\"\n\
-         client_id = \"id\"\nclient_secret = \"secret\"\nusername = \"{user}\"\npassword = \"pw\"\n"
-    )
-}
-
-#[test]
-fn a_refused_password_is_not_tried_again_for_the_next_upstream_of_the_user() {
-    let (login, count) = refusing();
-    let login = login.to_string();
-    let config: String = [("a", "u1"), ("b", "u1"), ("c", "u2"), ("d", "u1")]
-        .map(|(name, user)| upstream_with_password(name, &login, user))
-        .concat();
-    let (exit, _, err) = Folder::with(&config).run("check --live");
-    assert_eq!(exit, Exit::Refused);
-    assert_eq!(count.load(Ordering::SeqCst), 2, "{err}");
-    assert_eq!(err.matches("not tried").count(), 2, "{err}");
-}
+use super::{CRM, Exit, Folder, refusing, upstream_with_password};
 
 #[test]
 fn the_exit_of_a_live_check_tells_the_worst_whatever_comes_last() {
@@ -83,6 +34,3 @@ fn what_is_likely_is_told_in_the_words_of_the_provider() {
         assert!(err.contains(words), "{words}: {err}");
     }
 }
-
-const REFUSAL: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 70\r\n\
-Connection: close\r\n\r\n{\"error\":\"invalid_grant\",\"error_description\":\"authentication failure\"}";

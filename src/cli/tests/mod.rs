@@ -2,7 +2,10 @@
 
 mod live;
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Parser;
@@ -218,6 +221,49 @@ fn env_refuses_what_it_cannot_know() {
     assert!(err.contains("port 0"), "{err}");
 }
 
+/// A token endpoint that refuses every password, and how often it did.
+fn refusing() -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (addr, count) = (
+        listener.local_addr().unwrap(),
+        Arc::<AtomicUsize>::default(),
+    );
+    let counted = Arc::clone(&count);
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let (mut sent, mut part) = (Vec::new(), [0; 1024]);
+            // The password comes last.
+            while !String::from_utf8_lossy(&sent).contains("&password=") {
+                let read = stream.read(&mut part).unwrap();
+                sent.extend_from_slice(&part[..read]);
+            }
+            counted.fetch_add(1, Ordering::SeqCst);
+            stream.write_all(REFUSAL).unwrap();
+        }
+    });
+    (addr, count)
+}
+
+fn upstream_with_password(name: &str, login: &str, user: &str) -> String {
+    format!(
+        "[upstream.{name}]\nprovider = \"salesforce\"\ngrant = \"password\"\nlogin_url = \"http://{login}\"\n\
+         client_id = \"id\"\nclient_secret = \"secret\"\nusername = \"{user}\"\npassword = \"pw\"\n"
+    )
+}
+
+#[test]
+fn a_refused_password_is_not_tried_again_for_the_next_upstream_of_the_user() {
+    let (login, count) = refusing();
+    let login = login.to_string();
+    let config: String = [("a", "u1"), ("b", "u1"), ("c", "u2"), ("d", "u1")]
+        .map(|(name, user)| upstream_with_password(name, &login, user))
+        .concat();
+    let (exit, _, err) = Folder::with(&config).run("check --live");
+    assert_eq!(exit, Exit::Refused);
+    assert_eq!(count.load(Ordering::SeqCst), 2, "{err}");
+    assert_eq!(err.matches("not tried").count(), 2, "{err}");
+}
+
 #[test]
 fn the_version_is_printed_for_people_and_programs() {
     assert!(
@@ -235,6 +281,9 @@ login_url = \"http://127.0.0.1:1\"
 client_id = \"id\"
 client_secret = \"secret\"
 ";
+
+const REFUSAL: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 70\r\n\
+Connection: close\r\n\r\n{\"error\":\"invalid_grant\",\"error_description\":\"authentication failure\"}";
 
 #[test]
 fn completions_and_manual_pages_know_every_command() {
