@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode, Uri};
 
 use super::{Endpoint, never};
 use crate::config::{Leg, Proxy};
+use crate::message::origin::Scheme;
 use crate::provider::LoginFailure;
 use crate::provider::login::LoginRequest;
 use crate::provider::refusal::printable;
@@ -61,9 +62,9 @@ impl Endpoint {
         }
         let root = printable(&root, CAUSE_SHOWN);
         let what = match (error.is_connect(), error.is_timeout()) {
-            (true, true) => "no connection in time".to_owned(),
+            (true, true) => format!("no connection in time{}", self.by(&root)),
             (false, true) => "no answer in time".to_owned(),
-            (true, false) => format!("cannot connect: {root}"),
+            (true, false) => format!("cannot connect{}: {root}", self.by(&root)),
             (false, false) => format!("the connection broke: {root}"),
         };
         NotExchanged {
@@ -72,6 +73,23 @@ impl Endpoint {
                 true => Presented::Never,
                 false => Presented::Perhaps,
             },
+        }
+    }
+
+    /// Which proxy is on the way to the endpoint, for a connection that came to nothing because of `root`.
+    fn by(&self, root: &str) -> String {
+        let endpoint = self.provider.login.endpoint();
+        let taken = endpoint.is_some_and(|at| at.scheme() == Scheme::Https && !at.is_loopback());
+        match &self.leg.proxy {
+            Some(proxy) if taken => {
+                let place = proxy.url.authority();
+                // Whether the host is among the exceptions, only the client knows.
+                match proxy.except.is_empty() || root.contains("tunnel") {
+                    true => format!(" through the proxy {place}"),
+                    false => format!(", perhaps through the proxy {place}"),
+                }
+            }
+            _ => String::new(),
         }
     }
 

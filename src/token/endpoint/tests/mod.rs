@@ -1,5 +1,7 @@
 //! Logins at a raw loopback listener that answers scripted bytes.
 
+mod proxies;
+
 use std::path::PathBuf;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,7 +30,10 @@ async fn serve(scripts: Vec<Vec<u8>>) -> (String, JoinHandle<Vec<String>>) {
         for script in scripts {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = Vec::new();
-            while !request.ends_with(b"s%2Bt") && !request.starts_with(b"\x16") {
+            let other: [&[u8]; 2] = [b"\x16", b"CONNECT"];
+            while !request.ends_with(b"s%2Bt")
+                && !other.iter().any(|begin| request.starts_with(begin))
+            {
                 if stream.read_buf(&mut request).await.unwrap() == 0 {
                     break;
                 }
