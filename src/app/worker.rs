@@ -27,7 +27,7 @@ pub(super) struct Shared {
     limits: Limits,
     metrics: Metrics,
     clock: Clock,
-    ids: Arc<Ids>,
+    ids: Ids,
     in_flight: Arc<Semaphore>,
     memory: Arc<Semaphore>,
     instance: String,
@@ -54,7 +54,7 @@ impl Shared {
         Self {
             metrics: metrics.clone(),
             clock,
-            ids: Arc::new(Ids::new()),
+            ids: Ids::new(),
             in_flight: Arc::new(Semaphore::new(limits.requests_in_flight)),
             memory: Arc::new(Semaphore::new(limits.buffer_bytes / BLOCK)),
             instance: hex(&random::<8>()),
@@ -82,7 +82,7 @@ impl Shared {
             via: forwarding::via(&self.instance),
             instance: self.instance.clone(),
             public_url: served.config.server.public_url.clone(),
-            ids: self.ids.clone(),
+            ids: Arc::new(self.ids.for_worker()),
             log: served.log.clone(),
             clock: self.clock.clone(),
         }
