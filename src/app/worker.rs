@@ -83,7 +83,7 @@ impl Shared {
             instance: self.instance.clone(),
             public_url: served.config.server.public_url.clone(),
             ids: Arc::new(self.ids.for_worker()),
-            log: served.log.clone(),
+            log: served.log.for_worker(),
             clock: self.clock.clone(),
         }
     }

@@ -11,7 +11,6 @@ mod stream;
 mod watch;
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +35,8 @@ use crate::config::server::Limits;
 pub struct Arrival {
     /// Which listener: as its [`Door`] says.
     pub listener: usize,
-    /// The caller's address; none on a unix socket.
-    pub peer: Option<SocketAddr>,
+    /// The caller's address, as text, since that is what is wanted of it with each request; none on a unix socket.
+    pub peer: Option<Arc<str>>,
     /// Whether the caller speaks TLS.
     pub tls: bool,
     /// The name in the caller's certificate, if the listener asks for one.
@@ -141,7 +140,7 @@ pub async fn serve<S, B>(
                 let tls = door.tls.current();
                 let arrival = Arrival {
                     listener: door.listener,
-                    peer,
+                    peer: peer.map(|peer| peer.to_string().into()),
                     tls: tls.is_some(),
                     client: None,
                 };

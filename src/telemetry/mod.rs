@@ -9,7 +9,7 @@ pub mod log;
 pub mod metrics;
 mod printable;
 
-pub use self::access::{AccessLog, Entry};
+pub use self::access::{AccessLog, Entry, ShownPath};
 pub use self::id::{Id, Ids};
 pub use self::log::Format;
 pub use self::metrics::{Metrics, UpstreamMetrics};
