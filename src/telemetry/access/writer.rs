@@ -49,11 +49,11 @@ impl Shared {
         thread::park_timeout(GATHER);
     }
 
-    /// The lanes that there are, without those that are done with.
-    fn current(&self) -> Vec<Arc<Lane>> {
+    /// Adds the lanes that there are, after letting go of those that are done with.
+    fn current(&self, into: &mut Vec<Arc<Lane>>) {
         let mut lanes = self.lanes();
         lanes.retain(|lane| Arc::strong_count(lane) > 1 || !lane.is_empty());
-        lanes.clone()
+        into.extend(lanes.iter().cloned());
     }
 
     fn lanes(&self) -> MutexGuard<'_, Vec<Arc<Lane>>> {
@@ -67,11 +67,12 @@ pub(super) fn run<W: Write>(to: W, open: &impl Fn() -> io::Result<W>, shared: &S
         to,
         cut: Vec::new(),
     };
-    let mut spare = Vec::new();
+    let (mut spare, mut lanes) = (Vec::new(), Vec::new());
     loop {
         // Read first: what was added before the end is found below.
         let ended = shared.ended.load(Ordering::Acquire);
-        for lane in shared.current() {
+        shared.current(&mut lanes);
+        for lane in lanes.drain(..) {
             let mut lines = lane.take(mem::take(&mut spare));
             if !lines.is_empty() {
                 if shared.reopen.swap(false, Ordering::Relaxed) {
@@ -204,9 +205,12 @@ mod tests {
         let (_kept, left) = (shared.lane(), shared.lane());
         left.add(&entry("/"), Format::Text);
         drop((left, shared.lane()));
-        let taken = |lane: &Arc<Lane>| lane.take(Vec::new());
-        let lines: Vec<u8> = shared.current().iter().flat_map(taken).collect();
+        let mut lanes = Vec::new();
+        shared.current(&mut lanes);
+        let taken = |lane: Arc<Lane>| lane.take(Vec::new());
+        let lines: Vec<u8> = lanes.drain(..).flat_map(taken).collect();
         assert_eq!(count(&lines), 1);
-        assert_eq!(shared.current().len(), 1);
+        shared.current(&mut lanes);
+        assert_eq!(lanes.len(), 1);
     }
 }
