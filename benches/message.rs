@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::request::Parts;
-use http::{HeaderValue, Request};
+use http::{HeaderName, HeaderValue, Request};
 use upauth::clock::Clock;
 use upauth::config::Config;
 use upauth::egress::Profile;
+use upauth::message::twins::Names;
 use upauth::message::{Guard, Readings, Target, check, forwarding};
 use upauth::provider::Provider;
 use upauth::proxy::{Making, Prepared, Upstream};
@@ -75,6 +76,7 @@ fn parts(path: &str, fields: &[(&'static str, &'static str)]) -> Parts {
 fn made(config: &Config, name: &str, tokens: &Handle) -> Upstream {
     let config = upstream(config, name);
     let metrics = Metrics::new().upstream(name);
+    let removed = config.remove_headers.iter();
     Upstream {
         local_login: true,
         name: Arc::from(name),
@@ -82,12 +84,12 @@ fn made(config: &Config, name: &str, tokens: &Handle) -> Upstream {
         provider: Arc::new(Provider::of(config)),
         policy: config.policy.clone(),
         set_headers: config.set_headers.clone(),
-        remove_headers: config.remove_headers.clone(),
+        remove_headers: Names::of(removed.map(HeaderName::as_str)),
         token_wait: config.token_wait,
         response_timeout: config.response_timeout,
         profile: Profile {
             id: 0,
-            tls: upauth::tls::client(&[]).unwrap(),
+            tls: upauth::tls::Trust::new(&[]),
             connect_timeout: Duration::from_secs(5),
             proxy: None,
             connections: config.connections,
@@ -126,8 +128,10 @@ fn prepare_and_attempt(criterion: &mut Criterion) {
                             via: &via,
                             readable: false,
                         };
-                        let mut prepared = Prepared::new(parts, &target, &making).unwrap();
-                        prepared.attempt(surface, &credential, base)
+                        let prepared = Prepared::new(parts, &target, &making).unwrap();
+                        let attempt = prepared.attempt(surface, &credential, base);
+                        let _ = black_box(attempt.unwrap().head());
+                        prepared
                     },
                     BatchSize::SmallInput,
                 );

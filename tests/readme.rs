@@ -1,4 +1,5 @@
-//! The README's console blocks are run: what it shows is what happens. So are the shipped examples.
+//! The README's console blocks are run: what it shows is what happens. Every piece of configuration that a page shows
+//! is read, and so are the shipped examples.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -13,7 +14,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use upauth::config::Config;
+use upauth::config::{Config, SHIPPED};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_upauth");
 
@@ -174,20 +175,87 @@ fn the_shipped_examples_are_sound_but_for_the_mistakes() {
     }
 }
 
+/// Every page for users, with its name.
+fn pages() -> Vec<(String, String)> {
+    let page = |path: &Path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        (path.display().to_string(), text)
+    };
+    let mut pages: Vec<_> = ["README.md", "SECURITY.md", "CHANGELOG.md"]
+        .map(|name| page(Path::new(name)))
+        .into();
+    for folder in ["docs", "docs/providers"] {
+        let files = std::fs::read_dir(folder).unwrap();
+        let files = files.map(|file| file.unwrap().path());
+        let shown = files.filter(|path| path.extension().is_some_and(|end| end == "md"));
+        pages.extend(shown.map(|path| page(&path)));
+    }
+    pages
+}
+
+/// The TOML blocks of a page.
+fn blocks(page: &str) -> impl Iterator<Item = &str> {
+    let blocks = page.split("```toml\n").skip(1);
+    blocks.map(|block| block.split("```").next().unwrap())
+}
+
+/// A block that shows an upstream is a whole file. Any other is what is added to the smallest file of the README: its
+/// first lines stand in that file's [upstream.crm], as long as no section begins. `"..."` is a digest that a reader has.
+fn completed(block: &str) -> String {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let mut text = match block.contains("[upstream.") {
+        true => block.to_owned(),
+        false => format!("{}{block}", blocks(&readme).next().unwrap()),
+    };
+    let mut digest = 0;
+    while text.contains("sha256 = \"...\"") {
+        digest += 1;
+        text = text.replacen("\"...\"", &format!("\"{digest:064x}\""), 1);
+    }
+    text
+}
+
 #[test]
-fn the_files_that_the_pages_of_the_providers_show_are_sound() {
+fn every_piece_of_configuration_that_the_pages_show_is_sound() {
     let mut shown = 0;
-    for entry in std::fs::read_dir("docs/providers").unwrap() {
-        let page = std::fs::read_to_string(entry.unwrap().path()).unwrap();
-        for block in page.split("```toml\n").skip(1) {
-            let text = block.split("```").next().unwrap();
+    for (name, page) in pages() {
+        for block in blocks(&page) {
+            let text = completed(block);
             let env = |_: &str| Some("x".to_owned());
-            let parsed = Config::parse(text, "proxy.toml", Path::new("."), &env);
-            assert!(parsed.is_ok(), "{text}\n{:?}", parsed.err());
+            match Config::parse(&text, &name, Path::new("."), &env) {
+                Ok(checked) => assert!(checked.warnings.is_empty(), "{:?}", checked.warnings),
+                Err(problems) => panic!("{problems}"),
+            }
             shown += 1;
         }
     }
-    assert!(shown >= 12, "{shown}");
+    assert!(shown >= 18, "{shown}");
+}
+
+#[test]
+fn every_key_that_the_pages_name_with_a_value_is_one() {
+    let is_key = |key: &str| {
+        let mut lines = SHIPPED
+            .lines()
+            .map(|line| line.trim_start_matches(['#', ' ']));
+        lines.any(|line| line.starts_with(&format!("{key} = ")))
+    };
+    let mut named = 0;
+    for (name, page) in pages() {
+        // What stands between the blocks, and there between backticks: `kind = "file"`, `[store] kind = "file"`.
+        let prose: String = page.split("```").step_by(2).collect();
+        for code in prose.split('`').skip(1).step_by(2) {
+            let code = code.rsplit("] ").next().unwrap();
+            let Some((key, _)) = code.split_once(" = ") else {
+                continue;
+            };
+            if key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
+                assert!(is_key(key), "{name}: `{code}`");
+                named += 1;
+            }
+        }
+    }
+    assert!(named >= 40, "{named}");
 }
 
 /// Status and head of an answer, asked for with nothing but a socket.

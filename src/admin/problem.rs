@@ -92,6 +92,9 @@ impl From<RenewError> for Problem {
             RenewError::Login(LoginFailure::Secret { .. }) => {
                 (StatusCode::SERVICE_UNAVAILABLE, &code::TOKEN_SOURCE)
             }
+            RenewError::Login(LoginFailure::Store { .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, &code::TOKEN_STORE)
+            }
         };
         Self::new(status, code, detail)
     }

@@ -18,7 +18,7 @@ use crate::egress::Proxy;
 use crate::provider::Provider;
 use crate::secret::{Digest, Fingerprint, Fingerprinter};
 use crate::telemetry::Metrics;
-use crate::tls::{self, ClientConfig};
+use crate::tls::Trust;
 use crate::token::endpoint::Endpoint;
 use crate::token::{Handle, Refusals, Settings};
 
@@ -33,7 +33,7 @@ pub(super) struct Member {
     /// Which connections to its API are its own.
     pub(super) profile: usize,
     /// TLS to its API.
-    pub(super) api_tls: Arc<ClientConfig>,
+    pub(super) api_tls: Trust,
     /// The proxy on the way to its API.
     pub(super) proxy: Option<Arc<Proxy>>,
     marks: Marks,
@@ -101,7 +101,9 @@ impl Accounts {
         known: &[Arc<Member>],
         touched: &BTreeSet<&str>,
     ) -> Result<Vec<Arc<Member>>, StartError> {
-        self.tls.look_again();
+        if !known.is_empty() {
+            self.tls.look_again();
+        }
         let mut by_account = HashMap::new();
         let mut by_name: HashMap<&str, Vec<&Arc<Member>>> = HashMap::new();
         for member in known {
@@ -122,7 +124,7 @@ impl Accounts {
             }
             let (tokens, label) = match by_account.get(&marks.account) {
                 Some(account) => account.clone(),
-                None => self.open(upstream, &provider, &token_tls)?,
+                None => self.open(upstream, &provider, token_tls),
             };
             let profile = match namesakes.find(|old| old.marks.way == marks.way) {
                 Some(old) => old.profile,
@@ -151,11 +153,17 @@ impl Accounts {
                 .or_insert_with(|| account(&member));
             members.push(Arc::new(member));
         }
+        self.tls.forget_the_rest();
         Ok(members)
     }
 
     /// Names each account after the first of its members, in logs and metrics, and keeps it warm if one of them wants it.
-    pub(super) fn tell<'a>(&self, members: impl Iterator<Item = &'a Arc<Member>>) {
+    /// Accounts of `before` that have no members any more are kept warm for nobody, whoever still holds them.
+    pub(super) fn tell<'a>(
+        &self,
+        members: impl Iterator<Item = &'a Arc<Member>>,
+        before: impl Iterator<Item = &'a Arc<Member>>,
+    ) {
         let mut told: HashMap<*const Label, (&Arc<Member>, bool)> = HashMap::new();
         for member in members {
             let account = told
@@ -163,12 +171,20 @@ impl Accounts {
                 .or_insert((member, false));
             account.1 |= member.config.warm;
         }
+        for gone in before.filter(|old| !told.contains_key(&Arc::as_ptr(&old.label))) {
+            gone.tokens.keep_warm(false);
+        }
         for (member, warm) in told.into_values() {
             let name = &member.config.name;
             member.label.turn(self.metrics.upstream(name));
             member.tokens.rename(name);
             member.tokens.keep_warm(warm);
         }
+    }
+
+    /// Has what is of no use to anybody removed from the store; returns at once.
+    pub(super) fn sweep<'a>(&self, members: impl Iterator<Item = &'a Arc<Member>>) {
+        self.storage.sweep(members.map(|member| &member.provider));
     }
 
     fn marks(&self, upstream: &Upstream, provider: &Provider, api: &str, token: &str) -> Marks {
@@ -193,9 +209,9 @@ impl Accounts {
         &self,
         upstream: &Upstream,
         provider: &Arc<Provider>,
-        tls: &ClientConfig,
-    ) -> Result<(Handle, Arc<Label>), StartError> {
-        let source = endpoint(upstream, provider, tls, &self.clock, &self.fingerprinter)?;
+        tls: Trust,
+    ) -> (Handle, Arc<Label>) {
+        let source = endpoint(upstream, provider, tls, &self.clock, &self.fingerprinter);
         let label = Arc::new(Label::new(self.metrics.upstream(&upstream.name)));
         let source = Metered {
             source,
@@ -218,7 +234,7 @@ impl Accounts {
             self.refusals.clone(),
             &self.control,
         );
-        Ok((handle, label))
+        (handle, label)
     }
 }
 
@@ -236,39 +252,35 @@ fn password(leg: &Leg) -> String {
 pub(super) fn endpoint(
     upstream: &Upstream,
     provider: &Arc<Provider>,
-    tls: &ClientConfig,
+    tls: Trust,
     clock: &Clock,
     fingerprinter: &Fingerprinter,
-) -> Result<Endpoint, StartError> {
+) -> Endpoint {
     Endpoint::new(
         provider.clone(),
-        tls.clone(),
+        tls,
         &upstream.token,
         upstream.token_timeout,
         clock.clone(),
         fingerprinter.clone(),
     )
-    .map_err(|error| StartError::Endpoint {
-        upstream: upstream.name.clone(),
-        why: error.to_string(),
-    })
 }
 
 /// One TLS configuration per set of authorities: reading the system's takes a while. Theirs are read once, those of
 /// files again at each reload.
 #[derive(Default)]
-pub(super) struct TlsClients {
-    made: HashMap<Vec<PathBuf>, (Arc<ClientConfig>, String)>,
+struct TlsClients {
+    made: HashMap<Vec<PathBuf>, (Trust, String)>,
     /// Those that were looked at since the last reload began.
     seen: BTreeSet<Vec<PathBuf>>,
+    /// A reload is under way, which takes nothing away: files that cannot be read any more are an error. At the start
+    /// they make those upstreams unavailable that go by them.
+    reloading: bool,
 }
 
 impl TlsClients {
     /// The configuration that trusts the system and `ca`, and a mark that changes with what the files hold.
-    pub(super) fn get(
-        &mut self,
-        ca: &[PathBuf],
-    ) -> Result<(Arc<ClientConfig>, String), StartError> {
+    fn get(&mut self, ca: &[PathBuf]) -> Result<(Trust, String), StartError> {
         let seen = self.seen.contains(ca);
         if let Some((tls, mark)) = self.made.get(ca)
             && (seen || *mark == contents(ca))
@@ -276,7 +288,14 @@ impl TlsClients {
             self.seen.insert(ca.to_vec());
             return Ok((tls.clone(), mark.clone()));
         }
-        let made = (tls::client(ca)?, contents(ca));
+        let made = (Trust::new(ca), contents(ca));
+        match made.0.make() {
+            Err(error) if self.reloading => return Err(StartError::of("ca", error)),
+            Err(error) => {
+                tracing::error!("ca: {error}; upstreams that go by it are unavailable until then");
+            }
+            Ok(_) => {}
+        }
         self.made.insert(ca.to_vec(), made.clone());
         self.seen.insert(ca.to_vec());
         Ok(made)
@@ -284,11 +303,16 @@ impl TlsClients {
 
     fn look_again(&mut self) {
         self.seen.clear();
+        self.reloading = true;
+    }
+
+    fn forget_the_rest(&mut self) {
+        self.made.retain(|ca, _| self.seen.contains(ca));
     }
 }
 
 /// What the files hold, in short; what cannot be read is told when it is used.
-fn contents(files: &[PathBuf]) -> String {
+pub(super) fn contents(files: &[PathBuf]) -> String {
     let digest = |path| Digest::of(&fs::read(path).unwrap_or_default()).to_hex();
     files.iter().map(digest).collect()
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio::runtime;
 
 use super::StartError;
-use super::accounts::{TlsClients, endpoint};
+use super::accounts::endpoint;
 use super::storage::Storage;
 use crate::clock::Clock;
 use crate::config::{Store, Upstream};
 use crate::provider::{self, Credential, LoginFailure, Provider, Refused, Rotation};
 use crate::secret::{Fingerprint, Fingerprinter};
 use crate::telemetry::Metrics;
+use crate::tls::Trust;
 use crate::token::Exchange;
 use crate::token::endpoint::Endpoint;
 
@@ -46,8 +47,8 @@ impl Logins {
         store: &Store,
     ) -> Result<Option<Login>, StartError> {
         let (clock, provider) = (Clock::system(), Arc::new(Provider::of(upstream)));
-        let (tls, _) = TlsClients::default().get(&upstream.token.ca)?;
-        let source = endpoint(upstream, &provider, &tls, &clock, &self.fingerprinter)?;
+        let trust = Trust::new(&upstream.token.ca);
+        let source = endpoint(upstream, &provider, trust, &clock, &self.fingerprinter);
         let driven = runtime::Builder::new_current_thread()
             .enable_all()
             .build()

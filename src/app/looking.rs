@@ -5,135 +5,39 @@ use std::time::Duration;
 
 use tokio::runtime;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
+use super::StartError;
 use super::accounts::Member;
-use super::listeners::first;
 use super::reload::{ReloadError, Running};
-use super::{Addresses, StartError};
 use crate::admin::{self, Changed, Check, Controls, RenewError, Scope, UpstreamStatus};
 use crate::clock::Clock;
-use crate::config::server::{Address, Listen};
-use crate::config::{Config, What};
+use crate::config::What;
 use crate::provider::{LoginFailure, Provider};
-use crate::server::{Acceptor, Bound, Ours, Socket, SocketFile};
+use crate::server::{Acceptor, Door};
 use crate::token::{Handle, State, Unavailable};
 
-/// The listeners of `[admin]`, which end with `all`.
-pub(super) struct Doors {
-    open: Vec<Open>,
-    all: CancellationToken,
-}
-
-struct Open {
-    scope: Scope,
-    listen: Listen,
-    /// With what is on disk of them.
-    addrs: Vec<(Address, Option<SocketFile>)>,
-    end: CancellationToken,
-}
-
-/// What `[admin]` is to listen on; without sockets where it does so already.
-pub(super) struct Next(Vec<(Scope, Listen, Option<Bound>)>);
-
-impl Doors {
-    pub(super) fn new(all: &CancellationToken) -> Self {
-        Self {
-            open: Vec::new(),
-            all: all.clone(),
-        }
-    }
-
-    /// Binds what `config` has and is not open yet.
-    pub(super) fn next(&self, config: &Config) -> Result<Next, StartError> {
-        let admin = &config.admin;
-        let wanted = [
-            (Scope::Full, &admin.listen),
-            (Scope::HealthOnly, &admin.health_listen),
-        ];
-        let closing: Vec<_> = self
-            .open
-            .iter()
-            .flat_map(|open| &open.addrs)
-            .map(|(addr, _)| addr.clone())
-            .collect();
-        let mut next = Vec::new();
-        for (scope, listen) in wanted {
-            let Some(listen) = listen else { continue };
-            let open = self.open.iter().any(|open| open.is(scope, listen));
-            let sockets = if open {
-                None
-            } else {
-                Some(bind(listen, &closing)?)
-            };
-            next.push((scope, listen.clone(), sockets));
-        }
-        Ok(Next(next))
-    }
-
-    /// Serves what is new on the control runtime, and ends what is gone.
-    pub(super) fn replace(
-        &mut self,
-        next: Next,
-        running: &Arc<Running>,
-        control: &runtime::Handle,
-    ) {
-        let mut old = std::mem::take(&mut self.open);
-        for (scope, listen, sockets) in next.0 {
-            let Some(sockets) = sockets else {
-                let kept = old.iter().position(|open| open.is(scope, &listen));
-                self.open.extend(kept.map(|at| old.remove(at)));
-                continue;
-            };
-            let end = self.all.child_token();
-            for socket in sockets.sockets.into_iter().flatten() {
-                let controls = controls(running, control);
-                control.spawn(serve(socket, controls, scope, end.clone()));
-            }
-            self.open.push(Open {
-                scope,
-                listen,
-                addrs: sockets.addrs,
-                end,
-            });
-        }
-        for open in old {
-            open.end.cancel();
-        }
-    }
-
-    /// Takes what is on disk of them away, at the end.
-    pub(super) fn remove_files(&mut self) {
-        let files = self.open.iter_mut().flat_map(|open| &mut open.addrs);
-        files.for_each(|(_, file)| *file = None);
-    }
-
-    pub(super) fn addresses(&self, addresses: &mut Addresses) {
-        for open in &self.open {
-            let first = open.addrs.first().and_then(|(addr, _)| addr.tcp());
-            match open.scope {
-                Scope::Full => addresses.admin = first,
-                Scope::HealthOnly => addresses.health = first,
-            }
-        }
+/// Serves what is new of `[admin]` on the control runtime, each until its end.
+pub(super) fn serve(doors: Vec<(Scope, Door)>, running: &Arc<Running>, control: &runtime::Handle) {
+    for (scope, door) in doors {
+        control.spawn(serve_at(door, controls(running, control), scope));
     }
 }
 
-impl Open {
-    fn is(&self, scope: Scope, listen: &Listen) -> bool {
-        self.scope == scope && self.listen == *listen
-    }
-}
-
-async fn serve(socket: Socket, controls: Controls, scope: Scope, end: CancellationToken) {
+async fn serve_at(door: Door, controls: Controls, scope: Scope) {
+    let Door {
+        socket,
+        passage,
+        closing,
+    } = door;
     let served = async {
-        let listener = Acceptor::new(socket)?;
-        let shutdown = async move { end.cancelled().await };
-        admin::serve(listener, controls, scope, shutdown).await
+        let shutdown = async move { closing.cancelled().await };
+        admin::serve(Acceptor::new(socket)?, controls, scope, shutdown).await
     };
     if let Err(error) = served.await {
         tracing::error!(%error, "the admin listener ended");
     }
+    // Until here the port is in use: see `Listeners`.
+    drop(passage);
 }
 
 fn controls(running: &Arc<Running>, control: &runtime::Handle) -> Controls {
@@ -221,20 +125,11 @@ fn changed(change: crate::config::Change) -> Changed {
 fn refused(error: &ReloadError) -> admin::ReloadError {
     let text = error.to_string();
     match error {
-        ReloadError::Refused(_)
-        | ReloadError::Start(StartError::Tls(_) | StartError::Endpoint { .. }) => {
+        ReloadError::Refused(_) | ReloadError::Start(StartError::Tls { .. }) => {
             admin::ReloadError::Refused(text)
         }
         ReloadError::Start(_) | ReloadError::NoFile => admin::ReloadError::Failed(text),
     }
-}
-
-fn bind(listen: &Listen, closing: &[Address]) -> Result<Bound, StartError> {
-    let ours = Ours { kept: &[], closing };
-    crate::server::bind(listen, 1, ours).map_err(|source| StartError::Listen {
-        addr: first(listen),
-        source,
-    })
 }
 
 fn status(member: &Member, clock: &Clock) -> UpstreamStatus {
@@ -274,7 +169,8 @@ fn failure(why: Unavailable) -> LoginFailure {
     match why {
         Unavailable::Refused { text, what } => LoginFailure::Refused { what, text },
         Unavailable::TargetRefused { host, why } => LoginFailure::TargetRefused { host, why },
-        Unavailable::Secret { text } => LoginFailure::Secret { text },
+        Unavailable::Secret { text, .. } => LoginFailure::Secret { text },
+        Unavailable::Store { text, .. } => LoginFailure::Store { text },
         Unavailable::Transient { text, retry_after } => LoginFailure::Transient {
             text,
             retry_after: Some(retry_after),

@@ -58,9 +58,11 @@ impl Exchange for Metered {
                 Err(LoginFailure::Refused { .. } | LoginFailure::TargetRefused { .. }) => {
                     Refresh::Refused
                 }
-                Err(LoginFailure::Transient { .. } | LoginFailure::Secret { .. }) => {
-                    Refresh::Unavailable
-                }
+                Err(
+                    LoginFailure::Transient { .. }
+                    | LoginFailure::Secret { .. }
+                    | LoginFailure::Store { .. },
+                ) => Refresh::Unavailable,
             };
             let metrics = self.label.metrics();
             metrics.refreshed(how, self.clock.now().since(sent));

@@ -5,6 +5,8 @@
 //! client is shared across runtimes.
 
 mod accounts;
+mod change;
+pub mod leftovers;
 mod listeners;
 pub mod live;
 mod looking;
@@ -17,6 +19,7 @@ mod storage;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -27,7 +30,6 @@ use tokio_util::sync::CancellationToken;
 
 use self::accounts::Accounts;
 use self::listeners::Listeners;
-use self::looking::Doors;
 pub use self::reload::{Reader, ReloadError, Reloaded};
 use self::reload::{Running, Turn};
 use self::served::Served;
@@ -38,6 +40,7 @@ use crate::config::log::{AccessLog as AccessLogKind, Format as LogFormat};
 use crate::config::{Config, Log, Store};
 use crate::server::{Floor, drain};
 use crate::telemetry::{AccessLog, Format, Metrics};
+use crate::tls;
 use crate::token::{Handle, Unfinished, store};
 
 /// The running proxy.
@@ -66,35 +69,49 @@ pub struct Addresses {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address cannot be listened on.
-    #[error(
-        "cannot listen on {addr}: {source} (another upauth? choose with `listen`, or `run --listen`)"
-    )]
+    #[error("cannot listen on {addr}: {source}{}", why_not(source))]
     Listen {
         /// The address as configured.
         addr: String,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A certificate, key or CA file cannot be used.
-    #[error(transparent)]
-    Tls(#[from] crate::tls::Error),
-    /// A login client cannot be made.
-    #[error("cannot set up the logins of upstream `{upstream}`: {why}")]
-    Endpoint {
-        /// The upstream.
-        upstream: String,
-        /// What went wrong.
-        why: String,
+    #[error("{place}: {source}")]
+    Tls {
+        /// Where the configuration names it.
+        place: String,
+        /// What is wrong with it.
+        source: Box<tls::Error>,
     },
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] store::Unusable),
     /// The access log cannot be opened.
     #[error("cannot write the access log: {0}")]
-    AccessLog(std::io::Error),
+    AccessLog(io::Error),
     /// A thread or runtime cannot be made.
     #[error("cannot start a thread: {0}")]
-    Thread(std::io::Error),
+    Thread(io::Error),
+}
+
+/// What is behind it that an address cannot be listened on, if that is known.
+fn why_not(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => " (another upauth? choose with `listen`, or `run --listen`)",
+        io::ErrorKind::NotFound => " (the folder of a socket must be there)",
+        io::ErrorKind::AddrNotAvailable => " (no address of this machine)",
+        _ => "",
+    }
+}
+
+impl StartError {
+    fn of(place: impl Into<String>, source: tls::Error) -> Self {
+        Self::Tls {
+            place: place.into(),
+            source: Box::new(source),
+        }
+    }
 }
 
 /// How a stop went.
@@ -128,31 +145,28 @@ impl App {
         let storage = open_store(&config.store, metrics, control.handle())?;
         let unfinished = storage.keeping.unfinished.clone();
         let floor = Floor::new(config.server.limits.clone());
-        let workers = config.server.workers;
-        let mut listeners = Listeners::default().next(config, workers, &floor.drain)?;
         let admin_end = CancellationToken::new();
-        let doors = Doors::new(&admin_end);
-        let next_doors = doors.next(config)?;
+        let listeners = Listeners::new(config.server.workers, &floor, &admin_end);
+        let next = listeners.next(config)?;
         let mut accounts = Accounts::new(&clock, metrics, control.handle(), storage);
         let members = accounts.members(config, &[], &BTreeSet::new())?;
-        let served = Served::new(config.clone(), members, &listeners.listeners, log);
+        let served = Served::new(config.clone(), members, &next.listeners, log);
         let shared = Shared::new(&config.server.limits, metrics, clock.clone());
-        let (workers, desks) = worker::start(listeners.commit(), &served, &shared, &floor)?;
-        accounts.tell(served.everybody());
+        next.listen()?;
+        let (listeners, opened) = next.commit();
+        let (workers, desks) = worker::start(opened.workers, &served, &shared, &floor)?;
+        accounts.tell(served.everybody(), [].into_iter());
+        accounts.sweep(served.everybody());
         let turn = Turn {
             accounts,
-            listeners: listeners.close_others(),
+            listeners,
             desks,
             shared,
-            doors,
             retired: Vec::new(),
         };
         let rooms = (metrics, clock, &floor);
         let running = Running::new(turn, served, rooms, control.handle().clone());
-        running
-            .turn()
-            .doors
-            .replace(next_doors, &running, control.handle());
+        looking::serve(opened.admin, &running, control.handle());
         Ok(Self {
             running,
             unfinished,
@@ -164,10 +178,7 @@ impl App {
 
     /// What is really bound.
     pub fn addrs(&self) -> Addresses {
-        let turn = self.running.turn();
-        let mut addresses = turn.listeners.addresses();
-        turn.doors.addresses(&mut addresses);
-        addresses
+        self.running.turn().listeners.addresses()
     }
 
     /// The credential of an upstream.
@@ -274,10 +285,10 @@ impl App {
     fn end(&self) {
         self.running.floor.drain.cancel();
         self.running.floor.cut.cancel();
-        let mut turn = self.running.turn();
-        turn.listeners.remove_files();
-        turn.doors.remove_files();
-        drop(turn);
+        // A file that is left over gives way to the next process.
+        if let Some(mut turn) = self.running.turn_now() {
+            turn.listeners.remove_files();
+        }
         self.admin_end.cancel();
     }
 }
@@ -312,7 +323,8 @@ pub fn access_log(log: &Log, terminal: bool) -> Result<AccessLog, StartError> {
     match &log.access {
         AccessLogKind::Off => Ok(AccessLog::off()),
         AccessLogKind::Stdout => AccessLog::stdout(format),
-        AccessLogKind::File(path) => AccessLog::file(path, format),
+        AccessLogKind::File(path) => AccessLog::file(path, format)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
     }
     .map_err(StartError::AccessLog)
 }

@@ -4,8 +4,8 @@
 //! access log. Then each worker is handed its new proxy, new doors open, and what is gone closes. A request ends on
 //! the configuration it began with. An upstream that logs in as somebody else serves as before until it has done so.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
 use tokio::runtime;
@@ -13,13 +13,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::accounts::{Accounts, Member};
-use super::listeners::Listeners;
-use super::looking::Doors;
+use super::listeners::{GRACE, Listeners, Next};
+use super::looking;
 use super::served::{Served, Waiting};
 use super::worker::{Desk, Shared};
-use super::{StartError, access_log};
+use super::{StartError, access_log, change};
 use crate::clock::Clock;
-use crate::config::{Change, Config, Store, What};
+use crate::config::{Change, Config};
 use crate::server::Floor;
 use crate::telemetry::{AccessLog, Metrics};
 use crate::token::State;
@@ -71,7 +71,6 @@ pub(super) struct Turn {
     pub(super) listeners: Listeners,
     pub(super) desks: Vec<Desk>,
     pub(super) shared: Shared,
-    pub(super) doors: Doors,
     /// Access logs that requests under way may still write to.
     pub(super) retired: Vec<AccessLog>,
 }
@@ -104,6 +103,15 @@ impl Running {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Nothing while a reload is under way, which may wait for a file for ever.
+    pub(super) fn turn_now(&self) -> Option<MutexGuard<'_, Turn>> {
+        match self.turn.try_lock() {
+            Ok(turn) => Some(turn),
+            Err(TryLockError::Poisoned(turn)) => Some(turn.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// From now on reloads read with `reader`.
     pub(super) fn read_with(&self, reader: Reader) {
         let _ = self.reader.set(reader);
@@ -116,7 +124,7 @@ impl Running {
         match &reloaded {
             Ok(reloaded) => {
                 self.metrics.reloaded(Some(self.clock.now().wall));
-                tell(reloaded);
+                change::tell(reloaded);
             }
             Err(error) => {
                 self.metrics.reloaded(None);
@@ -131,14 +139,12 @@ impl Running {
         let mut config = reader().map_err(ReloadError::Refused)?;
         let old = self.served();
         let changes = old.config.written.changes(&config.written);
-        let at_next_start = leave_for_next_start(&changes, &old.config, &mut config);
-        lose_no_grant(&config)?;
-        let touched = touched(&changes, &config);
+        let at_next_start = change::leave_for_next_start(&changes, &old.config, &mut config);
+        change::lose_no_grant(&config)?;
+        let touched = change::touched(&changes, &config);
         let known: Vec<_> = old.everybody().cloned().collect();
         let members = turn.accounts.members(&config, &known, &touched)?;
-        let mut next = turn
-            .listeners
-            .next(&config, turn.desks.len(), &self.floor.drain)?;
+        let next = turn.listeners.next(&config)?;
         let log = if config.log.access == old.config.log.access {
             old.log.clone()
         } else {
@@ -147,7 +153,7 @@ impl Running {
                 std::io::IsTerminal::is_terminal(&std::io::stdout()),
             )?
         };
-        let doors = turn.doors.next(&config)?;
+        next.listen()?;
 
         // From here on nothing fails.
         let mut served = Served::new(config, members, &next.listeners, log);
@@ -164,18 +170,38 @@ impl Running {
             at_next_start,
             logging_in: served.waiting.keys().cloned().collect(),
         };
-        let opened = next.commit();
+        turn.accounts.sweep(served.everybody());
         self.publish(turn, served);
-        for (desk, doors) in turn.desks.iter().zip(opened) {
-            doors.into_iter().for_each(|door| desk.open(door));
-        }
-        turn.listeners = next.close_others();
-        turn.doors.replace(doors, self, &self.control);
+        self.open(turn, next);
+        let served = self.served();
         let gone = old.members.iter().map(|member| &member.config.name);
-        for name in gone.filter(|name| self.served().member(name).is_none()) {
+        for name in gone.filter(|name| served.member(name).is_none()) {
             self.metrics.forget(name);
         }
         Ok(reloaded)
+    }
+
+    /// Opens what is new and closes what is gone.
+    fn open(self: &Arc<Self>, turn: &mut Turn, next: Next) {
+        let (listeners, opened) = next.commit();
+        turn.listeners = listeners;
+        for (desk, doors) in turn.desks.iter().zip(opened.workers) {
+            doors.into_iter().for_each(|door| desk.open(door));
+        }
+        looking::serve(opened.admin, self, &self.control);
+        turn.listeners.close(Instant::now());
+        if !turn.listeners.are_closing() {
+            return;
+        }
+        let (running, control) = (Arc::downgrade(self), self.control.clone());
+        self.control.spawn(async move {
+            tokio::time::sleep(GRACE).await;
+            control.spawn_blocking(move || {
+                if let Some(running) = running.upgrade() {
+                    running.turn().listeners.close(Instant::now());
+                }
+            });
+        });
     }
 
     /// Lets the earlier members serve on where the new ones log in as somebody else and a valid token would be lost.
@@ -222,7 +248,8 @@ impl Running {
 
     /// Hands every worker what is served from now on.
     pub(super) fn publish(&self, turn: &mut Turn, served: Served) {
-        turn.accounts.tell(served.everybody());
+        let before = self.served();
+        turn.accounts.tell(served.everybody(), before.everybody());
         for desk in &mut turn.desks {
             desk.publish(&turn.shared, &served);
         }
@@ -261,85 +288,6 @@ fn take_over(running: &Weak<Running>, newcomer: &Arc<Member>) {
     }
     running.publish(&mut turn, served);
     tracing::info!(upstream = %name, "logged in with the new configuration, which serves from now on");
-}
-
-/// The upstreams of which something is written in another way.
-fn touched<'a>(changes: &[Change], config: &'a Config) -> BTreeSet<&'a str> {
-    let is_touched = |name: &str| {
-        changes.iter().any(|Change { section, .. }| {
-            let parts: Vec<_> = section.split('.').collect();
-            match parts.as_slice() {
-                ["upstream", of, ..] => *of == name,
-                [first, ..] => ["outbound", "defaults"].contains(first),
-                [] => false,
-            }
-        })
-    };
-    let names = config
-        .upstreams
-        .iter()
-        .map(|upstream| upstream.name.as_str());
-    names.filter(|name| is_touched(name)).collect()
-}
-
-/// Puts the old values back where a change takes effect at the next start only; names those keys.
-fn leave_for_next_start(changes: &[Change], old: &Config, config: &mut Config) -> Vec<String> {
-    let mut keys = Vec::new();
-    for change in changes.iter().filter(|change| change.what == What::Changed) {
-        let section = change.section.as_str();
-        for key in change
-            .keys
-            .iter()
-            .filter(|key| is_for_next_start(section, key))
-        {
-            keys.push(format!("{section}.{key}"));
-            config.written.set_as_in(&old.written, section, key);
-        }
-    }
-    config.server.workers = old.server.workers;
-    config.server.state.clone_from(&old.server.state);
-    config.server.limits = old.server.limits.clone();
-    config.log.level.clone_from(&old.log.level);
-    config.log.format = old.log.format;
-    config.store.clone_from(&old.store);
-    keys
-}
-
-/// A store that the configuration asks for, and that is not there before the next start, keeps nothing.
-fn lose_no_grant(config: &Config) -> Result<(), ReloadError> {
-    let mut upstreams = config.upstreams.iter();
-    let volatile = upstreams.find(|upstream| upstream.needs_durable_store());
-    match (volatile, &config.store) {
-        (Some(upstream), Store::Memory) => Err(ReloadError::Refused(format!(
-            "[upstream.{}] needs the store, which takes effect at the next start only: restart",
-            upstream.name
-        ))),
-        _ => Ok(()),
-    }
-}
-
-fn is_for_next_start(section: &str, key: &str) -> bool {
-    match section {
-        "server" => ["workers", "state"].contains(&key),
-        "log" => ["level", "format"].contains(&key),
-        "server.limits" | "store" => true,
-        _ => false,
-    }
-}
-
-fn tell(reloaded: &Reloaded) {
-    if reloaded.changes.is_empty() {
-        tracing::info!("the configuration was read again: nothing changed");
-    }
-    for change in &reloaded.changes {
-        tracing::info!(%change, "the configuration was read again");
-    }
-    for key in &reloaded.at_next_start {
-        tracing::warn!(key, "takes effect at the next start only");
-    }
-    for upstream in &reloaded.logging_in {
-        tracing::info!(upstream, "logs in anew; it serves as before until it has");
-    }
 }
 
 /// How long one wait for a newcomer's token may last.

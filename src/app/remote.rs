@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 
 use super::{StartError, listeners};
 use crate::config::server::Listen;
-use crate::egress::{Client, Destination, Profile, over_socket};
+use crate::egress::{Client, Destination, Head, Profile, over_socket};
 use crate::message::Origin;
 use crate::telemetry::Metrics;
-use crate::tls;
+use crate::tls::Trust;
 
 /// The answer of the admin API.
 #[derive(Debug)]
@@ -84,15 +85,22 @@ async fn over_unix(socket: &Path, mut request: Request<Full<Bytes>>) -> Result<R
 
 async fn over_tcp(
     at: &Listen,
-    mut request: Request<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
     limit: Duration,
 ) -> Result<Reply, String> {
     let origin = here(at).ok_or("it has no address")?;
-    request.headers_mut().insert(HOST, origin.host_value());
+    let (parts, body) = request.into_parts();
+    let head = Head {
+        method: &parts.method,
+        target: parts.uri.path_and_query().map_or("/", PathAndQuery::as_str),
+        host: origin.authority().as_str(),
+        fields: &parts.headers,
+        own: &[],
+    };
     let profile = Profile {
         proxy: None,
         id: 0,
-        tls: tls::client(&[]).map_err(|error| error.to_string())?,
+        tls: Trust::new(&[]),
         connect_timeout: Duration::from_secs(5),
         connections: 1,
         metrics: Arc::clone(&Metrics::new().upstream("")),
@@ -104,7 +112,7 @@ async fn over_tcp(
         fresh: true,
     };
     let client = Client::default();
-    let answer = client.send(to, request, limit).await;
+    let answer = client.send(to, &head, body, limit).await;
     let answer = answer.map_err(|failure| failure.to_string())?;
     let status = answer.status().as_u16();
     let body = Limited::new(answer.into_body(), LARGEST).collect().await;

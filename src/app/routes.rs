@@ -137,11 +137,10 @@ fn route_places(route: &Route, listeners: &Listeners) -> Vec<At> {
 }
 
 fn led(listeners: &Listeners, leads: Leads) -> impl Iterator<Item = usize> {
-    listeners
-        .all
-        .iter()
-        .filter(move |listener| listener.leads == leads)
-        .map(|listener| listener.number)
+    let numbers = listeners.numbers();
+    numbers
+        .filter(move |(_, to)| **to == leads)
+        .map(|(number, _)| number)
 }
 
 fn narrow(route: &Route) -> Narrow {

@@ -1,6 +1,7 @@
 //! [`Storage`]: where tokens are kept, and what keeps them there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime;
 
@@ -41,6 +42,25 @@ impl Storage {
         })
     }
 
+    /// Has the access tokens removed from the store that have ended, whatever they are of; returns at once.
+    pub(super) fn sweep<'a>(&self, providers: impl Iterator<Item = &'a Arc<Provider>>) {
+        let unused = providers.map(|provider| provider.answer.unused).max();
+        let longest = unused.unwrap_or_default().max(LONGEST_LIFE) + SLACK;
+        let store = self.keeping.store.clone();
+        self.keeping.runtime.spawn(async move {
+            match store.sweep(longest).await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(
+                    count,
+                    "access tokens that have ended were removed from the store"
+                ),
+                Err(error) => {
+                    tracing::warn!(%error, "access tokens that have ended stay in the store");
+                }
+            }
+        });
+    }
+
     /// What logs in with `exchange`, and keeps what comes of it.
     pub(super) fn source(
         &self,
@@ -65,3 +85,8 @@ impl Storage {
         Arc::new(Rotating::new(exchange, clock, keeping, settings))
     }
 }
+
+/// No token whose end is known lives longer.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// By how much the clocks of a machine and of its disk may differ.
+const SLACK: Duration = Duration::from_secs(3600);

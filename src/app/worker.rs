@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::server::Limits;
 use crate::egress::{Client, Profile};
 use crate::message::forwarding;
+use crate::message::twins::Names;
 use crate::provider::Provider;
 use crate::proxy::{self, BLOCK, Buffers, Callers, Proxy, RequestBody, Slot, Upstream};
 use crate::secret::{hex, random};
@@ -91,6 +92,8 @@ impl Shared {
     fn upstream(&self, member: &Member) -> Upstream {
         let config = &member.config;
         let metrics = self.metrics.for_worker(&config.name);
+        let set = config.set_headers.iter().map(|(name, _)| name);
+        let removed = config.remove_headers.iter().chain(set);
         Upstream {
             name: Arc::from(config.name.as_str()),
             // A name is made of letters, digits and hyphens.
@@ -100,7 +103,7 @@ impl Shared {
             policy: config.policy.clone(),
             local_login: config.local_login,
             set_headers: config.set_headers.clone(),
-            remove_headers: config.remove_headers.clone(),
+            remove_headers: Names::of(removed.map(HeaderName::as_str)),
             token_wait: config.token_wait,
             response_timeout: config.response_timeout,
             profile: Profile {

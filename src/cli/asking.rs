@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 
 use super::output::Output;
-use super::{Exit, environment, load, upstream};
+use super::{Exit, environment, shell, unknown};
 use crate::app::remote::{self, AskError, Reply};
-use crate::config::Admin;
+use crate::config::{Admin, is_name};
 
 /// Asks for a new token.
 pub(super) fn renew(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
@@ -22,20 +23,28 @@ pub(super) fn retry(path: &Path, name: &str, out: &mut Output<'_>) -> Exit {
 }
 
 fn login(path: &Path, name: &str, verb: &str, done: &str, out: &mut Output<'_>) -> Exit {
-    let config = match load(path, out) {
-        Ok(checked) => checked.config,
+    let running = match Running::find(path, out) {
+        Ok(running) => running,
         Err(exit) => return exit,
     };
-    if let Err(exit) = upstream(&config, name, out) {
-        return exit;
+    if !is_name(name) {
+        out.error(&format!("`{name}` cannot be the name of an upstream"));
+        return Exit::Usage;
     }
     let path = format!("/api/v1/upstreams/{name}/{verb}");
-    match ask(&config.admin, Method::POST, &path, out) {
+    match running.ask(Method::POST, &path, out) {
         Ok(reply) if reply.status < 300 => {
             out.answer(&format!("{name} {done}"));
             Exit::Done
         }
         Ok(reply) => {
+            let names = match reply.status {
+                404 => running.names(),
+                _ => Vec::new(),
+            };
+            if !names.is_empty() {
+                return unknown(name, &names, out);
+            }
             out.error(&said(&reply.body));
             match reply.status {
                 502 => Exit::Refused,
@@ -49,27 +58,23 @@ fn login(path: &Path, name: &str, verb: &str, done: &str, out: &mut Output<'_>) 
 
 /// Asks for a reload, and prints what changed; or what is wrong, as `check` does.
 pub(super) fn reload(path: &Path, out: &mut Output<'_>) -> Exit {
-    let config = match load(path, out) {
-        Ok(checked) => checked.config,
-        Err(exit) => {
-            out.error(STAYS);
-            return exit;
-        }
+    let running = match Running::find(path, out) {
+        Ok(running) => running,
+        Err(exit) => return exit,
     };
-    let reply = match ask(&config.admin, Method::POST, "/api/v1/reload", out) {
+    let reply = match running.ask(Method::POST, "/api/v1/reload", out) {
         Ok(reply) => reply,
         Err(exit) => return exit,
     };
     let told = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default();
     match reply.status {
         200 => {
-            for line in changes(&told) {
+            for line in changes(&told, &running.from) {
                 out.answer(&line);
             }
             Exit::Done
         }
         status @ (409 | 422) => {
-            // The proxy has an environment of its own, so that it may see what was not seen here.
             out.error(text(&told, "detail"));
             out.error(STAYS);
             if status == 422 {
@@ -85,7 +90,7 @@ pub(super) fn reload(path: &Path, out: &mut Output<'_>) -> Exit {
     }
 }
 
-fn changes(told: &Value) -> Vec<String> {
+fn changes(told: &Value, from: &str) -> Vec<String> {
     let texts = |of: &Value, key: &str| -> Vec<String> {
         let texts = list(of, key).iter();
         texts
@@ -109,7 +114,7 @@ fn changes(told: &Value) -> Vec<String> {
     }
     for name in texts(told, "logging_in") {
         lines.push(format!(
-            "{name} logs in anew, and serves as before until it has: see `upauth status`"
+            "{name} logs in anew, and serves as before until it has: see `upauth status{from}`"
         ));
     }
     for key in texts(told, "at_next_start") {
@@ -120,11 +125,11 @@ fn changes(told: &Value) -> Vec<String> {
 
 /// Prints how each upstream is, as a table or as the proxy tells it; the exit code tells the worst.
 pub(super) fn status(path: &Path, json: bool, out: &mut Output<'_>) -> Exit {
-    let admin = match admin(path, out) {
-        Ok(admin) => admin,
+    let running = match Running::find(path, out) {
+        Ok(running) => running,
         Err(exit) => return exit,
     };
-    let reply = match ask(&admin, Method::GET, "/api/v1/status", out) {
+    let reply = match running.ask(Method::GET, STATUS, out) {
         Ok(reply) if reply.status == 200 => reply,
         Ok(reply) => {
             out.error(&said(&reply.body));
@@ -149,14 +154,11 @@ pub(super) fn status(path: &Path, json: bool, out: &mut Output<'_>) -> Exit {
         rows.push(row(upstream, ""));
         // What waits to take over is not served yet: its trouble is shown, and is nobody's failure.
         rows.extend(upstream.get("next").map(|next| row(next, " (new)")));
-        let exit = match text(upstream, "state") {
+        worst = worst.max(match text(upstream, "state") {
             "refused" => Exit::Refused,
             "unavailable" => Exit::Unavailable,
             _ => Exit::Done,
-        };
-        if exit as u8 > worst as u8 {
-            worst = exit;
-        }
+        });
     }
     if json {
         out.answer(&String::from_utf8_lossy(&reply.body));
@@ -208,11 +210,11 @@ fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
 
 /// Says whether the running proxy is ready: for the health check of a container.
 pub(super) fn health(path: &Path, out: &mut Output<'_>) -> Exit {
-    let admin = match admin(path, out) {
-        Ok(admin) => admin,
+    let running = match Running::find(path, out) {
+        Ok(running) => running,
         Err(exit) => return exit,
     };
-    let Some(at) = admin.health_listen.or(admin.listen) else {
+    let Some(at) = running.admin.health_listen.or(running.admin.listen) else {
         out.error("there is nobody to ask: [admin] listen and health_listen are empty");
         return Exit::Config;
     };
@@ -233,32 +235,58 @@ pub(super) fn health(path: &Path, out: &mut Output<'_>) -> Exit {
     }
 }
 
-/// `[admin]` alone, which is enough to ask how the proxy is.
-fn admin(path: &Path, out: &mut Output<'_>) -> Result<Admin, Exit> {
-    Admin::load(path, &environment).map_err(|problems| {
-        out.error(&problems.render(out.color));
-        Exit::Config
-    })
+/// The proxy that runs with a configuration.
+struct Running {
+    admin: Admin,
+    /// What makes a command line mean this configuration.
+    from: String,
 }
 
-/// Asks the admin listener of the configuration; the complaint is made.
-fn ask(admin: &Admin, method: Method, path: &str, out: &mut Output<'_>) -> Result<Reply, Exit> {
-    let Some(admin) = &admin.listen else {
-        out.error("the running proxy has no admin listener: [admin] listen is empty");
-        return Err(Exit::Config);
-    };
-    remote::ask(admin, method, path, LIMIT).map_err(|error| match error {
-        AskError::Unreachable { .. } => {
-            out.error(&format!(
-                "{error}\nIs `upauth run` running with this configuration?"
-            ));
-            Exit::Unavailable
+impl Running {
+    /// By `[admin]` alone: who asks need not have the variables that the rest of the file names, and the proxy has an
+    /// environment of its own.
+    fn find(path: &Path, out: &mut Output<'_>) -> Result<Self, Exit> {
+        match Admin::load(path, &environment) {
+            Ok(admin) => Ok(Self {
+                admin,
+                from: shell::with_config(path),
+            }),
+            Err(problems) => {
+                out.error(&problems.but("nobody was asked").render(out.color));
+                Err(Exit::Config)
+            }
         }
-        AskError::Start(error) => {
-            out.error(&error.to_string());
-            Exit::Failed
-        }
-    })
+    }
+
+    /// Asks the admin listener; the complaint is made.
+    fn ask(&self, method: Method, path: &str, out: &mut Output<'_>) -> Result<Reply, Exit> {
+        let Some(admin) = &self.admin.listen else {
+            out.error("the running proxy has no admin listener: [admin] listen is empty");
+            return Err(Exit::Config);
+        };
+        remote::ask(admin, method, path, LIMIT).map_err(|error| match error {
+            AskError::Unreachable { .. } => {
+                out.error(&format!("{error}\nDoes `upauth run{}` run?", self.from));
+                Exit::Unavailable
+            }
+            AskError::Start(error) => {
+                out.error(&error.to_string());
+                Exit::Failed
+            }
+        })
+    }
+
+    /// Its upstreams, if it tells them.
+    fn names(&self) -> Vec<String> {
+        let asked = self.admin.listen.as_ref();
+        let reply = asked.and_then(|at| remote::ask(at, Method::GET, STATUS, LIMIT).ok());
+        let body = reply.map_or_else(Bytes::new, |reply| reply.body);
+        let told = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+        let upstreams = list(&told, "upstreams").iter();
+        upstreams
+            .map(|upstream| text(upstream, "name").to_owned())
+            .collect()
+    }
 }
 
 /// What the proxy says went wrong, as a person reads it; as it is if that is not one of its problems.
@@ -280,6 +308,7 @@ fn list<'a>(of: &'a Value, key: &str) -> &'a [Value] {
     list.map_or(&[], Vec::as_slice)
 }
 
+const STATUS: &str = "/api/v1/status";
 const STAYS: &str = "The running proxy keeps the configuration it has.";
 /// How long the proxy may take: a login, or a reading of many files.
 const LIMIT: Duration = Duration::from_secs(60);

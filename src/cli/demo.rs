@@ -4,10 +4,10 @@ use std::path::Path;
 
 use tokio::runtime::Runtime;
 
-use super::Exit;
 use super::output::Output;
 use super::run::{base_url, named, start, wait};
 use super::signals::Signals;
+use super::{Exit, shell};
 use crate::app::Addresses;
 use crate::config::server::Address;
 use crate::config::{Config, SHIPPED, Upstream};
@@ -87,7 +87,7 @@ pub(super) fn emulate(out: &mut Output<'_>) -> Exit {
         }
     };
     for (name, value) in emulator.variables() {
-        out.answer(&format!("export {name}='{}'", value.replace('\'', r"'\''")));
+        out.answer(&format!("export {name}={}", shell::quoted(&value)));
     }
     out.answer(&format!(
         "# end all sessions: curl -X POST http://{0}/end-session/all\n\
@@ -137,25 +137,7 @@ fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
         String::new(),
         format!("  {:<10} {:<24} what", "listener", "address"),
     ]);
-    let mut listener = |name: &str, addr: Option<std::net::SocketAddr>, what: &str| {
-        if let Some(addr) = addr {
-            rows.push(format!(
-                "  {name:<10} {:<24} {what}",
-                format!("http://{}", named(addr))
-            ));
-        }
-    };
-    listener(
-        "proxy",
-        addrs.server.first().copied(),
-        "send plain requests here",
-    );
-    listener("status", addrs.admin, "/api/v1/status  /metrics  /readyz");
-    listener(
-        "emulator",
-        Some(emulator.login()),
-        "Salesforce's login; the others follow on the next ports",
-    );
+    rows.extend(listeners(addrs, emulator));
     rows.extend([
         String::new(),
         "  try it (no credential anywhere):".to_owned(),
@@ -178,6 +160,21 @@ fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
         "  your own org:  README.md, \"Your own org\"        stop: Ctrl-C".to_owned(),
     ]);
     rows.join("\n")
+}
+
+fn listeners(addrs: &Addresses, emulator: &Emulator) -> Vec<String> {
+    let row = |name: &str, addr: String, what: &str| {
+        let address = format!("http://{addr}");
+        format!("  {name:<10} {address:<24} {what}")
+    };
+    let proxy = addrs.server.first();
+    let proxy = proxy.map(|addr| row("proxy", named(*addr), "send plain requests here"));
+    let status = "/api/v1/status  /metrics  /readyz";
+    let status = addrs.admin.map(|addr| row("status", named(addr), status));
+    // As the providers do, it answers to its own names alone, and `localhost` is none of them.
+    let login = "Salesforce's login; the others follow on the next ports";
+    let emulator = row("emulator", emulator.login().to_string(), login);
+    proxy.into_iter().chain(status).chain([emulator]).collect()
 }
 
 fn row(config: &Config, upstream: &Upstream, addrs: &Addresses) -> String {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::output::Output;
-use super::{Exit, load, upstream};
+use super::{Exit, load, shell, upstream};
 use crate::config::server::{Listen, ListenTls};
 use crate::config::{Config, Provider, Upstream};
 
@@ -41,11 +41,14 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
         return Exit::Done;
     }
     for (name, value) in variables {
-        out.answer(&format!("export {name}={}", quoted(&value)));
+        out.answer(&format!("export {name}={}", shell::quoted(&value)));
     }
     if let Some(ca) = &way.ca {
         if !ca.exists() {
-            out.answer("# the authority's file is not there yet: the first `upauth run` makes it");
+            let from = shell::with_config(path);
+            out.answer(&format!(
+                "# the authority's file is not there yet: the first `upauth run{from}` makes it"
+            ));
         }
         out.answer("# in this shell they replace the system's authorities: other https calls may fail in it");
     }
@@ -130,10 +133,7 @@ fn first(listens: &[Listen]) -> Option<&Listen> {
 }
 
 fn base(listen: &Listen, tls: &ListenTls, host: Option<&str>) -> Option<String> {
-    let scheme = match tls {
-        ListenTls::Off => "http",
-        ListenTls::Auto | ListenTls::Files { .. } => "https",
-    };
+    let scheme = tls.scheme();
     if listen.unix().is_some() {
         return Some(format!("{scheme}://{}", host.unwrap_or("localhost")));
     }
@@ -204,11 +204,6 @@ fn hints(upstream: &Upstream, url: &str, keyed: bool) -> Vec<String> {
         }
         Provider::Zilliant(_) | Provider::OAuth2(_) => vec![curl("/...")],
     }
-}
-
-/// In single quotes, in which nothing means anything to a shell but the quote itself.
-fn quoted(value: &str) -> String {
-    format!("'{}'", value.replace('\'', r"'\''"))
 }
 
 /// What OpenSSL and Go, Python's requests, curl (which heeds its own before OpenSSL's), and Node read.

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-/// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a command ended. Where one of several is told, it is the greatest: a wrong configuration before refused before
+/// unreachable before done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     /// Done, or drained.
     Done = 0,

@@ -4,10 +4,10 @@ use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 
 use super::output::Output;
-use super::{Exit, load, upstream};
+use super::{Exit, likely, load, shell, upstream};
 use crate::app::live::{Login, Logins};
 use crate::config::Upstream;
-use crate::provider::{CarrierForm, LoginFailure, Refused, Strange};
+use crate::provider::{CarrierForm, LoginFailure, Strange};
 
 /// Logs in at `name`, or at every upstream, and says what came of it.
 pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Exit {
@@ -26,11 +26,11 @@ pub(super) fn check(path: &Path, name: Option<&str>, out: &mut Output<'_>) -> Ex
     let mut logins = Logins::default();
     for upstream in chosen {
         match logins.log_in(upstream, &checked.config.store) {
-            Ok(Some(login)) => worst = worse(worst, tell(upstream, &login, out)),
+            Ok(Some(login)) => worst = worst.max(tell(upstream, &login, path, out)),
             Ok(None) => not_tried(upstream, out),
             Err(error) => {
                 out.error(&format!("{}: {error}", upstream.name));
-                worst = worse(worst, Exit::Config);
+                worst = worst.max(Exit::Config);
             }
         }
     }
@@ -62,7 +62,7 @@ pub(super) fn show(path: &Path, name: &str, yes: bool, out: &mut Output<'_>) -> 
                 );
                 Exit::Done
             }
-            Err(_) => tell(upstream, &login, out),
+            Err(_) => tell(upstream, &login, path, out),
         },
         Ok(None) => {
             not_tried(upstream, out);
@@ -82,7 +82,7 @@ fn not_tried(upstream: &Upstream, out: &mut Output<'_>) {
     ));
 }
 
-fn tell(upstream: &Upstream, login: &Login, out: &mut Output<'_>) -> Exit {
+fn tell(upstream: &Upstream, login: &Login, path: &Path, out: &mut Output<'_>) -> Exit {
     let Err(failure) = &login.result else {
         let target = login.target.as_deref().unwrap_or("-");
         let took = login.took.as_millis();
@@ -93,11 +93,12 @@ fn tell(upstream: &Upstream, login: &Login, out: &mut Output<'_>) -> Exit {
         return Exit::Done;
     };
     let (likely, exit) = match failure {
-        LoginFailure::Refused { what, .. } => (likely(*what), Exit::Refused),
-        LoginFailure::Transient { .. } => (
-            "the endpoint is unreachable, overloaded, or not a token endpoint",
-            Exit::Unavailable,
-        ),
+        LoginFailure::Refused { what, .. } => {
+            (likely::refused(*what, &upstream.provider), Exit::Refused)
+        }
+        LoginFailure::Transient { .. } => {
+            (likely::unavailable(&upstream.provider), Exit::Unavailable)
+        }
         LoginFailure::TargetRefused {
             why: Strange::OtherOrg,
             ..
@@ -113,28 +114,19 @@ fn tell(upstream: &Upstream, login: &Login, out: &mut Output<'_>) -> Exit {
             "a file or program: a secret, a key, or the one that prints the token",
             Exit::Config,
         ),
+        LoginFailure::Store { .. } => (
+            "the folder of [store] is full, not writable, or not the one it was",
+            Exit::Unavailable,
+        ),
     };
     out.error(&format!(
-        "{:<16} failed\n  request   {}\n  answer    {failure}\n  likely    {likely}\n  again     upauth check --live {}",
-        upstream.name, login.request, upstream.name
+        "{:<16} failed\n  request   {}\n  answer    {failure}\n  likely    {likely}\n  again     upauth check --live {}{}",
+        upstream.name,
+        login.request,
+        upstream.name,
+        shell::with_config(path)
     ));
     exit
-}
-
-/// What is usually behind a refusal.
-fn likely(what: Refused) -> &'static str {
-    match what {
-        Refused::Password => {
-            "user name, password or security token; a locked user; the password flow is blocked in this org; a sandbox user at \
-             the production login host"
-        }
-        Refused::Client => {
-            "client id, secret, key or refresh token; the app is not installed in this org"
-        }
-        Refused::Policy => {
-            "the app's policy at the provider: no run-as user, no scopes, an address that is not allowed, the wrong login host"
-        }
-    }
 }
 
 fn asked(name: &str, out: &mut Output<'_>) -> bool {
@@ -150,10 +142,4 @@ fn asked(name: &str, out: &mut Output<'_>) -> bool {
     let mut line = String::new();
     let _ = std::io::stdin().lock().read_line(&mut line);
     matches!(line.trim(), "y" | "Y" | "yes")
-}
-
-/// A wrong configuration before refused before unreachable before done: the exit code tells the worst.
-fn worse(one: Exit, other: Exit) -> Exit {
-    // Their numbers stand in this order.
-    if other as u8 > one as u8 { other } else { one }
 }

@@ -12,10 +12,12 @@ mod exit;
 mod explain;
 mod init;
 mod key;
+mod likely;
 mod live;
 mod output;
 mod papers;
 mod run;
+mod shell;
 mod signals;
 mod version;
 
@@ -96,17 +98,18 @@ fn upstream<'a>(
     out: &mut Output<'_>,
 ) -> Result<&'a Upstream, Exit> {
     config.upstream(name).ok_or_else(|| {
-        let names: Vec<_> = config
-            .upstreams
-            .iter()
-            .map(|upstream| upstream.name.as_str())
-            .collect();
-        out.error(&format!(
-            "there is no upstream `{name}`; there are: {}",
-            names.join(", ")
-        ));
-        Exit::Usage
+        let upstreams = config.upstreams.iter();
+        let names: Vec<_> = upstreams.map(|upstream| upstream.name.clone()).collect();
+        unknown(name, &names, out)
     })
+}
+
+fn unknown(name: &str, names: &[String], out: &mut Output<'_>) -> Exit {
+    out.error(&format!(
+        "there is no upstream `{name}`; there are: {}",
+        names.join(", ")
+    ));
+    Exit::Usage
 }
 
 /// A variable of the environment.

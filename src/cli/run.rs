@@ -8,8 +8,8 @@ use super::output::Output;
 use super::signals::Signals;
 use super::{Exit, environment, load};
 use crate::app::{self, Addresses, App, StartError, Stopped};
-use crate::config::server::{Listen, ListenTls};
-use crate::config::{Config, Upstream};
+use crate::config::server::Listen;
+use crate::config::{Config, Problems, Upstream};
 use crate::telemetry::{self, Metrics};
 
 pub(super) fn run(path: &Path, listen: Option<&str>, out: &mut Output<'_>) -> Exit {
@@ -27,7 +27,8 @@ pub(super) fn run(path: &Path, listen: Option<&str>, out: &mut Output<'_>) -> Ex
             let (path, listen) = (path.to_owned(), listen.map(str::to_owned));
             app.read_with(Box::new(move || {
                 let read = Config::load(&path, &environment);
-                let mut config = read.map_err(|problems| problems.render(false))?.config;
+                let wrong = |problems: Problems| problems.but("nothing was changed").render(false);
+                let mut config = read.map_err(wrong)?.config;
                 instead(&mut config, listen.as_deref())?;
                 Ok(config)
             }));
@@ -63,7 +64,7 @@ pub(super) fn start(config: &Config, out: &mut Output<'_>) -> Result<(App, Signa
         out.error(&error.to_string());
         match error {
             StartError::Listen { .. } | StartError::AccessLog(_) | StartError::Store(_) => Exit::Io,
-            StartError::Tls(_) | StartError::Endpoint { .. } => Exit::Config,
+            StartError::Tls { .. } => Exit::Config,
             StartError::Thread(_) => Exit::Failed,
         }
     })
@@ -105,24 +106,17 @@ fn table(config: &Config, addrs: &Addresses) -> String {
 
 /// Where callers reach an upstream: its own listener first.
 pub(super) fn base_url(config: &Config, upstream: &Upstream, addrs: &Addresses) -> String {
-    let scheme = |tls: &ListenTls| {
-        if *tls == ListenTls::Off {
-            "http"
-        } else {
-            "https"
-        }
-    };
     if let Some(own) = addrs
         .upstreams
         .get(&upstream.name)
         .and_then(|own| own.first())
     {
-        return format!("{}://{}", scheme(&upstream.tls), named(*own));
+        return format!("{}://{}", upstream.tls.scheme(), named(*own));
     }
     match addrs.server.first() {
         Some(server) => format!(
             "{}://{}/{}",
-            scheme(&config.server.tls),
+            config.server.tls.scheme(),
             named(*server),
             upstream.name
         ),

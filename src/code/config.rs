@@ -74,7 +74,7 @@ codes! {
          in front), say so by [access] open = true. The admin listener knows no keys: for probes and metrics alone, use [admin] \
          health_listen, which may be anywhere."
     SAME_ADDRESS "UA-0121" "two listeners want the same address"
-        "Each listener needs a port of its own. 0.0.0.0 and [::] cover all addresses of their family."
+        "Each listener needs a port, or a unix socket, of its own. 0.0.0.0 and [::] cover all addresses of their family."
     BAD_DURATION "UA-0122" "the value is not a usable duration"
         "A duration is text with a unit, such as \"500ms\", \"30s\", \"5m\" or \"2h\", of at most 24 h. Zero is accepted only where the \
          documentation says what it means."
@@ -83,9 +83,10 @@ codes! {
     BAD_HOST "UA-0124" "the value is not a host name"
         "A host is a name or address without scheme, port or path; instance_hosts also takes host:port and *.suffix."
     BAD_RULE "UA-0125" "the path rule cannot be understood"
-        "A rule is [METHOD ]/segment/*/**, where * stands for one segment and ** for any rest. There are no regular expressions."
+        "A rule is [METHOD ]/segment/*/**, where * stands for one segment and ** for any rest. METHOD is one of those that are \
+         forwarded: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS. There are no regular expressions."
     BAD_METHOD "UA-0126" "the method cannot be used"
-        "Methods are written in capitals. TRACE and CONNECT are never forwarded."
+        "GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS, in capitals: no other method is ever forwarded, so a rule for it would do nothing."
     BAD_HEADER "UA-0127" "the header cannot be set or removed here"
         "set_headers and remove_headers are for fields of the API. Host, fields that frame a message or belong to one connection, and \
          fields that carry a credential are the proxy's own business."

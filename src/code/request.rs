@@ -60,19 +60,24 @@ codes! {
         "The entry of this key in [access] keys has read_only = true: GET, HEAD and OPTIONS pass, without a method override."
     LOGIN_GRANT "UA-0224" "a login of this kind cannot be answered here"
         "upauth answers the provider's login calls itself, with a placeholder for a token (local_login), but not by this grant, or the \
-         request names none: is it encoded as the provider wants it? Device and token-exchange logins need the provider's own answer."
+         request names none: is it encoded as the provider wants it? The device flow needs a person's approval, which only the provider can ask for."
     TOKEN_REFUSED "UA-0301" "the token endpoint refused the credentials of this upstream"
         "The provider said that the client, user, password or policy is wrong. upauth does not try again at once, because every try counts \
-         towards a lock-out. Mend the credentials in proxy.toml; `upauth check --live NAME` shows what the provider said; \
-         `upauth retry NAME` tries again."
+         towards a lock-out. Mend the credentials; `upauth check --live NAME` shows what the provider said. A secret that changed is noticed within ten \
+         seconds, `upauth retry NAME` tries at once."
     TOKEN_UNAVAILABLE "UA-0302" "no token could be had from the token endpoint in time"
         "The token endpoint is unreachable, slow, overloaded or answers nonsense. upauth goes on trying with back-off; the request can be sent again later."
-    TOKEN_SOURCE "UA-0303" "a secret of this upstream could not be read"
-        "A file or program that a secret refers to is missing or failed. upauth tries again at intervals. The log names the place."
+    TOKEN_SOURCE "UA-0303" "a secret or an authority (ca) of this upstream could not be read"
+        "A file or program that a secret, or a file that ca refers to, is missing or failed; nothing was sent. upauth tries again at intervals, so no \
+         restart is needed. `upauth status`, `upauth check` and the log name the place."
     TARGET_REFUSED "UA-0304" "the token answer names a host or org that is not allowed"
         "The host in the token endpoint's answer (instance_url) is not on the upstream's allow-list, so the token was thrown away. \
-         If the host is right, write it into instance_hosts. Where expect_org is set, the token of another org is thrown away too: the log \
+         If the host is right, write it into instance_hosts. Where environment is set, the host may be of the other one. Where expect_org is set, the token of another org is thrown away too: the log \
          names the org; log in at the right one, or correct expect_org."
+    TOKEN_STORE "UA-0305" "the store of refresh tokens does not work"
+        "This upstream logs in with a refresh token that may have a successor, and where neither can be stored, none is used: the grant would \
+         be lost. The log and `upauth status` say what is wrong with the folder of [store]: full, not writable, gone, damaged. upauth tries \
+         again at intervals; upstreams without a refresh token are served."
     CANNOT_CONNECT "UA-0401" "the upstream cannot be reached"
         "No connection could be made: name resolution, TCP or TLS failed. The log says which."
     UPSTREAM_TIMEOUT "UA-0402" "the upstream did not answer in time"

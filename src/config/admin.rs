@@ -29,9 +29,15 @@ impl Admin {
         let name = path.display().to_string();
         let base = path.parent().unwrap_or(Path::new(""));
         let mut reading = Reading::new(Files::of(&name, &text, base), env);
-        let (document, _) = DeTable::parse_recoverable(&text);
+        let text = reading.files.text.clone();
+        let (document, errors) = DeTable::parse_recoverable(&text);
         let start = document.span().start;
         let mut root = Section::new("", "", start..start, document.into_inner());
+        // A broken line may have swallowed the section; then another proxy could be where the default leads.
+        if !root.has("admin") && text.lines().any(is_about_admin) {
+            let problems = reading.files.broken(&errors);
+            reading.problems.extend(problems);
+        }
         let admin = Self::read(root.section("admin", &mut reading), &mut reading);
         let problems = reading.problems.into_iter();
         let errors: Vec<_> = problems
@@ -59,6 +65,11 @@ impl Admin {
             health_listen,
         }
     }
+}
+
+fn is_about_admin(line: &str) -> bool {
+    let key = line.trim_start_matches(['[', ' ', '\t']);
+    key.starts_with("admin")
 }
 
 fn one(

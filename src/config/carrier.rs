@@ -4,7 +4,7 @@ use http::{HeaderName, HeaderValue};
 use toml::de::DeValue;
 
 use super::header;
-use super::nearest::nearest;
+use super::nearest::did_you_mean;
 use super::reading::Reading;
 use super::reference::is_reference;
 use super::section::{Item, Leftover, Section};
@@ -80,11 +80,9 @@ fn one(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Header> {
     if let Some((_, header)) = WORDS.iter().find(|(word, _)| *word == text.text) {
         return Some(header.clone());
     }
-    let words = WORDS.iter().map(|(word, _)| *word);
-    let help = match nearest(&text.text, words) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("one of: bearer, oauth, oauth-base64, {OWN}"),
-    };
+    let words = WORDS.each_ref().map(|(word, _)| *word);
+    let help = did_you_mean(&text.text, &words)
+        .unwrap_or_else(|| format!("one of: bearer, oauth, oauth-base64, {OWN}"));
     let message = format!("unknown header {}", text.quoted());
     reading
         .problem(&code::BAD_VALUE, text.span, message)

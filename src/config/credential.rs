@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::origin;
-use super::reading::Reading;
+use super::reading::{Holds, Reading};
 use super::reference::{Value, program, value};
 use super::section::Section;
 use crate::code;
@@ -67,11 +67,11 @@ impl<'a, 'i> Credentials<'a, 'i> {
 
     /// `refresh_token`, and `rotates`.
     pub(super) fn refresh_token(&mut self, reading: &mut Reading<'_>) -> Option<(Source, Rotates)> {
-        let token = self.required("refresh_token", reading);
         let place = self.table.span_of(match self.table.has("rotates") {
             true => "rotates",
-            false => "grant",
+            false => "refresh_token",
         });
+        let token = self.required("refresh_token", reading);
         let words = [("auto", Rotates::Auto), ("never", Rotates::Never)];
         let before = reading.problems.len();
         let rotates = self.table.word("rotates", &words, &[], reading);
@@ -93,7 +93,7 @@ impl<'a, 'i> Credentials<'a, 'i> {
         let item = self.table.take(key, reading)?;
         match item.text_or_reference(reading)? {
             Value::Later(source, span) => {
-                reading.later(&source, span);
+                reading.later(&source, span, Holds::Text);
                 Some(source)
             }
             Value::Text(text) if text.text.is_empty() => {
@@ -137,17 +137,12 @@ impl GrantKeys {
             if grants.contains(&grant) {
                 continue;
             }
-            let Some(item) = table.take_own(key, reading) else {
-                continue;
-            };
-            let message = format!("`{key}` does not apply to grant = \"{grant}\"");
+            let because = format!("to grant = \"{grant}\"");
             let help = format!(
                 "remove it, or write grant = \"{}\"",
                 grants.join("\" or \"")
             );
-            reading
-                .problem(&code::DOES_NOT_APPLY, item.key_span, message)
-                .help(help);
+            table.refuse(key, &because, &help, reading);
         }
     }
 
@@ -192,7 +187,7 @@ pub(super) fn command(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Opt
     };
     let span = item.span.clone();
     let source = program(item, reading)?;
-    reading.later(&source, span);
+    reading.later(&source, span, Holds::Text);
     Some(source)
 }
 
@@ -232,7 +227,8 @@ pub(super) fn lacks(table: &Section<'_>, key: &str, reading: &mut Reading<'_>) {
     lacks_like(table, key, example(key), reading);
 }
 
-fn lacks_like(table: &Section<'_>, key: &str, example: &str, reading: &mut Reading<'_>) {
+/// The same with an example that fits the provider.
+pub(super) fn lacks_like(table: &Section<'_>, key: &str, example: &str, reading: &mut Reading<'_>) {
     let message = format!("[{}] lacks `{key}`", table.name);
     reading
         .problem(&code::MISSING_KEY, table.span.clone(), message)
@@ -241,9 +237,7 @@ fn lacks_like(table: &Section<'_>, key: &str, example: &str, reading: &mut Readi
 
 fn example(key: &str) -> &'static str {
     match key {
-        "login_url" => {
-            "\"https://YOUR-DOMAIN.my.salesforce.com\" (for zuora \"https://rest.zuora.com\")"
-        }
+        "login_url" => "\"https://YOUR-DOMAIN.my.salesforce.com\"",
         "token_url" => "\"https://HOST/PATH\", the token endpoint",
         "instance_hosts" => "[\"HOST\"], the hosts that the token may be sent to",
         "status" => "401, or another status",

@@ -2,7 +2,7 @@
 //!
 //! Each upstream inherits its keys, see `Section::inherit`; a default may be of use to some providers only.
 
-use super::nearest::nearest;
+use super::nearest::did_you_mean;
 use super::reading::Reading;
 use super::section::{Section, join};
 use super::upstream::{LATER, PROVIDER_KEYS};
@@ -31,14 +31,11 @@ pub(super) fn unused(defaults: Section<'_>, under: &str, reading: &mut Reading<'
                 .not_in_this_version(item.key_span, &format!("`{key}`"))
                 .help("remove it");
         } else {
-            let asked = reading
-                .asked
-                .iter()
-                .filter_map(|key| key.strip_prefix(under)?.strip_prefix('.'));
-            let help = match nearest(key, asked) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "what an [upstream.NAME] may have, but nothing else".to_owned(),
-            };
+            let asked = reading.asked.iter();
+            let asked = asked.filter_map(|key| key.strip_prefix(under)?.strip_prefix('.'));
+            let help = did_you_mean(key, &asked.collect::<Vec<_>>());
+            let help = help
+                .unwrap_or_else(|| "what an [upstream.NAME] may have, but nothing else".to_owned());
             let section = under.replace("upstream.NAME", "defaults.upstream");
             let message = format!("unknown key `{key}` in [{section}]");
             reading

@@ -3,6 +3,7 @@
 //! The text of one file stands behind that of the other, so that a name given twice is found wherever it stands; a
 //! place in the whole is told as the place in its own file. Included files hold upstreams and routes only.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{File, Problem};
+use super::reference::Text;
 use crate::code::{self, Code};
 
 /// All files of one configuration.
@@ -18,6 +20,10 @@ pub(super) struct Files {
     /// Their texts, one behind the other.
     pub(super) text: String,
     parts: Vec<Part>,
+    /// Which of the configuration's files the first part is.
+    first: usize,
+    /// Where they really are, so that none is read twice.
+    known: HashSet<PathBuf>,
 }
 
 /// One file, and where its text begins.
@@ -38,101 +44,153 @@ impl fmt::Debug for Files {
 impl Files {
     /// The configuration alone.
     pub(super) fn of(name: &str, text: &str, folder: &Path) -> Self {
+        Self::beginning_with(0, name, text, folder)
+    }
+
+    fn beginning_with(first: usize, name: &str, text: &str, folder: &Path) -> Self {
         let mut files = Self {
             text: String::new(),
             parts: Vec::new(),
+            first,
+            known: HashSet::from([real(Path::new(name))]),
         };
         files.push(name, text, folder);
         files
     }
 
     fn push(&mut self, name: &str, text: &str, folder: &Path) {
+        // Some editors begin every file with it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if !self.text.is_empty() && !self.text.ends_with('\n') {
             self.text.push('\n');
         }
         self.parts.push(Part {
             start: self.text.len(),
-            file: Arc::new(File::new(name, text, self.parts.len())),
+            file: Arc::new(File::new(name, text, self.first + self.parts.len())),
             folder: folder.to_owned(),
         });
         self.text.push_str(text);
     }
 
-    /// Adds the files that `include` at the top of the configuration names.
+    /// Adds the files of `patterns`, which `include` at the top of the configuration names.
     ///
     /// A file with broken syntax is not added (what follows it would be misread); its problems come back.
-    pub(super) fn include(&mut self) -> Vec<Problem> {
+    pub(super) fn include(&mut self, patterns: Vec<Text>) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for (pattern, span) in included(&self.text) {
+        for pattern in patterns {
             let found = match self.matching(&pattern) {
                 Ok(found) => found,
                 Err(why) => {
                     let message = format!("`include`: {why}");
                     let help = "paths relative to this file: \"more.toml\", \"conf.d/*.toml\"";
-                    problems.push(self.problem(&code::BAD_INCLUDE, span, message, help));
+                    problems.push(self.problem(&code::BAD_INCLUDE, pattern.span, message, help));
                     continue;
                 }
             };
             for path in found {
-                self.add(&path, &span, &mut problems);
+                self.add(&path, &pattern.span, &mut problems);
             }
         }
         problems
     }
 
     /// The files of a pattern, in the order of their names; one without `*` must be there.
-    fn matching(&self, pattern: &str) -> Result<Vec<PathBuf>, String> {
+    fn matching(&self, pattern: &Text) -> Result<Vec<PathBuf>, String> {
+        let Text { text, .. } = pattern;
         let folder = self.folder(0);
         // What is special in the folder's own name is not a pattern.
         let folder = glob::Pattern::escape(&folder.display().to_string());
-        let whole = Path::new(&folder).join(pattern);
+        let whole = Path::new(&folder).join(text);
         let found = glob::glob(&whole.display().to_string()).map_err(|error| error.to_string())?;
         let found: Vec<_> = found.filter_map(Result::ok).collect();
-        if found.is_empty() && !pattern.contains(['*', '?', '[']) {
-            return Err(format!("there is no file {pattern}"));
+        if found.is_empty() && !text.contains(['*', '?', '[']) {
+            return Err(format!("there is no file {}", pattern.quoted()));
         }
         Ok(found)
     }
 
     fn add(&mut self, path: &Path, span: &Range<usize>, problems: &mut Vec<Problem>) {
         let name = path.display().to_string();
-        if self.parts.iter().any(|part| part.file.name == name) {
+        if !self.known.insert(real(path)) {
             return;
         }
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) => {
                 let message = format!("cannot read {name}: {error}");
-                let help = "included files must be readable and UTF-8";
+                let help = match path.is_dir() {
+                    true => "for all files of a folder: \"FOLDER/*.toml\"",
+                    false => "included files must be readable and UTF-8",
+                };
                 problems.push(self.problem(&code::BAD_INCLUDE, span.clone(), message, help));
                 return;
             }
         };
         let folder = path.parent().unwrap_or(Path::new(""));
-        let (document, errors) = DeTable::parse_recoverable(&text);
-        let alone = Self {
-            text: String::new(),
-            parts: vec![Part {
-                start: 0,
-                file: Arc::new(File::new(&name, &text, self.parts.len())),
-                folder: folder.to_owned(),
-            }],
-        };
-        for error in &errors {
-            let span = error.span().unwrap_or(0..0);
-            let message = error.message().to_owned();
-            problems.push(alone.problem(&code::SYNTAX, span, message, SYNTAX));
+        let alone = Self::beginning_with(self.parts.len(), &name, &text, folder);
+        let (document, errors) = DeTable::parse_recoverable(&alone.text);
+        let mut found = alone.broken(&errors);
+        let strange = document.get_ref().iter().filter(|(key, value)| {
+            let includable = INCLUDABLE.contains(&&**key.get_ref());
+            !(includable && matches!(value.get_ref(), DeValue::Table(_)))
+        });
+        // A broken line may be what moved them to the top.
+        for (key, _) in strange.filter(|_| errors.is_empty()) {
+            let message = format!("`{}` stands in an included file", key.get_ref());
+            found.push(alone.problem(&code::BAD_INCLUDE, key.span(), message, OTHERS));
         }
-        for (key, value) in document.get_ref() {
-            let name = key.get_ref();
-            if !(INCLUDABLE.contains(&&**name) && matches!(value.get_ref(), DeValue::Table(_))) {
-                let message = format!("`{name}` stands in an included file");
-                problems.push(alone.problem(&code::BAD_INCLUDE, key.span(), message, OTHERS));
+        match found.is_empty() {
+            true => self.push(&name, &text, folder),
+            false => problems.append(&mut found),
+        }
+    }
+
+    /// What the TOML reader says of the whole; of a section that is given twice not each key as well.
+    pub(super) fn broken(&self, errors: &[toml::de::Error]) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut twice = 0..0;
+        for error in errors {
+            let (span, mut message) = (error.span().unwrap_or(0..0), error.message().to_owned());
+            let is_duplicate = message.contains("duplicate");
+            if is_duplicate && twice.contains(&span.start) {
+                continue;
             }
+            if is_duplicate && let Some((place, end)) = self.header_before(span.start) {
+                message = format!("{message}: the section stands at {place} already");
+                twice = span.start..end;
+            }
+            let help = match is_duplicate {
+                true => "keep one of them, and write all its keys there",
+                false => SYNTAX,
+            };
+            problems.push(self.problem(&code::SYNTAX, span, message, help));
         }
-        if problems.is_empty() {
-            self.push(&name, &text, folder);
-        }
+        problems
+    }
+
+    /// The place of an earlier header like that in the line of `at`, and the end of that section.
+    fn header_before(&self, at: usize) -> Option<(String, usize)> {
+        let (before, after) = self.text.split_at_checked(at)?;
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        let line = |text: &str| {
+            text.split(['\n', '#'])
+                .next()
+                .map(|line| line.trim().to_owned())
+        };
+        let header = line(self.text.get(start..)?).filter(|line| line.starts_with('['))?;
+        let mut lines = before
+            .get(..start)?
+            .split_inclusive('\n')
+            .scan(0, |from, text| {
+                let this = *from;
+                *from += text.len();
+                Some((this, text))
+            });
+        let (first, _) = lines.find(|(_, text)| line(text).as_ref() == Some(&header))?;
+        let (file, place) = self.place(&(first..first));
+        let row = file.text.get(..place.start)?.matches('\n').count() + 1;
+        let end = after.find("\n[").map_or(self.text.len(), |end| at + end);
+        Some((format!("{}:{row}", file.name), end))
     }
 
     /// A problem at a place of the whole.
@@ -180,27 +238,9 @@ impl Files {
     }
 }
 
-/// The patterns of `include`, each with its place. What is not a list of texts is found again, and told, when the
-/// sections are read.
-fn included(text: &str) -> Vec<(String, Range<usize>)> {
-    let (document, _) = DeTable::parse_recoverable(text);
-    let mut document = document.into_inner();
-    let Some(value) = document.remove("include") else {
-        return Vec::new();
-    };
-    match value.into_inner() {
-        DeValue::Array(items) => items
-            .into_iter()
-            .filter_map(|item| {
-                let span = item.span();
-                match item.into_inner() {
-                    DeValue::String(text) => Some((text.into_owned(), span)),
-                    _ => None,
-                }
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
+/// A file by the one of its names that nothing else has.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// What stands in included files.
@@ -208,4 +248,4 @@ const INCLUDABLE: &[&str] = &["upstream", "route"];
 const OTHERS: &str =
     "only [upstream.NAME] and [route.NAME] can be included; the rest stands in the main file";
 /// What usually is behind broken syntax.
-pub(super) const SYNTAX: &str = "each line is KEY = VALUE; text stands in quotation marks, a list in [ ], a section's name in [ ] on a line of its own";
+const SYNTAX: &str = "each line is KEY = VALUE; text stands in quotation marks, a list in [ ], a section's name in [ ] on a line of its own";

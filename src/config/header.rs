@@ -16,8 +16,21 @@ pub(super) fn set(
     let Some(fields) = item.and_then(|item| item.into_section(reading)) else {
         return Vec::new();
     };
-    let fields = fields.into_items().into_iter();
-    fields.filter_map(|item| field(item, reading)).collect()
+    let mut set: Vec<(HeaderName, HeaderValue)> = Vec::new();
+    for item in fields.into_items() {
+        let place = item.key_span.clone();
+        let Some((name, value)) = field(item, reading) else {
+            continue;
+        };
+        if set.iter().any(|(other, _)| *other == name) {
+            let message = format!("`set_headers` sets {name} twice");
+            reading
+                .problem(&code::BAD_HEADER, place, message)
+                .help("keep one of them: names of header fields have no letter case");
+        }
+        set.push((name, value));
+    }
+    set
 }
 
 /// `remove_headers = ["NAME"]`.

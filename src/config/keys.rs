@@ -34,18 +34,17 @@ pub(super) fn read(
     let Some(list) = table.take("keys", reading) else {
         return Vec::new();
     };
-    let DeValue::Array(entries) = list.value else {
+    if !matches!(list.value, DeValue::Array(_)) {
         list.wrong_type("a list of tables", HELP, reading);
         return Vec::new();
+    }
+    // As the section of each entry is called.
+    let list = Item {
+        key: join(&table.name, "keys"),
+        ..list
     };
     let mut keys = Vec::new();
-    for entry in entries {
-        let item = Item {
-            key: join(&table.name, "keys"),
-            key_span: list.key_span.clone(),
-            span: entry.span(),
-            value: entry.into_inner(),
-        };
+    for item in list.elements() {
         let span = item.span.clone();
         let entry = item.into_section(reading);
         if let Some(key) = entry.and_then(|entry| key(entry, upstreams, reading)) {
@@ -107,6 +106,9 @@ fn required(
 
 /// A digest that a key can have.
 fn digest_of(text: &str) -> Result<Digest, String> {
+    if text.starts_with("upauth-") {
+        return Err("is the key itself, which belongs to its caller alone".to_owned());
+    }
     let digest = Digest::from_hex(text).map_err(|why| why.to_string())?;
     // What `sha256sum` says when it is given nothing, or nothing but the line break of `echo`.
     let of_nothing = [b"".as_slice(), b"\n"].map(Digest::of);

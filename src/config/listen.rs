@@ -6,6 +6,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use toml::de::DeValue;
+
 use super::reading::{Door, ForWhom, Reading};
 use super::section::Section;
 use super::server::{Address, Listen, ListenTls};
@@ -68,15 +70,7 @@ impl Listen {
     }
 
     fn clashes(&self, other: &Self) -> bool {
-        let same = |a: &Address, b: &Address| match (a, b) {
-            (Address::Tcp(a), Address::Tcp(b)) => {
-                let covers = a.ip() == b.ip()
-                    || (a.is_ipv4() == b.is_ipv4()
-                        && (a.ip().is_unspecified() || b.ip().is_unspecified()));
-                covers && a.port() == b.port() && a.port() != 0
-            }
-            (a, b) => a == b,
-        };
+        let same = |a: &Address, b: &Address| !a.is_free_port() && (a.covers(b) || b.covers(a));
         self.addrs
             .iter()
             .any(|a| other.addrs.iter().any(|b| same(a, b)))
@@ -89,6 +83,17 @@ impl Address {
         match self {
             Self::Tcp(addr) => Some(*addr),
             Self::Unix(_) => None,
+        }
+    }
+
+    /// Whether who calls `other` is heard here: it is the same, or one of all the addresses that this is.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Tcp(all), Self::Tcp(one)) => {
+                let every = all.ip().is_unspecified() && all.is_ipv4() == one.is_ipv4();
+                all.port() == one.port() && (every || all.ip() == one.ip())
+            }
+            (all, one) => all == one,
         }
     }
 
@@ -178,7 +183,13 @@ impl Section<'_> {
         for_whom: ForWhom,
         reading: &mut Reading<'_>,
     ) -> Option<Vec<Listen>> {
-        let texts = self.take(key, reading)?.text_or_texts(reading)?;
+        let item = self.take(key, reading)?;
+        if let DeValue::Integer(_) = item.value {
+            let help = format!("write the address, too: {key} = \"localhost:7717\"");
+            item.wrong_type("ADDRESS:PORT in quotation marks", &help, reading);
+            return None;
+        }
+        let texts = item.text_or_texts(reading)?;
         let mut listens = Vec::new();
         for text in texts {
             let read = text.text.parse::<Listen>();
@@ -191,9 +202,13 @@ impl Section<'_> {
                 }
                 Err(why) => {
                     let message = format!("{} {why}", text.quoted());
-                    reading.problem(&code::BAD_LISTEN, text.span, message).help(
-                        "write ADDRESS:PORT with an IP address or localhost, or unix:PATH: \"localhost:7717\", \"0.0.0.0:7717\", \"[::1]:7717\", \"unix:/run/upauth.sock\"",
-                    );
+                    let help = match text.text.starts_with(['/', '.']) && !text.hidden {
+                        true => format!("for a unix socket: \"unix:{}\"", text.text),
+                        false => FORMS.to_owned(),
+                    };
+                    reading
+                        .problem(&code::BAD_LISTEN, text.span, message)
+                        .help(help);
                 }
             }
         }
@@ -257,11 +272,12 @@ pub(super) fn check(access: &Access, reading: &mut Reading<'_>) {
                     door.span.clone(),
                     "another listener has this address already",
                 )
-                .help("give each listener a port of its own");
+                .help("give each listener an address of its own");
         }
     }
 }
 
+const FORMS: &str = "write ADDRESS:PORT with an IP address or localhost, or unix:PATH: \"localhost:7717\", \"0.0.0.0:7717\", \"[::1]:7717\", \"unix:/run/upauth.sock\"";
 const CALLERS: &str = "listen on localhost, or ask callers for [access] keys (`upauth key NAME` makes one) or for certificates (tls with client_ca), or say [access] open = true if something else keeps strangers away";
 const OPERATORS: &str = "no key opens the admin listener: let it listen on localhost, or say [access] open = true if something else keeps strangers away; probes and metrics alone: [admin] health_listen";
 

@@ -1,23 +1,23 @@
 //! Reading a file: from text to a [`Config`], or to all that is wrong with it.
 
 use std::collections::HashSet;
-use std::ops::Range;
 use std::path::Path;
 
 use toml::de::DeTable;
 
 use super::credential::PRIVATE_KEY;
-use super::files::{Files, SYNTAX};
-use super::reading::{Reading, Reference};
+use super::files::Files;
+use super::reading::{Holds, Pem, Reading, Reference};
 use super::reference::{Text, remedy};
 use super::route::known_upstream;
 use super::section::{Leftover, Section};
+use super::store::KEY;
 use super::{
     Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Store, Upstream, Written,
     defaults, listen, names,
 };
 use crate::code::{self, Code};
-use crate::secret::{KeyError, ReadError, SigningKey};
+use crate::secret::{KeyError, ReadError, SealKey, SigningKey, Source};
 
 /// A configuration without errors.
 #[derive(Debug)]
@@ -74,53 +74,77 @@ impl Config {
 
 impl Checked {
     /// Reads every file and runs every program that the configuration refers to: what is wrong here does not keep
-    /// the proxy from starting, but makes an upstream unavailable.
-    pub async fn check_references(&self) -> Vec<Problem> {
+    /// the proxy from starting, but makes an upstream unavailable; unless it is of a listener or of the store. `pem` says
+    /// what is wrong with a file for TLS.
+    pub async fn check_references(
+        &self,
+        pem: impl Fn(&Path, Pem) -> Result<(), String>,
+    ) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut seen = HashSet::new();
-        for Reference { source, span, key } in &self.references {
+        for reference in &self.references {
+            let Reference { source, span, .. } = reference;
             // One that stands in the defaults is found once for each upstream.
             if !seen.insert((span.start, source.identity())) {
                 continue;
             }
-            let (read, span) = (source.read().await, span.clone());
-            let usable = match (key, &read) {
-                (Some(algorithm), Ok(pem)) => SigningKey::parse(pem, *algorithm).map(drop),
-                (Some(_), Err(ReadError::NotText { .. })) => Err(KeyError::Binary),
-                _ => Ok(()),
-            };
-            let (code, why, help) = match (usable, read) {
-                (Err(why), _) => {
-                    let why = format!("the private key {why}");
-                    (&code::PRIVATE_KEY, why, PRIVATE_KEY)
-                }
-                (_, Err(why)) => (&code::UNREADABLE_REFERENCE, why.to_string(), remedy(source)),
-                _ => continue,
-            };
-            problems.push(self.files.problem(code, span, why, help));
+            if let Some((code, why, help)) = reference.trouble(&pem).await {
+                problems.push(self.files.problem(code, span.clone(), why, help));
+            }
         }
         problems.sort_by_key(Problem::place);
         problems
     }
 }
 
+impl Reference {
+    async fn trouble(
+        &self,
+        pem: impl Fn(&Path, Pem) -> Result<(), String>,
+    ) -> Option<(&'static Code, String, &'static str)> {
+        let source = &self.source;
+        let unreadable = |why| (&code::UNREADABLE_REFERENCE, why, remedy(source));
+        if let (Holds::Pem(what), Source::File(path)) = (self.holds, source) {
+            return pem(path, what).err().map(unreadable);
+        }
+        match (self.holds, source.read().await) {
+            (Holds::SigningKey(algorithm), Ok(key)) => {
+                let why = SigningKey::parse(&key, algorithm).err()?;
+                Some((
+                    &code::PRIVATE_KEY,
+                    format!("the private key {why}"),
+                    PRIVATE_KEY,
+                ))
+            }
+            (Holds::SigningKey(_), Err(ReadError::NotText { .. })) => {
+                let why = format!("the private key {}", KeyError::Binary);
+                Some((&code::PRIVATE_KEY, why, PRIVATE_KEY))
+            }
+            (Holds::SealKey, Ok(key)) => {
+                let why = SealKey::parse(&key).err()?;
+                Some((
+                    &code::BAD_VALUE,
+                    format!("`key` cannot be used: {why}"),
+                    KEY,
+                ))
+            }
+            (_, Ok(_)) => None,
+            (_, Err(why)) => Some(unreadable(why.to_string())),
+        }
+    }
+}
+
 pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     // Only a sound text can have others behind it.
     if DeTable::parse(&reading.files.text).is_ok() {
-        let problems = reading.files.include();
+        let patterns = included(reading);
+        let problems = reading.files.include(patterns);
         reading.problems.extend(problems);
     }
     let text = reading.files.text.clone();
     let (document, errors) = DeTable::parse_recoverable(&text);
-    for error in &errors {
-        let span = error.span().unwrap_or(0..0);
-        let message = error.message().to_owned();
-        let help = match message.contains("duplicate") {
-            true => "keep one of them, and write all its keys there",
-            false => SYNTAX,
-        };
-        reading.problem(&code::SYNTAX, span, message).help(help);
-    }
+    let problems = reading.files.broken(&errors);
+    reading.problems.extend(problems);
     let broken: Vec<_> = reading.problems.iter().map(Problem::row).collect();
     let span = document.span();
     let written = Written::of(document.get_ref());
@@ -137,16 +161,27 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     config
 }
 
+/// The patterns of `include`. What is wrong with them is found again when the sections are read, and told once.
+fn included(reading: &mut Reading<'_>) -> Vec<Text> {
+    let text = reading.files.text.clone();
+    let (document, _) = DeTable::parse_recoverable(&text);
+    let mut root = Section::new("", "", 0..0, document.into_inner());
+    let item = root.take("include", reading);
+    let patterns = item.and_then(|item| item.texts(reading));
+    patterns.unwrap_or_default()
+}
+
 fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> {
-    let server_table = root.section("server", reading);
-    let default_place = server_table.span_of("default");
-    let server = Server::read(server_table, reading);
+    let mut server = root.section("server", reading);
+    // Which names there are is known at the end.
+    let default = server.text("default", reading);
+    let server = Server::read(server, reading);
     let access = root.section("access", reading);
     let admin = Admin::read(root.section("admin", reading), reading);
     let outbound = Leg::read(root.section("outbound", reading), reading);
     let log = Log::read(root.section("log", reading), reading);
     let store = Store::read(root.section("store", reading), &server, reading);
-    // Its patterns were followed before; what is not a list of texts is told here.
+    // Its patterns were followed before.
     if let Some(item) = root.take("include", reading) {
         item.texts(reading);
     }
@@ -184,11 +219,11 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
             .problem(&code::NO_UPSTREAM, 0..0, "there is no upstream")
             .help("add [upstream.NAME] with provider, login_url, client_id and client_secret");
     }
-    default_is_known(&server, default_place, &known, reading);
+    let default = default.and_then(|name| known_upstream(name, &known, reading));
     listen::check(&access, reading);
     names::places(&upstreams, &routes, reading);
     Some(Config {
-        server,
+        server: Server { default, ..server },
         access,
         admin,
         log,
@@ -200,24 +235,6 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
         routes: routes.into_iter().map(|(route, _)| route).collect(),
         written: Written::default(),
     })
-}
-
-/// `[server] default` is read before the upstreams it may name.
-fn default_is_known(
-    server: &Server,
-    span: Range<usize>,
-    known: &[String],
-    reading: &mut Reading<'_>,
-) {
-    if let Some(text) = server.default.clone() {
-        let text = Text {
-            text,
-            span,
-            plain: false,
-            hidden: false,
-        };
-        known_upstream(text, known, reading);
-    }
 }
 
 /// Problems that a broken line elsewhere may have caused: it seems to be missing, or to belong to another section.

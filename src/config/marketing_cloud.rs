@@ -44,8 +44,9 @@ impl MarketingCloud {
             credential::required_origin_like(table, "login_url", EXAMPLE, plain_http, reading);
         if let Some(login_url) = &login_url {
             gives_tokens(login_url, place.clone(), reading);
-            if login_url.host() == LEGACY_LOGIN {
-                let message = format!("{LEGACY_LOGIN} knows the logins of legacy packages only");
+            if login_url.host().ends_with(LEGACY) {
+                let host = login_url.host();
+                let message = format!("{host} is of legacy packages only");
                 reading
                     .problem(&code::LOGIN_HOST, place, message)
                     .help(format!(
@@ -106,4 +107,5 @@ const APIS: &[&str] = &[
     ".soap.marketingcloudapis.com",
 ];
 const EXAMPLE: &str = "\"https://SUBDOMAIN.auth.marketingcloudapis.com\"";
-const LEGACY_LOGIN: &str = "auth.exacttargetapis.com";
+/// The end of the hosts of legacy packages.
+const LEGACY: &str = ".exacttargetapis.com";

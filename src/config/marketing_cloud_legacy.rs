@@ -5,7 +5,6 @@ use super::marketing_cloud::gives_tokens;
 use super::origin;
 use super::reading::Reading;
 use super::section::Section;
-use crate::code;
 use crate::message::Origin;
 use crate::secret::Source;
 
@@ -55,7 +54,9 @@ impl MarketingCloudLegacy {
                 credentials.optional("refresh_token", reading)
             }
             false => {
-                refuse_refresh_token(credentials.table, reading);
+                let help = "remove it, or write offline = true";
+                let table = &mut *credentials.table;
+                table.refuse("refresh_token", "without offline = true", help, reading);
                 None
             }
         };
@@ -70,15 +71,6 @@ impl MarketingCloudLegacy {
             refresh_token,
             legacy_token,
         })
-    }
-}
-
-fn refuse_refresh_token(table: &mut Section<'_>, reading: &mut Reading<'_>) {
-    if let Some(item) = table.take_own("refresh_token", reading) {
-        let message = "`refresh_token` does not apply without offline = true";
-        reading
-            .problem(&code::DOES_NOT_APPLY, item.key_span, message)
-            .help("remove it, or write offline = true");
     }
 }
 

@@ -1,14 +1,66 @@
-//! "Did you mean": the nearest of the words that would have been right.
+//! "Did you mean": those of the words that would have been right, which a wrong one was probably meant to be.
 
-/// The word of `words` that `wrong` was probably meant to be.
-pub(super) fn nearest<'a>(
-    wrong: &str,
-    words: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+/// By letters, else by words.
+pub(super) fn did_you_mean(wrong: &str, words: &[&str]) -> Option<String> {
+    by_letters(wrong, words).or_else(|| by_words(wrong, words))
+}
+
+/// Those with the fewest other letters.
+pub(super) fn by_letters(wrong: &str, words: &[&str]) -> Option<String> {
     let most = (wrong.chars().count() / 3).max(1);
-    let near = words.into_iter().map(|word| (distance(wrong, word), word));
-    let near = near.filter(|(distance, _)| *distance <= most);
-    near.min().map(|(_, word)| word)
+    let near = |word: &&&str| distance(wrong, word);
+    let least = words.iter().map(|word| distance(wrong, word)).min()?;
+    question(
+        words
+            .iter()
+            .filter(|word| near(word) == least && least <= most),
+    )
+}
+
+/// The one that has another name elsewhere, or those made of the same words and others: `timeout`, `token_timeout`.
+pub(super) fn by_words(wrong: &str, words: &[&str]) -> Option<String> {
+    let parts = parts(wrong);
+    let elsewhere = parts.join("_");
+    let known = OTHER_NAMES
+        .iter()
+        .find(|(other, word)| *other == elsewhere && words.contains(word));
+    if let Some((_, word)) = known {
+        return question([word].into_iter());
+    }
+    let within = |some: &[String], all: &[String]| some.iter().all(|part| all.contains(part));
+    question(words.iter().filter(|word| {
+        let own = self::parts(word);
+        within(&own, &parts) || within(&parts, &own)
+    }))
+}
+
+fn question<'a>(words: impl Iterator<Item = &'a &'a str>) -> Option<String> {
+    let words: Vec<_> = words.map(|word| format!("`{word}`")).collect();
+    match words.split_last()? {
+        (last, []) => Some(format!("did you mean {last}?")),
+        (last, others) if others.len() < MOST => {
+            Some(format!("did you mean {} or {last}?", others.join(", ")))
+        }
+        _ => None,
+    }
+}
+
+/// The words of a name, in small letters: `clientId`, `client-id` and `client_id` have the same.
+fn parts(name: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut before = ' ';
+    for letter in name.chars() {
+        let begins = letter.is_uppercase() && before.is_lowercase();
+        if !letter.is_alphanumeric() || begins {
+            parts.push(String::new());
+        }
+        if let Some(last) = parts.last_mut().filter(|_| letter.is_alphanumeric()) {
+            last.extend(letter.to_lowercase());
+        }
+        before = letter;
+    }
+    parts.retain(|part| !part.is_empty());
+    parts
 }
 
 /// How many letters must be inserted, removed or replaced to make `a` into `b` (Levenshtein).
@@ -30,16 +82,48 @@ pub(super) fn distance(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
+/// What providers and other programs call it, and the word for it here.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("access_type", "offline"),
+    ("address", "listen"),
+    ("base_url", "api_url"),
+    ("bind", "listen"),
+    ("client_secret_post", "body"),
+    ("consumer_key", "client_id"),
+    ("consumer_secret", "client_secret"),
+    ("instance_url", "login_url"),
+    ("mid", "account_id"),
+    ("port", "listen"),
+    ("subdomain", "login_url"),
+    ("user", "username"),
+];
+/// How many are named, and one more.
+const MOST: usize = 4;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_nearest_word_is_found_if_it_is_near() {
-        let words = ["listen", "limits", "login_url"];
-        assert_eq!(nearest("lisen", words), Some("listen"));
-        assert_eq!(nearest("loginurl", words), Some("login_url"));
-        assert_eq!(nearest("workers", words), None);
+        let words = ["listen", "limits", "login_url", "RS256", "ES256"];
+        let rows = [
+            ("lisen", Some("did you mean `listen`?")),
+            ("loginurl", Some("did you mean `login_url`?")),
+            ("HS256", Some("did you mean `RS256` or `ES256`?")),
+            ("port", Some("did you mean `listen`?")),
+            ("instanceUrl", Some("did you mean `login_url`?")),
+            ("url", Some("did you mean `login_url`?")),
+            ("the-login.url:of", Some("did you mean `login_url`?")),
+            ("workers", None),
+            ("", None),
+        ];
+        for (wrong, expected) in rows {
+            assert_eq!(did_you_mean(wrong, &words).as_deref(), expected, "{wrong}");
+        }
+        let many = ["a_x", "b_x", "c_x", "d_x", "e_x", "f_x"];
+        assert_eq!(did_you_mean("some_other", &many), None);
+        assert_eq!(by_words("x", &many), None);
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
     }

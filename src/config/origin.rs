@@ -56,8 +56,10 @@ pub(super) fn address(
                 );
             None
         }
-        // It is not a URL either.
-        Err(_) => parse(key, &text, reading).and(None),
+        Err(why) => {
+            not_a_url(key, &text, why, API, reading);
+            None
+        }
     }
 }
 
@@ -70,7 +72,10 @@ pub(super) fn url(
 ) -> Option<(Origin, String)> {
     let text = table.text(key, reading)?;
     let Some((origin, rest)) = Origin::split_url(&text.text) else {
-        return parse(key, &text, reading).and(None);
+        if let Err(why) = text.text.parse::<Origin>() {
+            not_a_url(key, &text, why, ENDPOINT, reading);
+        }
+        return None;
     };
     let path = match rest.starts_with('/') {
         true => rest.to_owned(),
@@ -80,7 +85,9 @@ pub(super) fn url(
         let message = format!("`{key}` is not a URL");
         reading
             .problem(&code::NOT_AN_ORIGIN, text.span, message)
-            .help("without a fragment, and with spaces and the like as %20: \"https://login.example.com/oauth2/token\"");
+            .help(format!(
+                "without a fragment, and with spaces and the like as %20: {ENDPOINT}"
+            ));
         return None;
     }
     let origin = secure(key, origin, &text, plain_http, reading)?;
@@ -131,7 +138,11 @@ fn parse(key: &str, text: &Text, reading: &mut Reading<'_>) -> Option<Origin> {
         Ok(origin) => return Some(origin),
         Err(why) => why,
     };
-    let split = Origin::split_url(&text.text);
+    let with_scheme = format!("https://{}", text.text);
+    let split = match why {
+        OriginError::Scheme => Origin::split_url(&with_scheme),
+        _ => Origin::split_url(&text.text),
+    };
     let help = match (why, split) {
         _ if text.hidden => format!("it must be like {EXAMPLE}"),
         (OriginError::Path, Some((origin, _))) if key == "login_url" => {
@@ -140,9 +151,7 @@ fn parse(key: &str, text: &Text, reading: &mut Reading<'_>) -> Option<Origin> {
         (OriginError::Path, Some((origin, _))) => {
             format!("write {key} = \"{origin}\"; the path comes with each call")
         }
-        (OriginError::Scheme, _) if format!("https://{}", text.text).parse::<Origin>().is_ok() => {
-            format!("write {key} = \"https://{}\"", text.text)
-        }
+        (OriginError::Scheme, Some((origin, _))) => format!("write {key} = \"{origin}\""),
         _ => format!("scheme, host and port only: {key} = {EXAMPLE}"),
     };
     reading
@@ -155,4 +164,23 @@ fn parse(key: &str, text: &Text, reading: &mut Reading<'_>) -> Option<Origin> {
     None
 }
 
+/// Notes that the value is no URL, as `example` is one.
+fn not_a_url(key: &str, text: &Text, why: OriginError, example: &str, reading: &mut Reading<'_>) {
+    let with_scheme = format!("https://{}", text.text);
+    let lacks_scheme = why == OriginError::Scheme && Origin::split_url(&with_scheme).is_some();
+    let help = match lacks_scheme && !text.hidden {
+        true => format!("write {key} = \"{with_scheme}\""),
+        false => format!("a whole URL: {key} = {example}"),
+    };
+    reading
+        .problem(
+            &code::NOT_AN_ORIGIN,
+            text.span.clone(),
+            format!("`{key}` {why}"),
+        )
+        .help(help);
+}
+
+const ENDPOINT: &str = "\"https://login.example.com/oauth2/token\"";
+const API: &str = "\"https://api.example.com/v3\"";
 const EXAMPLE: &str = "\"https://acme.my.salesforce.com\"";

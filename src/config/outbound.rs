@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::proxy::Proxy;
-use super::reading::Reading;
+use super::reading::{Pem, Reading};
 use super::section::{Item, Leftover, Section};
 use super::value::Zero;
 
@@ -65,16 +65,13 @@ impl Leg {
 
 /// `{ file = "PATH" }`, or a list of them.
 fn authorities(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Vec<PathBuf>> {
-    let DeValue::Array(items) = item.value else {
-        return Some(vec![item.file(reading)?]);
+    let items = match item.value {
+        DeValue::Array(_) => item.elements(),
+        _ => vec![item],
     };
-    let items = items.into_iter().map(|each| Item {
-        key: item.key.clone(),
-        key_span: item.key_span.clone(),
-        span: each.span(),
-        value: each.into_inner(),
-    });
-    Some(items.filter_map(|item| item.file(reading)).collect())
+    let items = items.into_iter();
+    let files = items.filter_map(|item| item.file(Pem::Authorities, reading));
+    Some(files.collect())
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,6 +3,7 @@
 //! A problem quotes the file only through a mask, so that no secret is shown.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub struct Problem {
 pub struct Problems {
     name: String,
     problems: Vec<Problem>,
+    outcome: &'static str,
 }
 
 /// The file that problems are in: its name and its text.
@@ -49,6 +51,12 @@ impl File {
             mask: Mask::of(text),
             order,
         }
+    }
+
+    /// The line of a place, from 1.
+    pub(super) fn line(&self, at: usize) -> usize {
+        let before = self.text.get(..at).unwrap_or_default();
+        before.matches('\n').count() + 1
     }
 }
 
@@ -123,7 +131,7 @@ impl Problem {
 
     /// The line, from 1.
     pub fn line(&self) -> usize {
-        self.before().matches('\n').count() + 1
+        self.file.line(self.span.start)
     }
 
     /// The column, from 1, in characters.
@@ -173,7 +181,13 @@ impl Problems {
         Self {
             name: name.to_owned(),
             problems,
+            outcome: "nothing was started",
         }
+    }
+
+    /// The same with another outcome: what is true for whoever read the file.
+    pub fn but(self, outcome: &'static str) -> Self {
+        Self { outcome, ..self }
     }
 
     /// The file itself cannot be read.
@@ -182,7 +196,12 @@ impl Problems {
         let file = Arc::new(File::new(&name, "", 0));
         let message = format!("cannot read {name}: {error}");
         let mut problem = Problem::new(&code::UNREADABLE, &file, 0..0, message);
-        problem.help("`upauth init` writes one; or name another: --config PATH");
+        problem.help(match error.kind() {
+            ErrorKind::NotFound => {
+                "`upauth init`, with the same --config, writes one; or name another: --config PATH"
+            }
+            _ => "a configuration is a file that this user may read, in UTF-8",
+        });
         Self::new(&name, vec![problem])
     }
 
@@ -191,7 +210,7 @@ impl Problems {
         self.problems.iter()
     }
 
-    /// Draws all problems, and a last line that counts them.
+    /// Draws all problems, and a last line that counts them and says what came of it.
     pub fn render(&self, color: bool) -> String {
         let mut text = String::new();
         for problem in &self.problems {
@@ -207,7 +226,7 @@ impl Problems {
             1 => "1 error".to_owned(),
             several => format!("{several} errors"),
         };
-        format!("{errors} in {}; nothing was started.", self.name)
+        format!("{errors} in {}; {}.", self.name, self.outcome)
     }
 }
 

@@ -42,9 +42,13 @@ impl Proxy {
             "env" => return Ok(Self::of_env(reading)),
             _ => {
                 let message = format!("unknown proxy {}", text.quoted());
+                let help = match parse(&text.text).filter(|_| !text.hidden) {
+                    Some((url, None)) => format!("write proxy = {{ url = \"{url}\" }}"),
+                    _ => "\"env\", \"off\" or { url = \"http://HOST:PORT\" }".to_owned(),
+                };
                 reading
                     .problem(&code::BAD_VALUE, text.span, message)
-                    .help("\"env\", \"off\" or { url = \"http://HOST:PORT\" }");
+                    .help(help);
             }
         }
         Ok(None)
@@ -86,11 +90,21 @@ impl Proxy {
         }
         table.finish(Leftover::default(), reading);
         let Some(url) = url else {
+            let help = "write proxy = { url = \"http://proxy.example.com:3128\" }";
             reading
                 .problem(&code::MISSING_KEY, span, "`proxy` lacks `url`")
-                .help(HELP);
+                .help(help);
             return None;
         };
+        if username.is_none() && password.is_some() {
+            reading
+                .problem(
+                    &code::MISSING_KEY,
+                    span,
+                    "`proxy` has a `password` and lacks `username`",
+                )
+                .help("add username = \"...\": who connects to the proxy");
+        }
         let Some((origin, None)) = parse(&url.text) else {
             let message = "`url` is not the address of a proxy";
             let help = format!("{HELP}; user name and password are keys of their own");

@@ -54,8 +54,31 @@ pub(super) enum ForWhom {
 pub(super) struct Reference {
     pub(super) source: Source,
     pub(super) span: Range<usize>,
-    /// Set if it must hold a private key.
-    pub(super) key: Option<Algorithm>,
+    pub(super) holds: Holds,
+}
+
+/// What a file or program must hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Holds {
+    /// Any text.
+    Text,
+    /// A key to sign with.
+    SigningKey(Algorithm),
+    /// The key of a store.
+    SealKey,
+    /// Something for TLS.
+    Pem(Pem),
+}
+
+/// What a PEM file must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pem {
+    /// Certificates of authorities.
+    Authorities,
+    /// A certificate with its chain.
+    Chain,
+    /// The private key of one.
+    Key,
 }
 
 impl<'a> Reading<'a> {
@@ -125,7 +148,11 @@ impl<'a> Reading<'a> {
             });
             let homes: Vec<_> = homes.collect();
             let help = match homes.as_slice() {
-                [] if self.asked.contains(&key) => format!("`{key}` stands at the top of the file"),
+                [] if key == "include" => "`include` stands at the top of the file".to_owned(),
+                [] if self.asked.contains(&key) => format!("[{key}] is a section of its own"),
+                [] if OF_TLS.contains(&key.as_str()) => format!(
+                    "`{key}` stands in tls = {{ cert = {{ file = \"PATH\" }}, key = {{ file = \"PATH\" }}, client_ca = {{ file = \"PATH\" }} }}"
+                ),
                 [] => continue,
                 homes => format!("`{key}` belongs in {}", homes.join(" or ")),
             };
@@ -148,19 +175,20 @@ impl<'a> Reading<'a> {
     }
 
     /// Notes a file or program that is read later, so that it can be checked now.
-    pub(super) fn later(&mut self, source: &Source, span: Range<usize>) {
+    pub(super) fn later(&mut self, source: &Source, span: Range<usize>, holds: Holds) {
         let source = source.clone();
-        self.references.push(Reference {
+        let reference = Reference {
             source,
             span,
-            key: None,
-        });
+            holds,
+        };
+        self.references.push(reference);
     }
 
     /// The one that was noted last must hold a private key.
     pub(super) fn last_is_key(&mut self, algorithm: Algorithm) {
         if let Some(last) = self.references.last_mut() {
-            last.key = Some(algorithm);
+            last.holds = Holds::SigningKey(algorithm);
         }
     }
 
@@ -170,6 +198,8 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// Keys of the table that `tls` may be.
+const OF_TLS: &[&str] = &["cert", "client_ca"];
 /// Sections whose keys may stand in a wrong one. `defaults` has those of an upstream.
 const SECTIONS: &[&str] = &[
     "server", "access", "admin", "outbound", "log", "upstream", "route",

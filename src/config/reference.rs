@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::reading::Reading;
+use super::reading::{Holds, Pem, Reading};
 use super::section::{Item, Leftover, Section};
 use crate::code;
 use crate::secret::{Secret, Source};
@@ -73,8 +73,14 @@ impl<'i> Item<'i> {
                 }))
             }
             DeValue::Table(_) => reference(self.into_section(reading)?, reading),
-            _ => {
-                let help = format!("write {} = \"...\"", self.key);
+            value => {
+                let help = match (value, self.key.as_str()) {
+                    (DeValue::Array(_), "scope") => {
+                        "one text with spaces between: scope = \"a b\"".to_owned()
+                    }
+                    (DeValue::Array(_), key) => format!("one text, not a list: {key} = \"...\""),
+                    (_, key) => format!("put it in quotation marks: {key} = \"...\""),
+                };
                 self.wrong_type("text in quotation marks", &help, reading);
                 None
             }
@@ -82,7 +88,7 @@ impl<'i> Item<'i> {
     }
 
     /// The value as a file: `{ file = "PATH" }`, nothing else.
-    pub(super) fn file(self, reading: &mut Reading<'_>) -> Option<PathBuf> {
+    pub(super) fn file(self, pem: Pem, reading: &mut Reading<'_>) -> Option<PathBuf> {
         let (key, span) = (self.key.clone(), self.span.clone());
         let found = match self.value {
             DeValue::Table(_) => self.text_or_reference(reading)?,
@@ -94,15 +100,20 @@ impl<'i> Item<'i> {
         };
         match found {
             Value::Later(Source::File(path), span) => {
-                reading.later(&Source::File(path.clone()), span);
+                reading.later(&Source::File(path.clone()), span, Holds::Pem(pem));
                 Some(path)
             }
             Value::Text(Text {
                 plain: true, text, ..
             }) => {
+                // What is no path is perhaps the key itself, and not shown.
+                let path = match text.len() > 200 || text.contains(['\n', ' ']) {
+                    true => "PATH",
+                    false => &text,
+                };
                 reading
                     .problem(&code::BAD_REFERENCE, span, format!("`{key}` must be a reference to a file"))
-                    .help(format!("strings are values, paths are references: write {key} = {{ file = {text:?} }}"));
+                    .help(format!("strings are values, paths are references: write {key} = {{ file = {path:?} }}"));
                 None
             }
             Value::Text(_) | Value::Later(..) => {
@@ -273,7 +284,7 @@ fn bad_reference(message: &str, reference: &str, span: &Range<usize>, reading: &
 
 fn missing(name: &str, state: &str, span: Range<usize>, or: &str, reading: &mut Reading<'_>) {
     let help = if name.starts_with("DEMO_") {
-        "`upauth demo` sets it; for an account of your own, write the value here".to_owned()
+        "`upauth emulate` prints the DEMO_ variables as lines for a shell, and `upauth demo` sets them for itself; for an account of your own, write the value here".to_owned()
     } else {
         format!("set it: export {name}=...{or}")
     };
@@ -303,7 +314,7 @@ pub(super) fn remedy(source: &Source) -> &'static str {
         Source::Command(_) => {
             "run the program by hand; it must end within 10 s and print the value"
         }
-        _ => "paths are relative to the configuration's folder",
+        _ => "the value is what the file holds; its path is relative to the configuration's folder",
     }
 }
 

@@ -2,12 +2,13 @@
 
 use http::Method;
 
-use super::nearest::nearest;
+use super::nearest::did_you_mean;
+use super::policy::{RULES, methods};
 use super::reading::{ForWhom, Reading};
 use super::reference::Text;
 use super::section::{Leftover, Section};
 use super::server::Listen;
-use super::upstream::{RULES, methods, own_host};
+use super::upstream::own_host;
 use crate::code;
 use crate::message::PathRule;
 
@@ -65,7 +66,8 @@ impl Route {
         }
         let later = Leftover {
             elsewhere: &["allow", "tls", "set_headers", "remove_headers"],
-            whose: "routes; write it into the upstream",
+            whose: "routes",
+            instead: |_| "write it into the upstream, or remove it",
             ..Leftover::default()
         };
         table.finish(later, reading);
@@ -104,11 +106,9 @@ pub(super) fn known_upstream(
     if upstreams.contains(&text.text) {
         return Some(text.text);
     }
-    let names = || upstreams.iter().map(String::as_str);
-    let help = match nearest(&text.text, names()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("there are: {}", upstreams.join(", ")),
-    };
+    let names: Vec<_> = upstreams.iter().map(String::as_str).collect();
+    let help = did_you_mean(&text.text, &names)
+        .unwrap_or_else(|| format!("there are: {}", upstreams.join(", ")));
     let message = format!("there is no upstream {}", text.quoted());
     reading
         .problem(&code::UNKNOWN_UPSTREAM, text.span, message)

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::nearest::nearest;
+use super::nearest::{by_letters, by_words};
 use super::reading::Reading;
 use super::reference::is_reference;
 use crate::code;
@@ -35,7 +35,7 @@ pub(super) struct Item<'i> {
 }
 
 /// Keys of a section that are not simply unknown.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Leftover {
     /// Planned, not built.
     pub(super) later: &'static [&'static str],
@@ -43,6 +43,19 @@ pub(super) struct Leftover {
     pub(super) elsewhere: &'static [&'static str],
     /// What the section is, in words: "zuora upstreams".
     pub(super) whose: &'static str,
+    /// What to do about a key that is built, but not for this.
+    pub(super) instead: fn(&str) -> &'static str,
+}
+
+impl Default for Leftover {
+    fn default() -> Self {
+        Self {
+            later: &[],
+            elsewhere: &[],
+            whose: "",
+            instead: |_| "remove it",
+        }
+    }
 }
 
 impl<'i> Section<'i> {
@@ -93,6 +106,22 @@ impl<'i> Section<'i> {
     ) -> Option<Item<'i>> {
         remove(&mut self.inherited, key);
         self.take(key, reading)
+    }
+
+    /// Notes that the key is here and would be ignored, and takes it out; a default may be of use to others.
+    pub(super) fn refuse(
+        &mut self,
+        key: &'static str,
+        because: &str,
+        help: &str,
+        reading: &mut Reading<'_>,
+    ) {
+        if let Some(item) = self.take_own(key, reading) {
+            let message = format!("`{key}` does not apply {because}");
+            reading
+                .problem(&code::DOES_NOT_APPLY, item.key_span, message)
+                .help(help);
+        }
     }
 
     /// Takes the section `key` out; an absent one is empty.
@@ -194,9 +223,20 @@ impl<'i> Section<'i> {
         self.items
     }
 
+    fn keys_here(&self) -> String {
+        let known = self.asked.join(", ");
+        match self.name.as_str() {
+            "" => {
+                format!("every key stands in a section, such as [upstream.NAME]; sections: {known}")
+            }
+            "defaults" => "only upstreams have defaults: write [defaults.upstream]".to_owned(),
+            _ => format!("keys here: {known}"),
+        }
+    }
+
     /// Every key that is left is a problem.
-    pub(super) fn finish(self, leftover: Leftover, reading: &mut Reading<'_>) {
-        for item in self.items {
+    pub(super) fn finish(mut self, leftover: Leftover, reading: &mut Reading<'_>) {
+        for item in std::mem::take(&mut self.items) {
             let key = item.key.as_str();
             let shown = format!("`{key}`");
             if leftover.later.contains(&key) {
@@ -207,22 +247,12 @@ impl<'i> Section<'i> {
                 let message = format!("{shown} does not apply to {}", leftover.whose);
                 reading
                     .problem(&code::DOES_NOT_APPLY, item.key_span, message)
-                    .help("remove it");
+                    .help((leftover.instead)(key));
             } else {
-                let known = self.asked.iter().copied();
-                let help = match nearest(key, known.clone()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => {
-                        reading.astray(&self.kind, key);
-                        let known = known.collect::<Vec<_>>().join(", ");
-                        match self.name.is_empty() {
-                            true => format!(
-                                "every key stands in a section, such as [upstream.NAME]; sections: {known}"
-                            ),
-                            false => format!("keys here: {known}"),
-                        }
-                    }
-                };
+                let help = by_letters(key, &self.asked).unwrap_or_else(|| {
+                    reading.astray(&self.kind, key);
+                    by_words(key, &self.asked).unwrap_or_else(|| self.keys_here())
+                });
                 let place = match self.name.as_str() {
                     "" => "at the top of the file".to_owned(),
                     name => format!("in [{name}]"),
@@ -258,7 +288,8 @@ impl<'i> Item<'i> {
     /// The value as a section of its own, named after its key.
     pub(super) fn into_section(self, reading: &mut Reading<'_>) -> Option<Section<'i>> {
         let (name, span) = (self.key.clone(), self.span.clone());
-        let table = self.table(&format!("{name} = {{ ... }}"), reading)?;
+        let key = name.rsplit('.').next().unwrap_or_default();
+        let table = self.table(&format!("{key} = {}", shape(key)), reading)?;
         Some(Section::new(&name, &name, span, table))
     }
 
@@ -278,6 +309,18 @@ impl<'i> Item<'i> {
             .problem(&code::WRONG_TYPE, self.span.clone(), message)
             .label(format!("this is {found}"))
             .help(help);
+    }
+}
+
+/// How a table, or a list of tables, is written.
+fn shape(key: &str) -> &'static str {
+    match key {
+        "dead_session" => "[{ status = 403, body = \"expired\" }]",
+        "fields" => "{ access_token = \"/data/token\" }",
+        "keys" => "[{ name = \"etl\", sha256 = \"...\" }]; `upauth key NAME` makes one",
+        "request" | "token_headers" | "set_headers" => "{ NAME = \"VALUE\" }",
+        "success" => "{ path = \"/ok\", equals = true }",
+        _ => "{ ... }",
     }
 }
 

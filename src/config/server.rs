@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::listen;
 use super::origin;
-use super::reading::{ForWhom, Reading};
+use super::reading::{ForWhom, Pem, Reading};
 use super::reference::is_reference;
 use super::section::{Item, Leftover, Section};
 use super::value::Zero;
@@ -98,6 +98,7 @@ pub struct Limits {
 }
 
 impl Server {
+    /// `[server]` but for `default`.
     pub(super) fn read(mut table: Section<'_>, reading: &mut Reading<'_>) -> Self {
         let from = reading.doors.len();
         let listen = listen_or_default(&mut table, reading);
@@ -106,7 +107,7 @@ impl Server {
         let server = Self {
             listen,
             tls,
-            default: table.text("default", reading).map(|text| text.text),
+            default: None,
             public_url: origin::optional(&mut table, "public_url", reading),
             state: state(&mut table, reading),
             workers: workers(table.number("workers", 0, 0..=256, reading)),
@@ -120,6 +121,14 @@ impl Server {
 }
 
 impl ListenTls {
+    /// How a URL of the listener begins.
+    pub fn scheme(&self) -> &'static str {
+        match self {
+            Self::Off => "http",
+            Self::Auto | Self::Files { .. } => "https",
+        }
+    }
+
     /// Whether callers need a certificate.
     pub fn asks_for_certificates(&self) -> bool {
         matches!(
@@ -158,13 +167,14 @@ impl ListenTls {
             DeValue::Table(_) => {
                 let mut files = item.into_section(reading)?;
                 let span = files.span.clone();
-                let mut file = |key, reading: &mut Reading<'_>| {
+                let mut file = |key, pem, reading: &mut Reading<'_>| {
                     let item = files.take(key, reading)?;
-                    item.file(reading)
+                    item.file(pem, reading)
                 };
                 let before = reading.problems.len();
-                let (cert, key) = (file("cert", reading), file("key", reading));
-                let client_ca = file("client_ca", reading);
+                let cert = file("cert", Pem::Chain, reading);
+                let key = file("key", Pem::Key, reading);
+                let client_ca = file("client_ca", Pem::Authorities, reading);
                 files.finish(Leftover::default(), reading);
                 match (cert, key) {
                     // A wrong `client_ca` must not become none.

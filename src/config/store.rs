@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::reading::Reading;
+use super::reading::{Holds, Reading};
 use super::reference::{Value, value};
 use super::section::{Leftover, Section};
 use super::server::Server;
@@ -116,7 +116,10 @@ fn shown(path: &Path) -> String {
 
 fn key(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<Source> {
     match table.take("key", reading)?.text_or_reference(reading)? {
-        Value::Later(source, _) => Some(source),
+        Value::Later(source, span) => {
+            reading.later(&source, span, Holds::SealKey);
+            Some(source)
+        }
         Value::Text(text) if text.text.is_empty() => None,
         Value::Text(text) => {
             let (span, plain) = (text.span.clone(), text.plain);
@@ -142,5 +145,6 @@ fn key(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<Source> {
     }
 }
 
-const KEY: &str = "key = { file = \"PATH\" }, { env = \"NAME\" } or { command = [\"PROGRAM\", \"ARGUMENT\"] }; without it a key is \
+/// How the key of a store is given.
+pub(super) const KEY: &str = "key = { file = \"PATH\" }, { env = \"NAME\" } or { command = [\"PROGRAM\", \"ARGUMENT\"] }; without it a key is \
                    made on first use";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue};
 
 use super::access::host;
 use super::header;
@@ -11,6 +11,7 @@ use super::marketing_cloud::MarketingCloud;
 use super::marketing_cloud_legacy::MarketingCloudLegacy;
 use super::oauth2::OAuth2;
 use super::outbound::Leg;
+use super::policy::Policy;
 use super::reading::{ForWhom, Reading};
 use super::salesforce::Salesforce;
 use super::section::{Leftover, Section};
@@ -19,7 +20,6 @@ use super::value::{Zero, wrong_word};
 use super::zilliant::Zilliant;
 use super::zuora::Zuora;
 use crate::code::{self, Code};
-use crate::message::PathRule;
 
 /// `[upstream.NAME]`.
 #[derive(Clone, Debug)]
@@ -75,19 +75,6 @@ pub enum Provider {
     MarketingCloudLegacy(MarketingCloudLegacy),
     /// `oauth2`.
     OAuth2(Box<OAuth2>),
-}
-
-/// Methods and paths, on an upstream.
-#[derive(Clone, Debug, Default)]
-pub struct Policy {
-    /// GET, HEAD and OPTIONS only.
-    pub read_only: bool,
-    /// Allowed methods; empty: all.
-    pub methods: Vec<Method>,
-    /// Denied paths; beats `allow`.
-    pub deny: Vec<PathRule>,
-    /// If given, all that may pass; also opens calls that the provider denies by default.
-    pub allow: Vec<PathRule>,
 }
 
 impl Upstream {
@@ -235,26 +222,6 @@ fn own_tls(table: &mut Section<'_>, listen: &[Listen], reading: &mut Reading<'_>
     tls
 }
 
-impl Policy {
-    fn read(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Self {
-        Self {
-            read_only: table.flag("read_only", reading),
-            methods: methods(table, reading),
-            deny: table.parsed("deny", str::parse, RULES, reading),
-            allow: table.parsed("allow", str::parse, RULES, reading),
-        }
-    }
-}
-
-/// `methods` of an upstream or route.
-pub(super) fn methods(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<Method> {
-    let remedy = (
-        &code::BAD_METHOD,
-        "methods in capitals: [\"GET\", \"POST\"]; TRACE and CONNECT are never forwarded",
-    );
-    table.parsed("methods", method, remedy, reading)
-}
-
 /// `host` of an upstream or route.
 pub(super) fn own_host(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<String> {
     let text = table.text("host", reading)?;
@@ -269,23 +236,9 @@ pub(super) fn own_host(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Op
     }
 }
 
-fn method(text: &str) -> Result<Method, &'static str> {
-    let capitals = !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
-    match Method::from_bytes(text.as_bytes()) {
-        Ok(Method::TRACE | Method::CONNECT) => Err("is never forwarded"),
-        Ok(method) if capitals => Ok(method),
-        _ => Err("is not a method"),
-    }
-}
-
 const HOSTS: (&Code, &str) = (
     &code::BAD_HOST,
     "a host name without scheme and port: \"api.example.com\"",
-);
-/// How a path rule is written.
-pub(super) const RULES: (&Code, &str) = (
-    &code::BAD_RULE,
-    "[METHOD ]/segment/*/**: \"/services/data/**\", \"DELETE /services/**\"",
 );
 const TOKEN_WAIT: Duration = Duration::from_secs(20);
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
@@ -304,7 +257,18 @@ const LEFTOVER: Leftover = Leftover {
     later: LATER,
     elsewhere: PROVIDER_KEYS,
     whose: "this upstream",
+    instead,
 };
+
+/// What a key of another provider was probably meant to be.
+fn instead(key: &str) -> &'static str {
+    match key {
+        "login_url" => "write token_url: the token endpoint, with its path",
+        "token_url" => "write login_url: the host alone, whose token path the provider knows",
+        "offline" => "remove it: only legacy packages (marketing-cloud-legacy) have refresh tokens",
+        _ => "remove it",
+    }
+}
 
 /// Keys that only some providers have.
 pub(super) const PROVIDER_KEYS: &[&str] = &[

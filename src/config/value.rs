@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::nearest::nearest;
+use super::nearest::did_you_mean;
 use super::reading::Reading;
 use super::reference::Text;
 use super::section::{Item, Section};
@@ -105,7 +105,16 @@ impl Section<'_> {
         later: &[&str],
         reading: &mut Reading<'_>,
     ) -> T {
-        let Some(text) = self.text(key, reading) else {
+        let Some(item) = self.take(key, reading) else {
+            return T::default();
+        };
+        let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        if !matches!(item.value, DeValue::String(_) | DeValue::Table(_)) {
+            let help = format!("one of: \"{}\"", known.join("\", \""));
+            item.wrong_type("text in quotation marks", &help, reading);
+            return T::default();
+        }
+        let Some(text) = item.text(reading).filter(|text| !text.text.is_empty()) else {
             return T::default();
         };
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.text) {
@@ -113,12 +122,10 @@ impl Section<'_> {
         }
         if later.contains(&text.text.as_str()) {
             let what = format!("`{key} = \"{}\"`", text.text);
-            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            let help = format!("this version has: {}", words.join(", "));
+            let help = format!("this version has: {}", known.join(", "));
             reading.not_in_this_version(text.span, &what).help(help);
         } else {
-            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            wrong_word(key, &text, &words, &code::BAD_VALUE, reading);
+            wrong_word(key, &text, &known, &code::BAD_VALUE, reading);
         }
         T::default()
     }
@@ -160,11 +167,7 @@ impl<'i> Item<'i> {
                 (size, size.is_some())
             }
             _ => {
-                self.wrong_type(
-                    "a number",
-                    "a whole number, or a size such as \"64KiB\"",
-                    reading,
-                );
+                self.wrong_type("a number", &help(range), reading);
                 return None;
             }
         };
@@ -172,9 +175,9 @@ impl<'i> Item<'i> {
             Some(number) if range.contains(&number) => Some(number),
             _ if !unit => {
                 let message = format!("`{key}` is not a number or size");
-                let help =
-                    "a whole number, or a size with one of the units B, KiB, MiB, GiB: \"64KiB\"";
-                reading.problem(&code::BAD_NUMBER, span, message).help(help);
+                reading
+                    .problem(&code::BAD_NUMBER, span, message)
+                    .help(help(range));
                 None
             }
             _ => {
@@ -204,7 +207,12 @@ impl<'i> Item<'i> {
     /// The value as a list of texts.
     pub(super) fn texts(self, reading: &mut Reading<'_>) -> Option<Vec<Text>> {
         let DeValue::Array(_) = self.value else {
-            let help = format!("write {} = [\"...\", \"...\"]", self.key);
+            let help = match self.key.as_str() {
+                "command" => {
+                    "write command = [\"PROGRAM\", \"ARGUMENT\"]; there is no shell".to_owned()
+                }
+                key => format!("write {key} = [\"...\", \"...\"]"),
+            };
             self.wrong_type("a list of texts", &help, reading);
             return None;
         };
@@ -244,15 +252,24 @@ pub(super) fn wrong_word(
     code: &'static Code,
     reading: &mut Reading<'_>,
 ) {
-    let help = match nearest(&text.text, words.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("one of: {}", words.join(", ")),
-    };
+    let help = did_you_mean(&text.text, words);
+    let help = help.unwrap_or_else(|| format!("one of: {}", words.join(", ")));
     let message = format!("unknown {key} {}", text.quoted());
     reading
         .problem(code, text.span.clone(), message)
         .label(format!("no {key} with this name"))
         .help(help);
+}
+
+/// Counts are small; whatever may be large is a size.
+fn help(range: &RangeInclusive<usize>) -> String {
+    let (least, most) = (range.start(), range.end());
+    match *most <= 1_000_000 {
+        true => format!("a whole number from {least} to {most}"),
+        false => {
+            "a whole number, or a size with one of the units B, KiB, MiB, GiB: \"64KiB\"".to_owned()
+        }
+    }
 }
 
 fn size(text: &str) -> Option<usize> {

@@ -37,7 +37,8 @@ impl Zilliant {
         reading: &mut Reading<'_>,
     ) -> Option<Self> {
         let place = table.span_of("login_url");
-        let login_url = credential::required_origin(table, "login_url", plain_http, reading);
+        let login_url =
+            credential::required_origin_like(table, "login_url", LOGIN, plain_http, reading);
         if let Some(login_url) = &login_url {
             not_a_page(login_url, place, reading);
         }
@@ -61,3 +62,6 @@ impl Zilliant {
         })
     }
 }
+
+const LOGIN: &str =
+    "\"https://login.salesforce.com\", or \"https://test.salesforce.com\" for a sandbox";

@@ -32,18 +32,14 @@ impl Zuora {
         reading: &mut Reading<'_>,
     ) -> Option<Self> {
         credential::only_grant(table, "client_credentials", reading);
-        let given = table.has("login_url") || table.has("api_url");
         let before = reading.problems.len();
         let api_url = origin::target(table, "api_url", plain_http, reading);
-        let login_url = match given {
-            true => origin::target(table, "login_url", plain_http, reading),
-            false => credential::required_origin(table, "login_url", plain_http, reading),
-        };
-        let sound = reading.problems.len() == before;
+        let login_url = origin::target(table, "login_url", plain_http, reading);
         // Either may be given alone.
         let login_url = login_url.or(api_url.clone());
-        if sound && given && login_url.is_none() {
-            credential::lacks(table, "login_url", reading);
+        if login_url.is_none() && reading.problems.len() == before {
+            let example = "\"https://rest.zuora.com\", or the REST host of another data centre";
+            credential::lacks_like(table, "login_url", example, reading);
         }
         let mut credentials = Credentials::new(table, login_url.as_ref());
         let client_id = credentials.required("client_id", reading);

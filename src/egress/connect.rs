@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,11 +15,11 @@ use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 use tower::{Service, ServiceExt};
 
+use super::Destination;
 use super::failure::{Failure, Phase, chain};
-use super::{Destination, Profile};
 use crate::message::Origin;
 use crate::message::origin::Scheme;
-use crate::tls::ServerName;
+use crate::tls::{ClientConfig, ServerName};
 
 /// A connected stream, plain or TLS.
 pub(super) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
@@ -33,10 +34,15 @@ pub(super) async fn connect<B>(to: Destination<'_>) -> Result<Stream, Failure<B>
 }
 
 async fn connect_unbounded<B>(to: Destination<'_>) -> Result<Stream, Failure<B>> {
-    let tcp = tcp(to).await?;
     match to.origin.scheme() {
-        Scheme::Http => Ok(Either::Left(tcp)),
-        Scheme::Https => Ok(Either::Right(tls(tcp, to.origin, to.profile).await?)),
+        Scheme::Http => Ok(Either::Left(tcp(to).await?)),
+        Scheme::Https => {
+            let trusted = to.profile.tls.get().await;
+            let trusted = trusted.map_err(|error| Failure::new(Phase::Trust, error))?;
+            Ok(Either::Right(
+                tls(tcp(to).await?, to.origin, trusted).await?,
+            ))
+        }
     }
 }
 
@@ -79,11 +85,11 @@ pub(super) fn connector(public_only: bool) -> HttpConnector<Resolver> {
 async fn tls<B>(
     tcp: TcpStream,
     origin: &Origin,
-    profile: &Profile,
+    trusted: Arc<ClientConfig>,
 ) -> Result<TlsStream<TcpStream>, Failure<B>> {
     let name = ServerName::try_from(origin.server_name().to_owned())
         .map_err(|error| Failure::new(Phase::Tls, error))?;
-    TlsConnector::from(profile.tls.clone())
+    TlsConnector::from(trusted)
         .connect(name, tcp)
         .await
         .map_err(|error| Failure::new(Phase::Tls, chain(&error)))

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use http::Request;
-
 /// How far an exchange came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -13,6 +11,8 @@ pub enum Phase {
     Connect,
     /// The name resolves to addresses that are not allowed.
     Address,
+    /// The files with the authorities of an https target.
+    Trust,
     /// The TLS handshake.
     Tls,
     /// Sending the request, up to the head of the answer.
@@ -31,8 +31,10 @@ pub struct Failure<B> {
     pub reused: bool,
     /// The caller's own body failed; the upstream is not to blame.
     pub body: bool,
-    /// The request, when not a byte of it was written.
-    pub not_sent: Option<Box<Request<B>>>,
+    /// Not a byte of the request was written.
+    pub unsent: bool,
+    /// The request's body, untouched.
+    pub untouched: Option<B>,
 }
 
 impl<B> Failure<B> {
@@ -43,16 +45,8 @@ impl<B> Failure<B> {
             timeout: false,
             reused: false,
             body: false,
-            not_sent: None,
-        }
-    }
-
-    /// Of an error of hyper's: the caller's body may be the cause.
-    pub(super) fn of(error: &hyper::Error, not_sent: Option<Request<B>>) -> Self {
-        Self {
-            body: error.is_user(),
-            not_sent: not_sent.map(Box::new),
-            ..Self::new(Phase::Head, chain(error))
+            unsent: false,
+            untouched: None,
         }
     }
 
@@ -63,18 +57,12 @@ impl<B> Failure<B> {
         }
     }
 
-    pub(super) fn on(self, reused: bool) -> Self {
-        Self { reused, ..self }
-    }
-
-    pub(super) fn not_sent<T>(self, request: Request<T>) -> Failure<T> {
-        Failure {
-            phase: self.phase,
-            text: self.text,
-            timeout: self.timeout,
-            reused: self.reused,
-            body: self.body,
-            not_sent: Some(Box::new(request)),
+    /// Before anything was sent, nor taken of the body.
+    pub(super) fn untouched(self, body: B) -> Self {
+        Self {
+            unsent: true,
+            untouched: Some(body),
+            ..self
         }
     }
 }
@@ -85,6 +73,7 @@ impl<B> fmt::Display for Failure<B> {
             Phase::Queue => "waiting for a connection",
             Phase::Connect => "connecting",
             Phase::Address => "checking the address",
+            Phase::Trust => "reading `ca`",
             Phase::Tls => "TLS handshake",
             Phase::Head => "waiting for the answer",
         };

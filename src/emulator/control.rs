@@ -80,12 +80,13 @@ fn plain(status: StatusCode, body: String) -> Response {
 const PROVIDERS: &str =
     "salesforce, zilliant, zuora, marketing-cloud-legacy, marketing-cloud, oauth2";
 const REFRESHING: &str = "salesforce, marketing-cloud-legacy, oauth2";
-const USAGE: &str = "\
-POST /end-session/{PROVIDER|all}
+const USAGE: &str = r#"POST /end-session/{PROVIDER|all}
 POST /refresh-token/{PROVIDER}  a first refresh token
 POST /revoke/{PROVIDER}         ends all refresh tokens and their sessions
-GET  /counters
-GET  /knobs, POST /knobs (JSON, merged)
-POST /advance?ms=N
-POST /event (data), POST /end-events
-";
+GET  /counters                  what was asked of the providers
+GET  /knobs                     what can be turned, as it is
+POST /knobs                     JSON that is laid over it; the next call of Salesforce's API fails:
+                                {"salesforce": {"next": [{"status": 503}]}}
+POST /advance?ms=N              sessions and tokens are so much older
+POST /event (data)              an event for Salesforce's streams; POST /end-events ends them
+"#;

@@ -1,27 +1,23 @@
-//! Takes off whatever credential the caller sent: the proxy adds the only one.
+//! What is a credential of the caller's: none goes on, since the proxy adds the only one.
 //!
 //! Credentials in query parameters are cut by [`Target::without_parameters`](super::Target::without_parameters); those
 //! in SOAP envelopes are not looked at here.
 
+use std::sync::LazyLock;
+
 use http::HeaderValue;
-use http::header::{COOKIE, HeaderMap, HeaderName};
+use http::header::{COOKIE, HeaderMap};
 
-use super::twins::{alike, remove_where};
+use super::twins::{Names, Spelled};
 
-/// Takes off every field that carries a credential, every field in `ours`, and every name that some server takes for
-/// one of these; of the cookies, only those named in `cookies` stay, joined in one field (RFC 9113 section 8.2.3).
-pub fn strip(headers: &mut HeaderMap, ours: &[HeaderName], cookies: &[&str]) {
-    let kept = keep_cookies(headers, cookies);
-    remove_where(headers, |name| {
-        CREDENTIALS.iter().any(|credential| alike(name, credential))
-            || ours.iter().any(|own| alike(name, own.as_str()))
-    });
-    if let Some(kept) = kept {
-        headers.insert(COOKIE, kept);
-    }
+/// Whether some server takes a field of this name for a credential.
+pub(super) fn covers(name: Spelled<'_>) -> bool {
+    static NAMES: LazyLock<Names> = LazyLock::new(|| Names::of(CREDENTIALS));
+    NAMES.cover(name)
 }
 
-fn keep_cookies(headers: &HeaderMap, names: &[&str]) -> Option<HeaderValue> {
+/// The cookies named in `names`, joined in one field (RFC 9113 section 8.2.3).
+pub(super) fn keep_cookies(headers: &HeaderMap, names: &[&str]) -> Option<HeaderValue> {
     if names.is_empty() || !headers.contains_key(COOKIE) {
         return None;
     }
@@ -63,11 +59,14 @@ const CREDENTIALS: [&str; 8] = [
 
 #[cfg(test)]
 mod tests {
+    use http::header::HeaderName;
+
     use super::*;
+    use crate::message::strip;
 
     #[test]
     fn credentials_and_their_twins_go() {
-        let ours = [HeaderName::from_static("zuora-track-id")];
+        let ours = Names::of(["zuora-track-id"]);
         let rows = [
             ("Authorization", false),
             ("authorization_", false),
@@ -98,7 +97,7 @@ mod tests {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
             headers.append(&name, HeaderValue::from_static("OAuth undefined"));
             headers.append(&name, HeaderValue::from_static(""));
-            strip(&mut headers, &ours, &[]);
+            strip::request(&mut headers, &[&ours], &[]).unwrap();
             assert_eq!(headers.contains_key(&name), stays, "{name}");
         }
     }
@@ -127,7 +126,7 @@ mod tests {
             for line in lines {
                 headers.append(COOKIE, HeaderValue::from_bytes(line).unwrap());
             }
-            strip(&mut headers, &[], &["BAYEUX_BROWSER", "BrowserId"]);
+            strip::request(&mut headers, &[], &["BAYEUX_BROWSER", "BrowserId"]).unwrap();
             let values: Vec<_> = headers
                 .get_all(COOKIE)
                 .iter()

@@ -3,29 +3,29 @@
 //! None of these fields is an input to any decision of the proxy except `Via`. Nothing is added for the
 //! upstream to learn about the caller.
 
-use http::header::{HeaderMap, MAX_FORWARDS, VIA};
+use std::sync::LazyLock;
+
+use http::header::{HeaderMap, VIA};
 use http::{HeaderValue, Method};
 use percent_encoding::percent_decode_str;
 
 use super::target::{Target, is_named};
-use super::twins::{alike, begins_alike, remove_where};
+use super::twins::{Names, Spelled, alike};
 
-/// Takes off the caller's forwarding fields (RFC 7239 and its forerunners), what a browser adds, `Via`, and every name
-/// that some server takes for one of these; counts `Max-Forwards` down (RFC 9110 section 7.6.2).
-pub fn strip(headers: &mut HeaderMap) {
-    remove_where(headers, |name| {
-        FORWARDING.iter().any(|field| alike(name, field))
-            || PREFIXES.iter().any(|prefix| begins_alike(name, prefix))
-    });
-    if let Some(hops) = headers.remove(MAX_FORWARDS) {
-        let hops = hops.to_str().ok().and_then(|hops| hops.parse::<u32>().ok());
-        if let Some(fewer) = hops.and_then(|hops| hops.checked_sub(1)) {
-            headers.insert(MAX_FORWARDS, HeaderValue::from(fewer));
-        }
-    }
+/// Whether some server takes a field of this name for one that says where a request comes from (RFC 7239 and its
+/// forerunners), for one that a browser adds, or for `Via`.
+pub(super) fn covers(name: Spelled<'_>) -> bool {
+    static NAMES: LazyLock<Names> = LazyLock::new(|| Names::of(FORWARDING));
+    NAMES.cover(name) || PREFIXES.iter().any(|prefix| name.begins(prefix))
 }
 
-/// Whether the request has already passed this `instance` (RFC 9110 section 7.6.3). Asked before [`strip`].
+/// `Max-Forwards` counted down (RFC 9110 section 7.6.2). `None`: it goes.
+pub(super) fn fewer_forwards(hops: &HeaderValue) -> Option<HeaderValue> {
+    let hops = hops.to_str().ok()?.parse::<u32>().ok()?;
+    hops.checked_sub(1).map(HeaderValue::from)
+}
+
+/// Whether the request has already passed this `instance` (RFC 9110 section 7.6.3). Asked before it is taken off.
 pub fn passed_before(headers: &HeaderMap, instance: &str) -> bool {
     headers
         .get_all(VIA)
@@ -99,9 +99,10 @@ const OVERRIDE_PARAMETERS: [&str; 2] = ["_httpmethod", "_method"];
 
 #[cfg(test)]
 mod tests {
-    use http::header::HeaderName;
+    use http::header::{HeaderName, MAX_FORWARDS};
 
     use super::*;
+    use crate::message::strip;
 
     fn headers(fields: &[(&str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -139,7 +140,7 @@ mod tests {
         ];
         for (name, stays) in rows {
             let mut headers = headers(&[(name, "a"), (name, "b")]);
-            strip(&mut headers);
+            strip::request(&mut headers, &[], &[]).unwrap();
             assert_eq!(!headers.is_empty(), stays, "{name}");
         }
     }
@@ -154,7 +155,7 @@ mod tests {
             ("-1", None),
         ] {
             let mut headers = headers(&[("max-forwards", given)]);
-            strip(&mut headers);
+            strip::request(&mut headers, &[], &[]).unwrap();
             let left = headers.get(MAX_FORWARDS).map(|hops| hops.to_str().unwrap());
             assert_eq!(left, expected, "{given}");
         }

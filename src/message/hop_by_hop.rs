@@ -1,43 +1,47 @@
-//! Takes off the fields that belong to one connection (RFC 9110 section 7.6.1), in both directions.
+//! Which fields belong to one connection (RFC 9110 section 7.6.1).
 //!
 //! This comes before anything of ours goes in: a caller that writes `Connection: authorization` would otherwise have
 //! the credential taken off again, here or by the next intermediary (CVE-2021-32813, CVE-2022-31813).
 
 use http::HeaderMap;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 
 use super::rejection::Rejection;
 
-/// Takes them off a request, with the fields that any of its `Connection` lines names; refuses a request whose
-/// `Connection` cannot be read or names a field that the message cannot do without.
-pub fn strip(headers: &mut HeaderMap) -> Result<(), Rejection> {
-    let mut named = Vec::new();
-    for token in connection_tokens(headers) {
-        let name = HeaderName::from_bytes(token)
-            .map_err(|_| Rejection::Malformed("Connection is not a list of names"))?;
-        if PROTECTED.contains(&name) {
-            return Err(Rejection::Malformed(
-                "Connection names a field that must stay",
-            ));
-        }
-        named.push(name);
+/// Whether a field of this name belongs to one connection, whatever `Connection` says.
+pub(super) fn covers(name: &HeaderName) -> bool {
+    match *name {
+        CONNECTION | PROXY_AUTHENTICATE | PROXY_AUTHORIZATION | TE | TRAILER
+        | TRANSFER_ENCODING | UPGRADE => true,
+        _ => OTHERS.contains(&name.as_str()),
     }
-    remove(headers, named);
-    // The proxy meets the expectation itself: hyper sends 100 when the body is first read (RFC 9110 section 10.1.1).
-    headers.remove(EXPECT);
-    Ok(())
 }
 
-/// Takes them off an answer. An upstream's `Connection` is obeyed as far as it can be.
-pub fn strip_response(headers: &mut HeaderMap) {
-    let named = connection_tokens(headers)
+/// The fields that any `Connection` line of a request names. One that cannot be read, or names a field that the message
+/// cannot do without, is refused.
+pub(super) fn named(headers: &HeaderMap) -> Result<Vec<HeaderName>, Rejection> {
+    let name = |token| {
+        let name = HeaderName::from_bytes(token)
+            .map_err(|_| Rejection::Malformed("Connection is not a list of names"))?;
+        match PROTECTED.contains(&name) {
+            true => Err(Rejection::Malformed(
+                "Connection names a field that must stay",
+            )),
+            false => Ok(name),
+        }
+    };
+    connection_tokens(headers).map(name).collect()
+}
+
+/// The fields that an answer's `Connection` names: obeyed as far as it can be.
+pub(super) fn named_in_answer(headers: &HeaderMap) -> Vec<HeaderName> {
+    connection_tokens(headers)
         .filter_map(|token| HeaderName::from_bytes(token).ok())
         .filter(|name| !PROTECTED.contains(name))
-        .collect();
-    remove(headers, named);
+        .collect()
 }
 
 /// The tokens of every `Connection` line, but for the two that everybody sends and that name no field.
@@ -54,39 +58,17 @@ fn connection_tokens(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
         })
 }
 
-fn remove(headers: &mut HeaderMap, named: Vec<HeaderName>) {
-    // RFC 9112 section 6.3: the coding overrides the length, and the body that hyper decoded has another one.
-    if headers.remove(TRANSFER_ENCODING).is_some() {
-        headers.remove(CONTENT_LENGTH);
-    }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
-    }
-    for name in named {
-        headers.remove(name);
-    }
-}
-
 /// Fields without which the message is another one. `Content-Length` off a request turns its body into the next request.
 static PROTECTED: [HeaderName; 3] = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING];
 
-static HOP_BY_HOP: [HeaderName; 9] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    UPGRADE,
-    HeaderName::from_static("http2-settings"),
-];
+const OTHERS: [&str; 3] = ["keep-alive", "proxy-connection", "http2-settings"];
 
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
 
     use super::*;
+    use crate::message::strip;
 
     fn headers(fields: &[(&str, &[u8])]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -169,10 +151,13 @@ mod tests {
     fn hop_by_hop_fields_go_in_both_directions() {
         for (fields, expected) in BOTH_WAYS {
             let mut request = headers(fields);
-            assert_eq!(strip(&mut request), Ok(()), "{fields:?}");
-            assert_eq!(names(&request), *expected, "{fields:?}");
+            assert_eq!(strip::request(&mut request, &[], &[]), Ok(()), "{fields:?}");
+            // A request's is written anew.
+            let mut expected_of_request = expected.to_vec();
+            expected_of_request.retain(|name| *name != "content-length");
+            assert_eq!(names(&request), expected_of_request, "{fields:?}");
             let mut response = headers(fields);
-            strip_response(&mut response);
+            strip::answer(&mut response, true);
             assert_eq!(names(&response), *expected, "{fields:?}");
         }
     }
@@ -191,7 +176,10 @@ mod tests {
         for line in lines {
             let mut headers = headers(&[("connection", b"close"), ("connection", line)]);
             assert!(
-                matches!(strip(&mut headers), Err(Rejection::Malformed(_))),
+                matches!(
+                    strip::request(&mut headers, &[], &[]),
+                    Err(Rejection::Malformed(_))
+                ),
                 "{line:?}"
             );
         }
@@ -204,14 +192,14 @@ mod tests {
             ("content-length", b"3"),
             ("x-a", b"1"),
         ]);
-        strip_response(&mut headers);
+        strip::answer(&mut headers, true);
         assert_eq!(names(&headers), ["content-length"]);
     }
 
     #[test]
     fn the_expectation_is_not_passed_on() {
         let mut headers = headers(&[("expect", b"100-continue")]);
-        assert_eq!(strip(&mut headers), Ok(()));
+        assert_eq!(strip::request(&mut headers, &[], &[]), Ok(()));
         assert!(headers.is_empty());
     }
 }

@@ -3,8 +3,8 @@
 //! Nothing here waits, reads a clock or opens a socket; the only failure is a [`Rejection`].
 //!
 //! In the order in which a request meets them: [`check`] and [`guard`] refuse, [`target`] and [`path`] say what is asked for, [`offered`] by whom,
-//! [`hop_by_hop`], [`credentials`] and [`forwarding`] take off what must not travel, and [`links`] keep
-//! callers on the proxy when the answer comes back.
+//! [`strip`] takes off what must not travel ([`hop_by_hop`], [`credentials`], [`forwarding`]), and [`links`] keep callers on the
+//! proxy when the answer comes back.
 
 pub mod address;
 pub mod check;
@@ -16,8 +16,8 @@ pub mod links;
 pub mod offered;
 pub mod origin;
 pub mod path;
-pub mod redacted;
 pub mod rejection;
+pub mod strip;
 pub mod target;
 pub mod twins;
 
@@ -26,6 +26,5 @@ pub use self::guard::Guard;
 pub use self::links::Links;
 pub use self::origin::{Allowed, HostRule, HostRules, Origin};
 pub use self::path::{PathRule, Readings};
-pub use self::redacted::Redacted;
 pub use self::rejection::Rejection;
 pub use self::target::Target;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::base::{Base, TargetName};
+use super::told::Told;
+use crate::telemetry::Seconds;
 
 /// How a token is written into a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,7 @@ pub struct Credential {
     templates: Vec<HeaderValue>,
     targets: Vec<(TargetName, Base)>,
     lifetime: Lifetime,
+    told: Told,
 }
 
 /// What a token answer says about how long the token lives.
@@ -55,8 +58,8 @@ pub enum Lifetime {
 impl fmt::Display for Lifetime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::For(life) => write!(f, "{} s", life.as_secs()),
-            Self::UntilUnusedFor(rest) => write!(f, "until unused for {} s", rest.as_secs()),
+            Self::For(life) => Seconds(*life).fmt(f),
+            Self::UntilUnusedFor(rest) => write!(f, "until unused for {}", Seconds(*rest)),
         }
     }
 }
@@ -99,7 +102,13 @@ impl Credential {
                 .collect::<Result<_, _>>()?,
             targets,
             lifetime,
+            told: Told::default(),
         })
+    }
+
+    /// The same, with what callers may be told of it.
+    pub(super) fn telling(self, told: Told) -> Self {
+        Self { told, ..self }
     }
 
     /// The header value in this form; a clone of it is a count.
@@ -125,6 +134,11 @@ impl Credential {
     /// What the answer said about its life.
     pub fn lifetime(&self) -> Lifetime {
         self.lifetime
+    }
+
+    /// What callers may be told of it.
+    pub fn told(&self) -> &Told {
+        &self.told
     }
 
     /// Whether both are the same token for the same hosts (a login may return the string it returned before).

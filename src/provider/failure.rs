@@ -62,4 +62,33 @@ pub enum LoginFailure {
         /// Which, and why.
         text: String,
     },
+    /// A refresh token cannot be used before the store works: it, or its successor, would be lost.
+    #[error("{text}")]
+    Store {
+        /// What does not work.
+        text: String,
+    },
+}
+
+impl LoginFailure {
+    /// Another try may help, at any time.
+    pub fn transient(text: impl Into<String>) -> Self {
+        Self::Transient {
+            text: text.into(),
+            retry_after: None,
+        }
+    }
+
+    /// When the provider wants to be asked again, if it said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Transient { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether the trouble is on this machine: nobody else was asked.
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::Secret { .. } | Self::Store { .. })
+    }
 }

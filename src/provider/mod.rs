@@ -30,6 +30,7 @@ pub mod refusal;
 pub mod rotation;
 pub mod salesforce;
 pub mod surface;
+pub mod told;
 pub mod zilliant;
 pub mod zuora;
 
@@ -43,6 +44,7 @@ pub use self::login::{Call, Field, Login, LoginRequest, Secrets};
 pub use self::refusal::RefusalRule;
 pub use self::rotation::Rotation;
 pub use self::surface::{Carrier, Denial, LinkRule, Stamp, Surface};
+pub use self::told::Told;
 
 use std::borrow::Cow;
 
@@ -166,12 +168,15 @@ impl Provider {
     pub fn lineage<'a>(&'a self, secrets: &'a Secrets) -> Vec<Cow<'a, str>> {
         let host = self.login.endpoint().map(Origin::to_string);
         let mut parts = vec![Cow::Borrowed(self.name), host.unwrap_or_default().into()];
-        for field in [Field::ClientId, Field::Username, Field::RefreshToken] {
+        for field in Self::LINEAGE {
             let value = secrets.get(field).map_or("", Secret::expose);
             parts.push(Cow::Borrowed(value));
         }
         parts
     }
+
+    /// The fields that decide it.
+    pub const LINEAGE: [Field; 3] = [Field::ClientId, Field::Username, Field::RefreshToken];
 
     /// What login budgets and refusals are shared by: the token endpoint, the client and the user, as `secrets` name
     /// them. For a keyed fingerprint, not for logs.

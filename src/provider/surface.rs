@@ -13,6 +13,7 @@ use super::credential::{CarrierForm, Template};
 use super::judge::DeadRule;
 use super::local::LocalCall;
 use crate::config::carrier as config;
+use crate::message::twins::Names;
 use crate::message::{HostRule, PathRule, Readings};
 
 /// One API family of a provider.
@@ -34,8 +35,8 @@ pub struct Surface {
     pub local: Vec<LocalCall>,
     /// Query parameters that are credentials and are cut out whole.
     pub cut_parameters: Vec<&'static str>,
-    /// Header fields that are this provider's credentials or fences, taken off every request.
-    pub strip: Vec<HeaderName>,
+    /// Header fields that are this provider's credentials or fences, or are stamped: taken off every request.
+    pub strip: Names,
     /// Cookies of the caller that pass; all others are taken off.
     pub cookies: Vec<&'static str>,
     /// Header fields that are put on every request.
@@ -44,12 +45,13 @@ pub struct Surface {
     pub links: Vec<LinkRule>,
 }
 
-/// JSON documents that hold URLs of the upstream, and where they stand in it.
+/// Documents that hold URLs of the upstream, and where they stand in it.
 #[derive(Clone, Debug)]
 pub struct LinkRule {
     /// The calls that are answered with them.
     pub paths: Vec<PathRule>,
-    /// Where the URLs stand: JSON pointers (RFC 6901) without escapes, `*` for any member or element.
+    /// Where the URLs stand: JSON pointers (RFC 6901) without escapes, `*` for any member or element. In XML they are
+    /// the names of elements within the outermost one.
     pub places: Vec<&'static str>,
     /// Hosts besides the one that was called whose URLs lead back to the proxy too.
     pub hosts: Vec<HostRule>,

@@ -13,6 +13,7 @@ use super::rotation::Rotation;
 use super::salesforce::{BUDGET, answer_map, password_login, refusals};
 use super::surface::{Carrier, Denial, Stamp, Surface, constants};
 use crate::config::zilliant::Zilliant;
+use crate::message::twins::Names;
 
 /// The provider of a Zilliant upstream.
 pub fn provider(keys: &Zilliant) -> Provider {
@@ -58,7 +59,7 @@ fn rest(keys: &Zilliant) -> Surface {
         denied: None,
         local: vec![],
         cut_parameters: vec![],
-        strip: vec![header::AUTHORIZATION],
+        strip: Names::of(["authorization", "x-forwarded-host"]),
         cookies: vec![],
         // Zilliant finds the environment by the OAuth host (PROVIDERS 4.2).
         stamps: vec![Stamp::Set(

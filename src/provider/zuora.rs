@@ -18,6 +18,7 @@ use super::refusal::{Class, RefusalRule};
 use super::rotation::Rotation;
 use super::surface::{Carrier, Denial, LinkRule, Stamp, Surface, constants};
 use crate::config::zuora::Zuora;
+use crate::message::twins::Names;
 
 /// The provider of a Zuora upstream.
 pub fn provider(keys: &Zuora) -> Provider {
@@ -59,7 +60,8 @@ pub fn provider(keys: &Zuora) -> Provider {
             RefusalRule::status(401, Class::Refused(Refused::Client)),
             RefusalRule::status(403, Class::Refused(Refused::Policy)),
         ],
-        // It counts by the caller's address, and says when it is too much (PROVIDERS 3.1).
+        // It counts by address and tenant, far above what one user's logins come to here, and says when it is too much
+        // (PROVIDERS 3.1, 3.5): what a user may do is no measure of it.
         budget: None,
         surfaces: vec![logins, soap],
         rest: family("rest", &[], keys),
@@ -97,7 +99,10 @@ fn login(keys: &Zuora) -> Call {
 }
 
 fn family(name: &'static str, patterns: &[&str], keys: &Zuora) -> Surface {
-    let mut strip = vec![header::AUTHORIZATION];
+    let mut strip = vec![
+        header::AUTHORIZATION,
+        HeaderName::from_static("zuora-track-id"),
+    ];
     // User and password of the older scheme; Zuora refuses them beside a token.
     strip.extend(["apiaccesskeyid", "apisecretaccesskey"].map(HeaderName::from_static));
     let mut stamps = vec![Stamp::ZuoraTrackId];
@@ -123,7 +128,7 @@ fn family(name: &'static str, patterns: &[&str], keys: &Zuora) -> Surface {
         denied: None,
         local: vec![],
         cut_parameters: vec![],
-        strip,
+        strip: Names::of(strip.iter().map(HeaderName::as_str)),
         // `ZSession` is a session of its own.
         cookies: vec![],
         stamps,

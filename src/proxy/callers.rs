@@ -55,7 +55,7 @@ impl Callers {
             return Ok(None);
         }
         let mut why = &code::KEY_MISSING;
-        for credential in offered {
+        for credential in offered.take(MOST_SHOWN) {
             let token = token_in(&credential);
             let credential = token.as_deref().map_or(&*credential, str::as_bytes);
             if let Some(bearer) = self.bearer(credential) {
@@ -125,6 +125,10 @@ fn token_in(answer: &[u8]) -> Option<String> {
 fn placeholder(key: &Digest) -> String {
     format!("{SESSION}{}", key.tag("upauth placeholder"))
 }
+
+/// A head has room for thousands of them, each of which is compared with every key; a client shows one or two, a login
+/// some more.
+const MOST_SHOWN: usize = 16;
 
 /// What stands in for a token where nobody needs a key; where keys are asked for it lets nobody in.
 pub(super) const NOBODY: &str = "00D000000000000!upauth.placeholder";

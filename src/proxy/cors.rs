@@ -1,9 +1,9 @@
 //! Cross-origin answers for the pages the operator allows (`[access] origins`); every other page was refused before.
 
 use http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, VARY,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD,
+    VARY,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response};
@@ -38,14 +38,4 @@ pub(super) fn allow<B>(mut answer: Response<B>, origin: HeaderValue) -> Response
     headers.append(VARY, HeaderValue::from_static("Origin"));
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
     answer
-}
-
-/// Takes off what the upstream says about pages: it means pages of its own.
-pub(super) fn strip(headers: &mut HeaderMap) {
-    for name in [
-        ACCESS_CONTROL_ALLOW_ORIGIN,
-        ACCESS_CONTROL_ALLOW_CREDENTIALS,
-    ] {
-        headers.remove(name);
-    }
 }

@@ -22,11 +22,11 @@ pub enum Error {
     /// A policy of the upstream or route, or a call that is never forwarded.
     #[error("{}", .0.title)]
     Denied(&'static Code),
-    /// A login that is answered here, in the provider's words.
-    #[error("{}", .code.title)]
+    /// One of the others, where a login is answered here: told in the provider's words.
+    #[error("{why}")]
     Login {
-        /// Why.
-        code: &'static Code,
+        /// Which.
+        why: Box<Self>,
         /// The provider's status.
         status: StatusCode,
         /// The provider's words.
@@ -61,12 +61,14 @@ impl Error {
         match self {
             Self::Rejected(rejection) => rejection.code(),
             Self::NoRoute => &code::NO_ROUTE,
-            Self::Denied(code) | Self::Login { code, .. } => code,
+            Self::Denied(code) => code,
+            Self::Login { why, .. } => why.code(),
             Self::Method { .. } => &code::METHOD_DENIED,
             Self::Token(unavailable) => match unavailable {
                 Unavailable::Refused { .. } => &code::TOKEN_REFUSED,
                 Unavailable::TargetRefused { .. } => &code::TARGET_REFUSED,
                 Unavailable::Secret { .. } => &code::TOKEN_SOURCE,
+                Unavailable::Store { .. } => &code::TOKEN_STORE,
                 Unavailable::Transient { .. } | Unavailable::Timeout { .. } => {
                     &code::TOKEN_UNAVAILABLE
                 }
@@ -75,6 +77,7 @@ impl Error {
             Self::Upstream(failure) => match failure.phase {
                 Phase::Queue => &code::OVERLOAD,
                 Phase::Connect | Phase::Tls => &code::CANNOT_CONNECT,
+                Phase::Trust => &code::TOKEN_SOURCE,
                 Phase::Address => &code::ADDRESS_REFUSED,
                 Phase::Head if failure.timeout => &code::UPSTREAM_TIMEOUT,
                 Phase::Head => &code::UPSTREAM_BROKE,
@@ -101,18 +104,21 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Token(
-                Unavailable::Transient { retry_after, .. } | Unavailable::Timeout { retry_after },
+                Unavailable::Transient { retry_after, .. }
+                | Unavailable::Secret { retry_after, .. }
+                | Unavailable::Store { retry_after, .. }
+                | Unavailable::Timeout { retry_after },
             ) => Some(*retry_after),
-            Self::Token(Unavailable::Secret { .. }) => Some(Duration::from_secs(10)),
+            Self::Upstream(failure) if failure.phase == Phase::Trust => Some(FILES_AGAIN),
             Self::Overload => Some(Duration::from_secs(1)),
             Self::Upstream(failure) if failure.phase == Phase::Queue => {
                 Some(Duration::from_secs(1))
             }
+            Self::Login { why, .. } => why.retry_after(),
             Self::Token(_)
             | Self::Rejected(_)
             | Self::NoRoute
             | Self::Denied(_)
-            | Self::Login { .. }
             | Self::Method { .. }
             | Self::Upstream(_)
             | Self::CallerBody
@@ -140,13 +146,15 @@ impl Error {
         match self {
             Self::Rejected(_) | Self::CallerBody => "http_request_error",
             Self::NoRoute => "destination_not_found",
-            Self::Denied(_) | Self::Login { .. } | Self::Method { .. } => "http_request_denied",
+            Self::Denied(_) | Self::Method { .. } => "http_request_denied",
+            Self::Login { why, .. } => why.proxy_status(),
             Self::Token(_) => "destination_unavailable",
             Self::Upstream(failure) => match failure.phase {
                 Phase::Queue => "connection_limit_reached",
                 Phase::Connect if failure.timeout => "connection_timeout",
                 Phase::Connect => "destination_unavailable",
                 Phase::Address => "destination_ip_prohibited",
+                Phase::Trust => "proxy_configuration_error",
                 Phase::Tls => "tls_protocol_error",
                 Phase::Head if failure.timeout => "http_response_timeout",
                 Phase::Head => "http_response_incomplete",
@@ -156,6 +164,9 @@ impl Error {
         }
     }
 }
+
+/// When it is worth while to see whether a file is there now.
+const FILES_AGAIN: Duration = Duration::from_secs(10);
 
 /// The methods that are ever forwarded.
 pub(super) const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -180,6 +191,7 @@ const STATUSES: &[(&Code, StatusCode)] = &[
     (&code::TOKEN_REFUSED, StatusCode::BAD_GATEWAY),
     (&code::TOKEN_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE),
     (&code::TOKEN_SOURCE, StatusCode::SERVICE_UNAVAILABLE),
+    (&code::TOKEN_STORE, StatusCode::SERVICE_UNAVAILABLE),
     (&code::TARGET_REFUSED, StatusCode::BAD_GATEWAY),
     (&code::CANNOT_CONNECT, StatusCode::BAD_GATEWAY),
     (&code::UPSTREAM_TIMEOUT, StatusCode::GATEWAY_TIMEOUT),

@@ -25,7 +25,7 @@ pub(super) struct Answer {
     pub(super) head: http::response::Parts,
     pub(super) looked: VecDeque<Bytes>,
     /// `None`: that was all, and its connection was let go.
-    pub(super) rest: Option<Box<AnswerBody<RequestBody>>>,
+    pub(super) rest: Option<AnswerBody<RequestBody>>,
     end: End,
 }
 
@@ -68,15 +68,20 @@ pub(super) async fn judge(
     answer: Response<AnswerBody<RequestBody>>,
 ) -> (Answer, Verdict) {
     let (head, rest) = answer.into_parts();
-    let mut answer = Answer {
+    let answer = Answer {
         head,
         looked: VecDeque::new(),
-        rest: Some(Box::new(rest)),
+        rest: Some(rest),
         end: End::Ahead,
     };
-    if judge::look(surface, method, answer.head.status, &answer.head.headers) == Look::Pass {
-        return (answer, Verdict::Alive);
+    match judge::look(surface, method, answer.head.status, &answer.head.headers) {
+        Look::Pass => (answer, Verdict::Alive),
+        // Boxed: nearly every answer passes, and needs no room for this.
+        Look::Body => Box::pin(judge_body(surface, method, answer)).await,
     }
+}
+
+async fn judge_body(surface: &Surface, method: &Method, mut answer: Answer) -> (Answer, Verdict) {
     let read = async {
         if answer.head.status.is_success() {
             read_small(&mut answer).await

@@ -1,5 +1,10 @@
-//! Login and logout calls that are answered here: with a placeholder instead of a token, and with the proxy's own
-//! address instead of the API's. Nothing of them goes on, and no upstream is asked.
+//! Login, introspection and logout calls that are answered here: with a placeholder instead of a token, and with the
+//! proxy's own address instead of the API's. Nothing of them goes on.
+//!
+//! A login succeeds when the proxy has a token itself, and is waited for like one by any other call: the ids in the
+//! answer are that token's, and whoever is told that it is logged in is.
+
+use std::borrow::Cow;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
@@ -11,12 +16,13 @@ use super::callers::{Bearer, NOBODY};
 use super::error::Error;
 use super::finish::Finish;
 use super::outcome::{Outcome, Place};
+use super::rescue::JSON;
 use super::{Buffers, Proxy, Upstream};
 use crate::code::{self, Code};
 use crate::message::offered::offered;
 use crate::message::{Rejection, Target};
-use crate::provider::local::{Fields, Filling, LocalLogin, Refusal};
-use crate::provider::{LocalCall, LocalKind, Surface};
+use crate::provider::local::{Fields, Filling, Introspection, LocalLogin, Refusal};
+use crate::provider::{LocalCall, LocalKind, Surface, Told};
 use crate::server::Incoming;
 
 /// A call that is answered here.
@@ -30,7 +36,7 @@ pub(super) struct Local<'a> {
 }
 
 impl Proxy {
-    /// The answer to a login or logout.
+    /// The answer to such a call.
     pub(super) async fn answer_here(
         &self,
         local: &Local<'_>,
@@ -39,7 +45,8 @@ impl Proxy {
     ) -> Result<Outcome, Error> {
         let fields = local.fields(body, &self.buffers).await?;
         match &local.call.kind {
-            LocalKind::Login(login) => self.log_in(local, login, &fields, finish),
+            LocalKind::Login(login) => self.log_in(local, login, &fields, finish).await,
+            LocalKind::Introspection(asked) => self.look_at(local, asked, &fields, finish).await,
             LocalKind::Logout { token } => {
                 let token = fields.get(token);
                 self.find(local, token.into_iter(), finish)
@@ -49,7 +56,7 @@ impl Proxy {
         }
     }
 
-    fn log_in(
+    async fn log_in(
         &self,
         local: &Local<'_>,
         login: &LocalLogin,
@@ -57,25 +64,52 @@ impl Proxy {
         finish: &mut Finish,
     ) -> Result<Outcome, Error> {
         let Some(grant) = login.grant(fields) else {
-            return Err(refused(&login.unsupported, &code::LOGIN_GRANT));
+            return Err(refused(
+                Error::Denied(&code::LOGIN_GRANT),
+                &login.unsupported,
+            ));
         };
-        let placeholder = match self.find(local, login.secrets(fields), finish) {
-            Ok(Some(bearer)) => bearer.placeholder(),
-            Ok(None) => NOBODY.to_owned(),
-            // Who signs an assertion cannot put a key into it: it has to come with the calls that follow.
-            Err(_) if grant.keyless => NOBODY.to_owned(),
-            Err(code) => return Err(refused(&login.refusal, code)),
+        let here = local.here()?;
+        let (placeholder, told) = match self.find(local, login.secrets(fields), finish) {
+            Ok(bearer) => {
+                let placeholder = bearer.map(Bearer::placeholder);
+                let told = local.told(&login.unavailable).await?;
+                (placeholder.unwrap_or_else(|| NOBODY.to_owned()), told)
+            }
+            // Who signs an assertion cannot put a key into it: it has to come with the calls that follow. Until then
+            // nobody is told who the upstream's user is, and nobody has it log in.
+            Err(_) if grant.keyless => (NOBODY.to_owned(), Told::default()),
+            Err(code) => return Err(refused(Error::Denied(code), &login.refusal)),
         };
-        let here = local.place.here();
         let filling = Filling {
             placeholder: &placeholder,
-            here: &here.ok_or(Rejection::Malformed("a login without a Host"))?,
+            here: &here,
             now: self.clock.now().wall,
+            told: &told,
         };
-        let mut headers = no_store();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
-        let body = login.answer(grant, fields, filling);
-        Ok(Outcome::own(StatusCode::OK, headers, body))
+        Ok(json(login.answer(grant, fields, filling)))
+    }
+
+    async fn look_at(
+        &self,
+        local: &Local<'_>,
+        asked: &Introspection,
+        fields: &Fields,
+        finish: &mut Finish,
+    ) -> Result<Outcome, Error> {
+        let here = local.here()?;
+        let token = fields.get(asked.token);
+        let shown = token.into_iter().map(|token| token.as_bytes().into());
+        if token.is_none() || self.let_in(local, shown, finish).is_err() {
+            return Ok(json(asked.answer(fields, None)));
+        }
+        let filling = Filling {
+            placeholder: "",
+            here: &here,
+            now: self.clock.now().wall,
+            told: &local.told(&asked.unavailable).await?,
+        };
+        Ok(json(asked.answer(fields, Some(filling))))
     }
 
     /// Whose key is shown: in any place where keys are, or in a field of the call.
@@ -88,6 +122,15 @@ impl Proxy {
         let (headers, parameters) = (&local.parts.headers, &local.surface.cut_parameters);
         let shown = offered(headers, local.target, parameters);
         let shown = shown.chain(secrets.map(|secret| secret.as_bytes().into()));
+        self.let_in(local, shown, finish)
+    }
+
+    fn let_in<'a>(
+        &self,
+        local: &Local<'_>,
+        shown: impl Iterator<Item = Cow<'a, [u8]>>,
+        finish: &mut Finish,
+    ) -> Result<Option<&Bearer>, &'static Code> {
         let Some(bearer) = self.callers.find(shown)? else {
             return Ok(None);
         };
@@ -98,6 +141,21 @@ impl Proxy {
 }
 
 impl Local<'_> {
+    /// The proxy as the caller sees it.
+    fn here(&self) -> Result<String, Error> {
+        let here = self.place.here();
+        here.ok_or(Rejection::Malformed("a login without a Host").into())
+    }
+
+    /// What the upstream's token is for, once there is one.
+    async fn told(&self, unavailable: &Refusal) -> Result<Told, Error> {
+        let mut patience = self.upstream.token_wait;
+        match self.upstream.credential(&mut patience).await {
+            Ok(issued) => Ok(issued.credential.told().clone()),
+            Err(why) => Err(refused(why.into(), unavailable)),
+        }
+    }
+
     async fn fields(&self, body: Incoming, buffers: &Buffers) -> Result<Fields, Error> {
         let too_long = Rejection::Malformed("a login of more than 64 KiB");
         let length = body.size_hint().exact().unwrap_or(LONGEST);
@@ -126,18 +184,25 @@ impl Local<'_> {
     }
 }
 
-fn refused(refusal: &Refusal, code: &'static Code) -> Error {
+/// `why`, in the provider's words.
+fn refused(why: Error, refusal: &Refusal) -> Error {
+    let status = refusal.status.map(StatusCode::from_u16);
     Error::Login {
-        code,
-        status: StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::FORBIDDEN),
-        body: refusal.body(code.id),
+        status: status.and_then(Result::ok).unwrap_or(why.status()),
+        body: refusal.body(why.code().id),
+        why: Box::new(why),
     }
+}
+
+fn json(body: String) -> Outcome {
+    let mut headers = no_store();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+    Outcome::own(StatusCode::OK, headers, body)
 }
 
 fn no_store() -> HeaderMap {
     HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static("no-store"))])
 }
 
-const JSON: &str = "application/json;charset=UTF-8";
 /// Far above any login; an assertion in SAML has a few KiB.
 const LONGEST: u64 = 64 * 1024;

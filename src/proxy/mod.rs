@@ -34,7 +34,7 @@ use self::finish::Finish;
 use self::judge::Answer;
 use self::local_login::Local;
 use self::outcome::{Outcome, Place, Way};
-pub use self::prepared::{BLOCK, Buffers, Making, Prepared};
+pub use self::prepared::{Attempt, BLOCK, Buffers, Making, Prepared};
 pub use self::request_body::RequestBody;
 use self::rescue::Hint;
 pub use self::response_body::ResponseBody;
@@ -45,11 +45,13 @@ use self::tries::{Next, Tries};
 pub use self::upstream::Upstream;
 use crate::clock::Clock;
 use crate::egress::{Client, Destination};
+use crate::message::check::Asked;
 use crate::message::offered::offered;
 use crate::message::{Allowed, Guard, Origin, Readings, Rejection, Target, check, forwarding};
-use crate::provider::{Base, Surface};
+use crate::provider::Surface;
 use crate::server::{Arrival, Incoming};
 use crate::telemetry::{AccessLog, Ids};
+use crate::token::Issued;
 
 /// What all requests of one worker share.
 pub struct Proxy {
@@ -128,14 +130,14 @@ impl Proxy {
         finish: &mut Finish,
     ) -> Result<Outcome, Error> {
         let (parts, body) = request.into_parts();
-        self.check(&parts)?;
+        let asked = self.check(&parts)?;
         if check::asks_about_proxy(&parts) {
             return Ok(Outcome::own_options());
         }
         if cors::is_preflight(&self.guard, &parts) {
             return Ok(Outcome::preflight(&parts));
         }
-        let Match { entry, target, by } = self.route(arrival, &parts)?;
+        let Match { entry, target, by } = self.route(arrival, &asked)?;
         let upstream = &*entry.upstream;
         finish.of(upstream);
         let path = Readings::of(target.path());
@@ -155,7 +157,8 @@ impl Proxy {
                 target: &target,
                 place: &place,
             };
-            return self.answer_here(&local, body, finish).await;
+            // Boxed: the same room would be part of every request.
+            return Box::pin(self.answer_here(&local, body, finish)).await;
         }
         self.admit(upstream, surface, &parts, &target, finish)?;
         upstream.admit(surface, narrow, &parts, &target, &path)?;
@@ -171,13 +174,14 @@ impl Proxy {
         let mut prepared = Prepared::new(parts, &target, &making)?;
         prepared.hold(body, &self.buffers).await?;
         let mut patience = upstream.token_wait;
-        let (answer, base) = self
+        let (answer, issued) = self
             .exchange(&mut prepared, upstream, surface, &mut patience, finish)
             .await?;
         finish.headed(upstream.token_wait.saturating_sub(patience));
+        let base = upstream.provider.target(surface, &issued.credential);
         let way = Way {
             method: prepared.method(),
-            base: &base,
+            base: base.ok_or(Error::Internal)?,
             place: &place,
             upstream,
             links,
@@ -187,13 +191,13 @@ impl Proxy {
     }
 
     /// Malformed, ambiguous, foreign, looping: refused before anything costs.
-    fn check(&self, parts: &Parts) -> Result<(), Error> {
-        check::check(parts)?;
-        self.guard.check(parts)?;
+    fn check<'a>(&self, parts: &'a Parts) -> Result<Asked<'a>, Error> {
+        let asked = check::check(parts)?;
+        self.guard.check_host(asked.host, &parts.headers)?;
         if forwarding::passed_before(&parts.headers, &self.instance) {
             return Err(Rejection::Loop.into());
         }
-        Ok(())
+        Ok(asked)
     }
 
     /// Lets a caller in that shows a key, where there are keys.
@@ -226,11 +230,11 @@ impl Proxy {
         self.callers.are_anybody().then_some(&self.table)
     }
 
-    fn route(&self, arrival: &Arrival, parts: &Parts) -> Result<Match<'_>, Error> {
-        let name = check::authority(parts)?.map(check::name);
-        let target = Target::of(&parts.uri)?;
+    fn route(&self, arrival: &Arrival, asked: &Asked<'_>) -> Result<Match<'_>, Error> {
+        let name = asked.host.map(check::name);
+        let target = asked.target.as_ref().ok_or(Error::NoRoute)?;
         self.table
-            .find(arrival.listener, name.as_deref(), &target)
+            .find(arrival.listener, name.as_deref(), target)
             .ok_or(Error::NoRoute)
     }
 
@@ -243,12 +247,8 @@ impl Proxy {
         surface: &Surface,
         patience: &mut Duration,
         finish: &mut Finish,
-    ) -> Result<(Answer, Base), Error> {
-        // Not at the time of arrival: a body may have taken its time to come.
-        let mut issued = match upstream.tokens.current(Instant::now()) {
-            Some(issued) => issued,
-            None => upstream.obtain(patience).await?,
-        };
+    ) -> Result<(Answer, Issued), Error> {
+        let mut issued = upstream.credential(patience).await?;
         let mut tries = Tries::default();
         loop {
             let base = upstream
@@ -261,14 +261,15 @@ impl Proxy {
                 public_only: base.allowed == Allowed::ByWildcard,
                 fresh: tries.fresh,
             };
-            let request = prepared
+            let body = prepared.take_body().ok_or(Error::Internal)?;
+            let attempt = prepared
                 .attempt(surface, &issued.credential, base)
                 .ok_or(Error::Internal)?;
             tries.sends += 1;
             let sent = Instant::now();
             let answer = self
                 .client
-                .send(to, request, upstream.response_timeout)
+                .send(to, &attempt.head(), body, upstream.response_timeout)
                 .await;
             finish.waited(sent.elapsed());
             let answer = match answer {
@@ -280,12 +281,12 @@ impl Proxy {
             };
             let (mut answer, verdict) = judge::judge(surface, prepared.method(), answer).await;
             match tries.after_answer(prepared, upstream, &issued, &answer, verdict) {
-                Next::Pass => return Ok((answer, base.clone())),
+                Next::Pass => return Ok((answer, issued)),
                 Next::Again => {}
                 Next::Renewed => {
                     answer.let_go();
                     if !prepared.catch_up(self.buffers.patience).await {
-                        return Ok((answer, base.clone()));
+                        return Ok((answer, issued));
                     }
                     tracing::info!(id = %finish.id, upstream = %upstream.name, surface = surface.name,
                         "the upstream ended the session: waiting for a new one, then sending again");

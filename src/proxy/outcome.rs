@@ -1,8 +1,8 @@
 //! The upstream's answer, made fit for the caller: hop-by-hop off, links and cookies turned back, marked private.
 
 use http::header::{
-    ALLOW, ALT_SVC, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION,
-    CONTENT_TYPE, LINK, LOCATION, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, LINK,
+    LOCATION, SET_COOKIE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -11,18 +11,19 @@ use super::cors;
 use super::error::METHODS;
 use super::finish::Finish;
 use super::judge::Answer;
-use super::links::InJson;
+use super::links::{Format, Turner};
+use super::rescue::REQUEST_ID;
 use super::response_body::ResponseBody;
 use super::route::By;
 use super::upstream::Upstream;
 use crate::message::origin::Scheme;
-use crate::message::{Links, Origin, hop_by_hop, links};
+use crate::message::{Links, Origin, links, strip};
 use crate::provider::{Base, LinkRule};
 
 /// A request's good end.
 pub(super) enum Outcome {
     /// The upstream's answer, and the links in it that lead back.
-    Forwarded(Box<Answer>, Option<Box<InJson>>),
+    Forwarded(Box<Answer>, Option<Box<Turner>>),
     /// The proxy's own: a page's preflight, what the proxy itself can do, a login.
     Own(Box<Response<String>>),
 }
@@ -82,17 +83,8 @@ impl Outcome {
         } = *way;
         let status = answer.head.status;
         let headers = &mut answer.head.headers;
-        hop_by_hop::strip_response(headers);
-        // hyper writes the length of the body that is really there; only where there is none by definition does the
-        // upstream's own word stand (RFC 9110 section 8.6).
-        if *method != Method::HEAD && status != StatusCode::NOT_MODIFIED {
-            headers.remove(CONTENT_LENGTH);
-        }
-        cors::strip(headers);
-        // They speak of the upstream's host, and would bind the caller's view of ours.
-        for name in [ALT_SVC, STRICT_TRANSPORT_SECURITY] {
-            headers.remove(name);
-        }
+        let keeps_length = *method == Method::HEAD || status == StatusCode::NOT_MODIFIED;
+        strip::answer(headers, keeps_length);
         if [LOCATION, CONTENT_LOCATION, LINK]
             .iter()
             .any(|name| headers.contains_key(name))
@@ -126,7 +118,10 @@ impl Outcome {
             }
             Self::Own(own) => {
                 finish.entry.status = own.status();
-                own.map(|body| ResponseBody::own(body.into(), finish))
+                let id = HeaderValue::try_from(finish.id.to_string());
+                let mut own = own.map(|body| ResponseBody::own(body.into(), finish));
+                own.headers_mut().extend(id.map(|id| (REQUEST_ID, id)));
+                own
             }
         }
     }
@@ -170,11 +165,11 @@ impl<'a> Place<'a> {
 }
 
 /// What turns the URLs in the answer's body as it streams, if there may be some.
-fn turn(head: &mut http::response::Parts, rule: &LinkRule, way: &Way<'_>) -> Option<Box<InJson>> {
-    if head.status != StatusCode::OK || !head.headers.get(CONTENT_TYPE).is_some_and(is_json) {
-        return None;
-    }
-    if head.headers.contains_key(CONTENT_ENCODING) {
+fn turn(head: &mut http::response::Parts, rule: &LinkRule, way: &Way<'_>) -> Option<Box<Turner>> {
+    let format = head.headers.get(CONTENT_TYPE).and_then(Format::of);
+    let format = format.filter(|_| head.status == StatusCode::OK)?;
+    let coding = head.headers.get(CONTENT_ENCODING);
+    if coding.is_some_and(|coding| coding != "identity") {
         way.upstream.metrics.links_passed();
         return None;
     }
@@ -183,20 +178,16 @@ fn turn(head: &mut http::response::Parts, rule: &LinkRule, way: &Way<'_>) -> Opt
         head.headers.remove(name);
     }
     let links = way.place.links(way.base).also(&rule.hosts);
-    Some(Box::new(InJson::new(links, rule.places.iter().copied())))
-}
-
-/// `application/json` and `application/*+json` (RFC 6839 section 3.1).
-fn is_json(value: &HeaderValue) -> bool {
-    let text = value.to_str().unwrap_or("").to_ascii_lowercase();
-    let media_type = text.split(';').next().unwrap_or("").trim();
-    media_type == "application/json"
-        || (media_type.starts_with("application/") && media_type.ends_with("+json"))
+    Some(Box::new(Turner::new(format, links, &rule.places)))
 }
 
 /// The caller's request carried no `Authorization`, so a shared cache in between would not know that the answer is
 /// for one account (RFC 9111 section 3.5).
 fn keep_private(headers: &mut HeaderMap) {
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+        return;
+    }
     let directives = |value: &HeaderValue| value.to_str().unwrap_or("").to_ascii_lowercase();
     let mut strict = false;
     let mut kept = Vec::new();

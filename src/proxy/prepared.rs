@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, VIA};
+use http::header::{ACCEPT_ENCODING, VIA};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -17,9 +17,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::error::Error;
 use super::request_body::{Capture, RequestBody, Stream, lock};
 use super::upstream::Upstream;
-use crate::message::{Rejection, Target, credentials, forwarding, hop_by_hop, twins};
+use crate::egress::Head;
+use crate::message::{Rejection, Target, strip};
 use crate::provider::surface::track_id;
-use crate::provider::{Base, Credential, Stamp, Surface};
+use crate::provider::{Base, Carrier, Credential, Stamp, Surface};
 use crate::server::Incoming;
 use crate::telemetry::Id;
 
@@ -56,6 +57,27 @@ pub struct Prepared {
     body: Held,
 }
 
+/// A request with its credential, for one target.
+pub struct Attempt<'a> {
+    prepared: &'a Prepared,
+    target: Target,
+    host: &'a str,
+    carried: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Attempt<'_> {
+    /// The head to send.
+    pub fn head(&self) -> Head<'_> {
+        Head {
+            method: &self.prepared.method,
+            target: self.target.path_and_query().as_str(),
+            host: self.host,
+            fields: &self.prepared.headers,
+            own: &self.carried,
+        }
+    }
+}
+
 enum Held {
     /// Read whole: can be sent any number of times.
     Whole(
@@ -82,16 +104,11 @@ impl Prepared {
         } = *making;
         let mut headers = parts.headers;
         let stamps = stamped(surface, &headers, id);
-        hop_by_hop::strip(&mut headers)?;
-        credentials::strip(&mut headers, &surface.strip, &surface.cookies);
-        forwarding::strip(&mut headers);
-        let set = upstream.set_headers.iter().map(|(name, _)| name);
-        let stamped = stamps.iter().map(|(name, _)| name);
-        let ours = upstream.remove_headers.iter().chain(set).chain(stamped);
-        twins::strip(&mut headers, &ours);
-        for name in [HOST, CONTENT_LENGTH] {
-            headers.remove(name);
-        }
+        strip::request(
+            &mut headers,
+            &[&surface.strip, &upstream.remove_headers],
+            &surface.cookies,
+        )?;
         for (name, value) in stamps {
             headers.insert(name, value);
         }
@@ -114,50 +131,55 @@ impl Prepared {
     /// is memory for it.
     pub(super) async fn hold(&mut self, body: Incoming, buffers: &Buffers) -> Result<(), Error> {
         self.body = hold(body, buffers).await?;
-        match &self.body {
-            Held::Whole(bytes, _) if bytes.is_empty() => self.say_empty(),
-            // Without it a body of unknown length on GET or DELETE would be dropped in silence.
-            Held::Fresh(body, _) if body.size_hint().exact().is_none() => {
-                let chunked = HeaderValue::from_static("chunked");
-                self.headers.insert(TRANSFER_ENCODING, chunked);
-            }
-            _ => {}
-        }
         Ok(())
     }
 
-    /// The request with `credential` on it, for its target. `None`: its body is not at hand any more.
-    pub fn attempt(
-        &mut self,
+    /// The body for a try. `None`: it is not at hand any more.
+    pub fn take_body(&mut self) -> Option<RequestBody> {
+        match &self.body {
+            Held::Whole(bytes, _) => Some(RequestBody::whole(bytes.clone())),
+            Held::Passed(capture) => {
+                let (whole, permit) = lock(capture).take_whole()?;
+                self.body = Held::Whole(whole.clone(), permit);
+                Some(RequestBody::whole(whole))
+            }
+            Held::Fresh(_, capture) => {
+                let passed = Held::Passed(capture.clone());
+                match std::mem::replace(&mut self.body, passed) {
+                    Held::Fresh(body, _) => Some(body),
+                    Held::Whole(..) | Held::Passed(_) => None,
+                }
+            }
+        }
+    }
+
+    /// A try with `credential`, for its target. `None`: the target would be too long.
+    pub fn attempt<'a>(
+        &'a self,
         surface: &Surface,
         credential: &Credential,
-        base: &Base,
-    ) -> Option<Request<RequestBody>> {
-        let body = self.take_body()?;
-        let mut headers = self.headers.clone();
-        for carrier in &surface.carriers {
-            headers.insert(
-                carrier.header.clone(),
-                credential.value(carrier.form).clone(),
-            );
-        }
-        headers.insert(HOST, base.origin.host_value());
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.target.behind(&base.path)?.uri();
-        *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = headers;
-        Some(request)
+        base: &'a Base,
+    ) -> Option<Attempt<'a>> {
+        let carrier = |carrier: &Carrier| {
+            let value = credential.value(carrier.form);
+            (carrier.header.clone(), value.clone())
+        };
+        Some(Attempt {
+            prepared: self,
+            target: self.target.behind(&base.path)?,
+            host: base.origin.authority().as_str(),
+            carried: surface.carriers.iter().map(carrier).collect(),
+        })
     }
 
-    /// Takes back a body of which not a byte was sent.
-    pub(super) fn not_sent(&mut self, request: Request<RequestBody>) {
+    /// Takes back a body of which nothing was taken.
+    pub(super) fn untouched(&mut self, body: RequestBody) {
         if let Held::Passed(capture) = &self.body {
-            self.body = Held::Fresh(request.into_body(), capture.clone());
+            self.body = Held::Fresh(body, capture.clone());
         }
     }
 
-    /// Whether [`Prepared::attempt`] has a body to give.
+    /// Whether [`Prepared::take_body`] has a body to give.
     pub(super) fn is_at_hand(&self) -> bool {
         match &self.body {
             Held::Whole(..) | Held::Fresh(..) => true,
@@ -192,36 +214,6 @@ impl Prepared {
     /// Whether the method only reads (RFC 9110 section 9.2.1), so that sending it again does no harm.
     pub(super) fn is_safe(&self) -> bool {
         self.method.is_safe()
-    }
-
-    /// Some servers answer 411 to a POST that says nothing of its length.
-    fn say_empty(&mut self) {
-        if matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {
-            self.headers
-                .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        }
-    }
-
-    fn take_body(&mut self) -> Option<RequestBody> {
-        match &self.body {
-            Held::Whole(bytes, _) => Some(RequestBody::whole(bytes.clone())),
-            Held::Passed(capture) => {
-                let (whole, permit) = lock(capture).take_whole()?;
-                self.headers.remove(TRANSFER_ENCODING);
-                if whole.is_empty() {
-                    self.say_empty();
-                }
-                self.body = Held::Whole(whole.clone(), permit);
-                Some(RequestBody::whole(whole))
-            }
-            Held::Fresh(_, capture) => {
-                let passed = Held::Passed(capture.clone());
-                match std::mem::replace(&mut self.body, passed) {
-                    Held::Fresh(body, _) => Some(body),
-                    Held::Whole(..) | Held::Passed(_) => None,
-                }
-            }
-        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::error::Error;
 use super::finish::Finish;
 use super::response_body::ResponseBody;
 use super::route::Table;
+use crate::code;
 use crate::message::Rejection;
 use crate::message::origin::split_port;
 
@@ -72,7 +73,7 @@ pub(super) fn answer(
     log(error, &finish);
     let id = finish.id.to_string();
     let (kind, body) = match error {
-        Error::Login { body, .. } => ("application/json;charset=UTF-8", body.clone()),
+        Error::Login { body, .. } => (JSON, body.clone()),
         _ => ("application/problem+json", problem(error, &id, hint, ways)),
     };
     finish.entry.status = status;
@@ -94,7 +95,9 @@ pub(super) fn answer(
         headers.insert(PROXY_STATUS, value);
     }
     if let Some(after) = error.retry_after() {
-        headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+        // Who comes a moment too early is sent away again.
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
     // Who wrote this may not agree about where the next request begins (RFC 9112 section 11.2).
     if hint.in_turn && matches!(error, Error::Rejected(Rejection::Malformed(_))) {
@@ -130,6 +133,8 @@ fn detail(error: &Error, hint: &Hint, ways: Option<&Table>) -> String {
             format!("Pages of `{origin}` may not use this proxy. If they should: [access] origins = [\"{origin}\"]")
         }),
         Error::NoRoute => ways.map(|ways| places(&ways.prefixes())),
+        // Whoever asks from another machine has no `upauth` to explain it.
+        Error::Denied(code) if code.id == code::KEY_MISSING.id => Some(SHOW_A_KEY.to_owned()),
         _ => None,
     };
     said.unwrap_or_else(|| format!("See `upauth explain {}`.", error.code().id))
@@ -158,6 +163,10 @@ fn log(error: &Error, finish: &Finish) {
 }
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SHOW_A_KEY: &str =
+    "Show one in X-Upauth-Key, as Authorization: Bearer, or as the password of Basic.";
+/// As providers write it.
+pub(super) const JSON: &str = "application/json;charset=UTF-8";
 /// How many prefixes an answer names.
 const PLACES: usize = 20;
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");

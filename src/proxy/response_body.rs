@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::finish::Finish;
-use super::links::InJson;
+use super::links::Turner;
 use super::request_body::RequestBody;
 use crate::egress::{AnswerBody, Broken};
 
@@ -22,9 +22,9 @@ enum Kind {
     /// The proxy's own answer.
     Own(Option<Bytes>),
     /// The upstream's: what the judge has looked at, then the rest, if that was not all.
-    Answer(VecDeque<Bytes>, Option<Box<AnswerBody<RequestBody>>>),
+    Answer(VecDeque<Bytes>, Option<AnswerBody<RequestBody>>),
     /// The same, with the links in it turned; those of its pieces that are ready.
-    Turned(Box<InJson>, Box<Self>, VecDeque<Bytes>),
+    Turned(Box<Turner>, Box<Self>, VecDeque<Bytes>),
 }
 
 impl ResponseBody {
@@ -38,8 +38,8 @@ impl ResponseBody {
 
     pub(super) fn answer(
         looked: VecDeque<Bytes>,
-        rest: Option<Box<AnswerBody<RequestBody>>>,
-        links: Option<Box<InJson>>,
+        rest: Option<AnswerBody<RequestBody>>,
+        links: Option<Box<Turner>>,
         finish: Finish,
     ) -> Self {
         let answer = Kind::Answer(looked, rest);
@@ -68,6 +68,8 @@ impl Kind {
                     Some(Ok(bytes)) => links.push(&bytes, ready),
                     Some(Err(broken)) => return Poll::Ready(Some(Err(broken))),
                     None => {
+                        // What has ended is not asked again.
+                        **answer = Self::Own(None);
                         let held = links.end();
                         return Poll::Ready((!held.is_empty()).then_some(Ok(held)));
                     }

@@ -46,9 +46,10 @@ impl Tries {
         if failure.body && prepared.is_malformed() {
             return Err(Rejection::Malformed("the framing of the body is wrong").into());
         }
-        match failure.not_sent.take() {
-            Some(request) if retry => prepared.not_sent(*request),
-            None if retry && prepared.is_safe() && prepared.is_at_hand() => {}
+        let unsent = failure.unsent;
+        match failure.untouched.take() {
+            Some(body) if retry => prepared.untouched(body),
+            None if retry && (unsent || prepared.is_safe()) && prepared.is_at_hand() => {}
             _ => return Err(Error::Upstream(Box::new(failure))),
         }
         Ok(())

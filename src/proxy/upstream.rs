@@ -10,8 +10,9 @@ use tokio::time::Instant;
 use super::error::Error;
 use super::route::Narrow;
 use crate::code;
-use crate::config::upstream::Policy;
+use crate::config::policy::Policy;
 use crate::egress::Profile;
+use crate::message::twins::Names;
 use crate::message::{PathRule, Readings, Target, forwarding};
 use crate::provider::{Denial, LocalCall, Provider, Surface, local};
 use crate::telemetry::UpstreamMetrics;
@@ -31,8 +32,8 @@ pub struct Upstream {
     pub local_login: bool,
     /// Set on every request.
     pub set_headers: Vec<(HeaderName, HeaderValue)>,
-    /// Taken off every request.
-    pub remove_headers: Vec<HeaderName>,
+    /// Taken off every request: those that are set, and others.
+    pub remove_headers: Names,
     /// How long a request waits for a token.
     pub token_wait: Duration,
     /// To the head of the answer, then between reads.
@@ -46,11 +47,21 @@ pub struct Upstream {
 }
 
 impl Upstream {
+    /// The current credential, or the next one.
+    pub(super) async fn credential(&self, patience: &mut Duration) -> Result<Issued, Unavailable> {
+        // Not as of the time of arrival: a body may have taken its time to come.
+        match self.tokens.current(Instant::now()) {
+            Some(issued) => Ok(issued),
+            None => self.obtain(patience).await,
+        }
+    }
+
     /// Waits for a credential, counted as waiting; takes the time off `patience`, which is for all waits of a request.
     pub(super) async fn obtain(&self, patience: &mut Duration) -> Result<Issued, Unavailable> {
         let _waiting = Waiting::new(&self.metrics);
         let began = Instant::now();
-        let obtained = self.tokens.obtain(began + *patience).await;
+        // Boxed: a request that has its token needs no room for this.
+        let obtained = Box::pin(self.tokens.obtain(began + *patience)).await;
         *patience = patience.saturating_sub(began.elapsed());
         obtained
     }
@@ -68,12 +79,8 @@ impl Upstream {
             return None;
         }
         let call = local::find(&surface.local, method, path)?;
-        let deny = narrow.into_iter().flat_map(|narrow| &narrow.deny);
-        let mut deny = self.policy.deny.iter().chain(deny);
-        let denied = deny.any(|rule| rule.matches_any(method, path));
-        let mut allow = self.policy.allow.iter();
-        let goes_on = allow.any(|rule| rule.matches_all(method, path));
-        (!denied && !goes_on).then_some(call)
+        let passes_by = self.denies(narrow, method, path) || self.allows(method, path);
+        (!passes_by).then_some(call)
     }
 
     /// Whether a call may pass at all (`DESIGN.md` 3, path rules): `deny` beats `allow`, `allow` beats what the
@@ -92,45 +99,24 @@ impl Upstream {
         if read_only && !reads_only(parts, target) {
             return Err(Error::Denied(&code::READ_ONLY));
         }
-        let listed = |methods: &[Method]| methods.is_empty() || methods.contains(method);
-        let methods = [Some(&policy.methods), narrow.map(|narrow| &narrow.methods)];
-        let rules = [
-            Some(&policy.deny),
-            Some(&policy.allow),
-            narrow.map(|narrow| &narrow.deny),
-        ];
-        let limited = methods
-            .into_iter()
-            .flatten()
-            .any(|methods| !methods.is_empty())
-            || rules
-                .into_iter()
-                .flatten()
-                .flatten()
-                .any(PathRule::names_method);
+        let (own, route) = (&policy.methods, narrow.map(|narrow| &narrow.methods));
+        let methods = [Some(own), route].into_iter().flatten();
+        let methods = methods.filter(|methods| !methods.is_empty());
+        let rules = [&policy.deny, &policy.allow].into_iter().flatten();
+        let mut rules = rules.chain(narrow.into_iter().flat_map(|narrow| &narrow.deny));
+        let limited = methods.clone().next().is_some() || rules.any(PathRule::names_method);
         if limited && forwarding::method_override(method, target, headers) {
             return Err(Error::Denied(&code::METHOD_OVERRIDE));
         }
-        for methods in std::iter::once(&policy.methods).chain(narrow.map(|narrow| &narrow.methods))
-        {
-            if !listed(methods) {
-                return Err(Error::Method {
-                    allow: methods.clone(),
-                });
-            }
+        let listed = |method: &Method| methods.clone().all(|list| list.contains(method));
+        if !listed(method) {
+            let either = methods.clone().next().into_iter().flatten();
+            return Err(Error::Method {
+                allow: either.filter(|method| listed(method)).cloned().collect(),
+            });
         }
-        let mut deny = policy
-            .deny
-            .iter()
-            .chain(narrow.iter().flat_map(|narrow| &narrow.deny));
-        if deny.any(|rule| rule.matches_any(method, path)) {
-            return Err(Error::Denied(&code::PATH_DENIED));
-        }
-        let allowed = policy
-            .allow
-            .iter()
-            .any(|rule| rule.matches_all(method, path));
-        if !policy.allow.is_empty() && !allowed {
+        let allowed = self.allows(method, path);
+        if self.denies(narrow, method, path) || !(policy.allow.is_empty() || allowed) {
             return Err(Error::Denied(&code::PATH_DENIED));
         }
         match surface.denied {
@@ -139,6 +125,17 @@ impl Upstream {
             Some(Denial::Login) if !allowed => Err(Error::Denied(&code::LOGIN_CALL)),
             Some(Denial::Login) | None => Ok(()),
         }
+    }
+
+    fn denies(&self, narrow: Option<&Narrow>, method: &Method, path: &Readings) -> bool {
+        let narrow = narrow.into_iter().flat_map(|narrow| &narrow.deny);
+        let mut deny = self.policy.deny.iter().chain(narrow);
+        deny.any(|rule| rule.matches_any(method, path))
+    }
+
+    fn allows(&self, method: &Method, path: &Readings) -> bool {
+        let mut allow = self.policy.allow.iter();
+        allow.any(|rule| rule.matches_all(method, path))
     }
 }
 

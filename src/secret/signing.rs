@@ -31,7 +31,7 @@ enum Pair {
 pub enum KeyError {
     /// No PEM section at all.
     #[error(
-        "is not a private key in PEM (a PKCS#12 or Java key store? convert it: openssl pkcs12 -in FILE -nocerts -nodes -out KEY.pem)"
+        "is not in PEM, whose first line is -----BEGIN PRIVATE KEY----- (a PKCS#12 or Java key store? convert it: openssl pkcs12 -in FILE -nocerts -nodes -out KEY.pem)"
     )]
     NotPem,
     /// Bytes that are no text, which the reader of the file found.
@@ -44,6 +44,19 @@ pub enum KeyError {
         "has its line breaks written as \\n: it needs real ones (printf '%b' \"$KEY\" > KEY.pem)"
     )]
     OneLine,
+    /// PEM whose lines were run together, as a shell does with a variable outside quotation marks.
+    #[error(
+        "has lost its line breaks: it needs them, and a shell keeps them within quotation marks (\"$KEY\")"
+    )]
+    RunTogether,
+    /// PEM without its last line.
+    #[error("ends before its line -----END ...-----: it was cut off, so take the whole file")]
+    CutOff,
+    /// What `ssh-keygen` makes.
+    #[error(
+        "is in the format of OpenSSH (convert a copy of it: ssh-keygen -p -N '' -m PKCS8 -f COPY)"
+    )]
+    OpenSsh,
     /// A key that needs a password.
     #[error(
         "is an encrypted private key (decrypt it: openssl pkey -in FILE -out KEY.pem, and keep that file from others)"
@@ -52,7 +65,7 @@ pub enum KeyError {
     /// A certificate, a public key, a request.
     #[error("holds no private key, only {0}")]
     NoPrivateKey(&'static str),
-    /// An elliptic-curve key where RSA is needed.
+    /// Another kind of key where RSA is needed.
     #[error("is not an RSA key, which RS256 needs (openssl genrsa -out KEY.pem 2048)")]
     NotRsa,
     /// Another kind of key where a P-256 key is needed.
@@ -61,14 +74,17 @@ pub enum KeyError {
     )]
     NotP256,
     /// A key that no signature can be made with: too short, or broken.
-    #[error("is a key that cannot be used: broken, or RSA of fewer than 2048 bits")]
+    #[error("cannot be used: it is broken, or RSA of fewer than 2048 bits")]
     Unusable,
 }
 
 impl SigningKey {
     /// Reads a key for `algorithm`: PKCS#8 or PKCS#1 (RSA), PKCS#8 or SEC 1 (P-256). Other sections of the text, such as
-    /// certificates, are passed over.
+    /// certificates, are passed over; so are a byte order mark and blanks around lines.
     pub fn parse(pem: &Secret, algorithm: Algorithm) -> Result<Self, KeyError> {
+        let text = pem.expose().trim_start_matches('\u{feff}');
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        let pem = Secret::new(lines.join("\n"));
         let mut only = None;
         let sections = <(SectionKind, Vec<u8>)>::pem_slice_iter(pem.expose().as_bytes());
         for section in sections {
@@ -87,14 +103,7 @@ impl SigningKey {
                 _ => {}
             }
         }
-        // The PEM reader passes over sections of kinds it does not know.
-        if pem.expose().contains("ENCRYPTED") {
-            return Err(KeyError::Encrypted);
-        }
-        if pem.expose().contains("-----\\n") {
-            return Err(KeyError::OneLine);
-        }
-        Err(only.map_or(KeyError::NotPem, KeyError::NoPrivateKey))
+        Err(why_not(pem.expose(), only))
     }
 
     fn of(kind: SectionKind, der: &[u8], algorithm: Algorithm) -> Result<Self, KeyError> {
@@ -103,11 +112,13 @@ impl SigningKey {
             _ => RsaKeyPair::from_pkcs8(der),
         };
         let ec = || EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, der);
-        let is_rsa = kind == SectionKind::RsaPrivateKey || rsa().is_ok();
+        let is_rsa = match kind {
+            SectionKind::RsaPrivateKey => true,
+            SectionKind::EcPrivateKey => false,
+            _ => names_rsa(der),
+        };
         match algorithm {
-            Algorithm::Rs256 if kind == SectionKind::EcPrivateKey || (!is_rsa && ec().is_ok()) => {
-                Err(KeyError::NotRsa)
-            }
+            Algorithm::Rs256 if !is_rsa => Err(KeyError::NotRsa),
             Algorithm::Rs256 => match rsa() {
                 Ok(key) if key.public_modulus_len() >= RSA_SHORTEST => Ok(Self(Pair::Rsa(key))),
                 _ => Err(KeyError::Unusable),
@@ -143,6 +154,32 @@ impl fmt::Debug for SigningKey {
     }
 }
 
+/// Why there is no key in `pem`, where only `only` was found.
+fn why_not(pem: &str, only: Option<&'static str>) -> KeyError {
+    // The PEM reader passes over sections of kinds it does not know, and over those that do not end.
+    let begins = pem.split_once("PRIVATE KEY-----");
+    match begins {
+        Some((before, _)) if before.ends_with("OPENSSH ") => KeyError::OpenSsh,
+        _ if pem.contains("ENCRYPTED") => KeyError::Encrypted,
+        Some((_, rest)) if rest.starts_with("\\n") => KeyError::OneLine,
+        Some((_, rest)) if !rest.starts_with('\n') && !rest.is_empty() => KeyError::RunTogether,
+        Some((_, rest)) if !rest.contains("-----END") => KeyError::CutOff,
+        Some(_) => KeyError::Unusable,
+        None => only.map_or(KeyError::NotPem, KeyError::NoPrivateKey),
+    }
+}
+
+/// Whether a key in PKCS#8 says that it is an RSA key (RFC 5208 section 5: its algorithm stands right at the beginning).
+fn names_rsa(der: &[u8]) -> bool {
+    let head = der.get(..PKCS8_HEAD).unwrap_or(der);
+    head.windows(RSA_ENCRYPTION.len())
+        .any(|bytes| bytes == RSA_ENCRYPTION)
+}
+
+/// Two lengths, the version, and the first part of the algorithm.
+const PKCS8_HEAD: usize = 32;
+/// The object identifier rsaEncryption, 1.2.840.113549.1.1.1 (RFC 8017 appendix A.1).
+const RSA_ENCRYPTION: [u8; 11] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
 /// 2048 bits, in bytes.
 const RSA_SHORTEST: usize = 256;
 
@@ -179,7 +216,12 @@ mod tests {
             ),
             (
                 key!("ed25519"),
-                Err(KeyError::Unusable),
+                Err(KeyError::NotRsa),
+                Err(KeyError::NotP256),
+            ),
+            (
+                key!("ec-p384-pkcs8"),
+                Err(KeyError::NotRsa),
                 Err(KeyError::NotP256),
             ),
             (
@@ -209,15 +251,32 @@ mod tests {
                 Err(KeyError::NotPem),
             ),
             ("", Err(KeyError::NotPem), Err(KeyError::NotPem)),
-            (
-                &key!("rsa").replace('\n', "\\n"),
-                Err(KeyError::OneLine),
-                Err(KeyError::OneLine),
-            ),
         ];
         for (index, (pem, rs256, es256)) in rows.into_iter().enumerate() {
             let read = |algorithm| SigningKey::parse(&Secret::new(pem), algorithm).map(drop);
             assert_eq!((read(Rs256), read(Es256)), (rs256, es256), "row {index}");
+        }
+    }
+
+    #[test]
+    fn what_happened_to_a_key_on_its_way_is_told_or_read_over() {
+        let key = key!("rsa");
+        let (cut, _) = key.split_at(500);
+        let ssh = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n-----END OPENSSH PRIVATE KEY-----";
+        let rows = [
+            (key.replace('\n', "\\n"), Err(KeyError::OneLine)),
+            (key.replace('\n', " "), Err(KeyError::RunTogether)),
+            (cut.to_owned(), Err(KeyError::CutOff)),
+            (ssh.to_owned(), Err(KeyError::OpenSsh)),
+            (
+                key.replace("KEY-----\nM", "KEY-----\n*"),
+                Err(KeyError::Unusable),
+            ),
+            (format!("\u{feff}{}", key.replace('\n', "\r\n  ")), Ok(())),
+        ];
+        for (index, (pem, expected)) in rows.into_iter().enumerate() {
+            let read = SigningKey::parse(&Secret::new(pem), Algorithm::Rs256).map(drop);
+            assert_eq!(read, expected, "row {index}");
         }
     }
 

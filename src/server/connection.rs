@@ -16,7 +16,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::stream::{Protocol, Unended, Watched, Wire};
-use super::watch::{Entry, Tracked};
+use super::tracked::Tracked;
+use super::watch::Entry;
 use super::{AnswerBody, Arrival, Floor, Serve, Stream};
 use crate::tls::{self, ServerConfig};
 
@@ -94,7 +95,13 @@ async fn secure(
             Some((stream, arrival))
         }
         Err(error) => {
-            tracing::debug!(peer = ?arrival.peer, %error, "a handshake failed");
+            let caller = arrival.peer.map(|peer| peer.to_string());
+            let caller = caller.as_deref().unwrap_or("-");
+            match tls::why_refused(&error) {
+                // No access log has it.
+                Some(why) => tracing::info!(caller, why, "a caller was refused in the handshake"),
+                None => tracing::debug!(caller, %error, "a handshake failed"),
+            }
             None
         }
     }
@@ -107,14 +114,18 @@ where
     B: AnswerBody,
 {
     let unended = stream.unended();
-    let mut connection = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    if floor.limits.header_fields != HYPERS_FIELDS {
+        // Said or not is the same, but said costs an allocation per request.
+        builder.max_headers(floor.limits.header_fields);
+    }
+    let mut connection = builder
         .timer(TokioTimer::new())
         // The watch does this with one timer per worker, and tells an idle caller from a slow one.
         .header_read_timeout(None)
         // A caller that closes its writing side has left, and its request upstream ends: from here half a close
         // (RFC 9112 section 9.6) looks the same as a whole one, and hyper's `half_close` would notice neither.
         .half_close(false)
-        .max_headers(floor.limits.header_fields)
         .max_header_size(floor.limits.header_bytes)
         .max_buf_size(floor.limits.header_bytes.max(64 * 1024))
         .serve_connection(
@@ -207,7 +218,7 @@ async fn to_the_end<C>(
         result = connection.as_mut() => return ended(result),
         () = floor.drain.cancelled() => good_bye(connection.as_mut()),
     }
-    entry.told_to_go();
+    entry.told_to_go(floor.limits.header_timeout);
     ended(connection.await);
 }
 
@@ -229,12 +240,19 @@ where
 {
     service_fn(move |request: Request<Incoming>| {
         let active = entry.request();
+        let too_late = entry.is_too_late();
         let (mut service, unended) = (service.clone(), unended.clone());
         async move {
             // hyper counts fields on HTTP/1 alone; this is its answer there.
-            if request.headers().len() > most_fields {
+            let too_many = request.headers().len() > most_fields;
+            let refused = match (too_late, too_many) {
+                (true, _) => Some(StatusCode::SERVICE_UNAVAILABLE),
+                (false, true) => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+                (false, false) => None,
+            };
+            if let Some(status) = refused {
                 let mut response = Response::new(Tracked::empty(active));
-                *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+                *response.status_mut() = status;
                 return Ok(response);
             }
             let is_old = request.version() == Version::HTTP_10;
@@ -256,5 +274,7 @@ fn ended(result: hyper::Result<()>) {
 /// How long, and how much, is still taken of a caller whose last answer was sent.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
+/// The most fields that hyper takes when it is told nothing.
+const HYPERS_FIELDS: usize = 100;
 /// How long a connection without a request is waited for when the drain begins.
 const LAST_CALL: Duration = Duration::from_millis(250);

@@ -1,37 +1,92 @@
-//! [`Door`]: one listener of one worker. Doors open and close while the others go on.
+//! [`Door`]: one listener of one worker. Doors open and close while the others go on; where they lead may change, too.
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio_util::sync::CancellationToken;
 
-use super::socket::Socket;
-
+use super::socket::{Socket, Stream, reached};
+use crate::config::server::Address;
 use crate::tls::ServerConfig;
 
 /// One listener of one worker, ready to be served.
 pub struct Door {
-    /// Handed on in [`Arrival`](super::Arrival).
-    pub listener: usize,
     /// The worker's own socket.
     pub socket: Socket,
-    /// TLS, if any.
-    pub tls: TlsSlot,
-    /// Cancelled when this door closes: no new connections, idle ones end. A child of the floor's drain.
+    /// Where its connections go.
+    pub passage: Passage,
+    /// Cancelled when this door closes: no new connections. A child of the floor's drain.
     pub closing: CancellationToken,
 }
 
-/// The TLS of a listener, replaced whole while it listens. Clones are the same.
-#[derive(Clone, Debug, Default)]
-pub struct TlsSlot(Arc<ArcSwapOption<ServerConfig>>);
+/// Where connections go, and stay: who is counted, served and sent away together.
+#[derive(Debug)]
+pub struct Hall {
+    /// Handed on in [`Arrival`](super::Arrival).
+    pub listener: usize,
+    /// Cancelled when its connections are to end: idle ones at once, others after their request. A child of the
+    /// floor's drain.
+    pub leaving: CancellationToken,
+    tls: ArcSwapOption<ServerConfig>,
+}
 
-impl TlsSlot {
-    /// From now on new connections get `tls`; those that are there keep theirs.
-    pub fn replace(&self, tls: Option<Arc<ServerConfig>>) {
-        self.0.store(tls);
+/// Where the connections of a listener go: exchanged whole while it listens. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Passage(Arc<ArcSwap<Leading>>);
+
+#[derive(Debug)]
+struct Leading {
+    hall: Arc<Hall>,
+    /// Connections to these addresses go elsewhere.
+    but: Vec<(Address, Arc<Hall>)>,
+}
+
+impl Hall {
+    /// An empty one, for plain text.
+    pub fn new(listener: usize, leaving: CancellationToken) -> Arc<Self> {
+        Arc::new(Self {
+            listener,
+            leaving,
+            tls: ArcSwapOption::empty(),
+        })
     }
 
-    pub(super) fn current(&self) -> Option<Arc<ServerConfig>> {
-        self.0.load_full()
+    /// From now on new connections get `tls`; those that are there keep theirs.
+    pub fn secure(&self, tls: Option<Arc<ServerConfig>>) {
+        self.tls.store(tls);
+    }
+
+    pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.tls.load_full()
+    }
+}
+
+impl Passage {
+    /// Into `hall`.
+    pub fn to(hall: Arc<Hall>) -> Self {
+        let but = Vec::new();
+        Self(Arc::new(ArcSwap::from_pointee(Leading { hall, but })))
+    }
+
+    /// From now on new connections go to `hall`, but for those to one of these addresses: the first that covers theirs
+    /// counts.
+    pub fn lead(&self, hall: Arc<Hall>, but: Vec<(Address, Arc<Hall>)>) {
+        self.0.store(Arc::new(Leading { hall, but }));
+    }
+
+    /// Whether this is not the only one.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    pub(super) fn hall(&self, stream: &Stream) -> Arc<Hall> {
+        let leading = self.0.load();
+        let elsewhere = || {
+            let to = Address::Tcp(reached(stream)?);
+            leading.but.iter().find(|(addr, _)| addr.covers(&to))
+        };
+        // Who called which address is asked of the system only where it makes a difference.
+        let elsewhere = (!leading.but.is_empty()).then(elsewhere).flatten();
+        elsewhere.map_or(&leading.hall, |(_, hall)| hall).clone()
     }
 }

@@ -3,13 +3,14 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Type};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use super::socket::{Acceptor, Socket, SocketFile, Stream, bind_unix};
-use super::{Door, Floor};
 use crate::config::server::{Address, Listen};
 
 /// The sockets of one `listen` entry.
@@ -25,8 +26,9 @@ pub struct Bound {
 pub struct Ours<'a> {
     /// Stays as it is, and is not bound again.
     pub kept: &'a [Address],
-    /// Is about to close, or has just been.
-    pub closing: &'a [Address],
+    /// What the new listener comes beside, or in the place of. Where it has such a port it does not listen before
+    /// [`Socket::listen`]: calls that the others get today would be its own from then on.
+    pub others: &'a [Address],
 }
 
 /// Binds `listen` for `workers` workers, without what is kept of `ours`.
@@ -49,8 +51,8 @@ pub fn bind(listen: &Listen, workers: usize, ours: Ours<'_>) -> io::Result<Bound
             Address::Tcp(addr) => {
                 let addr = SocketAddr::new(addr.ip(), port.unwrap_or(addr.port()));
                 // A port of our own is nobody else's, and would look taken: 0.0.0.0 where there was 127.0.0.1.
-                let mut closing = ours.closing.iter().filter_map(Address::tcp);
-                let known = closing.any(|ours| ours.port() == addr.port());
+                let mut others = ours.others.iter().filter_map(Address::tcp);
+                let known = others.any(|ours| ours.port() == addr.port());
                 match bind_address(addr, workers, known) {
                     Ok((addr, sockets)) => {
                         port = Some(addr.port());
@@ -78,7 +80,7 @@ impl Bound {
 
     /// All workers accept at one socket: a file has no more than one, and the kernel wakes whoever is free.
     fn unix(&mut self, path: &Path, workers: usize) -> io::Result<()> {
-        let (socket, file) = bind_unix(path, BACKLOG)?;
+        let (socket, file) = bind_unix(path)?;
         let sockets = (0..workers).map(|_| socket.try_clone());
         let sockets = sockets.collect::<io::Result<_>>()?;
         self.add((Address::Unix(path.to_owned()), Some(file)), sockets);
@@ -92,9 +94,11 @@ fn bind_address(
     known: bool,
 ) -> io::Result<(SocketAddr, Vec<Socket>)> {
     let addr = if known { addr } else { probe(addr)? };
-    let sockets = (0..workers.max(1))
-        .map(|_| listening(addr).map(Socket::Tcp))
-        .collect::<io::Result<_>>()?;
+    let sockets = (0..workers.max(1)).map(|_| bound(addr).map(Socket::Tcp));
+    let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
+    if !known {
+        sockets.iter().try_for_each(Socket::listen)?;
+    }
     Ok((addr, sockets))
 }
 
@@ -110,7 +114,7 @@ fn probe(addr: SocketAddr) -> io::Result<SocketAddr> {
     addr.ok_or_else(|| io::Error::other("not an IP socket"))
 }
 
-fn listening(addr: SocketAddr) -> io::Result<StdListener> {
+fn bound(addr: SocketAddr) -> io::Result<StdListener> {
     let socket =
         socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
@@ -121,7 +125,6 @@ fn listening(addr: SocketAddr) -> io::Result<StdListener> {
     }
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
-    socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
 
@@ -132,26 +135,29 @@ fn absent_family(error: &io::Error) -> bool {
     )
 }
 
-/// Accepts until the floor drains, and then until the queue is empty: a connection that the kernel has already
-/// completed is not lost.
+/// Accepts until `closing`, and then until the queue is empty: a connection that the kernel has completed is not
+/// lost.
 pub(super) async fn accept(
-    door: &Door,
-    floor: &Floor,
+    socket: Socket,
+    closing: &CancellationToken,
+    places: &Arc<Semaphore>,
     mut take: impl FnMut(Stream, Option<SocketAddr>, OwnedSemaphorePermit),
 ) {
-    let listener = match door.socket.try_clone().and_then(Acceptor::new) {
+    let listener = match Acceptor::new(socket) {
         Ok(listener) => listener,
         Err(error) => {
             tracing::error!(%error, "a listener cannot be used");
             return;
         }
     };
+    let mut closing = std::pin::pin!(closing.cancelled());
     let mut pause = FIRST_PAUSE;
     loop {
         let accepted = tokio::select! {
+            // In this order: callers that come without end would keep a door open.
             biased;
+            () = &mut closing => break,
             accepted = listener.accept() => accepted,
-            () = floor.drain.cancelled() => break,
         };
         match accepted {
             Ok((stream, peer)) => {
@@ -159,8 +165,8 @@ pub(super) async fn accept(
                 // After the accept: a place kept by a listener that nobody calls would be missing at the others.
                 let permit = tokio::select! {
                     biased;
-                    permit = floor.connections.clone().acquire_owned() => permit,
-                    () = floor.drain.cancelled() => break,
+                    permit = places.clone().acquire_owned() => permit,
+                    () = &mut closing => break,
                 };
                 let Ok(permit) = permit else { break };
                 take(stream, peer, permit);
@@ -174,17 +180,25 @@ pub(super) async fn accept(
             }
         }
     }
-    drain_queue(door, floor, take);
+    match listener.into_socket() {
+        Ok(socket) => drain_queue(&socket, places, take),
+        Err(error) => tracing::warn!(%error, "callers who wait at a listener that closes are lost"),
+    }
 }
 
 /// Asks the kernel itself: the runtime's listener says "nothing now" when a task has done much in one go.
+///
+/// What this cannot mend: a connection that the kernel completes between the last look and the end of the socket is
+/// reset. No call does both at once, and a connection of a closing socket moves to the others of its address only where
+/// the machine says so (`net.ipv4.tcp_migrate_req`). So no socket is closed whose address is listened on further, and
+/// one that is closed has been without callers for a while wherever `app` could arrange it.
 fn drain_queue(
-    door: &Door,
-    floor: &Floor,
+    socket: &Socket,
+    places: &Arc<Semaphore>,
     mut take: impl FnMut(Stream, Option<SocketAddr>, OwnedSemaphorePermit),
 ) {
-    while let Ok(permit) = floor.connections.clone().try_acquire_owned() {
-        match door.socket.accept_now() {
+    while let Ok(permit) = places.clone().try_acquire_owned() {
+        match socket.accept_now() {
             Ok((stream, peer)) => take(stream, peer, permit),
             Err(error) if of_one_connection(&error) => {}
             Err(_) => break,
@@ -201,7 +215,6 @@ fn of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-const BACKLOG: i32 = 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -248,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_left_out_and_a_port_that_closes_is_no_strangers() {
+    fn what_is_kept_is_left_out_and_a_port_of_ours_is_no_strangers() {
         let first = bind(&listen(&["127.0.0.1:0"]), 2, Ours::default()).unwrap();
         let old = [first.addrs[0].0.clone()];
         let kept = Ours {
@@ -259,12 +272,34 @@ mod tests {
         assert!(bind(&same, 2, kept).unwrap().addrs.is_empty());
         let wider = listen(&[&format!("0.0.0.0:{}", port(&first))]);
         assert!(bind(&wider, 2, kept).is_err());
-        let closing = Ours {
-            closing: &old,
+        let beside = Ours {
+            others: &old,
             ..Ours::default()
         };
-        let bound = bind(&wider, 2, closing).unwrap();
+        let bound = bind(&wider, 2, beside).unwrap();
         assert_eq!((port(&bound), bound.sockets.len()), (port(&first), 2));
+    }
+
+    #[test]
+    fn a_listener_takes_no_calls_from_another_of_ours_before_it_is_told_to() {
+        let wide = bind(&listen(&["0.0.0.0:0"]), 1, Ours::default()).unwrap();
+        let old = [wide.addrs[0].0.clone()];
+        let addr = SocketAddr::from(([127, 0, 0, 1], port(&wide)));
+        let beside = Ours {
+            others: &old,
+            ..Ours::default()
+        };
+        let narrow = bind(&listen(&[&addr.to_string()]), 1, beside).unwrap();
+        let answers = |bound: &Bound| {
+            let _caller = std::net::TcpStream::connect(addr).unwrap();
+            let Socket::Tcp(socket) = &bound.sockets[0][0] else {
+                panic!("not a port");
+            };
+            socket.accept().is_ok()
+        };
+        assert!(answers(&wide));
+        narrow.sockets[0][0].listen().unwrap();
+        assert!(answers(&narrow));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod door;
 mod listener;
 mod socket;
 mod stream;
+mod tracked;
 mod watch;
 
 use std::future::Future;
@@ -25,7 +26,7 @@ use tower::Service;
 pub use hyper::Error as IncomingError;
 pub use hyper::body::Incoming;
 
-pub use self::door::{Door, TlsSlot};
+pub use self::door::{Door, Hall, Passage};
 pub use self::listener::{Bound, Ours, bind};
 pub use self::socket::{Acceptor, Socket, SocketFile, Stream};
 use crate::config::server::Limits;
@@ -33,7 +34,7 @@ use crate::config::server::Limits;
 /// How a connection came to be: what the proxy may know about its caller.
 #[derive(Clone, Debug)]
 pub struct Arrival {
-    /// Which listener: as its [`Door`] says.
+    /// Which listener: as its [`Hall`] says.
     pub listener: usize,
     /// The caller's address, as text, since that is what is wanted of it with each request; none on a unix socket.
     pub peer: Option<Arc<str>>,
@@ -128,30 +129,40 @@ pub async fn serve<S, B>(
     let sweep = watch.sweep(&floor.drain);
     let acceptors = TaskTracker::new();
     let open = |door: Door| {
-        // A door's connections drain when the door closes.
-        let drain = door.closing.clone();
-        let floor = Floor {
-            drain,
-            ..floor.clone()
-        };
         let (service, connections, watch) = (service.clone(), connections.clone(), watch.clone());
+        let floor = floor.clone();
         acceptors.spawn(async move {
-            listener::accept(&door, &floor, |stream, peer, permit| {
-                let tls = door.tls.current();
-                let arrival = Arrival {
-                    listener: door.listener,
-                    peer: peer.map(|peer| peer.to_string().into()),
-                    tls: tls.is_some(),
-                    client: None,
-                };
-                let (service, entry) = (service.clone(), watch.enter());
-                let connection =
-                    connection::run(stream, tls, arrival, service, floor.clone(), entry);
-                connections.spawn(async move {
-                    connection.await;
-                    drop(permit);
-                });
-            })
+            let Door {
+                socket,
+                passage,
+                closing,
+            } = door;
+            listener::accept(
+                socket,
+                &closing,
+                &floor.connections,
+                |stream, peer, permit| {
+                    let hall = passage.hall(&stream);
+                    let tls = hall.tls();
+                    let arrival = Arrival {
+                        listener: hall.listener,
+                        peer: peer.map(|peer| peer.to_string().into()),
+                        tls: tls.is_some(),
+                        client: None,
+                    };
+                    // A connection drains with its hall.
+                    let floor = Floor {
+                        drain: hall.leaving.clone(),
+                        ..floor.clone()
+                    };
+                    let (service, entry) = (service.clone(), watch.enter());
+                    let connection = connection::run(stream, tls, arrival, service, floor, entry);
+                    connections.spawn(async move {
+                        connection.await;
+                        drop((permit, hall));
+                    });
+                },
+            )
             .await;
         });
     };

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 #[cfg(unix)]
 use std::os::unix::{fs::MetadataExt, fs::PermissionsExt, net::UnixListener as StdUnixListener};
 
+use socket2::SockRef;
 #[cfg(unix)]
 use socket2::{Domain, SockAddr, Type};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,7 +52,7 @@ pub struct SocketFile {
 
 impl Socket {
     /// The same socket once more.
-    pub fn try_clone(&self) -> io::Result<Self> {
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
         match self {
             Self::Tcp(socket) => socket.try_clone().map(Self::Tcp),
             #[cfg(unix)]
@@ -65,6 +66,15 @@ impl Socket {
             Self::Tcp(socket) => socket.local_addr().ok(),
             #[cfg(unix)]
             Self::Unix(_) => None,
+        }
+    }
+
+    /// From now on callers get in; they wait in the system's queue. Once more, it changes nothing.
+    pub fn listen(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => SockRef::from(socket).listen(BACKLOG),
+            #[cfg(unix)]
+            Self::Unix(socket) => SockRef::from(socket).listen(BACKLOG),
         }
     }
 
@@ -96,6 +106,15 @@ impl Acceptor {
         }
     }
 
+    /// Accepts no more on this runtime.
+    pub(super) fn into_socket(self) -> io::Result<Socket> {
+        match self {
+            Self::Tcp(listener) => listener.into_std().map(Socket::Tcp),
+            #[cfg(unix)]
+            Self::Unix(listener) => listener.into_std().map(Socket::Unix),
+        }
+    }
+
     /// The next connection, and the caller's address if it has one. Cancel-safe.
     pub async fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
         match self {
@@ -112,6 +131,17 @@ impl Acceptor {
     }
 }
 
+/// The address that the caller has called, if it is one of the network.
+pub(super) fn reached(stream: &Stream) -> Option<SocketAddr> {
+    #[cfg(unix)]
+    return match stream {
+        Either::Left(tcp) => tcp.local_addr().ok(),
+        Either::Right(_) => None,
+    };
+    #[cfg(not(unix))]
+    return stream.local_addr().ok();
+}
+
 fn of_tcp(stream: TcpStream) -> Stream {
     let _ = stream.set_nodelay(true);
     #[cfg(unix)]
@@ -123,7 +153,7 @@ fn of_tcp(stream: TcpStream) -> Stream {
 /// Binds a unix socket that its owner and group may connect to. A file that nobody listens behind is left over from a
 /// process that was killed, and gives way.
 #[cfg(unix)]
-pub(super) fn bind_unix(path: &Path, backlog: i32) -> io::Result<(Socket, SocketFile)> {
+pub(super) fn bind_unix(path: &Path) -> io::Result<(Socket, SocketFile)> {
     make_way(path)?;
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
@@ -131,13 +161,14 @@ pub(super) fn bind_unix(path: &Path, backlog: i32) -> io::Result<(Socket, Socket
     // Before it listens: until then nobody gets in.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
     socket.set_nonblocking(true)?;
-    socket.listen(backlog)?;
     let socket = StdUnixListener::from(std::os::fd::OwnedFd::from(socket));
-    Ok((Socket::Unix(socket), file))
+    let socket = Socket::Unix(socket);
+    socket.listen()?;
+    Ok((socket, file))
 }
 
 #[cfg(not(unix))]
-pub(super) fn bind_unix(_: &Path, _: i32) -> io::Result<(Socket, SocketFile)> {
+pub(super) fn bind_unix(_: &Path) -> io::Result<(Socket, SocketFile)> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -192,3 +223,6 @@ impl Drop for SocketFile {
         }
     }
 }
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;

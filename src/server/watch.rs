@@ -5,13 +5,10 @@
 //! numbers that its stream and its service keep up to date. What it deliberately does not see is a single HTTP/2
 //! stream whose window the caller keeps shut while the connection moves on.
 
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +41,8 @@ struct State {
     stuck_since: AtomicU64,
     /// When the connection became idle.
     idle_since: AtomicU64,
+    /// Until when it may begin requests, after it was told to go; 0: it was not.
+    last_call: AtomicU64,
     cut: CancellationToken,
 }
 
@@ -71,6 +70,7 @@ impl Watch {
                 frames: AtomicBool::new(false),
                 stuck_since: AtomicU64::new(0),
                 idle_since: AtomicU64::new(millis(self.start)),
+                last_call: AtomicU64::new(0),
                 cut: CancellationToken::new(),
             }),
         };
@@ -168,10 +168,24 @@ impl Entry {
         Active(self.clone())
     }
 
-    /// The drain has begun: an idle connection has the time for a head from now on.
-    pub(super) fn told_to_go(&self) {
+    /// The drain has begun: an idle connection has the time for a head from now on, and so have new requests.
+    pub(super) fn told_to_go(&self, head: Duration) {
         let now = millis(self.start);
         self.state.idle_since.store(now, Ordering::Relaxed);
+        let head = u64::try_from(head.as_millis()).unwrap_or(u64::MAX);
+        let last_call = now.saturating_add(head);
+        self.state.last_call.store(last_call, Ordering::Relaxed);
+    }
+
+    /// Whether a request that begins now comes too late, and with it the end of its connection: a caller who does not
+    /// heed the good-bye of HTTP/2 could go on for ever.
+    pub(super) fn is_too_late(&self) -> bool {
+        let last_call = self.state.last_call.load(Ordering::Relaxed);
+        let late = last_call > 0 && millis(self.start) > last_call;
+        if late {
+            self.state.cut.cancel();
+        }
+        late
     }
 
     /// Ends when the connection is over its time.
@@ -198,53 +212,6 @@ fn millis(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_millis())
         .unwrap_or(u64::MAX)
         .max(1)
-}
-
-/// An answer's body that keeps its connection busy until it ends.
-pub(super) struct Tracked<B> {
-    body: Option<B>,
-    _active: Active,
-}
-
-impl<B> Tracked<B> {
-    pub(super) fn new(body: B, active: Active) -> Self {
-        Self {
-            body: Some(body),
-            _active: active,
-        }
-    }
-
-    /// No body at all.
-    pub(super) fn empty(active: Active) -> Self {
-        Self {
-            body: None,
-            _active: active,
-        }
-    }
-}
-
-impl<B: Body + Unpin> Body for Tracked<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        match &mut self.body {
-            Some(body) => Pin::new(body).poll_frame(cx),
-            None => Poll::Ready(None),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let hint = self.body.as_ref().map(Body::size_hint);
-        hint.unwrap_or_else(|| SizeHint::with_exact(0))
-    }
 }
 
 /// How many idle times a caller may take nothing of its answer. A socket is writable again only when a good part of
@@ -307,6 +274,20 @@ mod tests {
         silent.speaks_frames();
         silent.bytes_came();
         assert!(is_over_after(&watch, &silent, HEADER * 2).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_told_to_go_may_begin_requests_for_the_time_of_a_head() {
+        let (_, entry) = watch();
+        tokio::time::advance(IDLE).await;
+        assert!(!entry.is_too_late());
+        entry.told_to_go(HEADER);
+        tokio::time::advance(HEADER).await;
+        assert!(!entry.is_too_late());
+        assert!(!entry.state.cut.is_cancelled());
+        tokio::time::advance(HEADER / 9).await;
+        assert!(entry.is_too_late());
+        assert!(entry.state.cut.is_cancelled());
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,9 +8,11 @@ pub mod id;
 pub mod log;
 pub mod metrics;
 mod printable;
+mod seconds;
 
 pub use self::access::{AccessLog, Entry, ShownPath};
 pub use self::id::{Id, Ids};
 pub use self::log::Format;
 pub use self::metrics::{Metrics, UpstreamMetrics};
 pub use self::printable::printable;
+pub use self::seconds::Seconds;

@@ -9,6 +9,7 @@ mod client;
 mod own_ca;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::fs;
 use std::io;
@@ -22,10 +23,12 @@ use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_platform_verifier::Verifier;
 
-pub use self::client::caller_name;
+pub use self::client::{caller_name, why_refused};
+pub use self::trust::Trust;
 pub use rustls::{ClientConfig, ServerConfig};
 pub use rustls_pki_types::ServerName;
 
+use crate::config::Pem;
 use crate::config::server::ListenTls;
 
 /// Why there is no TLS configuration; each says which file and what to do.
@@ -99,7 +102,7 @@ pub enum Error {
 
 /// The configuration for connections to the outside: trusts the system's store and the PEM files
 /// `extra_ca`; where the system has no store, Mozilla's roots stand in for it.
-pub fn client(extra_ca: &[PathBuf]) -> Result<Arc<ClientConfig>, Error> {
+fn client(extra_ca: &[PathBuf]) -> Result<Arc<ClientConfig>, Error> {
     let mut extra = Vec::new();
     for path in extra_ca {
         extra.extend(authorities(path)?);
@@ -174,6 +177,15 @@ pub fn server(
         config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
     }
     Ok(Some(Arc::new(config)))
+}
+
+/// Whether a file holds what it should.
+pub fn check(path: &Path, what: Pem) -> Result<(), Error> {
+    match what {
+        Pem::Authorities => authorities(path).map(drop),
+        Pem::Chain => certificates(path).map(drop),
+        Pem::Key => private_key(path).map(drop),
+    }
 }
 
 /// Where the certificate of the own CA is kept, for clients that must trust it.

@@ -4,9 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::ResolvesClientCert;
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConnection, ServerConnection};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::{ClientConfig, ListenTls, ServerConfig, ServerName, client, own_ca, server};
+use super::{
+    ClientConfig, ListenTls, ServerConfig, ServerName, client, own_ca, server, why_refused,
+};
 use crate::secret::{hex, random};
 
 /// A directory that goes away with the test.
@@ -247,6 +253,57 @@ fn wrong_files_are_named_with_what_to_do() {
     ] {
         let error = server(&with(Some(ca)), &[], None).unwrap_err().to_string();
         assert!(error.contains(words), "{words}: {error}");
+    }
+}
+
+/// Shows whatever certificate it has.
+#[derive(Debug)]
+struct Shows(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for Shows {
+    fn resolve(&self, _: &[&[u8]], _: &[rustls::SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_caller_who_is_turned_away_is_told_by_what_is_wrong_with_its_certificate() {
+    let directory = Directory::new();
+    let own = rcgen::KeyPair::generate().unwrap();
+    let made = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let made = made.self_signed(&own).unwrap();
+    let cert = directory.file("cert.pem", &made.pem());
+    let files = ListenTls::Files {
+        cert: cert.clone(),
+        key: directory.file("key.pem", &own.serialize_pem()),
+        client_ca: Some(cert.clone()),
+    };
+    let server = server(&files, &[], None).unwrap().unwrap();
+    let key = include_str!("../../tests/keys/rsa.pem");
+    let key = || PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let rows = [
+        (
+            include_str!("../../tests/keys/cert-v1.pem"),
+            "version 1 of X.509",
+        ),
+        (
+            include_str!("../../tests/keys/cert.pem"),
+            "is an authority's",
+        ),
+    ];
+    for (shown, words) in rows {
+        let shown = CertificateDer::from_pem_slice(shown.as_bytes()).unwrap();
+        let signs = super::provider().key_provider.load_private_key(key());
+        let shows = Shows(Arc::new(CertifiedKey::new(vec![shown], signs.unwrap())));
+        let mut client = ClientConfig::clone(&client(std::slice::from_ref(&cert)).unwrap());
+        client.client_auth_cert_resolver = Arc::new(shows);
+        let error = handshake(Arc::new(client), server.clone(), "localhost").unwrap_err();
+        let why = why_refused(&std::io::Error::other(error)).unwrap();
+        assert!(why.contains(words), "{why}");
     }
 }
 

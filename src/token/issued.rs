@@ -48,7 +48,7 @@ pub enum Unavailable {
         what: Refused,
     },
     /// The next try comes after the caller's deadline.
-    #[error("no token now: {text}")]
+    #[error("{text}")]
     Transient {
         /// What happened last.
         text: String,
@@ -68,6 +68,16 @@ pub enum Unavailable {
     Secret {
         /// Which, and why.
         text: String,
+        /// When the next try is allowed.
+        retry_after: Duration,
+    },
+    /// The store, without which no refresh token is used, does not work.
+    #[error("{text}")]
+    Store {
+        /// What does not work.
+        text: String,
+        /// When the next try is allowed.
+        retry_after: Duration,
     },
     /// The caller's deadline passed while a login was under way.
     #[error("no token within the caller's deadline")]
@@ -84,7 +94,8 @@ impl Unavailable {
             LoginFailure::Refused { what, text } => Self::Refused { text, what },
             LoginFailure::Transient { text, .. } => Self::Transient { text, retry_after },
             LoginFailure::TargetRefused { host, why } => Self::TargetRefused { host, why },
-            LoginFailure::Secret { text } => Self::Secret { text },
+            LoginFailure::Secret { text } => Self::Secret { text, retry_after },
+            LoginFailure::Store { text } => Self::Store { text, retry_after },
         }
     }
 }

@@ -41,6 +41,13 @@ pub(super) fn transient(retry_after: Option<Duration>) -> LoginFailure {
     }
 }
 
+/// A secret's file that is not there.
+pub(super) fn unreadable() -> LoginFailure {
+    LoginFailure::Secret {
+        text: "client_secret: cannot read it".to_owned(),
+    }
+}
+
 pub(super) fn refused(what: Refused) -> LoginFailure {
     LoginFailure::Refused {
         what,

@@ -48,11 +48,13 @@ fn reload_prints_what_changed_or_what_is_wrong_as_check_does() {
     assert_eq!(code, 0);
     assert_eq!(
         out,
-        "~ server: workers\n\
-         ~ upstream.crm: client_secret\n\
-         + upstream.erp\n\
-         crm logs in anew, and serves as before until it has: see `upauth status`\n\
-         server.workers takes effect at the next start only\n"
+        format!(
+            "~ server: workers\n\
+             ~ upstream.crm: client_secret\n\
+             + upstream.erp\n\
+             crm logs in anew, and serves as before until it has: see `upauth status --config {config}`\n\
+             server.workers takes effect at the next start only\n"
+        )
     );
     assert_eq!(get(&addr, LIMITS), 200, "the old secret serves on");
 
@@ -60,8 +62,11 @@ fn reload_prints_what_changed_or_what_is_wrong_as_check_does() {
     let (code, out, err) = stage.say(&["reload"], &config);
     let (checked, _, problems) = stage.say(&["check"], &config);
     assert_eq!((code, checked, out.as_str()), (78, 78, ""));
-    assert!(err.starts_with(problems.trim_end()), "{err}");
-    assert!(err.ends_with("keeps the configuration it has.\n"), "{err}");
+    let told = problems.replace("nothing was started", "nothing was changed");
+    assert_eq!(
+        err,
+        format!("{told}The running proxy keeps the configuration it has.\n")
+    );
     assert_eq!(get(&addr, LIMITS), 200);
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -73,10 +78,19 @@ fn reload_prints_what_changed_or_what_is_wrong_as_check_does() {
 }
 
 #[test]
-fn what_only_the_proxy_sees_is_told_by_reload_too() {
+fn the_environment_of_the_proxy_counts_and_not_that_of_who_asks() {
     let stage = Stage::new("reload-env");
     let config = stage.right();
     let (_running, addr) = stage.run(&config);
+    for words in [
+        &["token", "renew", "crm"][..],
+        &["retry", "crm"],
+        &["reload"],
+    ] {
+        let mut command = stage.command(words, &config);
+        let (code, _, err) = super::said(&command.env_clear().output().unwrap());
+        assert_eq!((code, err.as_str()), (0, ""), "{words:?}");
+    }
     stage.config("${ONLY_HERE}", "");
     let mut command = stage.command(&["reload"], &config);
     let output = command.env("ONLY_HERE", "hunter2").output().unwrap();
@@ -160,7 +174,9 @@ fn status_retry_and_health_tell_how_it_is() {
     let logins = stage.emulator.counters().token_requests;
     assert_eq!(stage.say(&["retry", "crm"], &config).0, 77);
     assert_eq!(stage.emulator.counters().token_requests, logins + 1);
-    assert_eq!(stage.say(&["retry", "nobody"], &config).0, 2);
+    for nobody in ["nobody", "no body"] {
+        assert_eq!(stage.say(&["retry", nobody], &config).0, 2, "{nobody}");
+    }
 
     stage.right();
     assert_eq!(stage.say(&["reload"], &config).0, 0);
@@ -173,4 +189,35 @@ fn status_retry_and_health_tell_how_it_is() {
     let (code, out, _) = stage.say(&["status", "--json"], &config);
     let told: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &told["upstreams"][0]["state"]), (0, &"valid".into()));
+}
+
+#[test]
+fn a_command_that_is_printed_can_be_pasted_whatever_the_file_is_called() {
+    let stage = Stage::new("paste");
+    let config = stage.config(WRONG, "");
+    let odd = stage.folder.join("it's $HOME.toml");
+    std::fs::copy(&config, &odd).unwrap();
+    let odd = odd.to_str().unwrap();
+    let paste = |said: &str, mark: &str| {
+        let line = said.lines().find_map(|line| line.trim().strip_prefix(mark));
+        let line = line.unwrap_or_else(|| panic!("{mark}: {said}"));
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("\"$0\" {}", line.trim()), super::BINARY]);
+        super::said(&shell.envs(stage.emulator.variables()).output().unwrap())
+    };
+    let first = stage.say(&["check", "--live"], odd);
+    assert_eq!(first.0, 77, "{}", first.2);
+    assert_eq!(paste(&first.2, "again     upauth"), first);
+
+    let asked = stage.say(&["status"], odd).2;
+    assert!(asked.contains(r"it'\''s $HOME.toml'` run?"), "{asked}");
+
+    std::fs::remove_file(odd).unwrap();
+    let wishes = "init --provider zuora --login-url http://127.0.0.1:1 --client-id a";
+    let words: Vec<_> = wishes.split(' ').collect();
+    let (code, out, err) = stage.say(&words, odd);
+    assert_eq!(code, 0, "{err}");
+    let (code, _, err) = paste(&out, "upauth");
+    assert_eq!(code, 78, "{err}");
+    assert!(err.contains("`BILLING_CLIENT_SECRET` is not set"), "{err}");
 }

@@ -89,8 +89,20 @@ async fn a_key_is_found_wherever_clients_put_credentials() {
         let found = told(&proxy, &api, "GET /api/v1/x", &lines).await;
         assert_eq!(found, expected, "{lines}");
     }
+    let answer = proxy.get("/api/v1/x").await.text();
+    assert!(answer.contains("X-Upauth-Key"), "{answer}");
     let mut caller = H2::connect(proxy.addr()).await;
     assert_eq!(caller.get("/api/v1/x").await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_looked_for_among_sixteen_credentials_and_no_more() {
+    let (api, proxy) = pair().await;
+    for (wrong, expected) in [(15, "ok"), (16, "UA-0221"), (80, "UA-0221")] {
+        let wrong = "X-Upauth-Key: wrong\r\n".repeat(wrong);
+        let lines = format!("{wrong}X-Upauth-Key: {ETL}\r\n");
+        assert_eq!(told(&proxy, &api, "GET /api/v1/x", &lines).await, expected);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt, Full};
 use tokio::sync::{Barrier, Notify};
 use tokio::time::{sleep, timeout};
-use upauth::egress::{Client, Destination, Profile};
+use upauth::egress::{Client, Destination, Head, Profile};
 use upauth::message::Origin;
 use upauth::telemetry::Metrics;
 
@@ -26,7 +26,7 @@ impl Way {
         let profile = Profile {
             proxy: None,
             id: 0,
-            tls: upauth::tls::client(&[]).unwrap(),
+            tls: upauth::tls::Trust::new(&[]),
             connect_timeout: PATIENCE,
             connections: 1,
             metrics: metrics.upstream("api"),
@@ -45,9 +45,14 @@ impl Way {
     }
 }
 
-fn get() -> Request<Full<Bytes>> {
-    let request = Request::get("/x").header("host", "localhost");
-    request.body(Full::default()).unwrap()
+fn get(fields: &HeaderMap) -> Head<'_> {
+    Head {
+        method: &Method::GET,
+        target: "/x",
+        host: "localhost",
+        fields,
+        own: &[],
+    }
 }
 
 /// The connections that the metrics say are open.
@@ -78,17 +83,17 @@ async fn a_connection_that_the_upstream_has_closed_is_let_go() {
     .await;
     let metrics = Metrics::new();
     let way = Way::to(&api, &metrics);
-    let client = Client::default();
-    let ask = async |request| {
-        let answer = client.send(way.destination(), request, PATIENCE).await;
+    let client = Client::<Full<Bytes>>::default();
+    let ask = async |fields: &HeaderMap| {
+        let (to, head) = (way.destination(), get(fields));
+        let answer = client.send(to, &head, Full::default(), PATIENCE).await;
         answer.unwrap().into_body().collect().await.unwrap();
     };
-    let mut last = get();
-    let value = http::HeaderValue::from_static("close");
-    last.headers_mut().insert("connection", value);
-    ask(last).await;
+    let value = HeaderValue::from_static("close");
+    let last = HeaderMap::from_iter([(http::header::CONNECTION, value)]);
+    ask(&last).await;
     assert_eq!(open(&metrics), "0", "kept although it was to be closed");
-    ask(get()).await;
+    ask(&HeaderMap::new()).await;
     assert_eq!(open(&metrics), "1", "not kept");
     close.notify_one();
     // Far less than an idle connection may be kept.
@@ -258,8 +263,10 @@ async fn the_time_a_caller_takes_is_not_the_upstreams_silence() {
     let metrics = Metrics::new();
     let way = Way::to(&api, &metrics);
     let silence = Duration::from_millis(400);
-    let client = Client::default();
-    let answer = client.send(way.destination(), get(), silence).await;
+    let client = Client::<Full<Bytes>>::default();
+    let fields = HeaderMap::new();
+    let (to, head) = (way.destination(), get(&fields));
+    let answer = client.send(to, &head, Full::default(), silence).await;
     let mut body = answer.unwrap().into_body();
     let mut next = async || {
         let frame = body.frame().await.unwrap();

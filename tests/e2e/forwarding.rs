@@ -100,7 +100,7 @@ async fn hop_by_hop_fields_cookies_and_links_of_the_answer_are_turned() {
                  Location: http://{host}/v1/next?x=1\r\nStrict-Transport-Security: max-age=1\r\n\
                  Set-Cookie: BrowserId=abc; domain=.salesforce.com; Path=/; Secure\r\nSet-Cookie: ZSession=tok; Path=/\r\n\
                  Access-Control-Allow-Origin: *\r\nCache-Control: public, max-age=60\r\nX-Kept: yes\r\n\
-                 Alt-Svc: h3=\":443\"\r\nX-Upauth-Replayed: 1\r\nX-Upauth-Upstream: other\r\n"
+                 Alt-Svc: h3=\":443\"\r\nClear-Site-Data: \"cookies\"\r\nX-Upauth-Replayed: 1\r\nX-Upauth-Upstream: other\r\n"
             );
             connection.reply("302 Found", &headers, "moved").await;
         }
@@ -127,6 +127,7 @@ async fn hop_by_hop_fields_cookies_and_links_of_the_answer_are_turned() {
         "proxy-authenticate",
         "strict-transport-security",
         "alt-svc",
+        "clear-site-data",
         "access-control-allow-origin",
         "x-upauth-replayed",
     ] {

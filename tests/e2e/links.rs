@@ -84,6 +84,39 @@ async fn other_paths_keep_the_encoding_that_the_caller_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_says_that_it_is_not_compressed_is_turned_as_well() {
+    let api = listing(|body| {
+        let head =
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: identity\r\n";
+        let length = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        [head.as_slice(), length.as_bytes()].concat()
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    let list = proxy.get("/api/v1/accounts").await.json();
+    let next = "http://localhost/api/v1/accounts?page=2&pageSize=20";
+    assert_eq!(list["nextPage"], next);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_ends_within_a_url_passes_to_its_last_byte() {
+    let api = Scripted::start(|mut connection| async move {
+        while connection.request().await.is_some() {
+            let body = "{\"nextPage\":\"http://127";
+            let kind = "Content-Type: application/json\r\n";
+            connection.reply("200 OK", kind, body).await;
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    let mut caller = proxy.caller().await;
+    for _ in 0..2 {
+        let answer = caller.get("/api/v1/accounts").await;
+        assert_eq!(answer.text(), "{\"nextPage\":\"http://127");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_compressed_all_the_same_passes_and_is_counted() {
     let api = listing(|body| {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -171,6 +204,36 @@ async fn the_identity_url_and_those_of_the_identity_document_lead_back() {
     for (name, url) in document["urls"].as_object().unwrap() {
         let url = url.as_str().unwrap();
         assert!(url.starts_with("http://localhost/crm"), "{name}: {url}");
+    }
+    let photos = &document["photos"];
+    assert_eq!(photos["picture"], "http://localhost/crm/profilephoto/005/F");
+    let foreign = "https://acme.file.force-user-content.com/profilephoto/005/T";
+    assert_eq!(photos["thumbnail"], foreign);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_documents_lead_back_in_xml() {
+    let at = Emulated::start(CRM).await;
+    let accept = "Accept: application/xml\r\nAccept-Encoding: gzip\r\n";
+    let json = at.proxy.get("/crm/services/data/v64.0").await.json();
+    let identity = json["identity"].as_str().unwrap();
+    let by_parameter = format!("{}?format=xml&oauth_token=x", path(identity));
+    for (target, lines, urls) in [
+        ("/crm/services/data/v64.0", accept, 1),
+        (path(identity), accept, 17),
+        (&by_parameter, "", 17),
+    ] {
+        let answer = at.proxy.get_with(target, lines).await;
+        let kind = answer.header("content-type");
+        assert_eq!(kind, Some("application/xml;charset=UTF-8"), "{target}");
+        let text = answer.text();
+        let upstream = at.emulator.variables();
+        for (name, url) in upstream.iter().filter(|(name, _)| name.ends_with("_URL")) {
+            assert!(!text.contains(url), "{target}: {name} in {text}");
+        }
+        let here = text.matches(">http://localhost/crm").count();
+        assert_eq!(here, urls, "{target}: {text}");
+        assert!(text.contains(&format!(">{identity}</")), "{text}");
     }
 }
 

@@ -1,7 +1,8 @@
-//! The proxy on the way out: `CONNECT` for https targets, and nothing else ever goes there.
+//! The way out: the proxy on it, which gets `CONNECT` for https targets and nothing else; and the authorities that it goes by.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -160,4 +161,88 @@ async fn plain_http_this_machine_and_exceptions_never_see_the_proxy() {
         assert_eq!(direct.get("/api/x").await.status, 503, "{line} {except}");
     }
     assert!(outbound.asked().is_empty(), "{:?}", outbound.asked());
+}
+
+/// Upstreams `a` and `b` at one API, each with `more`.
+fn two(api: &Scripted, a: &str, b: &str) -> String {
+    let one = |name: &str, more: &str| {
+        let text = api
+            .upstream()
+            .replace("upstream.api", &format!("upstream.{name}"));
+        format!("{text}token_wait = \"1s\"\n{more}")
+    };
+    one("a", a) + &one("b", b)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_that_cannot_be_read_takes_its_own_upstream_alone_until_it_can() {
+    let api = Scripted::constant("hello").await;
+    let (ca, folder) = (Ca::new(), Folder::new());
+    let front = ca.front("localhost", api.addr).await;
+    let url = format!("api_url = \"https://localhost:{}\"\n", front.port());
+    for place in ["", "[upstream.b.api]\n", "[upstream.b.token]\n"] {
+        let pem = folder.path().join("late.pem");
+        let _ = std::fs::remove_file(&pem);
+        let line = format!("{url}{place}ca = {{ file = {pem:?} }}\n");
+        // Without it the certificate of the API would not be believed.
+        let line = match place.contains("token") {
+            true => {
+                line + &format!(
+                    "[upstream.b.api]\nca = {{ file = {:?} }}\n",
+                    folder.write("ca.pem", &ca.pem)
+                )
+            }
+            false => line,
+        };
+        let mut proxy = start(&two(&api, "", &line), &[]);
+        for content in [None, Some("not a certificate")] {
+            if let Some(content) = content {
+                folder.write("late.pem", content);
+            }
+            assert_eq!(proxy.get("/a/x").await.status, 200, "{place}");
+            let answer = proxy.get("/b/x").await;
+            assert_eq!(answer.status, 503, "{place}");
+            assert_eq!(answer.json()["code"], "UA-0303", "{place}");
+            assert!(answer.header("retry-after").is_some());
+            assert!(
+                !answer.text().contains("late.pem"),
+                "it is nobody's business"
+            );
+        }
+        if !place.contains("api") {
+            let told = proxy.status("b").await;
+            assert_eq!(told["state"], "unavailable", "{told}");
+            let why = told["why"].as_str().unwrap();
+            assert!(why.contains("ca: ") && why.contains("late.pem"), "{why}");
+        }
+        folder.write("late.pem", &ca.pem);
+        let served = async {
+            while proxy.get("/b/x").await.status != 200 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(100), served);
+        in_time.await.expect("it is never read again");
+        // What can be read now is not given up for what cannot: a reload is whole or not at all.
+        let text = two(&api, "", &line);
+        proxy.reload(&text).unwrap();
+        assert_eq!(proxy.get("/b/x").await.status, 200, "{place}");
+        std::fs::remove_file(&pem).unwrap();
+        let refused = proxy.reload(&text).unwrap_err().to_string();
+        assert!(
+            refused.contains("ca: cannot read") && refused.contains("late.pem"),
+            "{refused}"
+        );
+        assert_eq!(proxy.get("/b/x").await.status, 200, "{place}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_that_could_not_be_read_at_the_start_stands_in_the_way_of_no_reload() {
+    let api = Scripted::constant("hello").await;
+    let late = "ca = { file = \"/nowhere/ca.pem\" }\n";
+    let mut proxy = start(&two(&api, "", late), &[]);
+    proxy.reload(&two(&api, "deny = [\"/x\"]\n", late)).unwrap();
+    assert_eq!(proxy.get("/a/x").await.status, 403);
+    assert_eq!(proxy.get("/b/x").await.status, 503);
 }

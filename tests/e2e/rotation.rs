@@ -5,26 +5,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::support::Emulated;
-use crate::support::emulated::MAIL_LEGACY;
+use crate::support::emulated::{BILLING, CRM, CRM_TOKEN, MAIL_LEGACY, stored};
 
 const ASSETS: &str = "/mail-legacy/asset/v1/content/assets";
 const LIMITS: &str = "/crm-token/services/data/v59.0/limits";
-const CRM_TOKEN: &str = r#"
-[upstream.crm-token]
-provider = "salesforce"
-grant = "refresh_token"
-login_url = "${DEMO_LOGIN_URL}"
-client_id = "${DEMO_CRM_CLIENT_ID}"
-client_secret = "${DEMO_CRM_CLIENT_SECRET}"
-refresh_token = "${DEMO_CRM_REFRESH_TOKEN}"
-instance_hosts = ["${DEMO_INSTANCE_HOST}"]
-"#;
-
-/// `upstream` with a file store in `folder`.
-fn stored(folder: &TempDir, upstream: &str) -> String {
-    let state = folder.path().display();
-    format!("[server]\nstate = \"{state}\"\n[store]\nkind = \"file\"\n{upstream}")
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_runs_as_it_is_but_for_its_addresses_and_folder() {
@@ -158,6 +142,65 @@ async fn a_changed_client_secret_keeps_the_lineage() {
     );
 }
 
+/// As if nothing in the store had been written for so long.
+fn leave_alone(folder: &TempDir, by: Duration) {
+    for entry in std::fs::read_dir(folder.path().join("store")).unwrap() {
+        let path = entry.unwrap().path();
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        let modified = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(modified - by).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_token_outlives_a_week_without_its_upstream_and_an_access_token_does_not() {
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+    let folder = tempfile::tempdir().unwrap();
+    let both = stored(&folder, &format!("{CRM_TOKEN}{BILLING}"));
+    let account = "/billing/v1/accounts/A1";
+    let mut at = Emulated::start(&both).await;
+    at.turn(|dials| dials.login.rotation = true);
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    assert_eq!(at.proxy.get(account).await.status, 200);
+    let tokens = || {
+        let names = std::fs::read_dir(folder.path().join("store")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name());
+        names
+            .filter(|name| name.to_string_lossy().starts_with("token-"))
+            .count()
+    };
+    let swept = async || {
+        let began = std::time::Instant::now();
+        while tokens() > 0 {
+            assert!(began.elapsed() < Duration::from_secs(20), "it stays");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    // Without them for a week; then a start, and later a reload.
+    at.restart(&stored(&folder, CRM)).await;
+    assert!(tokens() > 0);
+    at.pass(WEEK).await;
+    leave_alone(&folder, WEEK);
+    at.restart(&stored(&folder, CRM)).await;
+    swept().await;
+    let limits = "/crm/services/data/v59.0/limits";
+    assert_eq!(at.proxy.get(limits).await.status, 200);
+    // What is written behind is written before the next one begins.
+    at.restart(&stored(&folder, CRM)).await;
+    assert!(tokens() > 0);
+    leave_alone(&folder, WEEK);
+    at.proxy.reload(&stored(&folder, CRM)).unwrap();
+    swept().await;
+    at.restart(&both).await;
+    assert_eq!(at.proxy.get(account).await.status, 200);
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    let counters = at.counters();
+    assert_eq!(
+        (counters.spent_refresh_tokens, counters.refused_logins),
+        (0, 0)
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_of_a_single_use_token_is_asked_for_again_within_its_grace() {
     let folder = tempfile::tempdir().unwrap();
@@ -200,7 +243,8 @@ async fn two_proxies_over_one_store_redeem_in_turn_and_share_what_they_get() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_hands_out_no_token_whose_successor_is_not_stored_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let config = stored(&folder, &format!("{CRM_TOKEN}token_wait = \"1s\"\n"));
+    // Nobody is held for what is known: this caller would be gone long before.
+    let config = stored(&folder, &format!("{CRM_TOKEN}token_wait = \"300s\"\n"));
     let at = Emulated::start(&config).await;
     at.turn(|dials| dials.login.rotation = true);
     assert_eq!(at.proxy.get(LIMITS).await.status, 200);
@@ -209,7 +253,8 @@ async fn a_full_disk_hands_out_no_token_whose_successor_is_not_stored_and_loses_
     std::fs::rename(&store, &away).unwrap();
     let requests = at.counters().token_requests;
     let answer = at.proxy.get(LIMITS).await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "UA-0302"));
+    assert_eq!((answer.status, answer.code().as_str()), (503, "UA-0305"));
+    assert!(answer.header("retry-after").is_some());
     assert_eq!(
         at.counters().token_requests,
         requests,

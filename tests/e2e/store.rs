@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use crate::support::Emulated;
-use crate::support::emulated::{BILLING, CRM, CRM_USER, PRICING};
+use crate::support::emulated::{BILLING, CRM, CRM_USER, PRICING, stored};
 
 const LIMITS: &str = "/crm/services/data/v59.0/limits";
 const EACH: [&str; 4] = [
@@ -14,12 +12,6 @@ const EACH: [&str; 4] = [
     "/pricing/v1/LogicalEntityData/Price",
     "/billing/v1/accounts/A1",
 ];
-
-/// `upstreams` with a file store in `folder`.
-fn stored(folder: &TempDir, upstreams: &str) -> String {
-    let state = folder.path().display();
-    format!("[server]\nstate = \"{state}\"\n[store]\nkind = \"file\"\n{upstreams}")
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_costs_no_login_while_the_tokens_live() {

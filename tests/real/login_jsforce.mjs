@@ -23,8 +23,20 @@ const works = async (crm) => {
 await shows('jsforce: login() with the key as client secret', async () => {
   const crm = connection(key);
   const user = await crm.login(USER, 'old password');
-  assert.equal(user.organizationId, '00D000000000000EAA');
+  assert.equal(user.organizationId, '00Dxx0000000001EAA');
   await works(crm);
+});
+
+await shows('jsforce: the ids that it cuts from the answer to a login are those of the identity document', async () => {
+  const crm = connection(key);
+  const user = await crm.login(USER, 'old password');
+  const identity = await sessionEnded('salesforce', () => crm.identity());
+  assert.equal(identity.user_id, user.id);
+  assert.equal(identity.organization_id, user.organizationId);
+  assert.equal(user.url, `${url}/id/${user.organizationId}/${user.id}`);
+  assert.equal(identity.id, user.url);
+  assert.equal((await crm.request(user.url)).user_id, user.id);
+  assert.equal((await crm.request('/services/oauth2/userinfo')).sub, user.url);
 });
 
 await shows('jsforce: login() with the key as password, a security token behind it', async () => {
@@ -62,6 +74,21 @@ await shows('jsforce: logout() ends nothing but the connection', async () => {
   await other.login(USER, 'old password');
   await crm.logout();
   await works(other);
+});
+
+await shows('jsforce: authorize() by token exchange and below the path of a site', async () => {
+  const crm = connection(key);
+  const subject = { subject_token: 'a.b.c', subject_token_type: 'urn:ietf:params:oauth:token-type:jwt' };
+  await crm.authorize({ grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', ...subject });
+  await works(crm);
+  const site = new jsforce.Connection({ oauth2: { loginUrl: `${url}/partners`, clientId: 'any', clientSecret: key } });
+  await site.authorize({ grant_type: 'client_credentials' });
+  await works(site);
+});
+
+await shows('jsforce: a device login is refused at once, in the words of Salesforce', async () => {
+  const refused = { name: 'unsupported_grant_type', message: /UA-0224/ };
+  await assert.rejects(connection(key).authorize({ grant_type: 'device', code: 'c' }), refused);
 });
 
 await shows('jsforce: without a login, the key as its access token', async () => {

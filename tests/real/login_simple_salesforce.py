@@ -8,7 +8,7 @@ import os
 
 import requests
 from requests.adapters import HTTPAdapter
-from simple_salesforce import Salesforce, SalesforceAuthenticationFailed
+from simple_salesforce import Salesforce, SalesforceAuthenticationFailed, SalesforceError
 
 from support import counters, done, hint, session_ended, shows
 
@@ -23,8 +23,9 @@ class ToProxy(HTTPAdapter):
         return super().send(request, **options)
 
 
-def connect(**credentials):
+def connect(headers={}, **credentials):
     session = requests.Session()
+    session.headers.update(headers)
     session.mount("https://acme.my.salesforce.com/", ToProxy())
     return Salesforce(domain="acme.my", session=session, **credentials)
 
@@ -50,6 +51,17 @@ def _():
     works(crm)
     with session_ended("salesforce"):
         works(crm)
+
+
+@shows("simple-salesforce: by a signed assertion, the key in a header of the session")
+def _():
+    assertion = {"username": "u@acme.example", "consumer_key": "any", "privatekey_file": "../keys/rsa.pem"}
+    works(connect({"X-Upauth-Key": KEY}, **assertion))
+    try:
+        connect(**assertion).query(QUERY)
+        raise AssertionError("let in")
+    except SalesforceError as refused:
+        assert "UA-0221" in str(refused)
 
 
 @shows("simple-salesforce: Bulk 1.0 carries the placeholder in its own field")

@@ -10,9 +10,9 @@ use std::path::Path;
 use clap::Args;
 
 use self::kinds::{KINDS, Kind};
-use super::Exit;
 use super::output::Output;
-use crate::config::Config;
+use super::{Exit, shell};
+use crate::config::{Config, is_name};
 
 /// What is known from the beginning; what is missing is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
@@ -62,7 +62,7 @@ pub(super) fn run(
     let secrets = |_: &str| Some("x".to_owned());
     let shown = path.display().to_string();
     if let Err(problems) = Config::parse(&text, &shown, Path::new(""), &secrets) {
-        out.error(&problems.render(out.color));
+        out.error(&problems.but("nothing was written").render(out.color));
         return Exit::Usage;
     }
     // Not even one that has come in the meantime is overwritten.
@@ -75,10 +75,7 @@ pub(super) fn run(
     for secret in kind.secrets {
         out.answer(&format!("  export {}=...", variable(&name, secret)));
     }
-    let from = match shown.as_str() {
-        super::args::CONFIG => String::new(),
-        other => format!(" --config {other}"),
-    };
+    let from = shell::with_config(path);
     out.answer(&format!("  upauth check --live{from}"));
     out.answer(&format!(
         "  upauth run{from}\nwhich serves http://localhost:7717/{name}/..."
@@ -101,6 +98,12 @@ fn written(
     };
     let what = "what the upstream is called: it answers at /NAME/...";
     let name = answers.find("name", wishes.name.as_ref(), what, Some(kind.name), out)?;
+    if !is_name(&name) {
+        out.error(&format!(
+            "`{name}` cannot be a name: 1 to 40 lower-case letters, digits and hyphens; nothing was written"
+        ));
+        return None;
+    }
     let mut text = format!("{HEAD}[upstream.{name}]\n");
     line(&mut text, "provider", &format!("{provider:?}"));
     for (key, what) in kind.keys {
@@ -269,6 +272,12 @@ mod tests {
         assert_eq!(exit, Exit::Usage);
         assert!(
             err.ends_with("nothing was written: there is no client_id\n"),
+            "{err}"
+        );
+        let (exit, _, err) = init(&path, &Wishes::default(), Some("zuora\nmy own\n"));
+        assert_eq!(exit, Exit::Usage);
+        assert!(
+            err.contains("`my own` cannot be a name") && !path.exists(),
             "{err}"
         );
         let wrong = "zuora\n\nhttps://rest.zuora.com/oauth/token\nid\n";

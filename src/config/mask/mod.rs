@@ -27,10 +27,10 @@ impl Mask {
         Self::hiding(scan.secrets(), text)
     }
 
-    /// A message, which may quote a value, without the user names and passwords of URLs in it.
+    /// A message, which may quote a value, without the user names, passwords and queries of URLs in it.
     pub(super) fn message(text: &str) -> String {
         let mut ranges = Vec::new();
-        Scan::new(text).hide_user_information(&mut ranges);
+        Scan::new(text).hide_in_urls(&mut ranges);
         Self::hiding(ranges, text).text
     }
 
@@ -168,7 +168,35 @@ mod tests {
                 "command = [\"curl\", \"-u\", \"me:hunter2\"]",
                 "command = [\"********\", \"********\", \"********\"]",
             ),
+            (
+                "set_headers = { X-Key = \"x\" }",
+                "set_headers = { X-Key = \"********\" }",
+            ),
             ("fields = { error = \"/x\" }", "fields = { error = \"/x\" }"),
+        ];
+        check(&rows);
+    }
+
+    #[test]
+    fn keys_are_hidden_and_what_only_names_them_stays() {
+        let rows = [
+            ("key = \"ab12\"", "key = \"********\""),
+            ("keyy = \"ab12\"", "keyy = \"********\""),
+            ("key = { file = \"k\" }", "key = { file = \"k\" }"),
+            ("key_id = \"k1\"", "key_id = \"k1\""),
+            ("keys = \"upauth-1\"", "keys = \"********\""),
+            (
+                "keys = [\"upauth-1\", { name = \"a\", key = \"upauth-2\" }]",
+                "keys = [\"********\", { name = \"a\", key = \"********\" }]",
+            ),
+            (
+                "keys = [{ name = \"a\", sha256 = \"x\", upstreams = [\"crm\"] }]",
+                "keys = [{ name = \"a\", sha256 = \"********\", upstreams = [\"crm\"] }]",
+            ),
+            (
+                "client_secret = \"a\" b\" # c\nd = 1",
+                "client_secret = \"********\" ********\nd = 1",
+            ),
         ];
         check(&rows);
     }
@@ -193,6 +221,11 @@ mod tests {
                 "login_url = \"https://********@host/x\"",
             ),
             ("user = \"me@host\"", "user = \"me@host\""),
+            (
+                "api_url = \"https://host/x?k=y\"",
+                "api_url = \"https://host/x?********\"",
+            ),
+            ("deny = [\"/a?b\"]", "deny = [\"/a?b\"]"),
             ("url = \"https:/u:p@host\"", "url = \"********@host\""),
             (
                 "set = { Authorization = \"Bearer x\" }",

@@ -21,11 +21,13 @@ impl<'a> Scan<'a> {
         let mut at = 0;
         while let Some(word) = self.next_word(at) {
             at = word.end;
-            if is_secret_key(self.slice(word.clone())) {
-                at = self.hide_value_of(&word, &mut hidden);
+            match self.slice(word.clone()) {
+                "keys" => self.hide_bare_keys(word.end, &mut hidden),
+                key if is_secret_key(key) => at = self.hide_value_of(&word, &mut hidden),
+                _ => {}
             }
         }
-        self.hide_user_information(&mut hidden);
+        self.hide_in_urls(&mut hidden);
         hidden
     }
 
@@ -65,7 +67,16 @@ impl<'a> Scan<'a> {
                 if !is_reference(self.slice(content.clone())) {
                     hidden.push(content);
                 }
-                end
+                // A secret with a quotation mark in it goes on behind what looks like its end.
+                let rest = self.skip_blanks(end)..self.end_of_line(end);
+                match self.byte(rest.start) {
+                    None | Some(b',' | b'}' | b']' | b'#' | b'\r' | b'\n') => end,
+                    Some(_) => {
+                        let end = rest.end;
+                        hidden.push(rest);
+                        end
+                    }
+                }
             }
             Some(b'{' | b'[') => self.hide_within(at..self.end_of_brackets(at), hidden),
             _ => {
@@ -109,6 +120,28 @@ impl<'a> Scan<'a> {
         at.max(range.end)
     }
 
+    /// Hides callers' keys that stand where the tables of `keys = [{ name, sha256 }]` belong.
+    fn hide_bare_keys(self, at: usize, hidden: &mut Vec<Range<usize>>) {
+        let equals = self.skip_blanks(self.skip_quote(at));
+        if self.byte(equals) != Some(b'=') {
+            return;
+        }
+        let value = self.skip_blanks(equals + 1);
+        if self.byte(value) != Some(b'[') {
+            self.hide_value(value, hidden);
+            return;
+        }
+        let end = self.end_of_brackets(value);
+        let mut at = value + 1;
+        while at < end {
+            match self.byte(at) {
+                Some(b'{') => at = self.end_of_brackets(at),
+                Some(b'"' | b'\'') => at = self.hide_value(at, hidden),
+                _ => at += 1,
+            }
+        }
+    }
+
     /// Whether what ends with `before` is `env =` or `file =`.
     fn is_place(self, before: Range<usize>) -> bool {
         let before = self.slice(before).trim_end();
@@ -117,9 +150,20 @@ impl<'a> Scan<'a> {
         words.next().is_some_and(is_reference_key)
     }
 
-    /// User names and passwords in URLs: `://user:password@`, and what was probably meant to be that. The name of a
-    /// user (`me@example.com`) stays.
-    pub(super) fn hide_user_information(self, hidden: &mut Vec<Range<usize>>) {
+    /// User names, passwords and queries in URLs: `://user:password@`, and what was probably meant to be that; `?key=...`. The
+    /// name of a user (`me@example.com`) stays.
+    pub(super) fn hide_in_urls(self, hidden: &mut Vec<Range<usize>>) {
+        for (at, slashes) in self.text.match_indices("://") {
+            let url = self.slice(at + slashes.len()..self.text.len());
+            let url = url
+                .split(['"', '\'', '`', '\n', ' '])
+                .next()
+                .unwrap_or_default();
+            if let Some((before, query)) = url.split_once('?') {
+                let start = at + slashes.len() + before.len() + 1;
+                hidden.push(start..start + query.len());
+            }
+        }
         for (end, _) in self.text.match_indices('@') {
             let before = self.slice(0..end);
             let start = before
@@ -235,6 +279,7 @@ fn is_secret_key(word: &str) -> bool {
         || HOLDERS.contains(&word.as_str())
         || PARTS.iter().any(|part| word.contains(part))
         || KEYS.iter().any(|key| distance(&word, key) <= 2)
+        || distance(&word, "key") <= 1
 }
 
 fn is_reference_key(word: &str) -> bool {
@@ -254,7 +299,7 @@ fn is_word(byte: u8) -> bool {
 }
 
 /// Keys whose values hold secrets among other things: parameters, header fields, a program's arguments.
-const HOLDERS: &[&str] = &["command", "request", "token_headers"];
+const HOLDERS: &[&str] = &["command", "request", "token_headers", "set_headers"];
 
 const KEYS: &[&str] = &[
     "client_id",

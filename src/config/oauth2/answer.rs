@@ -101,7 +101,12 @@ impl Fields {
 
 /// `"/ttl"`, or `{ path = "/ttl", unit = "ms" }`.
 fn lifetime(item: Item<'_>, reading: &mut Reading<'_>) -> Option<(String, Unit)> {
-    if !matches!(item.value, DeValue::Table(_)) {
+    if !matches!(item.value, DeValue::Table(_) | DeValue::String(_)) {
+        let help = "write where the lifetime stands: expires_in = \"/expires_in\", or { path = \"/ttl\", unit = \"ms\" }";
+        item.wrong_type("a place in the answer", help, reading);
+        return None;
+    }
+    if let DeValue::String(_) = item.value {
         let text = item.text(reading)?;
         return Some((checked(text, "expires_in", reading)?, Unit::default()));
     }
@@ -155,9 +160,7 @@ impl Dead {
             return Vec::new();
         };
         if !matches!(item.value, DeValue::Array(_)) {
-            let help =
-                "write dead_session = [{ status = 401 }, { status = 403, body = \"expired\" }]";
-            item.wrong_type("a list of tables", help, reading);
+            item.wrong_type("a list of tables", ENTRIES, reading);
             return Vec::new();
         }
         let entries = item.elements().into_iter();
@@ -167,6 +170,11 @@ impl Dead {
     }
 
     fn one(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Self> {
+        if !matches!(item.value, DeValue::Table(_)) {
+            item.wrong_type("a list of tables", ENTRIES, reading);
+            return None;
+        }
+        let span = item.span.clone();
         let mut section = item.into_section(reading)?;
         if !section.has("status") {
             lacks(&section, "status", reading);
@@ -176,6 +184,14 @@ impl Dead {
         reading.within("dead_session");
         section.finish(Leftover::default(), reading);
         let status = u16::try_from(status).ok().filter(|status| *status > 0)?;
+        let body = body.filter(|body| !body.is_empty());
+        if status < 300 && body.is_none() {
+            let message = format!("every answer with status {status} would mean a dead token");
+            reading
+                .problem(&code::MISSING_KEY, span, message)
+                .help("add body = \"...\", a part of the answer that a good one does not have");
+            return None;
+        }
         Some(Self { status, body })
     }
 }
@@ -205,3 +221,6 @@ fn checked(text: Text, key: &str, reading: &mut Reading<'_>) -> Option<String> {
         .help(help);
     None
 }
+
+const ENTRIES: &str =
+    "write dead_session = [{ status = 401 }, { status = 403, body = \"expired\" }]";

@@ -1,7 +1,6 @@
 //! `client_auth`: who the client is, and how it proves that.
 
 use super::grant::Name;
-use crate::code;
 use crate::config::credential::Credentials;
 use crate::config::reading::Reading;
 use crate::message::Origin;
@@ -73,7 +72,7 @@ impl Client {
         let words = WAYS.map(|(word, way)| (word, Some(way)));
         let given = credentials
             .table
-            .word("client_auth", &words, &["mtls"], reading);
+            .word("client_auth", &words, LATER, reading);
         if reading.problems.len() > before {
             credentials.table.pass_over(KEYS);
             return None;
@@ -185,13 +184,9 @@ fn refuse(
     help: &str,
     reading: &mut Reading<'_>,
 ) {
+    let because = "to this `client_auth` and `grant`";
     for key in keys {
-        if let Some(item) = credentials.table.take_own(key, reading) {
-            let message = format!("`{key}` does not apply to this `client_auth` and `grant`");
-            reading
-                .problem(&code::DOES_NOT_APPLY, item.key_span, message)
-                .help(help);
-        }
+        credentials.table.refuse(key, because, help, reading);
     }
 }
 
@@ -202,6 +197,8 @@ const WAYS: [(&str, Way); 5] = [
     ("private_key_jwt", Way::PrivateKeyJwt),
     ("none", Way::None),
 ];
+/// A certificate of the client's own (RFC 8705), by the design's word and by the words of that RFC.
+const LATER: &[&str] = &["mtls", "tls_client_auth", "self_signed_tls_client_auth"];
 const SIGNING: &[&str] = &["private_key", "algorithm", "key_id"];
 const SIGNS: &str =
     "write grant = \"jwt_bearer\" or client_auth = \"private_key_jwt\", or remove it";

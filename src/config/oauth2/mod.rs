@@ -129,6 +129,8 @@ impl OAuth2 {
         );
         let token_headers = request::headers(table, by_basic, reading);
         let header = carrier::read(table, reading);
+        let help = "remove it: where the logins of such a server are is not known, so none is answered here";
+        table.refuse("local_login", "to oauth2 upstreams", help, reading);
         let session_timeout =
             table.duration("session_timeout", SESSION_TIMEOUT, Zero::Refused, reading);
         Some(Self {

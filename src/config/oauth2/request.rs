@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::Encode;
 use crate::code;
 use crate::config::header;
-use crate::config::reading::Reading;
+use crate::config::reading::{Holds, Reading};
 use crate::config::reference::{Text, Value, is_reference, value};
 use crate::config::section::{Item, Section};
 use crate::secret::Source;
@@ -19,6 +19,8 @@ use crate::secret::Source;
 pub enum Parameter {
     /// One that stands in the file.
     Given(Scalar),
+    /// Several that stand in the file, in this order.
+    List(Vec<Scalar>),
     /// A text that stands elsewhere.
     Secret(Source),
 }
@@ -121,6 +123,15 @@ fn add(
 }
 
 fn parameter(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Parameter> {
+    if matches!(item.value, DeValue::Array(_)) {
+        let elements = item.elements().into_iter();
+        let elements = elements.map(|element| plain(element, reading));
+        // All of them are looked at before one that is wrong ends it.
+        let elements: Vec<_> = elements.collect();
+        return Some(Parameter::List(
+            elements.into_iter().collect::<Option<_>>()?,
+        ));
+    }
     if !matches!(item.value, DeValue::String(_) | DeValue::Table(_)) {
         return scalar(item, reading).map(Parameter::Given);
     }
@@ -130,10 +141,36 @@ fn parameter(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Parameter> {
         }) => Parameter::Given(Scalar::Text(text)),
         Value::Text(text) => Parameter::Secret(value(text)),
         Value::Later(source, span) => {
-            reading.later(&source, span);
+            reading.later(&source, span, Holds::Text);
             Parameter::Secret(source)
         }
     })
+}
+
+/// An element of a list, which stands in the file.
+fn plain(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Scalar> {
+    if !matches!(item.value, DeValue::String(_)) {
+        return match item.value {
+            DeValue::Table(_) => {
+                item.wrong_type(
+                    ELEMENT,
+                    "a list holds neither objects nor references",
+                    reading,
+                );
+                None
+            }
+            _ => scalar(item, reading),
+        };
+    }
+    match item.text_or_reference(reading)? {
+        Value::Text(text) if text.plain => Some(Scalar::Text(text.text)),
+        Value::Text(Text { span, .. }) | Value::Later(_, span) => {
+            reading
+                .problem(&code::BAD_REFERENCE, span, "a list holds no references")
+                .help("write the text itself");
+            None
+        }
+    }
 }
 
 /// The value as a text, a number, or a truth.
@@ -158,8 +195,8 @@ pub(super) fn scalar(item: Item<'_>, reading: &mut Reading<'_>) -> Option<Scalar
     };
     if number.is_none() {
         item.wrong_type(
-            "a text, a number, true or false",
-            "lists and dates are not written",
+            ELEMENT,
+            "dates cannot be written; several values in one text, as many servers want them: \"a b\"",
             reading,
         );
     }
@@ -198,7 +235,7 @@ fn field(
         }
         Value::Text(text) => value(text),
         Value::Later(source, span) => {
-            reading.later(&source, span);
+            reading.later(&source, span, Holds::Text);
             source
         }
     };
@@ -213,3 +250,5 @@ fn field(
         .help("set fields that this token endpoint asks for beside its parameters");
     None
 }
+
+const ELEMENT: &str = "a text, a number, true or false";

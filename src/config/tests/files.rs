@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{CRM, client, env, parse, with_crm};
-use crate::config::{Checked, Config, Problems};
+use crate::config::{Admin, Checked, Config, Problems};
 use crate::secret::Source;
 
 /// A folder that is removed at the end.
@@ -118,16 +118,20 @@ fn what_cannot_be_included_is_a_problem() {
             "upstream = 1\n",
             "a.toml:1:1 UA-0140 `upstream` stands in an included file",
         ),
-        ("a.toml", "[upstream.a\n", "a.toml:1:12 UA-0101 "),
         (
             "a.toml",
-            "[upstream.crm]\n",
-            "a.toml:1:11 UA-0101 duplicate key",
+            "[upstream.a\nprovider = 1\n",
+            "a.toml:1:12 UA-0101 ",
+        ),
+        (
+            "a.toml",
+            "[upstream.crm]\nprovider = \"zuora\"\nlogin_url = \"https://z.example\"\n",
+            "a.toml:1:11 UA-0101 duplicate key: the section stands at /",
         ),
         (
             "b.toml",
             "",
-            "proxy.toml:1:12 UA-0140 `include`: there is no file a.toml",
+            "proxy.toml:1:12 UA-0140 `include`: there is no file `a.toml`",
         ),
     ];
     for (name, text, expected) in rows {
@@ -139,6 +143,21 @@ fn what_cannot_be_included_is_a_problem() {
         assert_eq!(problems.len(), 1, "{text}: {problems:?}");
         assert!(problems[0].starts_with(expected), "{text}: {problems:?}");
     }
+}
+
+#[test]
+fn an_upstream_that_two_files_have_is_told_with_both_places() {
+    let files = [
+        ("proxy.toml", "include = [\"*.toml\"]\n{CRM}"),
+        ("a.toml", "\n[upstream.a]\nprovider = \"zuora\"\n"),
+        ("b.toml", "[upstream.a]\nprovider = \"zuora\"\n"),
+    ];
+    let folder = Folder::new("twice", &files);
+    let problems = folder.load().unwrap_err();
+    let problem = problems.iter().next().unwrap();
+    assert!(problem.file().ends_with("b.toml") && problem.line() == 1);
+    let told = problems.to_string();
+    assert!(told.contains("a.toml:2 already"), "{told}");
 }
 
 #[test]
@@ -220,5 +239,96 @@ fn a_mistake_in_the_defaults_is_told_once() {
             shown.len() == 1 && shown[0].starts_with(expected),
             "{line}: {shown:?}"
         );
+    }
+}
+
+#[test]
+fn whoever_asks_a_running_proxy_reads_admin_alone_and_never_takes_the_default_for_it() {
+    let admin = "[admin]\nlisten = \"127.0.0.1:9\"\n";
+    let found = [
+        "[server]\nlisten = \"${NOWHERE}\"\n",
+        "[upstream.crm]\nprovider = \"none\"\n",
+        "[server\nlisten = \"x\"\n",
+        "[server]\nlisten = \"x\n",
+        "x = 1\nx = 2\n",
+    ];
+    let swallowed = ["x = \"\"\"\n", "x = {\n", "[server]\nlisten = [\"x\n"];
+    let load = |text: &str| {
+        let folder = Folder::new("admin", &[("proxy.toml", text)]);
+        Admin::load(&folder.0.join("proxy.toml"), &env)
+    };
+    for line in found {
+        let listen = load(&format!("{line}{admin}")).unwrap().listen.unwrap();
+        assert_eq!(listen.tcp().unwrap().port(), 9, "{line}");
+    }
+    for line in swallowed {
+        let problems = load(&format!("{line}{admin}")).unwrap_err();
+        assert!(
+            problems
+                .iter()
+                .all(|problem| problem.code().id == "UA-0101")
+        );
+    }
+    let elsewhere = load("# [admin]\nx = \"\"\"\n").unwrap();
+    assert_eq!(elsewhere.listen.unwrap().tcp().unwrap().port(), 7718);
+}
+
+#[test]
+fn a_file_is_read_once_however_it_is_named_and_a_byte_order_mark_is_no_key() {
+    let files = [
+        ("proxy.toml", "include = [\"*.toml\", \"./a.toml\"]\n{CRM}"),
+        ("a.toml", &format!("\u{feff}{}", upstream("a", ""))),
+    ];
+    let folder = Folder::new("once", &files);
+    let odd = folder.0.join("..").join(folder.0.file_name().unwrap());
+    for path in [&folder.0, &odd] {
+        let checked = Config::load(&path.join("proxy.toml"), &env).unwrap();
+        assert_eq!(checked.config.upstreams.len(), 2);
+    }
+    let alone = Config::load(&folder.0.join("a.toml"), &env).unwrap();
+    assert_eq!(alone.config.upstreams.len(), 1);
+}
+
+#[test]
+fn what_is_wrong_in_one_included_file_hides_nothing_of_the_others() {
+    let files = [
+        ("proxy.toml", "include = [\"*.inc\"]\n{CRM}warm = 1\n"),
+        ("a.inc", "[upstream.a\n"),
+        ("b.inc", &upstream("b", "read_only = 1\n")),
+        ("c.inc", "[server]\n"),
+    ];
+    let told = Folder::new("all", &files).problems();
+    let places: Vec<_> = told
+        .iter()
+        .map(|told| told.split(' ').next().unwrap())
+        .collect();
+    let expected = ["proxy.toml:7:8", "a.inc:1:12", "b.inc:6:13", "c.inc:1:2"];
+    assert_eq!(places, expected, "{told:?}");
+}
+
+#[test]
+fn a_path_to_include_may_hold_variables_as_every_text_may() {
+    let files = [
+        (
+            "proxy.toml",
+            "include = [\"${SECRET}/*.toml\", { env = \"SECRET\" }]\n{CRM}",
+        ),
+        ("from-env/a.toml", &upstream("a", "")),
+    ];
+    let folder = Folder::new("variables", &files);
+    let told = folder.problems();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("1:32 UA-0140 cannot read "), "{told:?}");
+    fs::write(
+        folder.0.join("proxy.toml"),
+        with_crm("include = [\"${SECRET}/*.toml\"]\n{CRM}"),
+    )
+    .unwrap();
+    assert_eq!(folder.load().unwrap().config.upstreams.len(), 2);
+    for (wrong, code) in [("[1]", "UA-0105"), ("[\"${NOWHERE}/a\"]", "UA-0113")] {
+        let text = format!("include = {wrong}\n{CRM}");
+        fs::write(folder.0.join("proxy.toml"), text).unwrap();
+        let told = folder.problems();
+        assert!(told.len() == 1 && told[0].contains(code), "{told:?}");
     }
 }

@@ -209,19 +209,32 @@ fn plain_http_is_possible_where_it_is_named() {
 #[tokio::test]
 async fn references_that_cannot_be_read_are_found_by_check_only() {
     let text = CRM.replace("{ env = \"SECRET\" }", "{ file = \"nowhere\" }")
-        + "set_headers = {}\n[server]\ntls = { cert = { file = \"c\" }, key = { file = \"k\" } }\n";
+        + "ca = [{ file = \"a\" }]\n[server]\ntls = { cert = { file = \"c\" }, key = { file = \"k\" }, client_ca = { file = \"a\" } }\n\
+           [store]\nkind = \"file\"\nkey = { command = [\"echo\", \"x\"] }\n";
     let text = text.replace("\"id\"", "{ command = [\"false\"] }");
-    let problems = parse(&text).unwrap().check_references().await;
-    let places: Vec<_> = problems.iter().map(|p| (p.line(), p.code().id)).collect();
-    assert_eq!(
-        places,
-        [
-            (4, "UA-0115"),
-            (5, "UA-0115"),
-            (8, "UA-0115"),
-            (8, "UA-0115")
-        ]
-    );
+    let checked = parse(&text).unwrap();
+    let problems = checked.check_references(|path, what| {
+        let name = path.file_name().unwrap().display();
+        Err(format!("{name} is no {what:?}"))
+    });
+    let told: Vec<_> = problems
+        .await
+        .iter()
+        .map(|p| format!("{} {} {}", p.line(), p.code().id, p.message()))
+        .collect();
+    let expected = [
+        "4 UA-0115 the command `false` failed",
+        "5 UA-0115 cannot read /etc/upauth/nowhere: ",
+        "6 UA-0115 a is no Authorities",
+        "8 UA-0115 c is no Chain",
+        "8 UA-0115 k is no Key",
+        "8 UA-0115 a is no Authorities",
+        "11 UA-0108 `key` cannot be used",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told}");
+    }
 }
 
 #[test]

@@ -8,9 +8,11 @@ mod oauth2;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::time::{Instant, sleep};
 
 pub use self::marketing_cloud::CloudDials;
 pub use self::oauth2::{
@@ -31,6 +33,15 @@ impl Knobs {
     /// The dials as they are now.
     pub fn read(&self) -> Dials {
         self.turn(|dials| dials.clone())
+    }
+
+    /// Waits for as many milliseconds as a dial says. Turned down, it lets go of who waits already.
+    pub(super) async fn wait(&self, dial: impl Fn(&Dials) -> u64) {
+        let came = Instant::now();
+        let wait = || Duration::from_millis(self.turn(|dials| dial(dials)));
+        while came.elapsed() < wait() {
+            sleep(wait().min(STEP)).await;
+        }
     }
 
     /// Lays a JSON object over the dials: named keys change, the others stay.
@@ -238,6 +249,9 @@ fn lay_over_object(whole: &mut Map<String, Value>, patch: &Map<String, Value>) {
         }
     }
 }
+
+/// How often a dial is looked at while somebody waits for as long as it says.
+const STEP: Duration = Duration::from_millis(10);
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 
-use super::{Canned, Session, Site, World, answer, form};
+use super::{Canned, Session, Site, World, answer, document, form};
 
 /// An API family, by how it takes the token and reports a dead one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +106,7 @@ fn missing(parts: &Parts, surface: Surface) -> Response {
 
 /// A dead session. No `WWW-Authenticate`; a recorded one was chunked and closed its connection.
 fn dead(parts: &Parts, surface: Surface) -> Response {
-    let accept = text(&parts.headers, "accept").unwrap_or_default();
-    let wants_xml = accept.starts_with("application/xml");
+    let wants_xml = document::wants_xml(parts);
     let sends_json = form::media_type(&parts.headers).eq_ignore_ascii_case("application/json");
     let response = match surface {
         Surface::Rest if wants_xml => {

@@ -5,6 +5,7 @@
 mod assertion;
 mod bulk1;
 mod bulk2;
+mod document;
 mod gate;
 mod granted;
 mod login;
@@ -13,14 +14,12 @@ mod refresh;
 mod rest;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::response::Response;
 use http::request::Parts;
 use http::{Method, StatusCode};
-use tokio::time::Instant;
 
 use self::gate::Surface;
 use super::canned::{Canned, refusal_body};
@@ -60,12 +59,7 @@ pub(super) async fn instance(world: &Arc<World>, site: Site, request: Request) -
         *requests += 1;
         *requests
     });
-    // Turned down, the dial lets go of who waits already.
-    let came = Instant::now();
-    let delay = || Duration::from_millis(world.knobs.turn(|dials| dials.salesforce.delay_ms));
-    while came.elapsed() < delay() {
-        tokio::time::sleep(delay().min(STEP)).await;
-    }
+    world.knobs.wait(|dials| dials.salesforce.delay_ms).await;
     let segments = segments(&parts);
     let response = match segments.as_slice() {
         ["services", "data"] => rest::versions(),
@@ -154,6 +148,3 @@ const COOKIES: [&str; 2] = [
     "CookieConsentPolicy=0:1; path=/; Max-Age=31536000",
 ];
 const URL_NOT_RESET: &str = r#"[{"message":"Destination URL not reset. The URL returned from login must be set","errorCode":"URL_NOT_RESET"}]"#;
-
-/// How often a delay is looked at again.
-const STEP: Duration = Duration::from_millis(10);

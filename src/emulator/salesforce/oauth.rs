@@ -7,7 +7,9 @@ use serde_json::json;
 
 use super::gate::{self, Surface};
 use super::login::{client, refused};
-use super::{CLIENT_ID, Form, ORG_15, ORG_18, Session, Site, World, answer, not_found, user};
+use super::{
+    CLIENT_ID, Form, ORG_15, ORG_18, Session, Site, World, answer, document, not_found, user,
+};
 
 pub(super) fn answer(
     world: &World,
@@ -23,15 +25,15 @@ pub(super) fn answer(
             Ok(_) => introspect(world, &form),
             Err(refusal) => refused(refusal),
         },
-        (&Method::GET | &Method::POST, "userinfo") => userinfo(world, site, parts),
+        (&Method::GET | &Method::POST, "userinfo") => identity(world, site, parts),
         _ => not_found(),
     }
 }
 
-/// `/id/ORG/USER`.
+/// `/id/ORG/USER`, and userinfo.
 pub(super) fn identity(world: &World, site: Site, parts: &Parts) -> Response {
     match gate::admit(world, site, parts, Surface::Identity) {
-        Ok(session) => answer::value(StatusCode::OK, document(world, &session)),
+        Ok(session) => document::answer(parts, "user", told(world, &session)),
         Err(refused) => refused,
     }
 }
@@ -81,14 +83,7 @@ fn introspect(world: &World, form: &Form) -> Response {
     answer::value(StatusCode::OK, told)
 }
 
-fn userinfo(world: &World, site: Site, parts: &Parts) -> Response {
-    match gate::admit(world, site, parts, Surface::Identity) {
-        Ok(session) => answer::value(StatusCode::OK, document(world, &session)),
-        Err(refused) => refused,
-    }
-}
-
-fn document(world: &World, session: &Session) -> serde_json::Value {
+fn told(world: &World, session: &Session) -> serde_json::Value {
     json!({
         "id": identity_url(world, session),
         "sub": identity_url(world, session),
@@ -100,6 +95,10 @@ fn document(world: &World, session: &Session) -> serde_json::Value {
         "active": true,
         "user_type": "STANDARD",
         "language": "en_US",
+        "photos": {
+            "picture": format!("{}/profilephoto/005/F", world.origin(session.home)),
+            "thumbnail": "https://acme.file.force-user-content.com/profilephoto/005/T",
+        },
         "urls": urls(&world.origin(session.home), user(&session.user).id),
     })
 }

@@ -6,7 +6,7 @@ use http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::oauth::identity_url;
-use super::{Session, World, answer, bulk2, form, not_found, random_text};
+use super::{Session, World, answer, bulk2, document, form, not_found, random_text};
 
 /// The version list: needs no session.
 pub(super) fn versions() -> Response {
@@ -37,7 +37,7 @@ pub(super) fn answer(
     };
     let root = format!("/services/data/{version}");
     match (&method, rest) {
-        (&Method::GET, []) => resources(world, session, &root),
+        (&Method::GET, []) => resources(world, session, parts, &root),
         (&Method::GET, ["query" | "queryAll"]) => query(parts, &root),
         (&Method::GET, ["query" | "queryAll" | "queryMore", _locator]) => second_page(parts, &root),
         (&Method::GET, ["limits"]) => {
@@ -53,7 +53,7 @@ pub(super) fn answer(
 }
 
 /// The resource list: one absolute URL (`identity`), the others relative.
-fn resources(world: &World, session: &Session, root: &str) -> Response {
+fn resources(world: &World, session: &Session, parts: &Parts, root: &str) -> Response {
     let told = json!({
         "sobjects": format!("{root}/sobjects"),
         "query": format!("{root}/query"),
@@ -62,7 +62,7 @@ fn resources(world: &World, session: &Session, root: &str) -> Response {
         "jobs": format!("{root}/jobs"),
         "identity": identity_url(world, session),
     });
-    answer::value(StatusCode::OK, told)
+    document::answer(parts, "urls", told)
 }
 
 /// The first of two pages. The raw query comes back in a header, to see that nobody rewrote it.

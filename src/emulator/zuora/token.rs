@@ -1,7 +1,5 @@
 //! `POST /oauth/token`: a form, and no `Authorization` of any kind (`PROVIDERS.md` 3.1).
 
-use std::time::Duration;
-
 use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
@@ -13,15 +11,14 @@ use super::{
 
 pub(super) async fn issue(world: &World, parts: &Parts, body: &[u8]) -> Response {
     let _visit = world.enter_token_endpoint();
-    let (delay, canned) = world.knobs.turn(|dials| {
-        let dials = &mut dials.billing;
-        (dials.delay_ms, dials.next_login.pop_front())
-    });
+    let canned = world
+        .knobs
+        .turn(|dials| dials.billing.next_login.pop_front());
     world.count(|counters| {
         counters.billing_token_requests += 1;
         counters.credentials_in_query += u64::from(parts.uri.query().is_some());
     });
-    tokio::time::sleep(Duration::from_millis(delay)).await;
+    world.knobs.wait(|dials| dials.billing.delay_ms).await;
     if let Some(canned) = canned {
         return canned.into_response();
     }

@@ -16,22 +16,34 @@ use super::origin::split_port;
 use super::rejection::Rejection;
 use super::target::Target;
 
-/// Refuses what cannot be forwarded safely. `OPTIONS *` passes: it [asks about the proxy](asks_about_proxy).
-pub fn check(parts: &Parts) -> Result<(), Rejection> {
+/// What a sound request asks for.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// `host[:port]` as it came; see [`authority`].
+    pub host: Option<&'a str>,
+    /// Path and query. `None`: `OPTIONS *`, which [asks about the proxy](asks_about_proxy).
+    pub target: Option<Target>,
+}
+
+/// Refuses what cannot be forwarded safely.
+pub fn check(parts: &Parts) -> Result<Asked<'_>, Rejection> {
     method(&parts.method)?;
-    if !(parts.method == Method::OPTIONS && parts.uri.path() == "*") {
-        Target::of(&parts.uri)?;
-    }
-    authority(parts)?;
+    let target = match parts.method == Method::OPTIONS && parts.uri.path() == "*" {
+        true => None,
+        false => Some(Target::of(&parts.uri)?),
+    };
+    let host = authority(parts)?;
     framing(parts)?;
     expectation(&parts.headers)?;
-    upgrade(&parts.headers)
+    upgrade(&parts.headers)?;
+    Ok(Asked { host, target })
 }
 
 /// The host that is asked for, `host[:port]` as it came: that of absolute-form or `:authority`, else `Host`
 /// (RFC 9112 section 3.2.2, RFC 9113 section 8.3.1). `None`: HTTP/1.0 without `Host`.
 pub fn authority(parts: &Parts) -> Result<Option<&str>, Rejection> {
-    let header = single(&parts.headers, &HOST, "several Host fields")?
+    let several = Rejection::Malformed("several Host fields");
+    let header = single(&parts.headers, &HOST, several)?
         .map(|value| value.to_str().ok().filter(|host| is_authority(host)))
         .map(|host| host.ok_or(Rejection::Malformed("the Host is not a host")))
         .transpose()?;
@@ -82,15 +94,20 @@ pub fn asks_about_proxy(parts: &Parts) -> bool {
                 .is_some_and(|hops| hops == "0"))
 }
 
+/// The methods that are ever forwarded.
+pub const METHODS: [Method; 7] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+];
+
 fn method(method: &Method) -> Result<(), Rejection> {
     match *method {
-        Method::GET
-        | Method::HEAD
-        | Method::POST
-        | Method::PUT
-        | Method::PATCH
-        | Method::DELETE
-        | Method::OPTIONS => Ok(()),
+        _ if METHODS.contains(method) => Ok(()),
         Method::CONNECT => Err(Rejection::NotBuilt),
         // TRACE would echo the credential (RFC 9110 section 9.3.8). Methods are case-sensitive; no upstream here has others.
         _ => Err(Rejection::Method),
@@ -99,12 +116,12 @@ fn method(method: &Method) -> Result<(), Rejection> {
 
 /// RFC 9112 section 6.3. The one coding that hyper takes off is `chunked`; any other would stay on the body unnamed.
 fn framing(parts: &Parts) -> Result<(), Rejection> {
-    let several = "several Content-Length fields";
+    let several = Rejection::Malformed("several Content-Length fields");
     let length = single(&parts.headers, &CONTENT_LENGTH, several)?;
     if length.is_some_and(|length| !is_number(length)) {
         return Err(Rejection::Malformed("Content-Length is not a number"));
     }
-    let several = "several Transfer-Encoding fields";
+    let several = Rejection::Malformed("several Transfer-Encoding fields");
     let Some(coding) = single(&parts.headers, &TRANSFER_ENCODING, several)? else {
         return Ok(());
     };
@@ -130,7 +147,8 @@ fn framing(parts: &Parts) -> Result<(), Rejection> {
 
 /// RFC 9110 section 10.1.1: there is one expectation.
 fn expectation(headers: &HeaderMap) -> Result<(), Rejection> {
-    match single(headers, &EXPECT, "several Expect fields")? {
+    let several = Rejection::Malformed("several Expect fields");
+    match single(headers, &EXPECT, several)? {
         Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
             Err(Rejection::Malformed("Expect other than 100-continue"))
         }
@@ -158,16 +176,17 @@ fn upgrade(headers: &HeaderMap) -> Result<(), Rejection> {
     }
 }
 
-fn single<'a>(
+/// The value of a field that nobody sends twice; whoever does is met with `several`.
+pub(super) fn single<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
-    several: &'static str,
+    several: Rejection,
 ) -> Result<Option<&'a HeaderValue>, Rejection> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     match values.next() {
         None => Ok(first),
-        Some(_) => Err(Rejection::Malformed(several)),
+        Some(_) => Err(several),
     }
 }
 

@@ -19,6 +19,11 @@ fn parts(version: Version, method: &str, target: &str, headers: Fields) -> Parts
 /// Malformed, whatever the text.
 const BAD: Result<(), Rejection> = Err(Rejection::Malformed(""));
 
+/// Whether a request is sound.
+fn check(parts: &Parts) -> Result<(), Rejection> {
+    super::check(parts).map(|_| ())
+}
+
 fn plain(result: Result<(), Rejection>) -> Result<(), Rejection> {
     result.map_err(|rejection| match rejection {
         Rejection::Malformed(_) => Rejection::Malformed(""),

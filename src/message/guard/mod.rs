@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 
 use super::check;
-use super::origin::{Origin, split_port};
+use super::origin::{Origin, is_loopback, split_port};
 use super::rejection::Rejection;
 
 /// The hosts that are served and the browser origins that may call.
@@ -34,11 +34,15 @@ impl Guard {
 
     /// Refuses a foreign Host and a page of another origin. HTTP/1.0 without Host passes.
     pub fn check(&self, parts: &Parts) -> Result<(), Rejection> {
-        let host = check::authority(parts)?;
+        self.check_host(check::authority(parts)?, &parts.headers)
+    }
+
+    /// The same of a request whose host is known already.
+    pub fn check_host(&self, host: Option<&str>, headers: &HeaderMap) -> Result<(), Rejection> {
         if host.is_some_and(|host| !self.serves(&check::name(host))) {
             return Err(Rejection::WrongHost);
         }
-        self.check_page(&parts.headers, host)
+        self.check_page(headers, host)
     }
 
     /// The `Origin` of the request when it is a listed one: to be answered with CORS.
@@ -89,12 +93,7 @@ fn single<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
 ) -> Result<Option<&'a HeaderValue>, Rejection> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next();
-    match values.next() {
-        None => Ok(first),
-        Some(_) => Err(Rejection::CrossSite),
-    }
+    check::single(headers, name, Rejection::CrossSite)
 }
 
 /// The origin in an `Origin` field; `null` is none.
@@ -120,18 +119,6 @@ fn is_own(page: &Origin, host: &str) -> bool {
         return false;
     };
     page.host() == check::name(host) && page.port() == port.unwrap_or(page.scheme().default_port())
-}
-
-/// `localhost`, names under it (RFC 6761 section 6.3) and loopback addresses.
-fn is_loopback(name: &str) -> bool {
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost"
-        || name
-            .strip_suffix(".localhost")
-            .is_some_and(|front| !front.is_empty())
-        || address
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

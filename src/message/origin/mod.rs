@@ -110,11 +110,9 @@ impl Origin {
         self.server_name().parse().ok()
     }
 
-    /// Whether the host is a loopback address, `localhost` or under `.localhost` (RFC 6761).
+    /// Whether the host is a name or an address of this machine's own.
     pub fn is_loopback(&self) -> bool {
-        self.host == "localhost"
-            || self.host.ends_with(".localhost")
-            || self.ip().is_some_and(|ip| ip.to_canonical().is_loopback())
+        is_loopback(&self.host)
     }
 
     /// Takes the origin off an absolute URL and gives the rest (`/path?query`), for links that are
@@ -208,6 +206,17 @@ pub fn split_port(authority: &str) -> Result<(&str, Option<u16>), OriginError> {
         Ok(0) | Err(_) => Err(OriginError::Port),
         Ok(port) => Ok((host, Some(port))),
     }
+}
+
+/// Whether `host` (lower case) is a loopback address, `localhost` or a name under it (RFC 6761 section 6.3).
+pub(super) fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let front = host.strip_suffix(".localhost");
+    host == "localhost"
+        || front.is_some_and(|front| !front.is_empty())
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// Whether `host` (lower case) is a DNS name of plausible labels or an IP address.

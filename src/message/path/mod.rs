@@ -10,6 +10,8 @@ use std::str::FromStr;
 use http::Method;
 use percent_encoding::percent_decode;
 
+use super::check::METHODS;
+
 /// `[METHOD ]/seg/*/**`: `*` is one segment, `**` any rest (also none). Letter case and a trailing slash do not matter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathRule {
@@ -125,11 +127,10 @@ impl FromStr for PathRule {
             Some((method, path)) if !text.starts_with('/') => (Some(method), path),
             _ => (None, text),
         };
+        // A rule for a method that never passes would look as if it did something.
+        let known = |name| METHODS.into_iter().find(|known| known.as_str() == name);
         let method = match method {
-            Some(name) if name.bytes().all(|b| b.is_ascii_uppercase()) => {
-                Some(name.parse().map_err(|_| PathRuleError)?)
-            }
-            Some(_) => return Err(PathRuleError),
+            Some(name) => Some(known(name).ok_or(PathRuleError)?),
             None => None,
         };
         let path = path.strip_prefix('/').ok_or(PathRuleError)?;
@@ -172,6 +173,10 @@ impl FromStr for Segment {
             "**" => Ok(Self::Rest),
             "" => Err(PathRuleError),
             _ if text.contains(['*', '?', '#', '%', ';', '\\']) => Err(PathRuleError),
+            // No path holds them as they are (RFC 3986 section 3.3): they were meant to be a pattern.
+            _ if text.contains(['[', ']', '{', '}', '|', '^', '<', '>', '"', '`']) => {
+                Err(PathRuleError)
+            }
             _ if text.ends_with(['.', ' ']) || text.contains(char::is_control) => {
                 Err(PathRuleError)
             }

@@ -31,6 +31,8 @@ fn a_rule_is_parsed_and_shown_or_refused() {
         ("GET", None),
         ("GET  /a", None),
         ("G*T /a", None),
+        ("DELTE /a", None),
+        ("TRACE /a", None),
         ("/a//b", None),
         ("//a", None),
         ("/a/**/b", None),
@@ -43,6 +45,11 @@ fn a_rule_is_parsed_and_shown_or_refused() {
         ("/a?b", None),
         ("/a#b", None),
         ("/a\\b", None),
+        ("/[0-9]+", None),
+        ("/{id}", None),
+        ("/^a$", None),
+        ("/a|b", None),
+        ("/Products(1)/$value", Some("/Products(1)/$value")),
         ("/a\nb", None),
     ];
     for (text, expected) in rows {

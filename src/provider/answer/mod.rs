@@ -16,6 +16,7 @@ use super::expiry::{self, Unit};
 use super::failure::{LoginFailure, Strange};
 use super::login::Secrets;
 use super::refusal::{self, Said};
+use super::told::Told;
 use crate::config::org::OrgId;
 use crate::config::salesforce::Environment;
 use crate::message::Allowed;
@@ -70,7 +71,7 @@ impl Success {
 }
 
 /// What a token endpoint answered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Answer<'a> {
     /// The status.
     pub status: StatusCode,
@@ -102,7 +103,9 @@ pub fn read(
         return Err(refused());
     }
     if answer.body.len() > TOKEN_ANSWER_MAX {
-        return Err(malformed("the token endpoint's answer is too large"));
+        return Err(LoginFailure::transient(
+            "the token endpoint's answer is larger than 64 KiB",
+        ));
     }
     let json = document(answer).ok_or_else(refused)?;
     let map = &provider.answer;
@@ -114,8 +117,11 @@ pub fn read(
     let token = match json.pointer(&map.token).and_then(Value::as_str) {
         // A newline at the end is a slip of the server; anything else that no header carries is not.
         Some(token) => token.trim_end_matches(['\r', '\n']),
-        None => return Err(malformed("the token endpoint's answer holds no token")),
+        None => "",
     };
+    if token.is_empty() {
+        return Err(no_token(&refused()));
+    }
     if let Some(org) = &map.org {
         is_of_org(org, secrets, token, &json)?;
     }
@@ -128,7 +134,8 @@ pub fn read(
     let expires_in = json.pointer(&map.expires_in);
     let lifetime = expiry::lifetime(expires_in, map.unit, answer.wall, map.unused);
     let credential = Credential::new(token, answer.body, &map.templates, targets, lifetime)
-        .map_err(|_| malformed("the token holds bytes that no header can carry"))?;
+        .map_err(|_| LoginFailure::transient("the token holds bytes that no header can carry"))?
+        .telling(Told::of(&json, token, secrets));
     let refresh_token = map.refresh_token.as_ref();
     let refresh_token = refresh_token.and_then(|place| json.pointer(place)?.as_str());
     Ok(Granted {
@@ -139,9 +146,11 @@ pub fn read(
     })
 }
 
-/// The body as JSON; older servers answer with a form, some of them as plain text (PROVIDERS 5).
+/// The body as JSON; older servers answer with a form, some of them as plain text (PROVIDERS 5). A byte order mark is
+/// read over, as RFC 8259 section 8.1 allows.
 pub(super) fn document(answer: &Answer<'_>) -> Option<Value> {
-    if let Ok(json) = serde_json::from_slice(answer.body) {
+    let marked = answer.body.strip_prefix("\u{feff}".as_bytes());
+    if let Ok(json) = serde_json::from_slice(marked.unwrap_or(answer.body)) {
         return Some(json);
     }
     // One that was kept has no header any more.
@@ -166,7 +175,9 @@ fn target(
 ) -> Result<Option<Base>, LoginFailure> {
     let Some(text) = json.pointer(&field.place).and_then(Value::as_str) else {
         return match field.required {
-            true => Err(malformed("the token answer does not name the host to call")),
+            true => Err(LoginFailure::transient(
+                "the token answer does not name the host to call",
+            )),
             false => Ok(None),
         };
     };
@@ -226,10 +237,15 @@ fn bare(text: &str, token: &str) -> String {
     bare
 }
 
-fn malformed(text: &str) -> LoginFailure {
-    LoginFailure::Transient {
-        text: text.to_owned(),
-        retry_after: None,
+/// An answer that looks good and is none; whether it is a refusal, the provider's rules say.
+fn no_token(class: &LoginFailure) -> LoginFailure {
+    let text = "the token endpoint's answer holds no token";
+    match class {
+        LoginFailure::Refused { what, .. } => LoginFailure::Refused {
+            what: *what,
+            text: text.to_owned(),
+        },
+        _ => LoginFailure::transient(text),
     }
 }
 

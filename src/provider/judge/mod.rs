@@ -112,7 +112,9 @@ impl Sign {
 
 /// Whether `surface` has a rule for an answer with this head.
 pub fn look(surface: &Surface, method: &Method, status: StatusCode, headers: &HeaderMap) -> Look {
-    let ruled = surface.dead.iter().any(|rule| rule.status == status);
+    if !surface.dead.iter().any(|rule| rule.status == status) {
+        return Look::Pass;
+    }
     let readable = match (status.is_success(), *method == Method::HEAD) {
         // A success is looked at only where it is small JSON: everything else is somebody's data.
         (true, false) => is_json(headers) && fits(headers),
@@ -121,11 +123,7 @@ pub fn look(surface: &Surface, method: &Method, status: StatusCode, headers: &He
         (false, true) => status == StatusCode::UNAUTHORIZED,
         (false, false) => true,
     };
-    if ruled && readable {
-        Look::Body
-    } else {
-        Look::Pass
-    }
+    if readable { Look::Body } else { Look::Pass }
 }
 
 /// What an answer means whose body begins with `prefix` (`complete`: and ends with it). A body that

@@ -1,76 +1,111 @@
-//! The login and logout calls of each provider, as their clients make them.
+//! The login, introspection and logout calls of each provider, as their clients make them.
 
-use super::Plain::{Number, Text};
+use super::Plain::{Number, Text, True};
 use super::{
-    Encoding, Grant, Line, LocalCall, LocalKind, LocalLogin, Plain, Refusal, Said, Secret, When,
+    Encoding, Grant, Introspection, Line, LocalCall, LocalKind, LocalLogin, Plain, Refusal, Said,
+    Secret, When,
 };
 use crate::provider::surface::constants;
 
-/// Salesforce's (PROVIDERS 1.2 to 1.5 and 1.10), and so Zilliant's.
+/// Salesforce's (PROVIDERS 1.2 to 1.5 and 1.10), and so Zilliant's. The device flow is not among them: a person would
+/// have to approve it at an address that leads nowhere here, and its clients hold no key.
 pub fn salesforce() -> Vec<LocalCall> {
-    const LOGIN: LocalLogin = LocalLogin {
-        grant: Some("grant_type"),
-        grants: &[
-            grant(PASSWORD),
-            grant(CLIENT_CREDENTIALS),
-            grant(CODE),
-            grant("hybrid_auth_code"),
-            grant(REFRESH),
-            grant("hybrid_refresh"),
-            keyless(JWT),
-            keyless(SAML),
-            // The same document without an app of its own (PROVIDERS 1.5.7).
-            keyless("assertion"),
-        ],
-        secrets: &[
-            Secret::Whole("client_secret"),
-            Secret::Password("password"),
-            Secret::Whole("refresh_token"),
-        ],
-        answer: &[
-            always("access_token", Said::Placeholder),
-            always("instance_url", Said::Here("")),
-            // Clients take the last two segments for the ids of organisation and user.
-            always(
-                "id",
-                Said::Here("/id/00D000000000000EAA/005000000000000AAA"),
-            ),
-            always("token_type", Said::Fixed(Text("Bearer"))),
-            // Assertions are answered without these two, passwords without a scope (PROVIDERS 1.4).
-            line("issued_at", Said::Now, SIGNED),
-            line(
-                "signature",
-                Said::Fixed(Text("bm90IGEgc2lnbmF0dXJl")),
-                SIGNED,
-            ),
-            line("scope", Said::Fixed(Text("api")), SCOPED),
-            line(
-                "refresh_token",
-                Said::Placeholder,
-                When::By(&[CODE, "hybrid_auth_code"]),
-            ),
-        ],
-        refusal: Refusal {
-            status: 400,
-            reason: ("error_description", "invalid client credentials"),
-            body: INVALID_CLIENT,
-        },
-        unsupported: Refusal {
-            status: 400,
-            reason: ("error_description", "grant type not supported"),
-            body: UNSUPPORTED,
-        },
+    // A site of the org has its own, behind its name.
+    let call = |method: &str, name: &str, kind| {
+        let [root, site] = ["", "/*"].map(|site| format!("{method} {site}/services/oauth2/{name}"));
+        call(&[&root, &site], Encoding::Form, kind)
     };
+    let logout = LocalKind::Logout { token: "token" };
     vec![
+        call("POST", "token", LocalKind::Login(SALESFORCE_LOGIN)),
         call(
-            "POST /services/oauth2/token",
-            Encoding::Form,
-            LocalKind::Login(LOGIN),
+            "POST",
+            "introspect",
+            LocalKind::Introspection(SALESFORCE_INTROSPECTION),
         ),
-        logout("POST /services/oauth2/revoke"),
-        logout("GET /services/oauth2/revoke"),
+        call("POST", "revoke", logout.clone()),
+        call("GET", "revoke", logout),
     ]
 }
+
+const SALESFORCE_LOGIN: LocalLogin = LocalLogin {
+    grant: Some("grant_type"),
+    grants: &[
+        grant(PASSWORD),
+        grant(CLIENT_CREDENTIALS),
+        grant(CODE),
+        grant("hybrid_auth_code"),
+        grant(REFRESH),
+        grant("hybrid_refresh"),
+        keyless(JWT),
+        keyless(SAML),
+        // The same document without an app of its own (PROVIDERS 1.5.7).
+        keyless("assertion"),
+        grant(EXCHANGE),
+    ],
+    secrets: &[
+        Secret::Whole("client_secret"),
+        Secret::Password("password"),
+        Secret::Whole("refresh_token"),
+        Secret::Whole("subject_token"),
+    ],
+    answer: &[
+        always("access_token", Said::Placeholder),
+        always("instance_url", Said::Here("")),
+        always("id", Said::Identity),
+        always("token_type", Said::Fixed(Text("Bearer"))),
+        // Assertions are answered without these two, passwords without a scope (PROVIDERS 1.4).
+        line("issued_at", Said::Now, SIGNED),
+        line(
+            "signature",
+            Said::Fixed(Text("bm90IGEgc2lnbmF0dXJl")),
+            SIGNED,
+        ),
+        line("scope", Said::Scope("api"), SCOPED),
+        line(
+            "refresh_token",
+            Said::Placeholder,
+            When::By(&[CODE, "hybrid_auth_code"]),
+        ),
+        // RFC 8693 section 2.2.1.
+        line(
+            "issued_token_type",
+            Said::Fixed(Text("urn:ietf:params:oauth:token-type:access_token")),
+            When::By(&[EXCHANGE]),
+        ),
+    ],
+    refusal: Refusal {
+        status: Some(400),
+        reason: ("error_description", "invalid client credentials"),
+        body: INVALID_CLIENT,
+    },
+    unsupported: Refusal {
+        status: Some(400),
+        reason: ("error_description", "grant type not supported"),
+        body: UNSUPPORTED,
+    },
+    unavailable: SALESFORCE_UNAVAILABLE,
+};
+
+const SALESFORCE_INTROSPECTION: Introspection = Introspection {
+    token: "token",
+    active: &[
+        always("active", Said::Fixed(True)),
+        always("scope", Said::Scope("api")),
+        line(
+            "client_id",
+            Said::Echo("client_id"),
+            When::Asked("client_id", ""),
+        ),
+        always("sub", Said::Identity),
+        always("token_type", Said::Fixed(Text("access_token"))),
+        // That of a session in use: a placeholder itself does not expire.
+        always("exp", Said::Later(7200)),
+        always("iat", Said::Later(0)),
+        always("nbf", Said::Later(0)),
+    ],
+    unavailable: SALESFORCE_UNAVAILABLE,
+};
 
 /// Zuora's (PROVIDERS 3.1).
 pub fn zuora() -> Vec<LocalCall> {
@@ -82,22 +117,28 @@ pub fn zuora() -> Vec<LocalCall> {
             always("access_token", Said::Placeholder),
             always("token_type", Said::Fixed(Text("bearer"))),
             always("expires_in", Said::Fixed(Number(3598))),
-            always("scope", Said::Fixed(Text("service.echo.read"))),
+            // Clients take the names of entities from it (PROVIDERS 3.1).
+            always("scope", Said::Scope("service.echo.read")),
             always("jti", Said::Fixed(Text("upauth"))),
         ],
         refusal: Refusal {
-            status: 401,
+            status: Some(401),
             reason: ("message", "Invalid client secret"),
             body: &[],
         },
         unsupported: Refusal {
-            status: 400,
+            status: Some(400),
             reason: ("message", "grant_type is missing or not supported"),
+            body: &[],
+        },
+        unavailable: Refusal {
+            status: None,
+            reason: ("message", "No token can be had now"),
             body: &[],
         },
     };
     vec![call(
-        "POST /oauth/token",
+        &["POST /oauth/token"],
         Encoding::Form,
         LocalKind::Login(LOGIN),
     )]
@@ -106,7 +147,7 @@ pub fn zuora() -> Vec<LocalCall> {
 /// Marketing Cloud's older one (PROVIDERS 2.2), which has one grant and names none.
 pub fn marketing_cloud_legacy() -> Vec<LocalCall> {
     const REFUSAL: Refusal = Refusal {
-        status: 401,
+        status: Some(401),
         reason: ("message", "Unauthorized"),
         body: &[
             (
@@ -137,9 +178,14 @@ pub fn marketing_cloud_legacy() -> Vec<LocalCall> {
         ],
         refusal: REFUSAL,
         unsupported: REFUSAL,
+        unavailable: Refusal {
+            status: None,
+            reason: ("message", "No token can be had now"),
+            body: &[("errorcode", Number(0))],
+        },
     };
     vec![call(
-        "POST /v1/requestToken",
+        &["POST /v1/requestToken"],
         Encoding::Json,
         LocalKind::Login(LOGIN),
     )]
@@ -158,7 +204,7 @@ pub fn marketing_cloud() -> Vec<LocalCall> {
             always("access_token", Said::Placeholder),
             always("token_type", Said::Fixed(Text("Bearer"))),
             always("expires_in", Said::Fixed(Number(1079))),
-            always("scope", Said::Echo("scope")),
+            always("scope", Said::Scope("")),
             always("rest_instance_url", Said::Here("/")),
             always("soap_instance_url", Said::Here("/")),
             line(
@@ -168,34 +214,34 @@ pub fn marketing_cloud() -> Vec<LocalCall> {
             ),
         ],
         refusal: Refusal {
-            status: 401,
+            status: Some(401),
             reason: ("error_description", "Client authentication failed."),
             body: INVALID_CLIENT,
         },
         unsupported: Refusal {
-            status: 400,
+            status: Some(400),
             reason: ("error_description", "The grant type is not supported."),
             body: UNSUPPORTED,
         },
+        unavailable: Refusal {
+            status: None,
+            reason: ("error_description", "No token can be had now."),
+            body: SERVER_ERROR,
+        },
     };
     vec![call(
-        "POST /v2/token",
+        &["POST /v2/token"],
         Encoding::Json,
         LocalKind::Login(LOGIN),
     )]
 }
 
-fn call(on: &str, encoding: Encoding, kind: LocalKind) -> LocalCall {
-    let mut rules = constants(&[on]);
+fn call(on: &[&str], encoding: Encoding, kind: LocalKind) -> LocalCall {
     LocalCall {
-        on: rules.remove(0),
+        on: constants(on),
         encoding,
         kind,
     }
-}
-
-fn logout(on: &str) -> LocalCall {
-    call(on, Encoding::Form, LocalKind::Logout { token: "token" })
 }
 
 const fn grant(name: &'static str) -> Grant {
@@ -226,6 +272,7 @@ const CODE: &str = "authorization_code";
 const REFRESH: &str = "refresh_token";
 const JWT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const SAML: &str = "urn:ietf:params:oauth:grant-type:saml2-bearer";
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const SIGNED: When = When::By(&[
     PASSWORD,
     CLIENT_CREDENTIALS,
@@ -242,7 +289,15 @@ const SCOPED: When = When::By(&[
     "hybrid_refresh",
     JWT,
     SAML,
+    EXCHANGE,
 ]);
+/// PROVIDERS 1.8.
+const SALESFORCE_UNAVAILABLE: Refusal = Refusal {
+    status: None,
+    reason: ("error_description", "no token can be had now"),
+    body: &[("error", Text("unknown_error"))],
+};
 /// RFC 6749 section 5.2.
 const INVALID_CLIENT: &[(&str, Plain)] = &[("error", Text("invalid_client"))];
+const SERVER_ERROR: &[(&str, Plain)] = &[("error", Text("server_error"))];
 const UNSUPPORTED: &[(&str, Plain)] = &[("error", Text("unsupported_grant_type"))];

@@ -1,5 +1,5 @@
-//! Local logins as data: which login and logout calls of a provider the proxy answers itself, how clients write
-//! them, and what they are told.
+//! Local logins as data: which login, introspection and logout calls of a provider the proxy answers itself, how
+//! clients write them, and what they are told.
 //!
 //! An application that insists on logging in gets a placeholder instead of a token, and the proxy's own address
 //! instead of the API's. Nothing of it reaches the provider. [`calls`] is the data; [`fields`] reads a request.
@@ -16,13 +16,14 @@ use http::Method;
 use serde_json::{Map, Value};
 
 pub use self::fields::{Encoding, Fields};
+use super::told::Told;
 use crate::message::{PathRule, Readings};
 
 /// A call that the proxy answers itself.
 #[derive(Clone, Debug)]
 pub struct LocalCall {
-    /// Method and path.
-    pub on: PathRule,
+    /// Method and path; any of them.
+    pub on: Vec<PathRule>,
     /// How clients write its fields.
     pub encoding: Encoding,
     /// What it is.
@@ -34,6 +35,8 @@ pub struct LocalCall {
 pub enum LocalKind {
     /// A token.
     Login(LocalLogin),
+    /// What a token is good for (RFC 7662).
+    Introspection(Introspection),
     /// The end of a session; the field names its token. Nothing ends here: the answer is 200 without a body.
     Logout {
         /// The field.
@@ -56,6 +59,19 @@ pub struct LocalLogin {
     pub refusal: Refusal,
     /// What a login by another grant is told.
     pub unsupported: Refusal,
+    /// What it is told when the proxy has no token itself.
+    pub unavailable: Refusal,
+}
+
+/// A call for what a token is good for. One that lets its caller in here is active.
+#[derive(Clone, Debug)]
+pub struct Introspection {
+    /// The field that names the token.
+    pub token: &'static str,
+    /// The fields of the answer about an active one.
+    pub active: &'static [Line],
+    /// What is told when the proxy has no token itself.
+    pub unavailable: Refusal,
 }
 
 /// A grant, and whether its requests hold no secret that could be a key: assertions are signed instead.
@@ -100,6 +116,12 @@ pub enum Said {
     Here(&'static str),
     /// The time in milliseconds since the Unix epoch, as text.
     Now,
+    /// The time so many seconds from now, in seconds since the Unix epoch.
+    Later(u64),
+    /// The user that the proxy's own token is for, where the proxy is for the caller; else one that cannot be.
+    Identity,
+    /// The scope of the proxy's own token; else this.
+    Scope(&'static str),
 }
 
 /// When a field is there.
@@ -116,8 +138,8 @@ pub enum When {
 /// What a refused login is told, in the provider's own words.
 #[derive(Clone, Copy, Debug)]
 pub struct Refusal {
-    /// The status.
-    pub status: u16,
+    /// The status; `None`: that of the proxy's own answer.
+    pub status: Option<u16>,
     /// The field that says why, for people; the proxy's code is put behind it.
     pub reason: (&'static str, &'static str),
     /// The other fields of the body.
@@ -131,10 +153,12 @@ pub enum Plain {
     Text(&'static str),
     /// A number.
     Number(u64),
+    /// Yes.
+    True,
 }
 
 /// What an answer is made of beside the request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Filling<'a> {
     /// What stands in for a token.
     pub placeholder: &'a str,
@@ -142,11 +166,14 @@ pub struct Filling<'a> {
     pub here: &'a str,
     /// The time since the Unix epoch.
     pub now: Duration,
+    /// What the proxy's own token is for.
+    pub told: &'a Told,
 }
 
 /// The call that `method` and `path` are, if any. A path that could be read in another way is none.
 pub fn find<'a>(calls: &'a [LocalCall], method: &Method, path: &Readings) -> Option<&'a LocalCall> {
-    calls.iter().find(|call| call.on.matches_all(method, path))
+    let is = |call: &&LocalCall| call.on.iter().any(|rule| rule.matches_all(method, path));
+    calls.iter().find(is)
 }
 
 impl LocalLogin {
@@ -176,13 +203,27 @@ impl LocalLogin {
 
     /// The body of the answer.
     pub fn answer(&self, grant: &Grant, fields: &Fields, filling: Filling<'_>) -> String {
-        let there = self.answer.iter().filter(|line| match line.when {
-            When::Always => true,
-            When::By(grants) => grants.contains(&grant.name),
-            When::Asked(name, part) => fields.get(name).is_some_and(|value| value.contains(part)),
-        });
-        json(there.map(|line| (line.name, line.said.value(fields, filling))))
+        write(self.answer, grant.name, fields, filling)
     }
+}
+
+impl Introspection {
+    /// The body of the answer; `None`: about a token that is good for nothing here.
+    pub fn answer(&self, fields: &Fields, filling: Option<Filling<'_>>) -> String {
+        match filling {
+            Some(filling) => write(self.active, "", fields, filling),
+            None => INACTIVE.to_owned(),
+        }
+    }
+}
+
+fn write(lines: &[Line], grant: &str, fields: &Fields, filling: Filling<'_>) -> String {
+    let there = lines.iter().filter(|line| match line.when {
+        When::Always => true,
+        When::By(grants) => grants.contains(&grant),
+        When::Asked(name, part) => fields.get(name).is_some_and(|value| value.contains(part)),
+    });
+    json(there.map(|line| (line.name, line.said.value(fields, filling))))
 }
 
 impl Refusal {
@@ -203,6 +244,12 @@ impl Said {
             Self::Placeholder => filling.placeholder.into(),
             Self::Here(path) => format!("{}{path}", filling.here).into(),
             Self::Now => filling.now.as_millis().to_string().into(),
+            Self::Later(seconds) => (filling.now.as_secs() + seconds).into(),
+            Self::Identity => {
+                let path = filling.told.identity.as_deref().unwrap_or(NO_USER);
+                format!("{}{path}", filling.here).into()
+            }
+            Self::Scope(usual) => filling.told.scope.as_deref().unwrap_or(usual).into(),
         }
     }
 }
@@ -212,6 +259,7 @@ impl Plain {
         match self {
             Self::Text(text) => text.into(),
             Self::Number(number) => number.into(),
+            Self::True => true.into(),
         }
     }
 }
@@ -221,5 +269,9 @@ fn json(fields: impl Iterator<Item = (&'static str, Value)>) -> String {
     Value::Object(fields.collect::<Map<_, _>>()).to_string()
 }
 
+/// A user of an organisation, neither of which can be.
+const NO_USER: &str = "/id/00D000000000000EAA/005000000000000AAA";
+/// RFC 7662 section 2.2.
+const INACTIVE: &str = r#"{"active":false}"#;
 /// A password may have none behind it, or one of 24 or 25 characters.
 const SECURITY_TOKEN: [usize; 3] = [0, 24, 25];

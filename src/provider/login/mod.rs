@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use form_urlencoded::byte_serialize;
+use form_urlencoded::{Serializer, byte_serialize};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Map, Value as Json};
 
@@ -277,17 +277,15 @@ fn authorization(basic: Basic, secrets: &Secrets) -> HeaderValue {
 /// Every value is encoded on its own: a raw `+` in a password would arrive as a space and count as a failed
 /// login (PROVIDERS 1.2).
 fn form(values: Vec<(&str, Json)>) -> String {
-    let mut body = String::new();
+    let mut body = Serializer::new(String::new());
     for (name, value) in values {
-        let text = text(value);
-        if !body.is_empty() {
-            body.push('&');
-        }
-        body.extend(byte_serialize(name.as_bytes()));
-        body.push('=');
-        body.extend(byte_serialize(text.as_bytes()));
+        match value {
+            // A form has no lists; it says a parameter again, as RFC 8707 does.
+            Json::Array(list) => body.extend_pairs(list.into_iter().map(|one| (name, text(one)))),
+            one => body.append_pair(name, &text(one)),
+        };
     }
-    body
+    body.finish()
 }
 
 fn text(value: Json) -> String {

@@ -56,6 +56,7 @@ fn names_with_slashes_are_members_of_objects_in_json_and_names_in_a_form() {
             ),
             ("auth/client/kind".into(), Value::Text("app".into())),
             ("ttl".into(), Value::Json(3600.into())),
+            ("scopes".into(), Value::Json(vec!["a", "b"].into())),
         ],
         basic: None,
         headers: vec![],
@@ -66,10 +67,10 @@ fn names_with_slashes_are_members_of_objects_in_json_and_names_in_a_form() {
     let body = |call: &Call| request(call, &secrets, &moment()).unwrap().body;
     assert_eq!(
         body(&call),
-        r#"{"auth":{"client":{"id":"c 1","kind":"app"}},"ttl":3600}"#
+        r#"{"auth":{"client":{"id":"c 1","kind":"app"}},"scopes":["a","b"],"ttl":3600}"#
     );
     call.encode = Encode::Form;
-    let form = "auth%2Fclient%2Fid=c+1&auth%2Fclient%2Fkind=app&ttl=3600";
+    let form = "auth%2Fclient%2Fid=c+1&auth%2Fclient%2Fkind=app&ttl=3600&scopes=a&scopes=b";
     assert_eq!(body(&call), form);
 }
 

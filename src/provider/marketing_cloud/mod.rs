@@ -18,6 +18,7 @@ use super::rotation::Rotation;
 use super::surface::{Carrier, Denial, LinkRule, Surface, constants};
 use super::{Budget, Provider};
 use crate::config::marketing_cloud::MarketingCloud;
+use crate::message::twins::Names;
 use crate::message::{HostRule, HostRules, Origin};
 
 /// The provider of a Marketing Cloud upstream.
@@ -162,7 +163,7 @@ fn family(name: &'static str, patterns: &[&str]) -> Surface {
         local: vec![],
         // Very old code has its token there (PROVIDERS 2.4).
         cut_parameters: vec!["access_token"],
-        strip: vec![header::AUTHORIZATION],
+        strip: Names::of(["authorization"]),
         cookies: vec![],
         stamps: vec![],
         links: vec![],

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use http::header;
 use serde_json::Value as Json;
 
 use super::Provider;
@@ -20,16 +19,17 @@ use crate::config::oauth2::{
     self as config, Dead, Grant, OAuth2, Parameter, Proof, Scalar, Signing, Target,
 };
 use crate::message::HostRules;
+use crate::message::twins::Names;
 use crate::secret::Algorithm;
 
 /// The provider of an upstream with any OAuth 2.0 server.
 pub fn provider(keys: &OAuth2, plain_http: &[String]) -> Provider {
     let (carriers, templates) = carriers(&keys.header);
-    let strip = carriers.iter().map(|carrier| carrier.header.clone());
+    let strip = carriers.iter().map(|carrier| carrier.header.as_str());
     let rest = Surface {
         name: "rest",
         paths: vec![],
-        strip: strip.chain([header::AUTHORIZATION]).collect(),
+        strip: Names::of(strip.chain(["authorization"])),
         carriers,
         target: match keys.target {
             Target::Api(_) => TargetName::Api,
@@ -112,6 +112,7 @@ fn login(keys: &OAuth2) -> Call {
     for (number, (name, parameter)) in keys.request.iter().enumerate() {
         let value = match parameter {
             Parameter::Given(scalar) => Value::Json(json(scalar)),
+            Parameter::List(list) => Value::Json(list.iter().map(json).collect()),
             Parameter::Secret(source) => {
                 call.sources.push((Field::Request(number), source.clone()));
                 Value::Fields(vec![Field::Request(number)])
@@ -251,7 +252,34 @@ fn refusals(grant: &Grant) -> Vec<RefusalRule> {
         Grant::ClientCredentials => Refused::Policy,
         Grant::RefreshToken { .. } | Grant::JwtBearer { .. } => Refused::Client,
     };
-    vec![RefusalRule::code("invalid_grant", Class::Refused(what))]
+    let mut rules = vec![RefusalRule::code("invalid_grant", Class::Refused(what))];
+    if what == Refused::Password {
+        rules.extend(unsaid());
+    }
+    rules
+}
+
+/// Where a password is tried, an answer that is neither a token nor a known error counts as a wrong password: servers
+/// with words of their own say so with a number, in plain text, or by `"ok": false`, and each further try counts towards
+/// a lock-out.
+fn unsaid() -> impl Iterator<Item = RefusalRule> {
+    let known = [
+        ("invalid_client", Class::Refused(Refused::Client)),
+        ("unauthorized_client", Class::Refused(Refused::Client)),
+        ("server_error", Class::Again),
+        ("temporarily_unavailable", Class::Again),
+        ("slow_down", Class::Again),
+    ];
+    let known = known.map(|(code, class)| RefusalRule::code(code, class));
+    let wrong = Class::Refused(Refused::Password);
+    let silent = [400, 401, 403].map(|status| RefusalRule {
+        code: Some("".into()),
+        ..RefusalRule::status(status, wrong)
+    });
+    known
+        .into_iter()
+        .chain([RefusalRule::status(200, wrong)])
+        .chain(silent)
 }
 
 /// A 403 with `insufficient_scope` is in no list unless the operator writes it there: another token has the same scope.

@@ -1,11 +1,14 @@
 //! What a description of an OAuth 2.0 server becomes.
 
+use http::{HeaderMap, StatusCode};
+
 use super::*;
 use crate::config::carrier::Header;
 use crate::config::oauth2::{Client, Fields};
 use crate::message::Readings;
+use crate::provider::answer::{self, Answer};
 use crate::provider::tests::{secrets, source};
-use crate::provider::{CarrierForm, login};
+use crate::provider::{CarrierForm, LoginFailure, login};
 
 fn keys(token_url: (&str, &str), api_url: &str) -> OAuth2 {
     let at = |name: &str| format!("/{name}");
@@ -59,7 +62,10 @@ fn a_client_that_travels_in_basic_does_not_travel_in_the_body_and_a_grant_may_be
     };
     let request = login::request(call, &secrets(&provider), &moment).unwrap();
     assert_eq!(request.body, "scope=a+b&grant_type=odd");
-    assert_eq!(request.headers[header::AUTHORIZATION], "Basic aWQ6cyUyQnQ=");
+    assert_eq!(
+        request.headers[http::header::AUTHORIZATION],
+        "Basic aWQ6cyUyQnQ="
+    );
     assert_eq!(provider.rest.carriers[0].form, CarrierForm::Bearer);
 }
 
@@ -80,4 +86,65 @@ fn a_token_endpoint_that_is_a_call_of_the_api_is_a_login() {
         assert_eq!(surface.name, expected, "{api_url} {path}");
         assert_eq!(surface.denied.is_some(), expected == "login");
     }
+}
+
+#[test]
+fn where_a_password_is_tried_an_answer_without_a_token_counts_as_a_wrong_one() {
+    let refused = |what| LoginFailure::Refused {
+        what,
+        text: String::new(),
+    };
+    let again = || LoginFailure::Transient {
+        text: String::new(),
+        retry_after: None,
+    };
+    let (password, client, policy) = (
+        refused(Refused::Password),
+        refused(Refused::Client),
+        refused(Refused::Policy),
+    );
+    // Status, body, what it is where a password is tried, and elsewhere.
+    let rows = [
+        (200, r#"{"ok":false}"#, &password, &again()),
+        (200, r#"{"error":40001}"#, &password, &again()),
+        (200, r#"{"access_token":""}"#, &password, &again()),
+        (400, "wrong password", &password, &again()),
+        (401, "", &password, &again()),
+        (401, "{}", &password, &client),
+        (403, "no", &password, &again()),
+        (400, r#"{"error":"invalid_scope"}"#, &policy, &policy),
+        (401, r#"{"error":"invalid_client"}"#, &client, &client),
+        (200, r#"{"error":"slow_down"}"#, &again(), &again()),
+        (400, r#"{"error":"server_error"}"#, &again(), &again()),
+        (404, "", &again(), &again()),
+        (429, "", &again(), &again()),
+        (200, "<html>", &again(), &again()),
+        (503, r#"{"error":"x"}"#, &again(), &again()),
+    ];
+    let mut keys = keys(("https://a.example", "/token"), "https://b.example");
+    let other = provider(&keys, &[]);
+    keys.grant = Grant::Password {
+        username: source("u"),
+        password: source("p"),
+    };
+    let provider = provider(&keys, &[]);
+    for (status, body, with_password, without) in rows {
+        let class = |provider| match read(provider, status, body) {
+            LoginFailure::Refused { what, .. } => refused(what),
+            LoginFailure::Transient { .. } => again(),
+            failure => failure,
+        };
+        assert_eq!(class(&provider), *with_password, "{status} {body}");
+        assert_eq!(class(&other), *without, "{status} {body}");
+    }
+}
+
+fn read(provider: &Provider, status: u16, body: &str) -> LoginFailure {
+    let answer = Answer {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers: &HeaderMap::new(),
+        body: body.as_bytes(),
+        wall: std::time::Duration::ZERO,
+    };
+    answer::read(provider, &secrets(provider), &answer).unwrap_err()
 }

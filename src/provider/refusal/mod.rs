@@ -40,8 +40,8 @@ pub enum Class {
     Later(Duration),
 }
 
-/// The error fields of an answer.
-#[derive(Clone, Debug, Default)]
+/// The error fields of an answer. They may repeat a secret.
+#[derive(Clone, Default)]
 pub(super) struct Said {
     code: String,
     text: String,
@@ -136,6 +136,12 @@ pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> 
             shown(&both.join(": "), secrets, TEXT_SHOWN)
         }
         Some(_) => format!("HTTP {} without a reason", status.as_u16()),
+        None if status.is_redirection() => {
+            format!(
+                "HTTP {} to another address, which is not followed",
+                status.as_u16()
+            )
+        }
         None if answer.body.is_empty() => format!("HTTP {} without a body", status.as_u16()),
         None if html => format!("HTTP {} with a page instead of JSON", status.as_u16()),
         None => format!("HTTP {} with a body that is not JSON", status.as_u16()),
@@ -188,25 +194,38 @@ pub(super) fn shown(text: &str, secrets: &Secrets, max: usize) -> String {
         hidden.push(secret.to_owned());
         hidden.push(byte_serialize(secret.as_bytes()).collect());
     }
-    // The longer first: a password may hold the security token, never the other way about.
-    hidden.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     hidden.retain(|secret| !secret.is_empty());
-    let mut text = without(&hidden, text.to_owned());
+    let mut text = without(&hidden, text);
     // There are more ways to encode a secret than can be listed: `%20` or `+`, `%2b` or `%2B`, `~` or `%7E`.
     for plus in ["+", " "] {
         let read = text.replace('+', plus);
         let read = percent_decode_str(&read).decode_utf8_lossy();
         if read != text && hidden.iter().any(|secret| read.contains(secret.as_str())) {
-            text = without(&hidden, read.into_owned());
+            text = without(&hidden, &read);
         }
     }
     printable(&text, max)
 }
 
-fn without(hidden: &[String], text: String) -> String {
-    hidden
+/// `text` with every place where one of `hidden` stands replaced, once: what was put in is not searched again.
+fn without(hidden: &[String], text: &str) -> String {
+    let mut places: Vec<_> = hidden
         .iter()
-        .fold(text, |text, secret| text.replace(secret.as_str(), HIDDEN))
+        .flat_map(|secret| text.match_indices(secret.as_str()))
+        .map(|(start, secret)| start..start + secret.len())
+        .collect();
+    places.sort_by_key(|place| place.start);
+    let mut shown = String::with_capacity(text.len());
+    let mut done = 0;
+    for place in places {
+        if place.start >= done {
+            shown.push_str(text.get(done..place.start).unwrap_or_default());
+            shown.push_str(HIDDEN);
+        }
+        done = done.max(place.end);
+    }
+    shown.push_str(text.get(done..).unwrap_or_default());
+    shown
 }
 
 /// `text` with everything that is not a letter, digit, space or ASCII sign replaced, and at most

@@ -146,6 +146,21 @@ fn a_providers_text_is_printable_short_and_without_secrets() {
     assert_eq!(text_of(&"AAAA0000".repeat(4000)), "a text of 32015 bytes");
 }
 
+#[test]
+fn what_stands_for_a_secret_is_not_searched_for_others() {
+    let rows: &[(&[&str], &str, &str)] = &[
+        (&["s", "s"], "no such client", "no [secret]uch client"),
+        (&["secret", "[secret]"], "a secret", "a [secret]"),
+        (&["abc", "bcde"], "abcdef", "[secret]f"),
+        (&["abab", "ba"], "xababax", "x[secret]x"),
+        (&["é"], "né né", "n[secret] n[secret]"),
+    ];
+    for (hidden, text, expected) in rows {
+        let hidden: Vec<_> = hidden.iter().map(|&secret| secret.to_owned()).collect();
+        assert_eq!(without(&hidden, text), *expected, "{text}");
+    }
+}
+
 /// PROVIDERS 1.8: code, description, what becomes of it.
 const SALESFORCE: &[(&str, &str, &str)] = &[
     ("invalid_grant", "authentication failure", "password"),

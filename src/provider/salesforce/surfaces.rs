@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderName, header};
 
+use crate::message::twins::Names;
 use crate::message::{HostRule, Origin};
 use crate::provider::base::TargetName;
 use crate::provider::credential::CarrierForm;
@@ -34,10 +35,12 @@ fn family(name: &'static str, patterns: &[&str], carriers: &[Carrier]) -> Surfac
         // Older clients put the session into the query; two tokens at once are an error (RFC 6750
         // section 2). Apex REST may have an `access_token` of its own, so that one stays.
         cut_parameters: vec!["oauth_token"],
-        strip: [header::AUTHORIZATION, SESSION_HEADER]
-            .into_iter()
-            .chain(carriers.iter().map(|carrier| carrier.header.clone()))
-            .collect(),
+        strip: Names::of(
+            [header::AUTHORIZATION, SESSION_HEADER]
+                .iter()
+                .chain(carriers.iter().map(|carrier| &carrier.header))
+                .map(HeaderName::as_str),
+        ),
         cookies: vec![],
         stamps: vec![],
         links: vec![],
@@ -78,8 +81,15 @@ fn identity(carriers: &[Carrier], login_url: Option<&Origin>) -> Surface {
     });
     surface.cut_parameters.push("access_token");
     surface.links = vec![links(
-        &["GET /id/**", "GET /services/oauth2/userinfo"],
-        &["/id", "/profile", "/urls/*"],
+        &paths,
+        &[
+            "/id",
+            "/sub",
+            "/profile",
+            "/picture",
+            "/photos/*",
+            "/urls/*",
+        ],
         login_url,
     )];
     surface

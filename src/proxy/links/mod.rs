@@ -1,221 +1,84 @@
-//! [`InJson`]: turns URLs at known places of a JSON document while it streams.
+//! [`Turner`]: turns URLs at known places of a document while it streams.
 //!
-//! Nothing waits for the document's end: a string at such a place is held back until its closing quote, everything
-//! else passes as the bytes it came in. A document that is not what it seems passes as well; nothing is ever added
-//! to or taken from it but the URLs that are turned.
+//! Nothing waits for the document's end: a text at such a place is held back until it is whole, everything else passes
+//! as the bytes it came in. A document that is not what it seems passes as well; nothing is ever added to or taken from
+//! it but the URLs that are turned.
+
+mod json;
+mod places;
+mod xml;
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use http::HeaderValue;
 
+use self::json::InJson;
+use self::places::Places;
+use self::xml::InXml;
 use crate::message::Links;
 
 #[cfg(test)]
 mod tests;
 
+/// What documents with links are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    Xml,
+}
+
 /// A document on its way through.
-pub(super) struct InJson {
-    links: Links,
-    /// `/nextPage` or `/urls/*`, split into steps.
-    places: Vec<Vec<String>>,
-    /// The objects and arrays around the next byte, outermost first.
-    around: Vec<Container>,
-    at: At,
-    /// The URL that is held back, from its opening quote on; or the key that is being read.
-    held: Vec<u8>,
-    /// Not understood any more: everything passes.
-    lost: bool,
+pub(super) enum Turner {
+    Json(InJson),
+    Xml(InXml),
 }
 
-struct Container {
-    is_object: bool,
-    /// Which places lead here: one bit each.
-    leads: u32,
-    /// Which of them lead on through the current member or element.
-    member: u32,
-    expects_key: bool,
+impl Format {
+    /// `application/json`, `application/xml`, `text/xml`, and what is written in these (RFC 6839 sections 3.1, RFC 7303
+    /// section 4).
+    pub(super) fn of(content_type: &HeaderValue) -> Option<Self> {
+        let text = content_type.to_str().ok()?.to_ascii_lowercase();
+        let media_type = text.split(';').next()?.trim();
+        if media_type == "text/xml" {
+            return Some(Self::Xml);
+        }
+        match media_type
+            .strip_prefix("application/")?
+            .rsplit('+')
+            .next()?
+        {
+            "json" => Some(Self::Json),
+            "xml" => Some(Self::Xml),
+            _ => None,
+        }
+    }
 }
 
-#[derive(Clone, Copy)]
-enum At {
-    Between,
-    String { kind: Kind, escaped: bool },
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Key,
-    Url,
-    Other,
-}
-
-impl InJson {
-    /// For a document whose strings at `places` are URLs. A place is written like a JSON pointer (RFC 6901) without
-    /// escapes, with `*` for any member or element; the first 32 count.
-    pub(super) fn new<'a>(links: Links, places: impl IntoIterator<Item = &'a str>) -> Self {
-        let steps = |place: &str| place.split('/').skip(1).map(str::to_owned).collect();
-        Self {
-            links,
-            places: places.into_iter().take(32).map(steps).collect(),
-            around: Vec::new(),
-            at: At::Between,
-            held: Vec::new(),
-            lost: false,
+impl Turner {
+    /// For a document whose texts at `places` are URLs. A place is written like a JSON pointer (RFC 6901) without
+    /// escapes, with `*` for any member or element; the first 32 count. In XML the outermost element is no step of it.
+    pub(super) fn new(format: Format, links: Links, places: &[&str]) -> Self {
+        let places = Places::new(places);
+        match format {
+            Format::Json => Self::Json(InJson::new(links, places)),
+            Format::Xml => Self::Xml(InXml::new(links, places)),
         }
     }
 
     /// Takes the next bytes of the document; what can go on is put behind `out`.
     pub(super) fn push(&mut self, bytes: &Bytes, out: &mut VecDeque<Bytes>) {
-        // From where on the bytes have not gone on yet.
-        let mut from = 0;
-        for (index, byte) in bytes.iter().copied().enumerate() {
-            if self.lost {
-                break;
-            }
-            match self.at {
-                At::Between => {
-                    if self.between(byte) == Some(Kind::Url) {
-                        put(out, bytes.slice(from..index));
-                        from = index + 1;
-                    }
-                }
-                At::String { kind, escaped } => {
-                    let ended = self.within(kind, escaped, byte);
-                    if kind == Kind::Url {
-                        from = index + 1;
-                        if ended {
-                            put(out, self.turned());
-                        } else if self.held.len() > LONGEST_STRING {
-                            put(out, self.end());
-                            self.lost = true;
-                        }
-                    }
-                }
-            }
+        match self {
+            Self::Json(document) => document.push(bytes, out),
+            Self::Xml(document) => document.push(bytes, out),
         }
-        put(out, bytes.slice(from..));
     }
 
     /// What is held back of a document that has ended within a URL.
     pub(super) fn end(&mut self) -> Bytes {
-        match std::mem::replace(&mut self.at, At::Between) {
-            At::String {
-                kind: Kind::Url, ..
-            } => std::mem::take(&mut self.held).into(),
-            _ => Bytes::new(),
-        }
-    }
-
-    /// A byte between strings; says of what kind a string is that begins here.
-    fn between(&mut self, byte: u8) -> Option<Kind> {
-        match byte {
-            b'"' => {
-                let kind = self.kind_of_string();
-                let escaped = false;
-                self.at = At::String { kind, escaped };
-                self.held.clear();
-                if kind == Kind::Url {
-                    self.held.push(byte);
-                }
-                return Some(kind);
-            }
-            b'{' | b'[' => self.open(byte == b'{'),
-            b'}' | b']' => {
-                self.around.pop();
-            }
-            b':' | b',' => {
-                if let Some(container) = self.around.last_mut() {
-                    container.expects_key = byte == b',' && container.is_object;
-                }
-            }
-            _ => {}
-        }
-        None
-    }
-
-    /// A byte within a string; says whether it ended there.
-    fn within(&mut self, kind: Kind, escaped: bool, byte: u8) -> bool {
-        let ended = byte == b'"' && !escaped;
-        if kind == Kind::Url || (kind == Kind::Key && !ended && self.held.len() <= LONGEST_STRING) {
-            self.held.push(byte);
-        }
-        if ended {
-            self.at = At::Between;
-            if kind == Kind::Key {
-                self.choose_member();
-            }
-        } else {
-            let escaped = byte == b'\\' && !escaped;
-            self.at = At::String { kind, escaped };
-        }
-        ended
-    }
-
-    fn kind_of_string(&self) -> Kind {
-        let Some(container) = self.around.last() else {
-            return Kind::Other;
-        };
-        let depth = self.around.len();
-        let mut ending = self.listed(container.member);
-        match container.expects_key {
-            true => Kind::Key,
-            false if ending.any(|(_, steps)| steps.len() == depth) => Kind::Url,
-            false => Kind::Other,
-        }
-    }
-
-    fn open(&mut self, is_object: bool) {
-        if self.around.len() == DEEPEST {
-            self.lost = true;
-            return;
-        }
-        let leads = self.around.last().map_or(u32::MAX, |outer| outer.member);
-        let depth = self.around.len() + 1;
-        let member = match is_object {
-            true => 0,
-            false => self.through(leads, depth, None),
-        };
-        self.around.push(Container {
-            is_object,
-            leads,
-            member,
-            expects_key: is_object,
-        });
-    }
-
-    fn choose_member(&mut self) {
-        let depth = self.around.len();
-        let leads = self.around.last().map_or(0, |container| container.leads);
-        let member = self.through(leads, depth, Some(&self.held));
-        if let Some(container) = self.around.last_mut() {
-            container.member = member;
-        }
-    }
-
-    /// Which of the places in `leads` go through this member of a container at `depth`, or through its elements.
-    fn through(&self, leads: u32, depth: usize, key: Option<&[u8]>) -> u32 {
-        let passes = |steps: &[String]| {
-            let step = steps.get(depth - 1);
-            step.is_some_and(|step| step == "*" || key == Some(step.as_bytes()))
-        };
-        self.listed(leads)
-            .filter(|(_, steps)| passes(steps))
-            .fold(0, |bits, (index, _)| bits | 1 << index)
-    }
-
-    fn listed(&self, bits: u32) -> impl Iterator<Item = (usize, &[String])> {
-        let places = self.places.iter().map(Vec::as_slice).enumerate();
-        places.filter(move |(index, _)| bits & 1 << index != 0)
-    }
-
-    /// The URL that was held back, turned if it is one that leads back.
-    fn turned(&mut self) -> Bytes {
-        let held = std::mem::take(&mut self.held);
-        let url: Option<String> = serde_json::from_slice(&held).ok();
-        let turned = url.and_then(|url| self.links.turn_absolute(&url));
-        match turned.and_then(|url| serde_json::to_vec(&url).ok()) {
-            Some(turned) => turned.into(),
-            None => held.into(),
+        match self {
+            Self::Json(document) => document.end(),
+            Self::Xml(document) => document.end(),
         }
     }
 }
@@ -226,7 +89,7 @@ fn put(out: &mut VecDeque<Bytes>, bytes: Bytes) {
     }
 }
 
-/// No URL and no key at a known place is longer, in bytes.
-const LONGEST_STRING: usize = 8 * 1024;
+/// No URL and no name at a known place is longer, in bytes.
+const LONGEST_TEXT: usize = 8 * 1024;
 /// No document with links is deeper.
 const DEEPEST: usize = 64;

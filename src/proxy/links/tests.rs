@@ -2,11 +2,11 @@
 
 use super::*;
 
-fn document(cut: &[usize], text: &str, places: &[&str]) -> String {
+fn document(format: Format, cut: &[usize], text: &str) -> String {
     let upstream = vec!["https://rest.zuora.com".parse().unwrap()];
     let base = "http://localhost:7717/billing".to_owned();
     let links = Links::new(upstream, String::new(), base, "/billing".to_owned());
-    let mut document = InJson::new(links, places.iter().copied());
+    let mut document = Turner::new(format, links, PLACES);
     let mut out = VecDeque::new();
     let mut from = 0;
     for to in cut.iter().copied().chain([text.len()]) {
@@ -22,33 +22,64 @@ const PLACES: &[&str] = &["/nextPage", "/urls/*", "/*/next"];
 
 #[test]
 fn only_urls_of_the_upstream_at_known_places_are_turned_wherever_the_document_is_cut() {
-    let long = format!(
-        r#"{{"nextPage":"https://rest.zuora.com/{}"}}"#,
-        "x".repeat(9000)
-    );
-    let rows = ROWS.iter().copied().chain([(&*long, &*long)]);
-    for (text, expected) in rows {
-        assert_eq!(document(&[], text, PLACES), expected);
-        for cut in 0..text.len().min(400) {
-            assert_eq!(document(&[cut], text, PLACES), expected, "cut at {cut}");
+    let long = format!("https://rest.zuora.com/{}", "x".repeat(9000));
+    let json = format!("{{\"nextPage\":\"{long}\"}}");
+    let xml = format!("<r><nextPage>{long}</nextPage></r>");
+    let long = [(Format::Json, &*json, &*json), (Format::Xml, &xml, &xml)];
+    let rows = ROWS
+        .iter()
+        .map(|(text, turned)| (Format::Json, *text, *turned));
+    let xml = XML_ROWS
+        .iter()
+        .map(|(text, turned)| (Format::Xml, *text, *turned));
+    for (format, text, expected) in rows.chain(xml).chain(long) {
+        assert_eq!(document(format, &[], text), expected);
+        for cut in (0..text.len().min(400)).filter(|cut| text.is_char_boundary(*cut)) {
+            assert_eq!(document(format, &[cut], text), expected, "cut at {cut}");
         }
         let everywhere: Vec<usize> = (0..text.len()).collect();
-        assert_eq!(document(&everywhere, text, PLACES), expected);
+        assert_eq!(document(format, &everywhere, text), expected);
     }
 }
 
 #[test]
 fn a_document_that_is_too_deep_passes_from_there_on() {
-    let deep = format!(
-        r#"{{"nextPage":"https://rest.zuora.com/a","d":{}{},"urls":["https://rest.zuora.com/b"]}}"#,
-        "[".repeat(100_000),
-        "]".repeat(100_000)
+    let deep =
+        |open: &str, close: &str| format!("{}{}", open.repeat(100_000), close.repeat(100_000));
+    let json = format!(
+        r#"{{"nextPage":"https://rest.zuora.com/a","d":{},"urls":["https://rest.zuora.com/b"]}}"#,
+        deep("[", "]")
     );
-    let expected = deep.replace(
-        "https://rest.zuora.com/a",
-        "http://localhost:7717/billing/a",
+    let xml = format!(
+        "<r><nextPage>https://rest.zuora.com/a</nextPage>{}<urls><x>https://rest.zuora.com/b</x></urls></r>",
+        deep("<d>", "</d>")
     );
-    assert_eq!(document(&[], &deep, PLACES), expected);
+    for (format, text) in [(Format::Json, json), (Format::Xml, xml)] {
+        let turned = "http://localhost:7717/billing/a";
+        let expected = text.replace("https://rest.zuora.com/a", turned);
+        assert_eq!(document(format, &[], &text), expected);
+    }
+}
+
+#[test]
+fn a_document_is_what_its_content_type_says() {
+    let rows = [
+        ("application/json", Some(Format::Json)),
+        ("Application/JSON;charset=UTF-8", Some(Format::Json)),
+        ("application/vnd.x+json", Some(Format::Json)),
+        ("application/xml; charset=utf-8", Some(Format::Xml)),
+        ("text/xml", Some(Format::Xml)),
+        ("application/atom+xml", Some(Format::Xml)),
+        ("text/json", None),
+        ("text/html", None),
+        ("application/x-www-form-urlencoded", None),
+        ("json", None),
+        ("", None),
+    ];
+    for (text, expected) in rows {
+        let value = HeaderValue::from_static(text);
+        assert_eq!(Format::of(&value), expected, "{text}");
+    }
 }
 
 /// A document, and what becomes of it.
@@ -104,5 +135,61 @@ const ROWS: &[(&str, &str)] = &[
         r#"{"nextPage":"\ud800https://rest.zuora.com/a"}"#,
         r#"{"nextPage":"\ud800https://rest.zuora.com/a"}"#,
     ),
+    ("", ""),
+];
+
+/// The same in XML.
+const XML_ROWS: &[(&str, &str)] = &[
+    (
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<user xmlns:xsi=\"http://x\"><urls>\n  <a>https://rest.zuora.com/a/{version}\n  </a><b/></urls></user>",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<user xmlns:xsi=\"http://x\"><urls>\n  <a>http://localhost:7717/billing/a/{version}\n  </a><b/></urls></user>",
+    ),
+    (
+        "<r><n:nextPage a='>' b=\"'/>\">https://rest.zuora.com/v1?a=1&amp;b=&lt;2&gt;</n:nextPage></r>",
+        "<r><n:nextPage a='>' b=\"'/>\">http://localhost:7717/billing/v1?a=1&amp;b=&lt;2></n:nextPage></r>",
+    ),
+    (
+        "<r><x><next>https://rest.zuora.com/a</next><next>https://s3.example/a?b&amp;c</next></x></r>",
+        "<r><x><next>http://localhost:7717/billing/a</next><next>https://s3.example/a?b&amp;c</next></x></r>",
+    ),
+    // Markup that is none of elements.
+    (
+        "<r><!-- <urls> -- > -> --><?p <urls>?><![CDATA[<urls><a>]]]>]]><nextPage>https://rest.zuora.com/a<!--x--></nextPage></r>",
+        "<r><!-- <urls> -- > -> --><?p <urls>?><![CDATA[<urls><a>]]]>]]><nextPage>http://localhost:7717/billing/a<!--x--></nextPage></r>",
+    ),
+    // Record data, attributes, values that only look like elements, relative URLs.
+    (
+        "<r><a><nextPage>https://rest.zuora.com/a</nextPage></a><b nextPage=\"https://rest.zuora.com/a\">https://rest.zuora.com/a</b></r>",
+        "<r><a><nextPage>https://rest.zuora.com/a</nextPage></a><b nextPage=\"https://rest.zuora.com/a\">https://rest.zuora.com/a</b></r>",
+    ),
+    (
+        "<nextPage>https://rest.zuora.com/a<nextPage>/v1/x</nextPage><urls>https://rest.zuora.com/a</urls></nextPage>",
+        "<nextPage>https://rest.zuora.com/a<nextPage>/v1/x</nextPage><urls>https://rest.zuora.com/a</urls></nextPage>",
+    ),
+    (
+        "<r><nextPage/>https://rest.zuora.com/a<nextPage></nextPage><nextPage> </nextPage></r>",
+        "<r><nextPage/>https://rest.zuora.com/a<nextPage></nextPage><nextPage> </nextPage></r>",
+    ),
+    // Entities of its own, or none.
+    (
+        "<!DOCTYPE r [<!ENTITY e \"x\">]><r><nextPage>https://rest.zuora.com/a</nextPage></r>",
+        "<!DOCTYPE r [<!ENTITY e \"x\">]><r><nextPage>https://rest.zuora.com/a</nextPage></r>",
+    ),
+    (
+        "<r><nextPage>https://rest.zuora.com/&e;</nextPage><nextPage>https://rest.zuora.com/a&b</nextPage></r>",
+        "<r><nextPage>https://rest.zuora.com/&e;</nextPage><nextPage>https://rest.zuora.com/a&b</nextPage></r>",
+    ),
+    // Not XML, or not all of it.
+    (
+        "<r><nextPage>https://rest.zuora.com/",
+        "<r><nextPage>https://rest.zuora.com/",
+    ),
+    ("<r><nextPage", "<r><nextPage"),
+    (
+        "</r></r>><nextPage>https://rest.zuora.com/a</nextPage>",
+        "</r></r>><nextPage>https://rest.zuora.com/a</nextPage>",
+    ),
+    ("https://rest.zuora.com/a", "https://rest.zuora.com/a"),
+    ("é<", "é<"),
     ("", ""),
 ];

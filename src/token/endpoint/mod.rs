@@ -3,12 +3,12 @@
 //! It does not remember, repeat or renew anything, follows no redirect (that would send the secrets
 //! elsewhere) and takes no proxy from the environment.
 
-use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
 use super::store::{Kind, Name};
@@ -17,7 +17,7 @@ use super::{
     Prints, SecretsFuture,
 };
 use crate::clock::Clock;
-use crate::config::{self, Leg};
+use crate::config::Leg;
 use crate::message::Origin;
 use crate::provider::login::{self, Moment};
 use crate::provider::{
@@ -25,13 +25,17 @@ use crate::provider::{
     printed,
 };
 use crate::secret::{Fingerprinter, KeyError, ReadError, Secret, Source, hex, random};
+use crate::tls::{ClientConfig, Trust};
 
 mod post;
 
 /// The token endpoint of one account.
 pub struct Endpoint {
     provider: Arc<Provider>,
-    client: reqwest::Client,
+    /// Made when it is needed first: `trust` may have to wait for a file.
+    client: OnceCell<reqwest::Client>,
+    trust: Trust,
+    leg: Leg,
     timeout: Duration,
     clock: Clock,
     fingerprinter: Fingerprinter,
@@ -39,51 +43,50 @@ pub struct Endpoint {
     printed: Mutex<Vec<(Field, Instant, Secret)>>,
 }
 
-/// The client could not be built (the TLS configuration is not one it understands).
-#[derive(Debug, thiserror::Error)]
-#[error("cannot build the client of the token endpoint")]
-pub struct Unusable(#[source] reqwest::Error);
-
 impl Endpoint {
-    /// The endpoint of `provider`. `tls` is a `rustls::ClientConfig`: reqwest's own would not build on
-    /// a machine without a trust store, not even for plain http. `leg` says how it is reached; `timeout` is the
-    /// time for the whole login, secrets included.
+    /// The endpoint of `provider`. `trust` and `leg` say how it is reached; `timeout` is the time for the whole login,
+    /// secrets included.
     pub fn new(
         provider: Arc<Provider>,
-        tls: impl Any,
+        trust: Trust,
         leg: &Leg,
         timeout: Duration,
         clock: Clock,
         fingerprinter: Fingerprinter,
-    ) -> Result<Self, Unusable> {
-        let mut client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            // Logins are rare, and a POST on a connection that has just gone away cannot be told from
-            // one that was counted.
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("upauth/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(leg.connect_timeout)
-            .timeout(timeout);
-        if let Some(proxy) = &leg.proxy
-            && !provider.login.endpoint().is_none_or(Origin::is_loopback)
-        {
-            client = client.proxy(through(proxy).map_err(|error| Unusable(error.without_url()))?);
-        }
-        let client = client
-            .build()
-            .map_err(|error| Unusable(error.without_url()))?;
-        Ok(Self {
+    ) -> Self {
+        Self {
             provider,
-            client,
+            client: OnceCell::new(),
+            trust,
+            leg: leg.clone(),
             timeout,
             clock,
             fingerprinter,
             printed: Mutex::default(),
-        })
+        }
+    }
+
+    async fn client(&self) -> Result<&reqwest::Client, LoginFailure> {
+        let made = self.client.get_or_try_init(|| async {
+            let trusted = self.trust.get().await;
+            let trusted = trusted.map_err(|why| unreadable(&format!("ca: {why}")))?;
+            let proxied = !self
+                .provider
+                .login
+                .endpoint()
+                .is_none_or(Origin::is_loopback);
+            let proxy = self.leg.proxy.as_ref().filter(|_| proxied);
+            let client = post::client(
+                ClientConfig::clone(&trusted),
+                &self.leg,
+                self.timeout,
+                proxy,
+            );
+            client.map_err(|error| {
+                unreadable(&format!("cannot build a client: {}", error.without_url()))
+            })
+        });
+        made.await
     }
 
     async fn exchange_once(&self, refresh: Option<&Secret>) -> Result<Exchanged, NotExchanged> {
@@ -158,6 +161,10 @@ impl Endpoint {
     }
 
     async fn read_all_secrets(&self) -> Result<Secrets, LoginFailure> {
+        // What cannot be sent at all is no login that a budget counts.
+        if let Login::Call(_) = self.provider.login {
+            self.client().await?;
+        }
         let mut secrets = Secrets::default();
         for (field, source) in self.provider.login.sources() {
             let value = match (source, self.printed_lately(*field)) {
@@ -210,6 +217,22 @@ impl Endpoint {
     }
 }
 
+/// The name of the record of the refresh token that an upstream of `provider` goes on from. Reads what decides it.
+pub async fn lineage(provider: &Provider) -> Result<Name, ReadError> {
+    let mut secrets = Secrets::default();
+    for (field, source) in provider.login.sources() {
+        if Provider::LINEAGE.contains(field) {
+            secrets.insert(*field, source.read().await?);
+        }
+    }
+    Ok(record_of(provider, &secrets))
+}
+
+fn record_of(provider: &Provider, secrets: &Secrets) -> Name {
+    let parts = provider.lineage(secrets);
+    Name::of(Kind::Grant, parts.iter().map(|part| part.as_bytes()))
+}
+
 fn exchanged(granted: Granted, body: Bytes, sent: Duration) -> Exchanged {
     Exchanged {
         credential: granted.credential,
@@ -232,15 +255,6 @@ fn unreadable(why: &impl ToString) -> LoginFailure {
     }
 }
 
-/// For https endpoints only: over plain http the proxy would see the secrets.
-fn through(proxy: &config::Proxy) -> reqwest::Result<reqwest::Proxy> {
-    let mut through = reqwest::Proxy::https(proxy.url.to_string())?;
-    if let Some((user, password)) = &proxy.user {
-        through = through.basic_auth(user, password.expose());
-    }
-    Ok(through.no_proxy(reqwest::NoProxy::from_string(&proxy.except)))
-}
-
 impl Exchange for Endpoint {
     fn exchange<'a>(&'a self, refresh: Option<&'a Secret>) -> ExchangeFuture<'a> {
         Box::pin(self.exchange_once(refresh))
@@ -249,9 +263,8 @@ impl Exchange for Endpoint {
     fn lineage(&self) -> LineageFuture<'_> {
         Box::pin(async {
             let secrets = self.read_secrets(Instant::now() + self.timeout).await?;
-            let parts = self.provider.lineage(&secrets);
             Ok(Lineage {
-                name: Name::of(Kind::Grant, parts.iter().map(|part| part.as_bytes())),
+                name: record_of(&self.provider, &secrets),
                 seed: secrets.get(Field::RefreshToken).cloned(),
             })
         })

@@ -1,14 +1,17 @@
 //! One POST, and what can go wrong with it.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, Uri};
 
 use super::{Endpoint, never};
+use crate::config::{Leg, Proxy};
 use crate::provider::LoginFailure;
 use crate::provider::login::LoginRequest;
 use crate::provider::refusal::printable;
+use crate::tls::ClientConfig;
 use crate::token::{NotExchanged, Presented};
 
 impl Endpoint {
@@ -29,7 +32,8 @@ impl Endpoint {
             .ok()
             .and_then(|post| reqwest::Request::try_from(post).ok())
             .ok_or_else(|| never(self.unreachable("its address is not a URL")))?;
-        let sent = self.client.execute(post).await;
+        let client = self.client().await.map_err(never)?;
+        let sent = client.execute(post).await;
         let mut answer = sent.map_err(|error| self.broken(error))?;
         let head = (answer.status(), answer.headers().clone());
         let mut body = BytesMut::new();
@@ -76,11 +80,43 @@ impl Endpoint {
             Some(endpoint) => endpoint.authority().to_string(),
             None => self.provider.login.to_string(),
         };
-        LoginFailure::Transient {
-            text: format!("{place}: {what}"),
-            retry_after: None,
-        }
+        LoginFailure::transient(format!("{place}: {what}"))
     }
+}
+
+/// What posts, by `leg` and through `proxy`. reqwest's own TLS would not build on a machine without a trust store, not even
+/// for plain http.
+pub(super) fn client(
+    tls: ClientConfig,
+    leg: &Leg,
+    timeout: Duration,
+    proxy: Option<&Proxy>,
+) -> reqwest::Result<reqwest::Client> {
+    let mut client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .referer(false)
+        // Logins are rare, and a POST on a connection that has just gone away cannot be told from
+        // one that was counted.
+        .pool_max_idle_per_host(0)
+        .user_agent(concat!("upauth/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(leg.connect_timeout)
+        .timeout(timeout);
+    if let Some(proxy) = proxy {
+        client = client.proxy(through(proxy)?);
+    }
+    client.build()
+}
+
+/// For https endpoints only: over plain http the proxy would see the secrets.
+fn through(proxy: &Proxy) -> reqwest::Result<reqwest::Proxy> {
+    let mut through = reqwest::Proxy::https(proxy.url.to_string())?;
+    if let Some((user, password)) = &proxy.user {
+        through = through.basic_auth(user, password.expose());
+    }
+    Ok(through.no_proxy(reqwest::NoProxy::from_string(&proxy.except)))
 }
 
 /// A token answer is below 4 KiB; a page may be larger, and is not worth more.

@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::config::server::ListenTls;
 use crate::config::zuora::Zuora;
 use crate::provider::{Lifetime, Refused, zuora};
 
@@ -41,10 +42,6 @@ async fn serve(scripts: Vec<Vec<u8>>) -> (String, JoinHandle<Vec<String>>) {
     (url, served)
 }
 
-fn tls() -> crate::tls::ClientConfig {
-    crate::tls::ClientConfig::clone(&crate::tls::client(&[]).unwrap())
-}
-
 fn leg() -> Leg {
     Leg {
         ca: vec![],
@@ -62,15 +59,17 @@ fn endpoint_with(url: &str, client_secret: Source, timeout: Duration) -> Endpoin
         entity_ids: vec![],
         org_ids: vec![],
     };
+    let trust = Trust::new(&[]);
+    // As at the start; it takes a while.
+    trust.make().unwrap();
     Endpoint::new(
         Arc::new(zuora::provider(&keys)),
-        tls(),
+        trust,
         &leg(),
         timeout,
         Clock::system(),
         Fingerprinter::new(),
     )
-    .unwrap()
 }
 
 fn endpoint(url: &str) -> Endpoint {
@@ -135,7 +134,7 @@ async fn a_redirect_is_not_followed() {
     let (url, served) = serve(vec![script.to_vec()]).await;
     assert_eq!(
         transient(log_in(&endpoint(&url)).await),
-        "HTTP 307 without a body"
+        "HTTP 307 to another address, which is not followed"
     );
     assert_eq!(served.await.unwrap().len(), 1);
 }
@@ -266,19 +265,32 @@ async fn the_fingerprint_changes_with_a_secret() {
     );
 }
 
-#[test]
-fn a_client_needs_a_tls_configuration_that_it_understands() {
-    let keys = endpoint("http://127.0.0.1:9").provider;
-    let second = Duration::from_secs(1);
-    let built = Endpoint::new(
-        keys,
-        "no tls",
-        &leg(),
-        second,
-        Clock::system(),
-        Fingerprinter::new(),
-    );
-    assert!(built.is_err());
+#[tokio::test]
+async fn an_authority_that_cannot_be_read_is_a_secret_that_cannot_and_is_tried_again() {
+    let (url, served) = serve(vec![answer_with("200 OK", OK)]).await;
+    let folder = std::env::temp_dir().join(format!("upauth-trust-{}", hex(&random::<8>())));
+    std::fs::create_dir(&folder).unwrap();
+    let ca = crate::tls::own_ca(&folder);
+    let mut endpoint = endpoint(&url);
+    endpoint.trust = Trust::new(std::slice::from_ref(&ca));
+    std::fs::write(&ca, "not a certificate").unwrap();
+    for file in ["no certificate", "cannot read"] {
+        for failure in [
+            endpoint.secrets().await.unwrap_err(),
+            endpoint.exchange(None).await.unwrap_err().failure,
+        ] {
+            let LoginFailure::Secret { text } = failure else {
+                panic!("{failure:?}")
+            };
+            assert!(text.starts_with("ca: ") && text.contains(file), "{text}");
+        }
+        let _ = std::fs::remove_file(&ca);
+    }
+    // The authority that a listener makes for itself.
+    crate::tls::server(&ListenTls::Auto, &[], Some(&folder)).unwrap();
+    assert!(endpoint.exchange(None).await.is_ok());
+    assert_eq!(served.await.unwrap().len(), 1);
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Account;
 use crate::provider::LoginFailure;
 use crate::secret::random;
+use crate::telemetry::Seconds;
 use crate::token::life::{Arrived, Event, Landed};
 
 /// The event that a flight owes to everyone, from before its task first runs.
@@ -33,9 +34,14 @@ impl Debt {
                     tracing::info!(account, %lifetime, "token obtained");
                 }
                 Landed::Failed { failure, .. } => tracing::warn!(account, %failure, "no token"),
+                Landed::PutOff { failure, .. } => {
+                    tracing::info!(account, %failure, "renewal put off");
+                }
             },
             Event::Restored { found, .. } => match found {
-                Some(Arrived { age, .. }) => tracing::info!(account, ?age, "token restored"),
+                Some(Arrived { age, .. }) => {
+                    tracing::info!(account, age = %Seconds(*age), "token restored");
+                }
                 None => tracing::debug!(account, "no token in the store"),
             },
             _ => {}
@@ -78,12 +84,8 @@ pub(super) async fn restore_once(mut debt: Debt) {
 }
 
 pub(super) fn broken(text: &str) -> Event {
-    let failure = LoginFailure::Transient {
-        text: text.to_owned(),
-        retry_after: None,
-    };
     let landed = Landed::Failed {
-        failure,
+        failure: LoginFailure::transient(text),
         again: None,
     };
     let jitter = jitter();

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use self::debt::{Debt, broken, fly_once, restore_once};
 use super::issued::Issued;
 use super::life::{Actions, Arrived, Event, Landed, Life};
-use super::refusals::{Demand, Refusals};
+use super::refusals::{Demand, Known, Refusals};
 use super::{Prints, TokenSource};
 use crate::clock::{Clock, Now};
 use crate::provider::{Budget, LoginFailure};
@@ -37,6 +37,8 @@ pub(super) struct Account {
     pub(super) snapshot: ArcSwapOption<Current>,
     /// The generation that lacks its first good answer; zero: none.
     pub(super) unproven: AtomicU64,
+    /// The generation of which it was told last that no new one is worth a login yet; zero: none.
+    pub(super) hopeless: AtomicU64,
     /// Changes when a flight ended.
     pub(super) landed: watch::Sender<()>,
     /// The timer is to look again.
@@ -187,21 +189,27 @@ impl Account {
         };
         let ticket = match self.refusals.admit(prints, demand).await {
             Ok(ticket) => ticket,
-            Err(known) => {
-                return Landed::Failed {
-                    failure: known.failure,
-                    again: known.again.map(|at| self.clock.mono(at)),
+            Err(Known {
+                failure,
+                again,
+                put_off,
+            }) => {
+                let again = again.map(|at| self.clock.mono(at));
+                return match again.filter(|_| put_off) {
+                    Some(until) => Landed::PutOff { until, failure },
+                    None => Landed::Failed { failure, again },
                 };
             }
         };
         let sent = self.clock.now();
-        let longest = self.token_timeout + self.source.extra();
+        // The source ends by itself, and knows better what did not answer.
+        let longest = self.token_timeout + self.source.extra() + GUARD;
         let outcome = match timeout(longest, self.source.login()).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(LoginFailure::Transient {
-                text: format!("no answer within {longest:?}"),
-                retry_after: None,
-            }),
+            Err(_) => {
+                let text = format!("no answer within {longest:?}");
+                Err(LoginFailure::transient(text))
+            }
         };
         let again = ticket.close(&outcome, Instant::now());
         match outcome {
@@ -254,6 +262,8 @@ pub(super) fn nanos(mono: Duration) -> u64 {
 
 /// How often a use is told to the life.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+/// By how much a login may be late.
+const GUARD: Duration = Duration::from_secs(1);
 /// The deadline of a look into the store: a little more than the store has.
 const RESTORE_TIMEOUT: Duration = Duration::from_secs(6);
 /// The deadline of reading the secrets: a little more than a secret's program has.

@@ -22,6 +22,8 @@ use crate::provider::Budget;
 #[cfg(test)]
 mod claims;
 #[cfg(test)]
+mod known;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod threads;
@@ -80,6 +82,7 @@ impl Handle {
             life: Kept::new(life),
             snapshot: ArcSwapOption::empty(),
             unproven: AtomicU64::new(0),
+            hopeless: AtomicU64::new(0),
             landed: watch::Sender::new(()),
             wake: Notify::new(),
             closed: AtomicBool::new(false),
@@ -125,9 +128,16 @@ impl Handle {
 
     /// The upstream said that this credential is dead: it is no longer handed out, unless the answer says otherwise.
     pub fn reject(&self, issued: &Issued) -> Rejected {
-        let generation = issued.generation;
-        let actions = self.account().step(Event::Rejected { generation });
-        actions.verdict.unwrap_or(Rejected::Renewing)
+        let (account, generation) = (self.account(), issued.generation);
+        let actions = account.step(Event::Rejected { generation });
+        let verdict = actions.verdict.unwrap_or(Rejected::Renewing);
+        let told = &account.hopeless;
+        if verdict == Rejected::Exhausted && told.swap(generation, Ordering::Relaxed) != generation
+        {
+            let account = account.name.load();
+            tracing::warn!(%account, "the upstream refuses new tokens, too: its answers pass, and the next login is put off");
+        }
+        verdict
     }
 
     /// A good answer came with this credential; one atomic load when that is known already.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Handle, Settings};
 use crate::clock::Clock;
 use crate::provider::{Lifetime, Refused};
-use crate::token::script::{Act, Chance, Script, number, refused, seconds, transient};
+use crate::token::script::{Act, Chance, Script, number, refused, seconds, transient, unreadable};
 use crate::token::{Issued, Refusals, Rejected, Unavailable};
 
 /// What callers of one schedule share.
@@ -129,7 +129,7 @@ impl Stage {
 
 fn act(chance: &mut Chance) -> Act {
     let life = Lifetime::For(seconds(chance.below(60)));
-    match chance.below(9) {
+    match chance.below(10) {
         0 => Act::Fresh(life),
         1 => Act::Fresh(Lifetime::UntilUnusedFor(seconds(chance.below(60)))),
         2 | 3 => Act::Token(chance.below(2), Lifetime::For(seconds(900))),
@@ -137,6 +137,7 @@ fn act(chance: &mut Chance) -> Act {
         5 => Act::Fail(transient(Some(seconds(chance.below(30))))),
         6 => Act::Fail(refused(Refused::Password)),
         7 => Act::Panic,
+        8 => Act::Fail(unreadable()),
         _ => Act::Hang,
     }
 }

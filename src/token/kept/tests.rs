@@ -238,6 +238,20 @@ async fn a_token_that_was_rejected_is_not_served_after_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rejected_token_that_the_next_login_brings_again_is_not_served_after_a_restart() {
+    let world = World::new(HOUR);
+    let process = world.process();
+    let (issued, _) = get(&process).await;
+    world.wire.count.store(0, Ordering::SeqCst);
+    process.0.reject(&issued);
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(world.logins(), 1, "it came again");
+    assert!(process.1.settle(seconds(1)).await);
+    drop(process);
+    assert_eq!(get(&world.process()).await.1, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rejection_says_nothing_about_what_another_process_has_stored_since() {
     let world = World::new(HOUR);
     let (first, second) = (world.source(), world.source());
@@ -304,4 +318,13 @@ async fn what_the_store_holds_shows_no_token_in_debug() {
         sent: Duration::ZERO,
     };
     assert!(!format!("{answered:?}").contains("hunter2"));
+    let record = Record {
+        version: 1,
+        value: b"hunter2".to_vec(),
+    };
+    let shown = format!("{record:?}");
+    assert!(
+        !shown.contains("hunter2") && !shown.contains("104, 117"),
+        "{shown}"
+    );
 }

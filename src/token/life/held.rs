@@ -99,6 +99,13 @@ impl Held {
         !self.proven && self.settles_until.is_some_and(|until| now.mono < until)
     }
 
+    /// Why it is perhaps of no use, although it is served.
+    pub(crate) fn doubts(&self) -> Option<&'static str> {
+        (self.doubted && !self.proven).then_some(
+            "the upstream refuses new tokens, too; the next login is put off (`upauth token renew` asks for one)",
+        )
+    }
+
     /// Whether it served well for so long that its rejection is the end of a life, not a sign of trouble.
     pub(crate) fn has_served(&self, now: Now) -> bool {
         self.proven && !self.doubted && now.mono.saturating_sub(self.sent.mono) >= SERVED

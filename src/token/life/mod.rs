@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::budget::Rejections;
-use super::issued::{Issued, Rejected, Unavailable};
-use super::status::{State, Status};
+use super::issued::Rejected;
+use super::status::State;
 use crate::clock::Now;
-use crate::provider::{Credential, Lifetime, LoginFailure};
+use crate::provider::{Credential, LoginFailure};
 
+mod asked;
 mod held;
 mod rules;
 #[cfg(test)]
@@ -81,6 +82,11 @@ enum Renewing {
         at: Duration,
         failure: LoginFailure,
     },
+    /// It can wait, but no longer than there is a credential without it.
+    PutOff {
+        until: Duration,
+        failure: LoginFailure,
+    },
     Refused {
         /// When it may be tried again; `None`: when a secret changed or an operator asks.
         again: Option<Duration>,
@@ -126,6 +132,11 @@ pub(crate) enum Landed {
     Failed {
         failure: LoginFailure,
         again: Option<Duration>,
+    },
+    /// Before it began, because a valid credential is held and the provider should be spared.
+    PutOff {
+        until: Duration,
+        failure: LoginFailure,
     },
 }
 
@@ -202,7 +213,9 @@ impl Life {
             }
             Event::Proven { generation } => self.prove(generation),
             Event::Cured { generation } => self.cure(now, generation),
-            Event::FlightEnded { landed, jitter } => self.land(now, landed, jitter),
+            Event::FlightEnded { landed, jitter } => {
+                self.land(now, landed, jitter, &mut actions.forget);
+            }
             Event::Restored { found, jitter } => self.restored(now, found, jitter),
             Event::SecretsChanged => self.secrets_changed(),
             Event::OperatorRetry => self.operator_retry(),
@@ -214,126 +227,6 @@ impl Life {
             self.state = (state, now);
         }
         actions
-    }
-
-    /// What may be handed out without a wait, and until when (monotonic) if nothing happens.
-    pub(crate) fn view(&self, now: Now) -> Option<(&Issued, Duration)> {
-        let held = self.usable(now)?;
-        Some((&held.issued, now.mono + held.remaining(now)))
-    }
-
-    /// The generation that still lacks its first good answer.
-    pub(crate) fn unproven(&self) -> Option<u64> {
-        match &self.holding {
-            Holding::Valid(held) if !held.proven => Some(held.issued.generation),
-            _ => None,
-        }
-    }
-
-    /// Whether a use was recorded at this very `now`.
-    pub(crate) fn was_told(&self, now: Now) -> bool {
-        self.usable(now).is_some_and(|held| held.used == Some(now))
-    }
-
-    /// What one who waits until `deadline` gets; `None`: it goes on waiting. Right after a step at the same `now`.
-    pub(crate) fn answer(
-        &mut self,
-        now: Now,
-        deadline: Duration,
-    ) -> Option<Result<Issued, Unavailable>> {
-        if let Some(held) = self.usable(now) {
-            let issued = held.issued.clone();
-            self.used(now);
-            return Some(Ok(issued));
-        }
-        match &self.renewing {
-            Renewing::Idle | Renewing::Restoring | Renewing::InFlight { .. } => None,
-            Renewing::WaitingUntil { at, .. } if *at < deadline => None,
-            _ => Some(Err(self.setback(now)?)),
-        }
-    }
-
-    /// How the last flight ended, for the operator who asked for it; `None`: another is under way.
-    pub(crate) fn outcome(&self, now: Now) -> Option<Result<Issued, Unavailable>> {
-        match &self.renewing {
-            Renewing::Restoring | Renewing::InFlight { .. } => None,
-            Renewing::Idle => self.usable(now).map(|held| Ok(held.issued.clone())),
-            _ => self.setback(now).map(Err),
-        }
-    }
-
-    /// When [`Event::Tick`] is due (monotonic), if nothing happens before.
-    pub(crate) fn next_wake(&self, now: Now) -> Option<Duration> {
-        let allowed = match &self.renewing {
-            Renewing::Idle => Duration::ZERO,
-            Renewing::WaitingUntil { at, .. } => *at,
-            Renewing::Refused { again, .. } => (*again)?,
-            Renewing::Restoring | Renewing::InFlight { .. } => return None,
-        };
-        let wanted = match self.usable(now) {
-            _ if self.owed => now.mono,
-            Some(held) if self.warm => {
-                now.mono + held.early_in(now, true).unwrap_or(held.remaining(now))
-            }
-            Some(held) => now.mono + held.early_in(now, false)?,
-            None if self.warm || self.waiters > 0 => now.mono,
-            None => return None,
-        };
-        Some(wanted.max(allowed))
-    }
-
-    /// Flights that ended.
-    pub(crate) fn logins(&self) -> u64 {
-        self.logins
-    }
-
-    /// A look for an operator, right after a step at the same `now`.
-    pub(crate) fn status(&self, now: Now) -> Status {
-        let (why, next_try) = match &self.renewing {
-            Renewing::WaitingUntil { at, failure } => (Some(failure.to_string()), Some(*at)),
-            Renewing::Refused { again, failure } => (Some(failure.to_string()), *again),
-            Renewing::Idle | Renewing::Restoring | Renewing::InFlight { .. } => (None, None),
-        };
-        let expires_in = self.usable(now).and_then(|held| {
-            let ends = matches!(held.issued.credential.lifetime(), Lifetime::For(_));
-            ends.then(|| held.remaining(now))
-        });
-        Status {
-            state: self.state.0,
-            since: now.since(self.state.1),
-            why,
-            next_try: next_try.map(|at| at.saturating_sub(now.mono)),
-            expires_in,
-            generation: self.generation,
-            logins: self.logins,
-        }
-    }
-
-    fn usable(&self, now: Now) -> Option<&Held> {
-        match &self.holding {
-            Holding::Valid(held) if !held.remaining(now).is_zero() => Some(held),
-            _ => None,
-        }
-    }
-
-    fn state(&self, now: Now) -> State {
-        match &self.renewing {
-            _ if self.usable(now).is_some() => State::Valid,
-            Renewing::Idle => State::None,
-            Renewing::Restoring | Renewing::InFlight { .. } => State::Renewing,
-            Renewing::WaitingUntil { .. } => State::Waiting,
-            Renewing::Refused { .. } => State::Refused,
-        }
-    }
-
-    fn setback(&self, now: Now) -> Option<Unavailable> {
-        let (at, failure) = match &self.renewing {
-            Renewing::WaitingUntil { at, failure } => (*at, failure),
-            Renewing::Refused { again, failure } => (again.unwrap_or_default(), failure),
-            Renewing::Idle | Renewing::Restoring | Renewing::InFlight { .. } => return None,
-        };
-        let retry_after = at.saturating_sub(now.mono);
-        Some(Unavailable::because(failure.clone(), retry_after))
     }
 }
 

@@ -18,13 +18,16 @@ impl Life {
         if !held.is_over(now) {
             return;
         }
+        if matches!(self.renewing, Renewing::PutOff { .. }) {
+            self.renewing = Renewing::Idle;
+        }
         // A token that lives for a moment must not make every request log in.
         if matches!(held.issued.credential.lifetime(), Lifetime::For(life) if life < APART)
             && matches!(self.renewing, Renewing::Idle)
         {
             self.renewing = Renewing::WaitingUntil {
                 at: held.sent.mono + APART,
-                failure: transient("the token lived too short to be of use"),
+                failure: LoginFailure::transient("the token lived too short to be of use"),
             };
         }
         self.holding = Holding::Nothing;
@@ -138,7 +141,13 @@ impl Life {
         Held::new(issued, arrived, self.margin, jitter)
     }
 
-    pub(super) fn land(&mut self, now: Now, landed: Landed, jitter: f64) {
+    pub(super) fn land(
+        &mut self,
+        now: Now,
+        landed: Landed,
+        jitter: f64,
+        forget: &mut Option<Arc<Credential>>,
+    ) {
         let Renewing::InFlight {
             for_rejection,
             joined,
@@ -151,6 +160,10 @@ impl Life {
         let arrived = match landed {
             Landed::Credential(arrived) => arrived,
             Landed::Failed { failure, again } => return self.fail(now, failure, again, jitter),
+            Landed::PutOff { until, failure } => {
+                self.renewing = Renewing::PutOff { until, failure };
+                return;
+            }
         };
         self.rejections.logged_in(now.mono);
         let mut doubted = false;
@@ -160,12 +173,15 @@ impl Life {
             if !self.rejections.allow(now.mono, old.sent.mono) {
                 // The provider insists, and no budget withholds the only token.
                 doubted = true;
-            } else if joined {
-                // This flight may have been answered before the token died.
-                self.owed = true;
-                return;
             } else {
-                let failure = transient("the login returned the very token that was rejected");
+                *forget = Some(arrived.credential);
+                if joined {
+                    // This flight may have been answered before the token died.
+                    self.owed = true;
+                    return;
+                }
+                let failure =
+                    LoginFailure::transient("the login returned the very token that was rejected");
                 return self.fail(now, failure, None, jitter);
             }
         }
@@ -183,7 +199,7 @@ impl Life {
         let mut fresh = self.next(&arrived, jitter);
         // Not only one that is over: a token that cannot be handed out would cause the next login at once.
         if fresh.remaining(now).is_zero() {
-            let failure = transient("the token had expired when it arrived");
+            let failure = LoginFailure::transient("the token had expired when it arrived");
             return self.fail(now, failure, None, jitter);
         }
         if let Holding::Valid(old) = &self.holding
@@ -210,14 +226,11 @@ impl Life {
                 again: Some(now.mono + STRANGE_HOST),
                 failure,
             },
-            LoginFailure::Transient { retry_after, .. } => {
+            LoginFailure::Transient { .. }
+            | LoginFailure::Secret { .. }
+            | LoginFailure::Store { .. } => {
                 self.failures = self.failures.saturating_add(1);
-                let at = now.mono + back_off(self.failures, *retry_after, jitter);
-                Renewing::WaitingUntil { at, failure }
-            }
-            LoginFailure::Secret { .. } => {
-                self.failures = self.failures.saturating_add(1);
-                let at = now.mono + back_off(self.failures, None, jitter);
+                let at = now.mono + back_off(self.failures, failure.retry_after(), jitter);
                 Renewing::WaitingUntil { at, failure }
             }
         };
@@ -232,6 +245,7 @@ impl Life {
             Renewing::Restoring | Renewing::InFlight { .. } => return,
             Renewing::Idle => true,
             Renewing::WaitingUntil { at, .. } => now.mono >= *at,
+            Renewing::PutOff { until, .. } => now.mono >= *until || self.usable(now).is_none(),
             Renewing::Refused { again, .. } => again.is_some_and(|at| now.mono >= at),
         };
         if allowed && mem::take(&mut self.restorable) {
@@ -265,13 +279,6 @@ impl Life {
                 Some(held) => held.early_in(now, self.warm) == Some(Duration::ZERO),
                 None => self.warm || self.waiters > 0,
             }
-    }
-}
-
-fn transient(text: &str) -> LoginFailure {
-    LoginFailure::Transient {
-        text: text.to_owned(),
-        retry_after: None,
     }
 }
 

@@ -63,13 +63,15 @@ struct Refusal {
     again: Option<Instant>,
 }
 
-/// A login that is known to be refused.
+/// A login that must not be tried now.
 #[derive(Debug)]
 pub(super) struct Known {
-    /// What the provider said.
+    /// What the provider said, or the budget says.
     pub(super) failure: LoginFailure,
     /// When it may be tried again.
     pub(super) again: Option<Instant>,
+    /// Only because it can wait.
+    pub(super) put_off: bool,
 }
 
 /// Leave to log in once; other accounts of the user wait until it is dropped.
@@ -200,7 +202,8 @@ impl User {
                 text,
                 retry_after: Some(again - now),
             },
-            again: None,
+            again: Some(again),
+            put_off: !budget.hard,
         })
     }
 
@@ -242,6 +245,7 @@ impl Refusal {
                 text: self.text.clone(),
             },
             again: self.again,
+            put_off: false,
         }
     }
 }

@@ -84,12 +84,8 @@ impl<E: Exchange> TokenSource for Rotating<E> {
                 inner.redeem().await
             });
             let redeemed = redeeming.await;
-            let redeemed = redeemed.unwrap_or_else(|_| {
-                Err(LoginFailure::Transient {
-                    text: "the redemption was cut short".to_owned(),
-                    retry_after: None,
-                })
-            })?;
+            let redeemed = redeemed
+                .unwrap_or_else(|_| Err(LoginFailure::transient("the redemption was cut short")))?;
             Ok(self.0.take(redeemed))
         })
     }

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep};
 use super::{Inner, SAVE};
 use crate::provider::{LoginFailure, Refused, Rotation};
 use crate::secret::Secret;
+use crate::telemetry::Seconds;
 use crate::token::store::{self, Answer, Grant, Intent, Lease, Name, Put, StoreError, millis};
 use crate::token::{Exchange, Exchanged, Lineage, NotExchanged, Obtained, Presented};
 
@@ -43,8 +44,8 @@ struct Turn {
 
 impl<E: Exchange> Inner<E> {
     pub(super) async fn redeem(self: Arc<Self>) -> Result<Redeemed, LoginFailure> {
-        if let Some(why) = self.hand().unsaved.clone() {
-            return Err(transient(why));
+        if let Some(text) = self.hand().unsaved.clone() {
+            return Err(LoginFailure::Store { text });
         }
         let lineage = self.exchange.lineage().await?;
         let mut turn = match self.begin(&lineage).await {
@@ -86,7 +87,7 @@ impl<E: Exchange> Inner<E> {
         let account = self.account();
         if self.settings.rotation != Rotation::Stays {
             tracing::error!(%account, %error, "the refresh token cannot be read or leased: it is not used");
-            return Err(transient(error.to_string()));
+            return Err(unusable(error));
         }
         tracing::warn!(%account, %error, "going on with the configured refresh token");
         let seed = lineage.seed.as_ref();
@@ -121,18 +122,19 @@ impl<E: Exchange> Inner<E> {
         let (account, now) = (self.account(), self.clock.now().wall);
         if let Some(Intent { first_ms }) = turn.grant.intent {
             let since = Duration::from_millis(millis(now).saturating_sub(first_ms));
+            let ago = Seconds(since);
             match self.settings.rotation {
                 Rotation::OnceWithGrace(grace) if since < grace => {
                     tracing::warn!(
                         %account,
-                        ?since,
+                        since = %ago,
                         "an answer was lost: the same refresh token again, within its grace"
                     );
                 }
                 Rotation::UnlessGiven if !turn.grant.rotated => {}
                 _ => tracing::error!(
                     %account,
-                    ?since,
+                    since = %ago,
                     "the refresh token may have been used up by a login whose answer was lost: it is tried once more"
                 ),
             }
@@ -148,13 +150,13 @@ impl<E: Exchange> Inner<E> {
         let written = self.put(turn, intended).await;
         written.map_err(|error| {
             tracing::error!(%account, %error, "the refresh token is not used, because its successor could not be stored");
-            transient(error.to_string())
+            unusable(&error)
         })?;
         match &turn.lease {
             Some(lease) => match lease.holds().await {
                 Ok(true) => Ok(()),
-                Ok(false) => Err(transient("another process has taken over".to_owned())),
-                Err(error) => Err(transient(error.to_string())),
+                Ok(false) => Err(LoginFailure::transient("another process has taken over")),
+                Err(error) => Err(unusable(&error)),
             },
             None => Ok(()),
         }
@@ -201,6 +203,7 @@ impl<E: Exchange> Inner<E> {
             rotated: turn.grant.rotated || given.is_some(),
             intent: None,
             account: self.settings.asks.clone(),
+            upstream: account.to_string(),
             answer: Answer::new(answer, answer.sent),
         };
         let must = given.is_some();
@@ -226,11 +229,11 @@ impl<E: Exchange> Inner<E> {
                 return Ok(redeemed);
             }
             if Instant::now() >= until {
-                let why = format!("the next refresh token cannot be stored: {error}");
+                let text = format!("the next refresh token cannot be stored: {error}");
                 tracing::error!(%account, %error, "the next refresh token is not stored yet: it is tried until it is, and nobody gets the token");
-                self.hand().unsaved = Some(why.clone());
+                self.hand().unsaved = Some(text.clone());
                 self.keep_saving(turn, next);
-                return Err(transient(why));
+                return Err(LoginFailure::Store { text });
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -317,10 +320,12 @@ impl<E: Exchange> Inner<E> {
     }
 }
 
-fn transient(text: String) -> LoginFailure {
-    LoginFailure::Transient {
-        text,
-        retry_after: None,
+/// What the store says of itself; where others are at it, they will be done.
+fn unusable(error: &StoreError) -> LoginFailure {
+    let text = error.to_string();
+    match error {
+        StoreError::Busy(_) | StoreError::Overtaken => LoginFailure::transient(text),
+        _ => LoginFailure::Store { text },
     }
 }
 

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-pub use self::file::{Files, Unusable};
+pub use self::file::{Files, Leftover, Unusable};
 pub use self::memory::Memory;
 pub(super) use self::record::{Answer, Grant, Intent, Token, decode, encode, millis};
 use crate::secret::Digest;
@@ -31,6 +31,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// The right to redeem what the record holds; waits for it for at most `wait`.
     fn lease<'a>(&'a self, name: &'a Name, wait: Duration) -> StoreFuture<'a, Lease>;
+
+    /// Removes the records of access tokens that nobody has written for `unused`, and says how many there were. Those
+    /// of refresh tokens stay, whoever they are of.
+    /// There are none where records end by themselves.
+    fn sweep(&self, _unused: Duration) -> StoreFuture<'_, usize> {
+        Box::pin(async { Ok(0) })
+    }
 }
 
 /// What operations of a [`Store`] return.
@@ -52,8 +59,8 @@ pub enum Kind {
     Grant,
 }
 
-/// What is stored under a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is stored under a name. Its `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Record {
     /// One more with each `put`; the first is 1.
     pub version: u64,
@@ -108,7 +115,7 @@ pub enum StoreError {
     /// The system said no.
     #[error("cannot {what} {path}: {source}")]
     Io {
-        /// "read", "write" or "lock".
+        /// "read", "write", "lock" or "remove".
         what: &'static str,
         /// The file.
         path: PathBuf,
@@ -157,6 +164,14 @@ impl fmt::Display for Name {
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.word())
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 

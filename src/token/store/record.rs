@@ -31,6 +31,9 @@ pub(in crate::token) struct Grant {
     pub(in crate::token) intent: Option<Intent>,
     /// The account that redeemed it last (others may have asked for something else), and its access token.
     pub(in crate::token) account: String,
+    /// What that was called, for people.
+    #[serde(default)]
+    pub(in crate::token) upstream: String,
     /// `None`: it is dead.
     pub(in crate::token) answer: Option<Answer>,
 }

@@ -4,6 +4,8 @@
 mod places;
 /// Logins that are refused.
 mod refused;
+/// What an answer says of the proxy's own token.
+mod told;
 
 use serde_json::Value;
 use upauth::secret::Digest;
@@ -61,6 +63,7 @@ async fn an_app_that_insists_on_logging_in_is_served_without_keys() {
         (login.status, login.header("cache-control")),
         (200, Some("no-store"))
     );
+    assert!(login.header("x-request-id").is_some());
     let login = login.json();
     assert_eq!(text(&login, "instance_url"), "http://localhost/crm");
     assert!(text(&login, "id").starts_with("http://localhost/crm/id/"));
@@ -88,11 +91,15 @@ async fn an_app_that_insists_on_logging_in_is_served_without_keys() {
     let counters = it.counters();
     assert_eq!(
         (it.logins(), counters.refused_logins),
-        (1, 0),
+        (2, 0),
         "only the proxy's own"
     );
     assert_eq!(
-        counters.api_requests["instance"], 1,
+        (
+            counters.api_requests["instance"],
+            counters.dummy_credentials
+        ),
+        (1, 0),
         "nothing of a login goes on"
     );
 }
@@ -114,61 +121,61 @@ async fn placeholder(it: &Emulated, rows: &[(&str, &str, &str)]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_is_a_login_by_every_grant_and_in_every_encoding() {
+async fn a_key_is_a_login_by_every_grant() {
     let it = with_keys().await;
-    let parts = "--b\r\nContent-Disposition: form-data; name=\"grant_type\"\r\n\r\nclient_credentials\r\n\
-                 --b\r\nContent-Disposition: form-data; name=\"client_secret\"\r\n\r\nKEY\r\n--b--\r\n";
-    let by_header = format!("{FORM}X-Upauth-Key: {KEY}\r\n");
-    let by_basic = format!("{FORM}{}", basic("i", KEY));
-    let jwt = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=a";
-    let placeholder = placeholder(
-        &it,
-        &[
-            (
-                "",
-                FORM,
-                "grant_type=client_credentials&client_id=i&client_secret=KEY",
-            ),
-            (
-                "",
-                FORM,
-                "grant_type=password&username=u&password=p&client_secret=KEY",
-            ),
-            (
-                "",
-                FORM,
-                "grant_type=password&username=u&password=KEY&client_secret=old",
-            ),
-            ("", FORM, "grant_type=password&username=u&password=KEYTOKEN"),
-            (
-                "",
-                FORM,
-                "grant_type=password&username=u&password=KEYTOKEN5",
-            ),
-            (
-                "",
-                FORM,
-                "grant_type=authorization_code&code=c%3D%3D&client_secret=KEY",
-            ),
-            ("?grant_type=password&username=u&password=KEY", "", ""),
-            (
-                "",
-                "Content-Type: multipart/form-data; boundary=b\r\n",
-                parts,
-            ),
-            ("", &by_basic, "grant_type=client_credentials"),
-            ("", &by_header, jwt),
-        ],
-    )
-    .await;
+    let rows = [
+        "client_credentials&client_id=i&client_secret=KEY",
+        "password&username=u&password=p&client_secret=KEY",
+        "password&username=u&password=KEY&client_secret=old",
+        "password&username=u&password=KEYTOKEN",
+        "password&username=u&password=KEYTOKEN5",
+        "authorization_code&code=c%3D%3D&client_secret=KEY",
+        "hybrid_auth_code&code=c%3D%3D&client_secret=KEY",
+        "urn:ietf:params:oauth:grant-type:token-exchange&subject_token=e30.e30.c2ln\
+         &subject_token_type=urn:ietf:params:oauth:token-type:jwt&client_secret=KEY",
+    ]
+    .map(|grant| format!("grant_type={grant}"));
+    let rows: Vec<_> = rows.iter().map(|body| ("", FORM, body.as_str())).collect();
+    let placeholder = placeholder(&it, &rows).await;
     let token = placeholder.replace('!', "%21");
-    let body = format!("grant_type=refresh_token&client_id=i&refresh_token={token}");
-    let again = post(&it.proxy, &format!("/crm{TOKEN}"), FORM, &body).await;
-    assert_eq!(text(&again.json(), "access_token"), placeholder);
+    for grant in [
+        "refresh_token&refresh_token=",
+        "hybrid_refresh&refresh_token=",
+        "urn:ietf:params:oauth:grant-type:token-exchange&subject_token=",
+    ] {
+        let body = format!("client_id=i&grant_type={grant}{token}");
+        let again = post(&it.proxy, &format!("/crm{TOKEN}"), FORM, &body).await;
+        assert_eq!(text(&again.json(), "access_token"), placeholder, "{grant}");
+    }
     let body = format!("grant_type=client_credentials&client_secret={KEY}");
     let billing = post(&it.proxy, "/billing/oauth/token", FORM, &body).await;
     assert_eq!(text(&billing.json(), "access_token"), placeholder);
-    assert_eq!(it.logins(), 0, "no provider was asked");
+    assert_eq!(
+        it.logins(),
+        2,
+        "the proxy's own alone: one for each upstream"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_a_login_in_every_encoding_and_place() {
+    let it = with_keys().await;
+    let body = "grant_type=client_credentials&client_id=i&client_secret=KEY";
+    let parts = "--b\r\nContent-Disposition: form-data; name=\"grant_type\"\r\n\r\nclient_credentials\r\n\
+                 --b\r\nContent-Disposition: form-data; name=\"client_secret\"\r\n\r\nKEY\r\n--b--\r\n";
+    let multipart = "Content-Type: multipart/form-data; boundary=b\r\n";
+    let by_header = format!("{FORM}X-Upauth-Key: {KEY}\r\n");
+    let by_basic = format!("{FORM}{}", basic("i", KEY));
+    let jwt = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=a";
+    let rows = [
+        ("", FORM, body),
+        ("?grant_type=password&username=u&password=KEY", "", ""),
+        ("", multipart, parts),
+        ("", &by_basic, "grant_type=client_credentials"),
+        ("", &by_header, jwt),
+    ];
+    placeholder(&it, &rows).await;
+    assert_eq!(it.logins(), 1, "the proxy's own alone");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,6 +40,12 @@ async fn a_login_without_a_key_is_refused_as_the_provider_does() {
                 "UA-0221",
             ),
             ("authorization_code&code=c", 400, "UA-0220"),
+            ("hybrid_auth_code&code=c", 400, "UA-0220"),
+            (
+                "urn:ietf:params:oauth:grant-type:token-exchange&subject_token=e30.e30.c2ln",
+                400,
+                "UA-0221",
+            ),
             (
                 "refresh_token&refresh_token=00D000000000000!upauth.placeholder",
                 400,
@@ -67,16 +73,29 @@ async fn a_login_without_a_key_is_refused_as_the_provider_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_by_another_grant_is_refused_as_the_provider_does() {
+async fn a_login_by_another_grant_is_refused_at_once_as_the_provider_does() {
     let it = with_keys().await;
-    for body in ["response_type=device_code&client_id=i", ""] {
-        let device = post(&it.proxy, &format!("/crm{TOKEN}"), FORM, body).await;
-        let error = device.json()["error"].clone();
-        assert_eq!(
-            (device.status, error),
-            (400, "unsupported_grant_type".into())
-        );
+    let key = format!("&client_secret={KEY}");
+    for body in [
+        // The two steps of the device flow.
+        "response_type=device_code&client_id=i&scope=api",
+        "grant_type=device&client_id=i&code=c",
+        "grant_type=urn:ietf:params:oauth:grant-type:device_code&device_code=c",
+        "grant_type=urn:salesforce:grant-type:external:cdp&subject_token=t",
+        "grant_type=made_up",
+        "",
+    ] {
+        for body in [body.to_owned(), format!("{body}{key}")] {
+            let refused = post(&it.proxy, &format!("/crm{TOKEN}"), FORM, &body).await;
+            let error = refused.json()["error"].clone();
+            assert_eq!(
+                (refused.status, error),
+                (400, "unsupported_grant_type".into()),
+                "{body}"
+            );
+        }
     }
+    assert_eq!(it.counters().connections, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,12 +117,19 @@ async fn a_key_for_reading_logs_in_and_only_who_has_one_logs_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_assertion_logs_in_without_a_key_but_lets_nobody_in() {
     let it = with_keys().await;
-    for grant in ["jwt-bearer", "saml2-bearer"] {
-        let body =
-            format!("grant_type=urn:ietf:params:oauth:grant-type:{grant}&assertion=e30.e30.c2ln");
+    for grant in [
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "urn:ietf:params:oauth:grant-type:saml2-bearer",
+        "assertion&assertion_type=urn:oasis:names:tc:SAML:2.0:profiles:SSO:browser",
+    ] {
+        let served = it.logins();
+        let body = format!("grant_type={grant}&assertion=e30.e30.c2ln");
         let login = post(&it.proxy, &format!("/crm{TOKEN}"), FORM, &body).await;
         assert_eq!(login.status, 200, "{grant}");
         let login = login.json();
+        let nobody = "http://localhost/crm/id/00D000000000000EAA/005000000000000AAA";
+        assert_eq!(text(&login, "id"), nobody);
+        assert_eq!(it.logins(), served, "nobody has the upstream log in");
         let token = format!("Authorization: Bearer {}\r\n", text(&login, "access_token"));
         let alone = it.proxy.get_with(LIMITS, &token).await;
         assert_eq!((alone.status, alone.code()), (403, "UA-0221".to_owned()));

@@ -1,15 +1,15 @@
 //! Listeners that come, go and stay.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
+use super::free_port;
 use crate::support::caller::PATIENCE;
-use crate::support::tls::{Ca, Folder, connect};
-use crate::support::{Answer, Caller, Scripted, TestProxy};
+use crate::support::tls::{Ca, Folder, connect, connect_as};
+use crate::support::{Caller, Scripted, TestProxy};
 
 const OWN: &str = "listen = \"127.0.0.1:0\"\n";
 
@@ -64,60 +64,40 @@ async fn a_listener_that_goes_ends_its_requests_first() {
     assert_eq!(proxy.get("/api/a").await.status, 200);
 }
 
-/// The first answer of the new listener: where an address changed, a connection that reaches the old socket while it
-/// closes is reset by the system, or finds nothing there any more (404). It never reaches another upstream.
-async fn first_answer(addr: SocketAddr) -> Answer {
-    loop {
-        if let Ok(mut stream) = TcpStream::connect(addr).await
-            && let Ok(()) = stream
-                .write_all(b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                .await
-            && let Ok(answer) = Caller::over(stream).answer(false).await
-            && answer.status != 404
-        {
-            return answer;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
+/// HEADERS of a stream, complete: GET, http, `/`, `localhost` (RFC 7541 appendix A).
+fn get_root(stream: u32) -> Vec<u8> {
+    let block = b"\x82\x86\x84\x41\x09localhost";
+    let mut frame = vec![0, 0, 14, 1, 5];
+    frame.extend(stream.to_be_bytes());
+    frame.extend(block);
+    frame
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fixed_port_may_come_go_widen_and_lead_elsewhere() {
+async fn a_caller_who_does_not_heed_the_good_bye_is_not_served_for_ever() {
     let api = Scripted::constant("hello").await;
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
-    let other = api.upstream().replace("upstream.api", "upstream.other");
-    let on = |which: &str, addr: &str| {
-        let line = format!("listen = \"{addr}:{port}\"\n");
-        let of = |name: &str| if which == name { line.as_str() } else { "" };
-        format!(
-            "[access]\nopen = true\n{}{}{other}{}",
-            api.upstream(),
-            of("api"),
-            of("other")
-        )
-    };
-    let mut proxy = TestProxy::start(&on("api", "127.0.0.1"));
-    for (which, addr) in [
-        ("none", ""),
-        ("api", "127.0.0.1"),
-        ("other", "127.0.0.1"),
-        ("other", "0.0.0.0"),
-        ("api", "localhost"),
-        ("api", "127.0.0.1"),
-    ] {
-        proxy
-            .reload(&on(which, addr))
-            .unwrap_or_else(|error| panic!("{which} {addr}: {error}"));
-        if which != "none" {
-            assert_eq!(proxy.own(which).port(), port);
-            let answer = timeout(PATIENCE, first_answer(proxy.own(which))).await;
-            let answer = answer.unwrap_or_else(|_| panic!("never answered: {which} {addr}"));
-            assert_eq!(answer.status, 200, "{which} {addr}");
-            assert_eq!(answer.header("x-upauth-upstream"), Some(which));
+    let limits = "[server.limits]\nheader_timeout = \"1s\"\n";
+    let text = format!("{limits}{}", api.upstream());
+    let mut proxy = TestProxy::start(&format!("{text}{OWN}"));
+    let mut deaf = Caller::connect(proxy.own("api")).await;
+    deaf.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .await;
+    deaf.write(get_root(1)).await;
+    api.saw(1).await;
+    proxy.reload(&text).unwrap();
+    // It answers no PING, so that nothing tells the proxy that it has heard.
+    let asking = async {
+        for stream in 1.. {
+            let asked = deaf.stream.write_all(&get_root(2 * stream + 1)).await;
+            if asked.is_err() {
+                return;
+            }
+            // Slowly: it is not the windows that are to end it.
+            sleep(Duration::from_millis(10)).await;
+            let _ = deaf.stream.try_read(&mut [0; 4096]);
         }
-    }
+    };
+    timeout(PATIENCE, asking).await.expect("it goes on");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,20 +140,93 @@ async fn a_new_certificate_is_for_new_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_admin_listener_may_move() {
-    let api = Scripted::constant("hello").await;
-    let mut proxy = TestProxy::start(&api.upstream());
-    let before = proxy.admin();
-    let health = "[admin]\nlisten = \"localhost:0\"\nhealth_listen = \"127.0.0.1:0\"\n";
+async fn a_listener_that_asks_for_more_lets_nobody_stay_who_has_not_been_asked() {
+    let (go_on, gate) = tokio::sync::watch::channel(false);
+    let api = Scripted::start_with(&gate, |mut connection, mut gate| async move {
+        while let Some(seen) = connection.request().await {
+            if seen.target == "/slow" {
+                gate.wait_for(|open| *open).await.unwrap();
+            }
+            connection.reply("200 OK", "", "hello").await;
+        }
+    })
+    .await;
+    let (own, callers, folder) = (Ca::new(), Ca::new(), Folder::new());
+    let (certificate, key) = own.issue("localhost");
+    let certificate = folder.write("cert.pem", &certificate);
+    let key = folder.write("key.pem", &key);
+    let ca = folder.write("callers.pem", &callers.pem);
+    let files = format!("cert = {{ file = {certificate:?} }}, key = {{ file = {key:?} }}");
+    let with = |tls: &str| format!("{}{OWN}{tls}", api.upstream());
+    let mut proxy = TestProxy::start(&with(""));
+    let addr = proxy.own("api");
+    let mut plain = Caller::connect(addr).await;
+    assert_eq!(plain.get("/a").await.status, 200);
+    let mut busy = Caller::connect(addr).await;
+    busy.begin("/slow").await;
+    api.saw(2).await;
     proxy
-        .reload(&format!("{health}{}", api.upstream()))
+        .reload(&with(&format!("tls = {{ {files} }}\n")))
+        .unwrap();
+    assert!(plain.is_closed(PATIENCE).await, "it speaks no TLS");
+    go_on.send(true).unwrap();
+    assert_eq!(busy.answer(false).await.unwrap().status, 200);
+    let anybody = connect(addr, "localhost", &own.pem, &[]).await.unwrap();
+    let mut anybody = Caller::over(anybody);
+    assert_eq!(anybody.get("/a").await.status, 200);
+    // What is asked is the same: nobody has to come again.
+    proxy
+        .reload(&with(&format!("read_only = true\ntls = {{ {files} }}\n")))
+        .unwrap();
+    assert_eq!(anybody.get("/a").await.status, 200);
+    let asking = format!("tls = {{ {files}, client_ca = {{ file = {ca:?} }} }}\n");
+    proxy.reload(&with(&asking)).unwrap();
+    assert!(anybody.is_closed(PATIENCE).await, "it has no certificate");
+    let named = callers.issue_caller(Some("etl"), &[]);
+    let come = async || connect_as(Some(&named), addr, "localhost", &own.pem, &[]).await;
+    let mut named_once = Caller::over(come().await.unwrap());
+    assert_eq!(named_once.get("/a").await.status, 200);
+    // The same file with another authority in it.
+    folder.write("callers.pem", &Ca::new().pem);
+    assert!(proxy.reload(&with(&asking)).unwrap().changes.is_empty());
+    assert!(named_once.is_closed(PATIENCE).await, "not of this one");
+    proxy.reload(&with("")).unwrap();
+    assert_eq!(Caller::connect(addr).await.get("/a").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_admin_listener_may_move_and_widen() {
+    let api = Scripted::constant("hello").await;
+    let on = |listen: &str, more: &str| {
+        format!(
+            "[admin]\nlisten = \"{listen}\"\n{more}[access]\nopen = true\n{}",
+            api.upstream()
+        )
+    };
+    let mut proxy = TestProxy::start(&on("127.0.0.1:0", ""));
+    let before = proxy.admin();
+    let mut operator = Caller::connect(before).await;
+    let port = free_port();
+    proxy
+        .reload(&on(
+            &format!("127.0.0.1:{port}"),
+            "health_listen = \"127.0.0.1:0\"\n",
+        ))
         .unwrap();
     let after = proxy.admin();
     assert_ne!(before, after);
     for addr in [after, proxy.addrs.health.unwrap()] {
         assert_eq!(Caller::connect(addr).await.get("/readyz").await.status, 200);
     }
+    assert!(operator.is_closed(PATIENCE).await);
     while TcpStream::connect(before).await.is_ok() {
         sleep(Duration::from_millis(5)).await;
+    }
+    let mut operator = Caller::connect(after).await;
+    for host in ["0.0.0.0", "localhost", "127.0.0.1"] {
+        proxy.reload(&on(&format!("{host}:{port}"), "")).unwrap();
+        assert_eq!(operator.get("/readyz").await.status, 200, "{host}");
+        let mut another = Caller::connect(after).await;
+        assert_eq!(another.get("/readyz").await.status, 200, "{host}");
     }
 }

@@ -1,25 +1,13 @@
 //! Who logs in anew, and who serves until then.
 
-use std::time::Duration;
-
 use upauth::emulator::Settings;
 
+use super::{becomes, taken_over};
 use crate::support::Emulated;
-use crate::support::caller::PATIENCE;
-use crate::support::emulated::CRM;
+use crate::support::emulated::{BILLING, CRM};
 
 const LIMITS: &str = "/crm/services/data/v59.0/limits";
 const SECRET: &str = "\"${DEMO_CRM_CLIENT_SECRET}\"";
-
-/// Waits until nothing waits for its first login any more.
-async fn taken_over(at: &Emulated) {
-    let waiting = async {
-        while !at.proxy.status("crm").await["next"].is_null() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap();
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_secret_logs_in_beside_the_old_one_and_replaces_it_on_success() {
@@ -40,7 +28,7 @@ async fn a_changed_secret_logs_in_beside_the_old_one_and_replaces_it_on_success(
     let told = at.proxy.status("crm").await;
     assert_eq!(told["state"], "valid");
     assert_eq!(told["next"]["state"], "logging_in");
-    taken_over(&at).await;
+    taken_over(&at, "crm").await;
     assert_eq!(at.proxy.get(LIMITS).await.status, 200);
     assert_eq!(at.proxy.post(upload, "{}").await.status, 403);
     assert_eq!(at.logins(), 2);
@@ -52,12 +40,7 @@ async fn a_wrong_new_secret_takes_nothing_away_and_can_be_mended() {
     assert_eq!(at.proxy.get(LIMITS).await.status, 200);
     let wrong = CRM.replace(SECRET, "\"wrong\"");
     at.proxy.reload(&wrong).unwrap();
-    let refused = async {
-        while at.proxy.status("crm").await["next"]["state"] != "refused" {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, refused).await.unwrap();
+    becomes(&at, "crm", |told| told["next"]["state"] == "refused").await;
     assert_eq!(at.proxy.get(LIMITS).await.status, 200);
     assert_eq!(at.proxy.status("crm").await["state"], "valid");
     let logins = at.logins();
@@ -86,12 +69,7 @@ async fn an_upstream_that_was_refused_serves_with_its_mended_secret_at_once() {
     // Refusals are remembered over reloads: the wrong secret is not tried again.
     let logins = at.logins();
     at.proxy.reload(&CRM.replace(SECRET, "\"wrong\"")).unwrap();
-    let refused = async {
-        while at.proxy.status("crm").await["next"]["state"] != "refused" {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, refused).await.unwrap();
+    becomes(&at, "crm", |told| told["next"]["state"] == "refused").await;
     assert_eq!(at.logins(), logins);
 }
 
@@ -108,4 +86,21 @@ async fn a_login_under_way_survives_a_reload() {
     assert_eq!(caller.answer(false).await.unwrap().status, 200);
     assert_eq!(at.proxy.get(LIMITS).await.status, 200);
     assert_eq!(at.logins(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warm_upstream_that_goes_logs_in_no_more_although_a_request_is_under_way() {
+    let warm = format!("{CRM}warm = true\nsession_timeout = \"1s\"\n");
+    let mut at = Emulated::start(&format!("{BILLING}{warm}")).await;
+    at.until(|counters| counters.token_requests >= 2).await;
+    at.turn(|dials| dials.salesforce.delay_ms = 5_000);
+    let mut caller = at.proxy.caller().await;
+    caller.begin(LIMITS).await;
+    at.until(|counters| counters.api_requests.values().sum::<u64>() == 1)
+        .await;
+    at.proxy.reload(BILLING).unwrap();
+    let before = at.logins();
+    assert_eq!(caller.answer(false).await.unwrap().status, 200);
+    // One may have been under way.
+    assert!(at.logins() <= before + 1, "{} {before}", at.logins());
 }

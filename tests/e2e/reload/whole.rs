@@ -1,11 +1,18 @@
 //! What changes at once, what stays, and what is told of it.
 
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+use upauth::app::{App, Stopped};
+use upauth::config::Config;
+use upauth::telemetry::{AccessLog, Format, Metrics};
+
 use super::{printed, refused};
+use crate::support::caller::PATIENCE;
 use crate::support::tls::Folder;
 use crate::support::{Caller, Scripted, TestProxy};
-use upauth::telemetry::{AccessLog, Format};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unchanged_upstream_keeps_its_token_and_its_connections() {
@@ -236,4 +243,32 @@ async fn the_admin_listener_reloads_and_tells_what_changed() {
     });
     assert_eq!(answer.json(), expected);
     assert_eq!(proxy.post("/api/a", "x").await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_hangs_on_its_file_does_not_hold_up_the_end() {
+    let text = "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"\"\n[upstream.a]\nprovider = \"zuora\"\nlogin_url = \"http://127.0.0.1:9\"\nclient_id = \"i\"\nclient_secret = \"s\"\n";
+    let checked = Config::parse(text, "test.toml", Path::new("."), &|_: &str| None);
+    let config = checked
+        .unwrap_or_else(|problems| panic!("{problems}"))
+        .config;
+    let app = App::start(&config, &Metrics::new(), AccessLog::off()).unwrap();
+    let (began, reading) = std::sync::mpsc::channel();
+    let (release, hanging) = std::sync::mpsc::channel::<()>();
+    let hanging = Mutex::new(hanging);
+    app.read_with(Box::new(move || {
+        let _ = began.send(());
+        let _ = hanging.lock().unwrap().recv();
+        Err("nothing was read".to_owned())
+    }));
+    let told = Arc::new(Notify::new());
+    app.reload_when(told.clone());
+    told.notify_one();
+    let stopping = tokio::task::spawn_blocking(move || {
+        reading.recv().unwrap();
+        app.stop(std::future::pending())
+    });
+    let stopped = tokio::time::timeout(PATIENCE, stopping).await;
+    drop(release);
+    assert_eq!(stopped.expect("it hangs").unwrap(), Stopped::Drained);
 }

@@ -1,21 +1,13 @@
 //! The end: what is in flight is finished, nobody holds the proxy longer than `drain_timeout`.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use upauth::app::Stopped;
-use upauth::config::server::{Address, Limits, Listen};
-use upauth::server::{Door, Floor, Ours, TlsSlot, bind, serve};
 
-use crate::support::caller::PATIENCE;
 use crate::support::{Caller, H2, Scripted, TestProxy};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -244,59 +236,6 @@ async fn during_the_drain_delay_callers_are_served_and_readiness_says_no() {
     assert_eq!(Caller::connect(admin).await.get("/livez").await.status, 200);
     assert_eq!(Caller::connect(addr).await.get("/api/x").await.status, 200);
     assert_eq!(stop.await.unwrap(), Stopped::Drained);
-}
-
-fn limits() -> Limits {
-    let text = "[upstream.a]\nprovider = \"zuora\"\nlogin_url = \"http://127.0.0.1:1\"\nclient_id = \"i\"\nclient_secret = \"s\"\n";
-    let config = upauth::config::Config::parse(text, "t.toml", ".".as_ref(), &|_: &str| None);
-    config
-        .unwrap_or_else(|problems| panic!("{}", problems.render(false)))
-        .config
-        .server
-        .limits
-}
-
-#[tokio::test]
-async fn every_request_sent_before_the_drain_is_answered() {
-    let listen = Listen {
-        host: "127.0.0.1".to_owned(),
-        addrs: vec![Address::Tcp("127.0.0.1:0".parse().unwrap())],
-    };
-    let mut bound = bind(&listen, 1, Ours::default()).unwrap();
-    let addr = bound.addrs[0].0.tcp().unwrap();
-    let mut callers = Vec::new();
-    // More than a task may do in one go.
-    for _ in 0..200 {
-        let mut caller = Caller::connect(addr).await;
-        caller.begin("/").await;
-        callers.push(caller);
-    }
-    let floor = Floor::new(limits());
-    floor.drain.cancel();
-    let (door, doors) = tokio::sync::mpsc::unbounded_channel();
-    for socket in bound.sockets.remove(0) {
-        let opened = door.send(Door {
-            listener: 0,
-            socket,
-            tls: TlsSlot::default(),
-            closing: floor.drain.child_token(),
-        });
-        assert!(opened.is_ok());
-    }
-    let serving = serve(doors, floor, |_| {
-        tower::service_fn(|_: Request<Incoming>| async {
-            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"ok"))))
-        })
-    });
-    let asking = async {
-        for mut caller in callers {
-            let answer = caller.answer(false).await.expect("sent, but not answered");
-            assert_eq!(answer.text(), "ok");
-        }
-    };
-    timeout(PATIENCE, async { tokio::join!(serving, asking) })
-        .await
-        .unwrap();
 }
 
 #[test]

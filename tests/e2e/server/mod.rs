@@ -1,6 +1,7 @@
 //! Callers and the proxy: what they may speak, how slow they may be, which upstream they reach, and how it ends.
 
 mod certificates;
+mod doors;
 mod drain;
 mod limits;
 mod slow;

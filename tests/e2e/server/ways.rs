@@ -132,9 +132,10 @@ async fn an_upstream_with_routes_is_reached_only_through_them_and_the_longest_pa
                   [route.long]\nupstream = \"two\"\npath = \"/apps/two\"\nread_only = true\n\
                   [route.narrow]\nupstream = \"one\"\npath = \"/narrow\"\nmethods = [\"GET\", \"POST\"]\ndeny = [\"/secret/**\"]\n\
                   [route.named]\nupstream = \"one\"\nhost = \"named.example\"\n";
+    let methods = "methods = [\"GET\", \"POST\", \"DELETE\"]\n";
     let proxy = TestProxy::start(&format!(
         "{}{}{routes}",
-        upstream(&one, "one", ""),
+        upstream(&one, "one", methods),
         upstream(&two, "two", "")
     ));
     check(
@@ -158,6 +159,8 @@ async fn an_upstream_with_routes_is_reached_only_through_them_and_the_longest_pa
         ("DELETE", "/apps/two/a", (403, "UA-0209".to_owned())),
         ("POST", "/narrow/a", (200, String::new())),
         ("DELETE", "/narrow/a", (405, "UA-0205".to_owned())),
+        // Only what upstream and route allow both is named.
+        ("PUT", "/narrow/a", (405, "UA-0205".to_owned())),
     ] {
         let request =
             format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");

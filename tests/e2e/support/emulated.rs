@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 use upauth::clock::Clock;
 use upauth::emulator::{Counters, Dials, Emulator, Settings};
@@ -147,6 +148,12 @@ fn proxy(emulator: &Emulator, passed: &Arc<AtomicU64>, config: &str) -> TestProx
     TestProxy::start_at(config, &variables, AccessLog::off(), clock)
 }
 
+/// `upstreams` with a file store in `folder`.
+pub fn stored(folder: &TempDir, upstreams: &str) -> String {
+    let state = folder.path().display();
+    format!("[server]\nstate = \"{state}\"\n[store]\nkind = \"file\"\n{upstreams}")
+}
+
 /// What `count` tasks at once return.
 pub async fn together<F>(count: usize, task: impl Fn(usize) -> F) -> Vec<F::Output>
 where
@@ -180,6 +187,18 @@ client_secret = "${DEMO_CRM_CLIENT_SECRET}"
 username = "${DEMO_USERNAME}"
 password = "${DEMO_PASSWORD}"
 security_token = "${DEMO_SECURITY_TOKEN}"
+instance_hosts = ["${DEMO_INSTANCE_HOST}"]
+"#;
+
+/// Salesforce by refresh token; further keys may follow.
+pub const CRM_TOKEN: &str = r#"
+[upstream.crm-token]
+provider = "salesforce"
+grant = "refresh_token"
+login_url = "${DEMO_LOGIN_URL}"
+client_id = "${DEMO_CRM_CLIENT_ID}"
+client_secret = "${DEMO_CRM_CLIENT_SECRET}"
+refresh_token = "${DEMO_CRM_REFRESH_TOKEN}"
 instance_hosts = ["${DEMO_INSTANCE_HOST}"]
 "#;
 

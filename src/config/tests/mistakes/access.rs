@@ -23,7 +23,7 @@ fn a_key_has_a_name_and_a_digest() {
     check_keys(&[
         ("\"etl\"", "UA-0105 7:8 keys = [{"),
         ("{}", "UA-0105 7:8 keys = [{"),
-        ("[\"etl\"]", "UA-0105 7:9 must be a table"),
+        ("[\"etl\"]", "UA-0105 7:9 write keys = [{ name = \"etl\""),
         ("[{ {A} }]", "UA-0106 7:9 lacks `name`"),
         ("[{ name = \"\", {A} }]", "UA-0106 7:9 lacks `name`"),
         ("[{ name = \"etl\" }]", "UA-0106 7:9 `upauth key NAME`"),
@@ -33,6 +33,10 @@ fn a_key_has_a_name_and_a_digest() {
         (
             "[{ name = \"etl\", sha256 = \"abc\" }]",
             "UA-0150 7:34 has 3 characters instead of 64",
+        ),
+        (
+            "[{ name = \"etl\", sha256 = \"upauth-0123456789abcdef0123456789abcdef\" }]",
+            "UA-0150 7:34 is the key itself",
         ),
         (
             "[{ name = \"etl\", sha256 = \"zzzz8112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb\" }]",

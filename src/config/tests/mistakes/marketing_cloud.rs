@@ -41,6 +41,10 @@ fn of_a_tenants_hosts_only_one_gives_tokens() {
             "UA-0118 3:13 provider = \"marketing-cloud-legacy\"",
         ),
         (
+            mail("https://www.exacttargetapis.com", ""),
+            "UA-0118 3:13 is of legacy packages only",
+        ),
+        (
             mail("https://mc1.auth.marketingcloudapis.com/v2/token", ""),
             "UA-0116 3:13 write login_url = \"https://mc1.auth.marketingcloudapis.com\"",
         ),
@@ -60,8 +64,9 @@ fn keys_of_an_installed_package_have_the_wrong_values() {
     let rows = [
         (
             mail(good, "account_id = 510001\n"),
-            "UA-0105 6:14 write account_id = \"...\"",
+            "UA-0105 6:14 put it in quotation marks",
         ),
+        (mail(good, "mid = \"1\"\n"), "UA-0103 6:1 `account_id`?"),
         (
             mail(good, "account_id = \"Acme\"\n"),
             "UA-0108 6:14 `Acme` is not the id of a business unit",
@@ -76,7 +81,11 @@ fn keys_of_an_installed_package_have_the_wrong_values() {
         ),
         (
             mail(good, "offline = true\n"),
-            "UA-0128 6:1 marketing-cloud upstreams",
+            "UA-0128 6:1 only legacy packages",
+        ),
+        (
+            mail(good, "scope = [\"email_read\"]\n"),
+            "UA-0105 6:9 spaces between",
         ),
         (
             mail(

@@ -2,6 +2,7 @@
 
 mod access;
 mod marketing_cloud;
+mod oauth2;
 mod sections;
 mod values;
 

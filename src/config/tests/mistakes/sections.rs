@@ -13,7 +13,15 @@ fn syntax_and_keys() {
         &["UA-0101 7:11 ", "UA-0108 9:10 unknown format `xml`"],
     );
     check_all(&[
-        ("{CRM}[upstream.crm]\n", "UA-0101 6:11 duplicate"),
+        (
+            "{CRM}[upstream.crm]\nprovider = \"zuora\"\n",
+            "UA-0101 6:11 the section stands at proxy.toml:1 already",
+        ),
+        ("{CRM}provider = \"zuora\"\n", "UA-0101 6:1 keep one"),
+        (
+            "{CRM}set_headers = { a = \"b\", a = \"c\" }\n",
+            "UA-0101 6:26 keep one",
+        ),
         ("", "UA-0129 1:1 add [upstream.NAME]"),
         ("{CRM}[sever]\n", "UA-0103 6:2 did you mean `server`?"),
         ("colour = 1\n{CRM}", "UA-0103 1:1 sections: server, access"),
@@ -22,6 +30,18 @@ fn syntax_and_keys() {
             "UA-0103 7:1 did you mean `listen`?",
         ),
         ("{CRM}clientid = \"x\"\n", "UA-0103 6:1 did you mean"),
+        (
+            "{CRM}timeout = \"3s\"\n",
+            "UA-0103 6:1 did you mean `session_timeout`, `connect_timeout`, `token_timeout` or `response_timeout`?",
+        ),
+        (
+            "{CRM}[server]\nport = 7717\n",
+            "UA-0103 7:1 did you mean `listen`?",
+        ),
+        (
+            "[defaults]\ntoken_wait = \"1s\"\n{CRM}",
+            "UA-0103 2:1 write [defaults.upstream]",
+        ),
         (
             "{CRM}[upstream.crm.api]\ntimeout = \"1s\"\n",
             "UA-0103 7:1 in [upstream.crm.api]",
@@ -92,7 +112,7 @@ fn names_and_places() {
         ),
         (
             "{CRM}[route.r]\nupstream = \"crm\"\npath = \"/r\"\nallow = []\n",
-            "UA-0128 9:1 `allow`",
+            "UA-0128 9:1 write it into the upstream",
         ),
         (
             "{CRM}[route.a]\nupstream = \"crm\"\npath = \"/r\"\n[route.b]\nupstream = \"crm\"\npath = \"/r/\"\n",
@@ -134,6 +154,10 @@ fn providers_and_credentials() {
             "UA-0106 1:1 lacks `client_secret`",
             "UA-0128 3:1 zuora upstreams",
         ],
+    );
+    check(
+        "{CRM}token_url = \"https://acme.example/token\"\n",
+        &["UA-0128 6:1 write login_url"],
     );
 }
 
@@ -217,6 +241,10 @@ fn keys_and_sections_in_a_wrong_place_are_sent_home() {
         (
             "{CRM}[limits]\n",
             "UA-0103 6:2 `limits` belongs in [server]",
+        ),
+        (
+            "{CRM}store = \"file\"\n",
+            "UA-0103 6:1 [store] is a section of its own",
         ),
         (
             "{CRM}include = []\n",

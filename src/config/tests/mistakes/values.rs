@@ -23,6 +23,7 @@ fn references() {
             "UA-0114 5:25 the name of an environment",
         ),
         ("\"x ${NOWHERE}\"", "UA-0113 5:20 `NOWHERE` is not set"),
+        ("\"${DEMO_X}\"", "UA-0113 5:18 `upauth emulate` prints"),
         ("\"${SECRET\"", "UA-0114 5:18 not closed"),
         ("\"${a b}\"", "UA-0114 5:18 name of an environment variable"),
         ("{}", "UA-0114 5:17 refers to nothing"),
@@ -65,6 +66,10 @@ fn references_of_what_is_read_with_the_file() {
             "UA-0114 7:16 cert = { file = \"a.pem\" }",
         ),
         (
+            "{CRM}[server]\nclient_ca = { file = \"a.pem\" }\n",
+            "UA-0103 7:1 stands in tls = { cert",
+        ),
+        (
             "{CRM}[server]\ntls = { cert = { file = \"a.pem\" } }\n",
             "UA-0106 7:7 both `cert` and `key`",
         ),
@@ -86,6 +91,7 @@ fn what_a_file_or_program_holds_is_in_no_problem() {
         "proxy = VALUE",
         "grant = VALUE",
         "[log]\nlevel = VALUE",
+        "[server]\ndefault = VALUE",
         "[route.r]\npath = \"/r\"\nupstream = VALUE",
         "[upstream.z]\nprovider = VALUE",
         "[upstream.z]\nprovider = \"zuora\"\nclient_id = \"i\"\nclient_secret = \"${SECRET}\"\nlogin_url = VALUE",
@@ -134,7 +140,11 @@ fn listeners() {
         ),
         (
             "{CRM}[server]\nlisten = 7717\n",
-            "UA-0105 7:10 listen = \"...\"",
+            "UA-0105 7:10 listen = \"localhost:7717\"",
+        ),
+        (
+            "{CRM}[server]\nlisten = \"/run/upauth.sock\"\n",
+            "UA-0119 7:10 \"unix:/run/upauth.sock\"",
         ),
         (
             "{CRM}[server]\nlisten = \"0.0.0.0:7717\"\n",
@@ -147,7 +157,7 @@ fn listeners() {
         ),
         (
             "{CRM}[admin]\nlisten = \"localhost:7717\"\n",
-            "UA-0121 7:10 port of its own",
+            "UA-0121 7:10 address of its own",
         ),
         ("{CRM}listen = \"127.0.0.1:7718\"\n", "UA-0121 6:10 already"),
         (
@@ -178,6 +188,12 @@ fn values_out_of_range() {
             "UA-0122 6:14 longer than 24h",
         ),
         ("{CRM}connections = 0\n", "UA-0123 6:15 from 1 to 65535"),
+        (
+            "{CRM}connections = \"many\"\n",
+            "UA-0123 6:15 a whole number from 1 to 65535",
+        ),
+        ("{CRM}rotates = false\n", "UA-0128 6:1 does not apply"),
+        ("{CRM}grant = 1\n", "UA-0105 6:9 \"jwt_bearer\""),
         ("{CRM}connections = -1\n", "UA-0123 6:15 from 1 to 65535"),
         (
             "{CRM}[server.limits]\nheader_bytes = \"1KiB\"\n",
@@ -200,11 +216,20 @@ fn values_out_of_range() {
 fn methods_rules_and_headers() {
     check_all(&[
         ("{CRM}methods = [\"get\"]\n", "UA-0126 6:12 capitals"),
+        ("{CRM}methods = [\"DELTE\"]\n", "UA-0126 6:12 GET, HEAD"),
+        (
+            "{CRM}deny = [\"DELTE /a\"]\n",
+            "UA-0125 6:9 methods are GET",
+        ),
         (
             "{CRM}methods = [\"TRACE\"]\n",
-            "UA-0126 6:12 never forwarded",
+            "UA-0126 6:12 is not a method that is forwarded",
         ),
         ("{CRM}deny = [\"services\"]\n", "UA-0125 6:9 [METHOD ]"),
+        (
+            "{CRM}deny = [\"/v1/[0-9]+\"]\n",
+            "UA-0125 6:9 no regular expressions",
+        ),
         (
             "{CRM}set_headers = { Host = \"x\" }\n",
             "UA-0127 6:17 belongs to the proxy",
@@ -216,6 +241,10 @@ fn methods_rules_and_headers() {
         (
             "{CRM}set_headers = { X_SFDC_Session = \"x\" }\n",
             "UA-0127 6:17 carries a credential",
+        ),
+        (
+            "{CRM}set_headers = { X-A = \"a\", x-a = \"b\" }\n",
+            "UA-0127 6:28 sets x-a twice",
         ),
         (
             "{CRM}set_headers = { X-A = \"a\\nb\" }\n",
@@ -237,7 +266,19 @@ fn outbound_proxies() {
     check_all(&[
         ("{CRM}proxy = \"on\"\n", "UA-0108 6:9 unknown proxy `on`"),
         ("{CRM}proxy = 1\n", "UA-0105 6:9 "),
+        (
+            "{CRM}proxy = \"http://p:3128\"\n",
+            "UA-0108 6:9 write proxy = { url = \"http://p:3128\" }",
+        ),
+        (
+            "{CRM}proxy = \"http://me:pw@p:3128\"\n",
+            "UA-0108 6:9 { url = \"http://HOST:PORT\" }",
+        ),
         ("{CRM}proxy = {}\n", "UA-0106 6:9 lacks `url`"),
+        (
+            "{CRM}proxy = { url = \"http://p:1\", password = \"x\" }\n",
+            "UA-0106 6:9 lacks `username`",
+        ),
         (
             "{CRM}proxy = { url = \"https://p:1\" }\n",
             "UA-0141 6:17 plain http",
@@ -248,7 +289,7 @@ fn outbound_proxies() {
         ),
         (
             "{CRM}proxy = { url = \"http://p:1\", user = \"me\" }\n",
-            "UA-0103 6:31 keys here: url, username",
+            "UA-0103 6:31 did you mean `username`?",
         ),
     ]);
 }

@@ -43,6 +43,20 @@ fn a_salesforce_answer_brings_token_and_instance() {
 }
 
 #[test]
+fn a_byte_order_mark_is_read_over_and_an_empty_token_is_none() {
+    let marked = format!("\u{feff}{SALESFORCE}");
+    assert!(read_as(&salesforce(), 200, marked.as_bytes()).is_ok());
+    for token in ["", "\r\n"] {
+        let body = SALESFORCE.replace(
+            "00Dxx0000000001!AQ4AQFakeFakeFake_fake.0",
+            &token.escape_default().to_string(),
+        );
+        let failure = read_as(&salesforce(), 200, body.as_bytes()).unwrap_err();
+        assert!(failure.to_string().contains("holds no token"), "{failure}");
+    }
+}
+
+#[test]
 fn the_zilliant_header_is_the_base64_of_the_exact_bytes() {
     // The test vector of PROVIDERS 4.1.
     let body = r#"{"access_token":"00Dxx0000000001!AQ4AQFakeFakeFake_fake.0","instance_url":"https://acme.my.salesforce.com","id":"https://login.salesforce.com/id/00Dxx0000000001EAA/005xx000000000AAAQ","token_type":"Bearer","issued_at":"1700000000000","signature":"ZmFrZXNpZ25hdHVyZQ=="}"#;

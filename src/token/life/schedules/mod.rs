@@ -1,17 +1,17 @@
 //! Random schedules through [`Life::step`], judged by a model that knows only what was promised.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use self::stored::Stored;
-use super::{Actions, Event, Landed, Life};
+use super::{Actions, Event, Life};
 use crate::clock::Now;
-use crate::provider::{Credential, Lifetime, LoginFailure, Refused};
+use crate::provider::Lifetime;
 use crate::token::issued::Rejected;
-use crate::token::script::{Chance, arrived, number, refused, seconds, token, transient};
+use crate::token::script::{Chance, number, seconds};
 
 mod costs;
+mod landing;
 mod stored;
 
 const TOKEN_TIMEOUT: Duration = seconds(15);
@@ -37,10 +37,14 @@ struct Model {
     asked: bool,
     /// No flight before this; `None`: not by time.
     not_before: Option<Duration>,
+    /// That holds only while there is a valid token.
+    put_off: bool,
     /// The last login was refused.
     refused: bool,
     /// The last login brought nothing that could be handed out.
     failed: bool,
+    /// The last logins in a row that failed on this machine.
+    local: u32,
     /// When logins brought a token.
     landed: Vec<Duration>,
 }
@@ -74,8 +78,10 @@ impl Model {
             warm: false,
             asked: false,
             not_before: Some(Duration::ZERO),
+            put_off: false,
             refused: false,
             failed: false,
+            local: 0,
             landed: Vec::new(),
         }
     }
@@ -98,8 +104,10 @@ impl Model {
         let wanted = self.waiters > 0 || self.asked || self.warm;
         assert!(self.store == Stored::Done, "without a look: {seed}");
         assert!(wanted, "nobody wants one: {seed}");
+        let nothing = self.life.view(self.now).is_none();
         let allowed = self.not_before.is_some_and(|at| self.now.mono >= at);
-        assert!(allowed, "too early: {seed}");
+        assert!(allowed || (self.put_off && nothing), "too early: {seed}");
+        self.put_off = false;
         self.flight = Some(self.now);
         self.asked = false;
     }
@@ -163,83 +171,6 @@ impl Model {
         self.step(Event::Tick);
     }
 
-    fn land(&mut self) {
-        let Some(sent) = self.flight.take() else {
-            return;
-        };
-        let held = self
-            .life
-            .view(self.now)
-            .map(|(issued, _)| issued.generation);
-        let mut again = None;
-        self.failed = false;
-        let landed = match self.chance.below(8) {
-            0..=3 => self.arrive(sent),
-            4 => Err(transient(None)),
-            5 => Err(transient(Some(seconds(self.chance.below(8000))))),
-            6 => {
-                again = Some(self.now.mono + seconds(1800));
-                Err(refused(Refused::Password))
-            }
-            _ => Err(refused(Refused::Client)),
-        };
-        let now = self.now.mono;
-        self.not_before = match &landed {
-            Ok(_) => Some(now),
-            Err(LoginFailure::Transient { retry_after, .. }) => {
-                let asked = retry_after.unwrap_or_default().min(seconds(3600));
-                Some(now + asked.max(Duration::from_millis(750)))
-            }
-            Err(_) => again,
-        };
-        self.refused = matches!(landed, Err(LoginFailure::Refused { .. }));
-        let failed = landed.is_err();
-        self.failed |= failed;
-        let landed = match landed {
-            Ok(credential) => Landed::Credential(arrived(credential, sent)),
-            Err(failure) => Landed::Failed { failure, again },
-        };
-        let jitter = self.chance.fraction();
-        // Whether a rejected string came again is the life's to say; what it says is held against the budget.
-        self.asked |= !self.rejected.is_empty();
-        self.step(Event::FlightEnded { landed, jitter });
-        if failed && held.is_some() {
-            // Still used since its last renewal.
-            self.asked = true;
-            let kept = self
-                .life
-                .view(self.now)
-                .map(|(issued, _)| issued.generation);
-            assert_eq!(kept, held, "a failure took it away: {}", self.seed);
-        }
-    }
-
-    fn arrive(&mut self, sent: Now) -> Result<Arc<Credential>, LoginFailure> {
-        let lifetime = match self.chance.below(4) {
-            0 => Lifetime::UntilUnusedFor(seconds(7200)),
-            1 => Lifetime::For(seconds(self.chance.below(40))),
-            _ => Lifetime::For(seconds(1200 + self.chance.below(6000))),
-        };
-        let token = Arc::new(token(self.chance.below(4), lifetime));
-        let seen = (number(&token), lifetime, sent, self.now.mono);
-        let (Lifetime::For(life) | Lifetime::UntilUnusedFor(life)) = lifetime;
-        let half = u32::from(matches!(lifetime, Lifetime::UntilUnusedFor(_))) + 1;
-        if self.now.since(sent) >= life / half {
-            // A failure: what is held is still used since its last renewal.
-            self.asked = true;
-            self.failed = true;
-            return Ok(token);
-        }
-        // It becomes the next generation, or a renewal of the held one if it is the same token.
-        self.issued.insert(self.life.generation + 1, seen);
-        if let Some(held) = self.issued.get_mut(&self.life.generation)
-            && held.0 == seen.0
-        {
-            *held = seen;
-        }
-        Ok(token)
-    }
-
     fn reject(&mut self, generation: u64) {
         let shown = self
             .life
@@ -283,6 +214,8 @@ impl Model {
             let under_way = self.flight.is_some() || self.store != Stored::Done;
             let soon = under_way || wake.is_some_and(|at| at < deadline);
             assert!(soon, "kept waiting in vain: {}", self.seed);
+            let known = !under_way && self.local > 1;
+            assert!(!known, "kept waiting although it is known: {}", self.seed);
         }
         if answer.is_some() || self.chance.below(2) == 0 {
             self.leave();
@@ -325,6 +258,7 @@ impl Model {
             13 if self.chance.below(4) == 0 => {
                 self.asked = true;
                 self.not_before = Some(Duration::ZERO);
+                self.local = 0;
                 self.step(Event::OperatorRetry);
             }
             14 => {

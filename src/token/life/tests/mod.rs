@@ -262,6 +262,16 @@ fn the_only_token_comes_back_when_the_budget_allows_no_other_login() {
         (Some(Rejected::Exhausted), false)
     );
     assert_eq!(bench.held(), Some(1));
+    let status = bench.life.status(bench.now);
+    assert_eq!(status.state, State::Valid);
+    assert!(
+        status
+            .why
+            .is_some_and(|why| why.contains("new tokens, too"))
+    );
+    let generation = bench.life.generation;
+    bench.step(Event::Proven { generation });
+    assert_eq!(bench.life.status(bench.now).why, None);
 }
 
 #[test]

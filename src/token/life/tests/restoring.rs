@@ -132,6 +132,22 @@ fn a_rejected_token_is_forgotten_and_one_whose_rejection_is_not_believed_is_not(
 }
 
 #[test]
+fn a_rejected_token_that_a_login_brings_again_is_forgotten_again() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(7, HOUR);
+    bench.step(Event::Used);
+    // The login may have been answered before the rejection, or after it.
+    bench.pass(seconds(3555));
+    bench.reject();
+    for _ in 0..2 {
+        let again = bench.land(7, HOUR);
+        assert_eq!(number(&again.forget.unwrap()), 7);
+        assert_eq!(bench.held(), None);
+    }
+}
+
+#[test]
 fn uses_of_a_token_without_expiry_are_noted_a_few_times_within_its_timeout() {
     let mut bench = Bench::new();
     bench.fly();

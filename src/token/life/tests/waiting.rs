@@ -7,7 +7,7 @@ use super::{Bench, HOUR};
 use crate::provider::{Lifetime, LoginFailure, Refused, Strange};
 use crate::token::issued::Unavailable;
 use crate::token::life::{Event, Landed, Renewing};
-use crate::token::script::{arrived, refused, seconds, token, transient};
+use crate::token::script::{arrived, refused, seconds, token, transient, unreadable};
 
 #[test]
 fn a_waiter_stays_if_the_next_try_comes_before_its_deadline_and_is_answered_at_once_otherwise() {
@@ -20,6 +20,42 @@ fn a_waiter_stays_if_the_next_try_comes_before_its_deadline_and_is_answered_at_o
     let retry_after = seconds(10);
     let expected = Unavailable::Transient { text, retry_after };
     assert_eq!(answer(10).unwrap().unwrap_err(), expected);
+}
+
+#[test]
+fn what_is_wrong_on_this_machine_is_waited_for_once_and_then_told_at_once() {
+    let text = || "the folder is full".to_owned();
+    for failure in [unreadable(), LoginFailure::Store { text: text() }] {
+        let mut bench = Bench::new();
+        bench.step(Event::Wanted);
+        bench.fail(failure.clone(), None);
+        let far = bench.now.mono + seconds(1000);
+        let soon = bench.now.mono + seconds(1);
+        assert!(bench.life.answer(bench.now, far).is_none(), "a second look");
+        assert!(bench.life.answer(bench.now, soon).is_some(), "too late");
+        for wait in [2, 4, 8, 16, 32, 60, 60] {
+            assert!(bench.pass(seconds(100)).fly);
+            bench.fail(failure.clone(), None);
+            let told = bench.life.answer(bench.now, bench.now.mono + seconds(1000));
+            let (Unavailable::Secret { retry_after, .. } | Unavailable::Store { retry_after, .. }) =
+                told.unwrap().unwrap_err()
+            else {
+                panic!("{failure}");
+            };
+            assert_eq!(retry_after, seconds(wait));
+        }
+        // Whoever comes when it may be tried again has it tried.
+        bench.step(Event::Left);
+        bench.pass(seconds(60));
+        assert!(bench.step(Event::Wanted).fly);
+        assert!(bench.life.answer(bench.now, bench.now.mono).is_none());
+        bench.land(1, Lifetime::For(seconds(10)));
+        bench.pass(seconds(10));
+        bench.step(Event::Wanted);
+        bench.fail(failure, None);
+        let far = bench.now.mono + seconds(1000);
+        assert!(bench.life.answer(bench.now, far).is_none(), "it was good");
+    }
 }
 
 #[test]

@@ -27,8 +27,10 @@ use crate::telemetry::Metrics;
 use crate::telemetry::metrics::StoreWork;
 
 mod open;
+mod sweep;
 
 pub use self::open::Unusable;
+pub use self::sweep::Leftover;
 
 /// A folder of sealed records. Clones are the same.
 #[derive(Clone, Debug)]
@@ -190,6 +192,10 @@ impl Store for Files {
         };
         Box::pin(self.counted(StoreWork::Lease, leased))
     }
+
+    fn sweep(&self, unused: Duration) -> StoreFuture<'_, usize> {
+        Box::pin(self.work(move |inner| inner.sweep(unused)))
+    }
 }
 
 /// A lock that is given back when this is dropped.
@@ -214,6 +220,7 @@ impl Held for FileLease {
     }
 }
 
+/// `None`: somebody else has it, or the file was removed meanwhile.
 fn try_lock(path: &Path) -> Result<Option<Locked>, StoreError> {
     let failed = |source| io_error("lock", path, source);
     let mut options = OpenOptions::new();
@@ -222,10 +229,12 @@ fn try_lock(path: &Path) -> Result<Option<Locked>, StoreError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path).map_err(failed)?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(Locked {
+        // A lock on a file that was removed keeps nobody away.
+        Ok(()) if is_still(&file, path).map_err(failed)? => Ok(Some(Locked {
             file: Arc::new(file),
             path: path.to_owned(),
         })),
+        Ok(()) => Ok(None),
         Err(std::fs::TryLockError::WouldBlock) => Ok(None),
         Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
     }

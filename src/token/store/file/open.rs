@@ -82,18 +82,69 @@ impl Files {
     /// Opens the folder; makes it and its key on first use. To be called on the control runtime.
     pub async fn open(config: &FileStore, metrics: Metrics) -> Result<Self, Unusable> {
         let config = config.clone();
-        let given = match &config.key {
-            StoreKey::Own(_) => None,
-            StoreKey::Given(source) => Some(source.read().await?),
-        };
+        let given = given(&config).await?;
         let opened = spawn_blocking(move || {
-            let key = match (&config.key, given) {
-                (StoreKey::Own(path), _) => own_key(path, &config.path)?,
-                (StoreKey::Given(_), given) => given.ok_or(Unusable::Cut)?,
-            };
-            open(&config, &key, metrics)
+            let inner = Inner::new(&config, given, metrics)?;
+            begin(&inner)?;
+            inner.fits(&config)?;
+            private::sweep(&inner.folder).map_err(|source| folder_error(&inner.folder, source))?;
+            Ok(Self(Arc::new(inner)))
         });
         opened.await.map_err(|_| Unusable::Cut)?
+    }
+
+    /// The folder as it is, for a look: nothing is made or changed. `None`: there is no store yet.
+    pub async fn look(config: &FileStore) -> Result<Option<Self>, Unusable> {
+        let config = config.clone();
+        let there = config.path.join(CHECK).try_exists();
+        if !there.map_err(|source| folder_error(&config.path, source))? {
+            return Ok(None);
+        }
+        let given = given(&config).await?;
+        let looked = spawn_blocking(move || {
+            let inner = Inner::new(&config, given, Metrics::new())?;
+            inner.fits(&config)?;
+            Ok(Some(Self(Arc::new(inner))))
+        });
+        looked.await.map_err(|_| Unusable::Cut)?
+    }
+}
+
+/// The operator's key, if it is not the store's own.
+async fn given(config: &FileStore) -> Result<Option<Secret>, Unusable> {
+    Ok(match &config.key {
+        StoreKey::Own(_) => None,
+        StoreKey::Given(source) => Some(source.read().await?),
+    })
+}
+
+impl Inner {
+    fn new(config: &FileStore, given: Option<Secret>, metrics: Metrics) -> Result<Self, Unusable> {
+        let key = match (&config.key, given) {
+            (StoreKey::Own(path), _) => own_key(path, &config.path)?,
+            (StoreKey::Given(_), given) => given.ok_or(Unusable::Cut)?,
+        };
+        let key = SealKey::parse(&key).map_err(|why| Unusable::KeyText {
+            place: config.key_place(),
+            why: why.to_string(),
+        })?;
+        Ok(Self {
+            metrics,
+            folder: config.path.clone(),
+            key,
+            slots: Arc::new(Semaphore::new(SLOTS)),
+        })
+    }
+
+    fn fits(&self, config: &FileStore) -> Result<(), Unusable> {
+        match self.read(&self.folder.join(CHECK)) {
+            Ok(_) => Ok(()),
+            Err(StoreError::Damaged { .. }) => Err(Unusable::WrongKey {
+                folder: self.folder.clone(),
+                place: config.key_place(),
+            }),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -125,43 +176,28 @@ fn own_key(path: &Path, folder: &Path) -> Result<Secret, Unusable> {
         .map_err(failed)
 }
 
-fn open(config: &FileStore, key: &Secret, metrics: Metrics) -> Result<Files, Unusable> {
-    let folder = &config.path;
-    let failed = |source| Unusable::Folder {
-        path: folder.clone(),
-        source,
-    };
-    let key = SealKey::parse(key).map_err(|why| Unusable::KeyText {
-        place: config.key_place(),
-        why: why.to_string(),
-    })?;
-    let inner = Inner {
-        metrics,
-        folder: folder.clone(),
-        key,
-        slots: Arc::new(Semaphore::new(SLOTS)),
-    };
+/// Makes the folder, and what shows that the key fits, unless they are there.
+fn begin(inner: &Inner) -> Result<(), Unusable> {
+    let folder = &inner.folder;
+    let failed = |source| folder_error(folder, source);
     let check = folder.join(CHECK);
-    if !check.try_exists().map_err(failed)? {
-        private::make_folder(folder).map_err(failed)?;
-        if has_records(folder).map_err(failed)? {
-            return Err(Unusable::Record(StoreError::Gone { path: check }));
-        }
-        let bytes = inner.seal(&check, 0, b"")?;
-        private::create(&check, &bytes).map_err(failed)?;
+    if check.try_exists().map_err(failed)? {
+        return Ok(());
     }
-    match inner.read(&check) {
-        Ok(_) => {}
-        Err(StoreError::Damaged { .. }) => {
-            return Err(Unusable::WrongKey {
-                folder: folder.clone(),
-                place: config.key_place(),
-            });
-        }
-        Err(error) => return Err(error.into()),
+    private::make_folder(folder).map_err(failed)?;
+    if has_records(folder).map_err(failed)? {
+        return Err(Unusable::Record(StoreError::Gone { path: check }));
     }
-    private::sweep(folder).map_err(failed)?;
-    Ok(Files(Arc::new(inner)))
+    let bytes = inner.seal(&check, 0, b"")?;
+    private::create(&check, &bytes).map_err(failed)?;
+    Ok(())
+}
+
+fn folder_error(folder: &Path, source: io::Error) -> Unusable {
+    Unusable::Folder {
+        path: folder.to_owned(),
+        source,
+    }
 }
 
 fn has_records(folder: &Path) -> io::Result<bool> {

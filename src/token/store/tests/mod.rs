@@ -149,6 +149,56 @@ async fn a_lease_on_a_file_that_was_removed_is_none() {
     assert!(second.holds().await.unwrap() && !lease.holds().await.unwrap());
 }
 
+/// As if nobody had written the record for so long.
+fn leave_alone(folder: &Folder, record: &str, by: Duration) {
+    let path = folder.path().join("store").join(record);
+    let file = fs::File::options().write(true).open(path).unwrap();
+    let modified = file.metadata().unwrap().modified().unwrap();
+    file.set_modified(modified - by).unwrap();
+}
+
+#[tokio::test]
+async fn access_tokens_that_nobody_has_written_for_long_are_removed_and_refresh_tokens_are_not() {
+    let (files, folder) = files().await;
+    let grant = Name::of(Kind::Grant, [b"g".as_slice()]);
+    files.put(&grant, 0, b"g".into()).await.unwrap();
+    drop(files.lease(&grant, Duration::ZERO).await.unwrap());
+    files.put(&name("old"), 0, b"1".into()).await.unwrap();
+    for entry in fs::read_dir(folder.path().join("store")).unwrap() {
+        let file = entry.unwrap().file_name();
+        leave_alone(&folder, file.to_str().unwrap(), HOUR * 48);
+    }
+    files.put(&name("new"), 0, b"1".into()).await.unwrap();
+    assert_eq!(files.sweep(HOUR * 49).await.unwrap(), 0);
+    assert_eq!(files.sweep(HOUR * 47).await.unwrap(), 1);
+    assert_eq!(files.get(&name("old")).await.unwrap(), None);
+    assert!(files.get(&name("new")).await.unwrap().is_some());
+    assert!(files.get(&grant).await.unwrap().is_some());
+    let left = everything_in(&folder.path().join("store"));
+    assert_eq!(left.len(), 6, "check; new: record, lock; grant: and lease");
+    // Who still knows a version of it begins anew.
+    let put = files.put(&name("old"), 1, b"2".into()).await.unwrap();
+    assert_eq!(put, Put::Conflict);
+    let put = files.put(&name("old"), 0, b"2".into()).await.unwrap();
+    assert_eq!(put, Put::Done(1));
+}
+
+#[tokio::test]
+async fn a_record_that_is_being_written_is_not_removed() {
+    let (files, folder) = files().await;
+    files.put(&name("a"), 0, b"1".into()).await.unwrap();
+    let [record] = &records(&folder)[..] else {
+        panic!()
+    };
+    leave_alone(&folder, record, HOUR * 48);
+    let lock = folder.path().join("store").join(record);
+    let lock = fs::File::open(lock.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(files.sweep(HOUR).await.unwrap(), 0);
+    lock.unlock().unwrap();
+    assert_eq!(files.sweep(HOUR).await.unwrap(), 1);
+}
+
 #[tokio::test]
 async fn records_outlive_the_process_under_names_that_tell_nothing() {
     let (files, folder) = files().await;
@@ -229,6 +279,8 @@ async fn a_record_that_was_changed_swapped_or_cut_is_no_record_and_stays_as_it_i
     }
     assert!(matches!(met[..], [StoreError::Foreign { .. }]));
 }
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// The file's own text, so that nothing is lost in a comparison of parts.
 fn everything_in(folder: &Path) -> Vec<(String, Vec<u8>)> {

@@ -96,24 +96,55 @@ async fn processes_that_begin_a_store_at_once_agree_on_its_key() {
 }
 
 #[cfg(unix)]
-#[tokio::test]
-async fn a_read_only_folder_is_told_at_the_start_and_read_while_it_runs() {
+#[test]
+fn a_read_only_folder_is_told_at_the_start_and_read_while_it_runs() {
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::process::CommandExt;
+
+    let folder = Folder::new();
+    if fs::metadata(folder.path()).unwrap().uid() != 0 {
+        return read_only(&folder);
+    }
+    // Permissions do not bind root: this very test again, as a user whom they bind.
+    let program = match cfg!(target_os = "linux") {
+        // Whoever may not look into the folder of the program may run it by this name.
+        true => PathBuf::from("/proc/self/exe"),
+        false => std::env::current_exe().unwrap(),
+    };
+    let mut again = std::process::Command::new(program);
+    again.args(["--exact", "--nocapture"]).arg(concat!(
+        "token::store::tests::unusable::",
+        "a_read_only_folder_is_told_at_the_start_and_read_while_it_runs"
+    ));
+    let output = again.uid(NOBODY).gid(NOBODY).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("1 passed"), "{output:?}");
+}
+
+#[cfg(unix)]
+fn read_only(folder: &Folder) {
     use std::os::unix::fs::PermissionsExt;
 
-    let (files, folder) = files().await;
-    files.put(&name("a"), 0, b"1".into()).await.unwrap();
-    let store = folder.path().join("store");
-    let mode = |bits| fs::set_permissions(&store, fs::Permissions::from_mode(bits)).unwrap();
-    mode(0o500);
-    // Permissions bind everybody but root, who sees a full disk instead: see the tests of the binary.
-    let binds = fs::write(store.join("probe"), "").is_err();
-    if binds {
-        let error = open(&config(&folder)).await.unwrap_err();
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build().unwrap();
+    runtime.block_on(async {
+        let files = open(&config(folder)).await.unwrap();
+        files.put(&name("a"), 0, b"1".into()).await.unwrap();
+        let store = folder.path().join("store");
+        let mode = |bits| fs::set_permissions(&store, fs::Permissions::from_mode(bits)).unwrap();
+        mode(0o500);
+        let error = open(&config(folder)).await.unwrap_err();
         assert!(matches!(error, Unusable::Folder { .. }), "{error}");
         assert!(files.get(&name("a")).await.unwrap().is_some());
-        let put = files.put(&name("a"), 1, b"2".into()).await;
-        assert!(matches!(put, Err(StoreError::Io { .. })));
+        for (record, known) in [("a", 1), ("b", 0)] {
+            let put = files.put(&name(record), known, b"2".into()).await;
+            assert!(matches!(put, Err(StoreError::Io { .. })), "{put:?}");
+        }
         assert_eq!(files.get(&name("a")).await.unwrap().unwrap().value, b"1");
-    }
-    mode(0o700);
+        mode(0o700);
+    });
 }
+
+/// A user that has nothing.
+#[cfg(unix)]
+const NOBODY: u32 = 65534;

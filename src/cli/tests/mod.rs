@@ -1,5 +1,7 @@
 //! The commands that need nothing but a configuration.
 
+mod live;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -72,6 +74,39 @@ fn check_says_what_is_sound_and_what_is_not() {
         err.contains("error[UA-0102]: cannot read /nowhere/proxy.toml"),
         "{err}"
     );
+}
+
+#[test]
+fn check_looks_into_the_files_for_tls_as_the_proxy_will() {
+    let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/");
+    let rows = [
+        (
+            "ca = { file = \"nowhere.pem\" }",
+            "nowhere.pem: No such file",
+            "UA-0115",
+        ),
+        (
+            "ca = { file = \"proxy.toml\" }",
+            "proxy.toml holds no certificate",
+            "UA-0115",
+        ),
+        (
+            "[server]\ntls = { cert = { file = \"KEYS/cert.pem\" }, key = { file = \"proxy.toml\" } }",
+            "proxy.toml holds no private key",
+            "UA-0115",
+        ),
+        (
+            "[server]\ntls = { cert = { file = \"KEYS/cert.pem\" }, key = { file = \"KEYS/ec.pem\" } }",
+            "ec.pem is not the key of ",
+            "[server] tls: ",
+        ),
+    ];
+    for (line, words, mark) in rows {
+        let line = line.replace("KEYS/", keys);
+        let (exit, _, err) = Folder::with(&format!("{CRM}{line}\n")).run("check");
+        assert_eq!(exit, Exit::Config, "{line}");
+        assert!(err.contains(words) && err.contains(mark), "{line}\n{err}");
+    }
 }
 
 #[test]
@@ -227,18 +262,6 @@ fn a_refused_password_is_not_tried_again_for_the_next_upstream_of_the_user() {
     assert_eq!(exit, Exit::Refused);
     assert_eq!(count.load(Ordering::SeqCst), 2, "{err}");
     assert_eq!(err.matches("not tried").count(), 2, "{err}");
-}
-
-#[test]
-fn the_exit_of_a_live_check_tells_the_worst_whatever_comes_last() {
-    let login = refusing().0.to_string();
-    let refused = upstream_with_password("a", &login, "u");
-    let unreachable = upstream_with_password("b", "127.0.0.1:1", "u");
-    let (exit, _, err) = Folder::with(&format!("{refused}{unreachable}")).run("check --live");
-    assert_eq!(exit, Exit::Refused, "{err}");
-    let (refused, unreachable) = (refused.replace("upstream.a", "upstream.z"), unreachable);
-    let (exit, _, err) = Folder::with(&format!("{unreachable}{refused}")).run("check --live");
-    assert_eq!(exit, Exit::Refused, "{err}");
 }
 
 #[test]

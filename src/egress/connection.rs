@@ -1,0 +1,192 @@
+//! A connection of the pool: an exchange, and how long it may be silent.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use http_body::SizeHint;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::Outgoing;
+use super::answer::Broken;
+use super::connect::Stream;
+use super::exchange::{Exchange, Fault, Head};
+use super::failure::{Failure, Phase};
+use super::pool::Place;
+use super::silence::Silence;
+use crate::telemetry::UpstreamMetrics;
+
+/// A connection in use, with its place among the requests to its origin.
+pub(super) struct Connection<B: Outgoing> {
+    line: Box<Line<B>>,
+    place: Arc<Place<B>>,
+    reused: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// A connection, in use or idle.
+pub(super) struct Line<B> {
+    exchange: Exchange<Stream, B>,
+    silence: Silence,
+    /// Since when it is idle, or waits for the upstream.
+    since: Instant,
+    _open: Open,
+}
+
+/// An open connection, as the metrics count it.
+struct Open(Arc<UpstreamMetrics>);
+
+impl Open {
+    fn new(metrics: &Arc<UpstreamMetrics>) -> Self {
+        metrics.connection_opened();
+        Self(metrics.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connection_closed();
+    }
+}
+
+impl<B: Outgoing> Line<B> {
+    pub(super) fn new(stream: Stream, metrics: &Arc<UpstreamMetrics>) -> Box<Self> {
+        Box::new(Self {
+            exchange: Exchange::new(stream),
+            silence: Silence::default(),
+            since: Instant::now(),
+            _open: Open::new(metrics),
+        })
+    }
+
+    /// Whether an idle one can serve a request.
+    pub(super) fn is_fit(&mut self, now: Instant) -> bool {
+        now.duration_since(self.since) < LONGEST_IDLE && self.exchange.is_live()
+    }
+
+    /// What is awaited next did not come yet: is the upstream silent for too long? Zero: never.
+    fn poll_silence(&mut self, cx: &mut Context<'_>, silence: Duration) -> Poll<()> {
+        match silence.is_zero() {
+            true => Poll::Pending,
+            false => self.silence.poll(cx, self.since + silence),
+        }
+    }
+}
+
+impl<B: Outgoing> Connection<B> {
+    pub(super) fn new(
+        line: Box<Line<B>>,
+        place: Arc<Place<B>>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        Self {
+            line,
+            place,
+            reused: false,
+            _permit: permit,
+        }
+    }
+
+    /// One that has served before.
+    pub(super) fn reused(
+        line: Box<Line<B>>,
+        place: Arc<Place<B>>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        Self {
+            reused: true,
+            ..Self::new(line, place, permit)
+        }
+    }
+
+    /// Sends a request and waits for the head of the answer, no longer than `silence` after something of the request
+    /// went out.
+    pub(super) async fn send(
+        &mut self,
+        head: &Head<'_>,
+        body: B,
+        silence: Duration,
+    ) -> Result<Response<()>, Failure<B>> {
+        let reused = self.reused;
+        let line = &mut *self.line;
+        line.since = Instant::now();
+        line.exchange.begin(head, body);
+        let answer = std::future::poll_fn(|cx| {
+            let mut moved = 0;
+            match line.exchange.poll_head(cx, &mut moved) {
+                Poll::Ready(answer) => Poll::Ready(answer.map_err(|fault| failure(&fault))),
+                Poll::Pending => {
+                    if moved > 0 {
+                        line.since = Instant::now();
+                    }
+                    ready!(line.poll_silence(cx, silence));
+                    let failure = Failure::new(Phase::Head, "no answer in time");
+                    Poll::Ready(Err(failure.timed_out()))
+                }
+            }
+        });
+        let answer = answer.await;
+        answer.map_err(|failure| Failure {
+            unsent: line.exchange.is_unsent(),
+            reused,
+            ..failure
+        })
+    }
+
+    /// The next piece of the answer's body; the rest of the request's goes out meanwhile.
+    pub(super) fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        waiting: &mut bool,
+        silence: Duration,
+    ) -> Poll<Option<Result<Bytes, Broken>>> {
+        let line = &mut *self.line;
+        let mut moved = 0;
+        match line.exchange.poll_body(cx, &mut moved) {
+            Poll::Ready(piece) => {
+                *waiting = false;
+                Poll::Ready(piece.map(|piece| piece.map_err(Broken::Upstream)))
+            }
+            Poll::Pending => {
+                // Not while the caller was busy with what it has.
+                if moved > 0 || !std::mem::replace(waiting, true) {
+                    line.since = Instant::now();
+                }
+                ready!(line.poll_silence(cx, silence));
+                Poll::Ready(Some(Err(Broken::Stalled)))
+            }
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.line.exchange.is_over()
+    }
+
+    pub(super) fn size_hint(&self) -> SizeHint {
+        self.line.exchange.size_hint()
+    }
+
+    /// Keeps it for another request, if it can serve one.
+    pub(super) fn give_back(self) {
+        let Self {
+            mut line, place, ..
+        } = self;
+        if line.exchange.rest() {
+            line.since = Instant::now();
+            place.keep(line);
+        }
+    }
+}
+
+fn failure<B>(fault: &Fault) -> Failure<B> {
+    Failure {
+        body: matches!(fault, Fault::Body(_)),
+        ..Failure::new(Phase::Head, super::failure::chain(fault))
+    }
+}
+
+/// Below the keep-alive time of common front ends (60 s), so that they rarely close first.
+const LONGEST_IDLE: Duration = Duration::from_secs(30);

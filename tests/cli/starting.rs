@@ -1,0 +1,52 @@
+//! What ends a start, and with which exit code.
+
+use std::net::TcpListener;
+use std::process::Command;
+
+use super::{BINARY, Stage, said};
+
+#[test]
+fn a_taken_port_a_wrong_file_and_wrong_arguments_have_exit_codes_of_their_own() {
+    let stage = Stage::new("codes");
+    let taken = TcpListener::bind(("127.0.0.1", stage.admin)).unwrap();
+    let (code, _, err) = stage.say(&["run"], &stage.right());
+    assert_eq!(code, 74, "{err}");
+    assert!(err.contains(&stage.admin.to_string()), "{err}");
+    drop(taken);
+    let (code, _, err) = stage.say(&["run"], &stage.config("x", "x = 1\n"));
+    assert_eq!(code, 78, "{err}");
+    assert!(err.contains("UA-0103"), "{err}");
+    assert_eq!(stage.say(&["run"], "/nowhere/proxy.toml").0, 78);
+    let tls = "listen = \"127.0.0.1:0\"\ntls = { cert = { file = \"no.pem\" }, key = { file = \"no.pem\" } }\n";
+    let (code, _, err) = stage.say(&["run"], &stage.config("x", tls));
+    assert_eq!(code, 78, "a listener without its certificate is none");
+    assert!(err.contains("[upstream.crm] tls: cannot read "), "{err}");
+    assert_eq!(
+        said(&Command::new(BINARY).arg("runn").output().unwrap()).0,
+        2
+    );
+}
+
+#[test]
+fn what_cannot_be_listened_on_or_written_is_named_with_what_is_behind_it() {
+    let stage = Stage::new("starting");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = format!("listen = \"{}\"\n", taken.local_addr().unwrap());
+    let mut rows = vec![
+        (taken.as_str(), "(another upauth?"),
+        (
+            "[log]\naccess = \"/nowhere/log\"\n",
+            "access log: /nowhere/log: No such file",
+        ),
+    ];
+    if cfg!(unix) {
+        let line = "listen = \"unix:/nowhere/s\"\n";
+        rows.push((line, "(os error 2) (the folder of a socket must be there)"));
+    }
+    for (lines, words) in rows {
+        let config = stage.config("${DEMO_CRM_CLIENT_SECRET}", lines);
+        let (code, _, err) = stage.say(&["run"], &config);
+        assert_eq!(code, 74, "{err}");
+        assert!(err.contains(words), "{err}");
+    }
+}
