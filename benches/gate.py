@@ -37,7 +37,7 @@ MACHINE = "Linux x86_64"
 # inline something else. Another compiler may make more of it.
 TOLERANCE = {"instructions": 0.03, "allocations": 0.02}
 # Requests of the shorter run, and the connections they come over.
-REQUESTS, CALLERS = 2000, 4
+REQUESTS, CALLERS = 5000, 4
 # Nothing here waits longer, in seconds: valgrind is some fifty times slower than the machine.
 PATIENCE = 300
 
