@@ -9,17 +9,17 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 RUN sed -i '/^\[\[bench\]\]/,/^$/d' Cargo.toml \
  && mkdir src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
- && cargo build --release --locked \
+ && cargo build --profile dist --locked \
  && rm -r src
 
 # COPY keeps file times, which may be older than what was just built: touched files are built again.
 COPY . .
 RUN touch src/main.rs src/lib.rs \
- && cargo build --release --locked \
+ && cargo build --profile dist --locked \
  && mkdir /state
 
 FROM gcr.io/distroless/cc-debian12
-COPY --from=build /build/target/release/upauth /upauth
+COPY --from=build /build/target/dist/upauth /upauth
 # The own CA and the store live here: the one place to mount a volume; the rest can be read-only.
 COPY --from=build --chown=65532:65532 --chmod=700 /state /var/lib/upauth
 ENV STATE_DIRECTORY=/var/lib/upauth UPAUTH_CONFIG=/etc/upauth/proxy.toml

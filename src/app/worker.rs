@@ -28,7 +28,7 @@ pub(super) struct Shared {
     limits: Limits,
     metrics: Metrics,
     clock: Clock,
-    ids: Arc<Ids>,
+    ids: Ids,
     in_flight: Arc<Semaphore>,
     memory: Arc<Semaphore>,
     instance: String,
@@ -55,7 +55,7 @@ impl Shared {
         Self {
             metrics: metrics.clone(),
             clock,
-            ids: Arc::new(Ids::new()),
+            ids: Ids::new(),
             in_flight: Arc::new(Semaphore::new(limits.requests_in_flight)),
             memory: Arc::new(Semaphore::new(limits.buffer_bytes / BLOCK)),
             instance: hex(&random::<8>()),
@@ -83,8 +83,8 @@ impl Shared {
             via: forwarding::via(&self.instance),
             instance: self.instance.clone(),
             public_url: served.config.server.public_url.clone(),
-            ids: self.ids.clone(),
-            log: served.log.clone(),
+            ids: Arc::new(self.ids.for_worker()),
+            log: served.log.for_worker(),
             clock: self.clock.clone(),
         }
     }

@@ -1,10 +1,8 @@
 //! What is known of a request when it is over: one access-log line and the metrics, whatever way it ended.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Method, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -13,7 +11,7 @@ use super::upstream::Upstream;
 use crate::code;
 use crate::egress::Broken;
 use crate::server::Arrival;
-use crate::telemetry::{AccessLog, Entry, Id, UpstreamMetrics};
+use crate::telemetry::{AccessLog, Entry, Id, ShownPath, UpstreamMetrics};
 
 /// The record of one request, filled in as it goes. Written when it is dropped, which is when the answer's body
 /// ends, breaks off, or its caller leaves.
@@ -103,9 +101,7 @@ impl Drop for Finish {
             };
             metrics.request_ended(status, self.entry.duration);
         }
-        if self.log.is_on() {
-            self.log.write(self.entry.clone());
-        }
+        self.log.write(&self.entry);
     }
 }
 
@@ -115,9 +111,9 @@ pub(super) fn entry(arrival: &Arrival, method: Method) -> Entry {
         time: Duration::ZERO,
         id: None,
         upstream: Arc::default(),
-        surface: Cow::Borrowed(""),
+        surface: "",
         method,
-        target: Bytes::new(),
+        path: ShownPath::default(),
         status: StatusCode::OK,
         bytes: 0,
         duration: Duration::ZERO,
@@ -126,7 +122,7 @@ pub(super) fn entry(arrival: &Arrival, method: Method) -> Entry {
         code: None,
         key: None,
         client: arrival.client.clone(),
-        caller: arrival.peer,
+        caller: arrival.peer.clone(),
     }
 }
 

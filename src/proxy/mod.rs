@@ -20,11 +20,9 @@ mod stack;
 mod tries;
 mod upstream;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
 use tokio::sync::Semaphore;
@@ -106,11 +104,11 @@ impl Proxy {
 
     fn begin(&self, arrival: &Arrival, request: &Request<Incoming>, now: Instant) -> Finish {
         let mut entry = finish::entry(arrival, request.method().clone());
-        // Target and time are only for the log.
+        // Path and time are only for the log.
         if self.log.is_on() {
             entry.time = self.clock.at(now).wall;
             if let Some(target) = request.uri().path_and_query() {
-                entry.target = Bytes::copy_from_slice(target.as_str().as_bytes());
+                entry.path = target.as_str().into();
             }
         }
         Finish::new(self.ids.next(), entry, now, self.log.clone())
@@ -144,7 +142,7 @@ impl Proxy {
         finish.of(upstream);
         let path = Readings::of(target.path());
         let surface = upstream.provider.surface(&path);
-        finish.entry.surface = Cow::Borrowed(surface.name);
+        finish.entry.surface = surface.name;
         let narrow = entry.narrow.as_ref();
         let public_url = self.public_url.as_ref();
         let way = (entry.prefix.as_str(), by);

@@ -33,7 +33,7 @@ pub(super) async fn run<S, B>(
     S: Serve<B>,
     B: AnswerBody,
 {
-    let (cut, peer) = (floor.cut.clone(), arrival.peer);
+    let (cut, peer) = (floor.cut.clone(), arrival.peer.clone());
     let begin = async {
         match tls {
             None => speak(stream, service(arrival), floor, entry.clone()).await,

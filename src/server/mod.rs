@@ -12,7 +12,6 @@ mod tracked;
 mod watch;
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,8 +36,8 @@ use crate::config::server::Limits;
 pub struct Arrival {
     /// Which listener: as its [`Hall`] says.
     pub listener: usize,
-    /// The caller's address; none on a unix socket.
-    pub peer: Option<SocketAddr>,
+    /// The caller's address, as text, since that is what is wanted of it with each request; none on a unix socket.
+    pub peer: Option<Arc<str>>,
     /// Whether the caller speaks TLS.
     pub tls: bool,
     /// The name in the caller's certificate, if the listener asks for one.
@@ -147,7 +146,7 @@ pub async fn serve<S, B>(
                     let tls = hall.tls();
                     let arrival = Arrival {
                         listener: hall.listener,
-                        peer,
+                        peer: peer.map(|peer| peer.to_string().into()),
                         tls: tls.is_some(),
                         client: None,
                     };

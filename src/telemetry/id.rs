@@ -5,33 +5,62 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::secret::random;
 
-/// Gives out ids: a random beginning of this process, then a count.
+/// Gives out ids: a random beginning, then a count.
 #[derive(Debug)]
+// A cache line of its own, since each request writes to it.
+#[repr(align(64))]
 pub struct Ids {
-    process: u64,
+    /// Of which the lower forty bits count.
+    beginning: u64,
+    /// The same, as it is written.
+    letters: [u8; 8],
     next: AtomicU64,
+    workers: AtomicU64,
 }
 
-/// One request's id. Two numbers; the sixteen letters are made by `Display`.
+/// One request's id: sixteen letters, which are made when they are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id {
-    process: u64,
+    beginning: [u8; 8],
     count: u64,
+}
+
+impl Id {
+    /// Its letters, all of them ASCII: eight of the beginning, eight of the count.
+    pub fn letters(self) -> [u8; 16] {
+        let mut letters = [0; 16];
+        let (beginning, count) = letters.split_at_mut(8);
+        beginning.copy_from_slice(&self.beginning);
+        count.copy_from_slice(&base32(self.count));
+        letters
+    }
 }
 
 impl Ids {
     /// Ids with a beginning of their own.
     pub fn new() -> Self {
+        Self::with_beginning(u64::from_be_bytes(random()))
+    }
+
+    /// Ids for one more worker, with the next beginning: it shares no count with the others.
+    pub fn for_worker(&self) -> Self {
+        let worker = self.workers.fetch_add(1, Ordering::Relaxed);
+        Self::with_beginning(self.beginning.wrapping_add(worker + 1))
+    }
+
+    fn with_beginning(beginning: u64) -> Self {
         Self {
-            process: u64::from_be_bytes(random()),
+            beginning,
+            letters: base32(beginning),
             next: AtomicU64::new(0),
+            workers: AtomicU64::new(0),
         }
     }
 
     /// The next id.
     pub fn next(&self) -> Id {
         Id {
-            process: self.process,
+            beginning: self.letters,
             count: self.next.fetch_add(1, Ordering::Relaxed),
         }
     }
@@ -45,17 +74,15 @@ impl Default for Ids {
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        base32(f, self.process)?;
-        base32(f, self.count)
+        f.write_str(str::from_utf8(&self.letters()).unwrap_or_default())
     }
 }
 
 /// The lower forty bits as eight letters (Crockford's alphabet: none is mistaken for another).
-fn base32(f: &mut fmt::Formatter<'_>, value: u64) -> fmt::Result {
-    use fmt::Write;
-    (0..8).rev().try_for_each(|place| {
-        let digit = usize::try_from(value >> (place * 5) & 31).unwrap_or_default();
-        f.write_char(char::from(*ALPHABET.get(digit).unwrap_or(&b'0')))
+fn base32(value: u64) -> [u8; 8] {
+    [35, 30, 25, 20, 15, 10, 5, 0].map(|shift| {
+        let digit = (value >> shift & 31) as usize;
+        *ALPHABET.get(digit).unwrap_or(&b'0')
     })
 }
 
@@ -73,12 +100,21 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!(first[..8], second[..8]);
         assert!(first.ends_with("00000000") && second.ends_with("00000001"));
-        assert_ne!(first[..8], Ids::new().next().to_string()[..8]);
+        for others in [Ids::new(), ids.for_worker(), ids.for_worker()] {
+            assert_ne!(first[..8], others.next().to_string()[..8]);
+        }
+        assert_ne!(ids.for_worker().next(), ids.for_worker().next());
     }
 
     #[test]
     fn the_count_goes_through_the_whole_alphabet() {
-        let id = |count| Id { process: 0, count }.to_string();
+        let id = |count| {
+            Id {
+                beginning: [b'0'; 8],
+                count,
+            }
+            .to_string()
+        };
         assert_eq!(id(31), "000000000000000z");
         assert_eq!(id(32), "0000000000000010");
         assert_eq!(id(u64::MAX), "00000000zzzzzzzz");

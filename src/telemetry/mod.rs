@@ -10,7 +10,7 @@ pub mod metrics;
 mod printable;
 mod seconds;
 
-pub use self::access::{AccessLog, Entry};
+pub use self::access::{AccessLog, Entry, ShownPath};
 pub use self::id::{Id, Ids};
 pub use self::log::Format;
 pub use self::metrics::{Metrics, UpstreamMetrics};

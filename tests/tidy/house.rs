@@ -72,6 +72,7 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
             "cli",
         ],
     ),
+    ("smallvec", &["telemetry"]),
     ("socket2", &["server"]),
     ("tempfile", &["secret"]),
     ("thiserror", EVERYWHERE),

@@ -154,11 +154,11 @@ pub(super) struct Histogram {
 
 impl Histogram {
     fn observe(&self, took: Duration) {
-        let place = BOUNDS.partition_point(|bound| *bound < took);
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let place = BOUNDS.partition_point(|bound| *bound < nanos);
         if let Some(bucket) = self.buckets.get(place) {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.nanos.fetch_add(nanos, Ordering::Relaxed);
     }
 
@@ -169,12 +169,16 @@ impl Histogram {
 
     /// Sum in seconds, count, and the buckets with their upper bounds.
     pub(super) fn read(&self) -> (f64, u64, Vec<(f64, u64)>) {
-        let bounds = BOUNDS.iter().map(Duration::as_secs_f64);
+        let bounds = BOUNDS.map(|nanos| Duration::from_nanos(nanos).as_secs_f64());
         let counts = self
             .buckets
             .iter()
             .map(|count| count.load(Ordering::Relaxed));
-        let buckets: Vec<_> = bounds.chain([f64::INFINITY]).zip(counts).collect();
+        let buckets: Vec<_> = bounds
+            .into_iter()
+            .chain([f64::INFINITY])
+            .zip(counts)
+            .collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
         let nanos = Duration::from_nanos(self.nanos.load(Ordering::Relaxed));
         (nanos.as_secs_f64(), count, buckets)
@@ -190,20 +194,21 @@ fn absorb_all<'a>(
     }
 }
 
-const BOUNDS: [Duration; 15] = [
-    Duration::from_micros(500),
-    Duration::from_millis(1),
-    Duration::from_micros(2500),
-    Duration::from_millis(5),
-    Duration::from_millis(10),
-    Duration::from_millis(25),
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_millis(2500),
-    Duration::from_secs(5),
-    Duration::from_secs(15),
-    Duration::from_secs(60),
+/// In nanoseconds: half a millisecond to a minute.
+const BOUNDS: [u64; 15] = [
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    15_000_000_000,
+    60_000_000_000,
 ];
