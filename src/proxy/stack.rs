@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -43,13 +44,13 @@ pub fn stack(
     let arrival = Arc::new(arrival);
     service_fn(move |request: Request<Incoming>| {
         let (proxy, arrival) = (slot.0.load_full(), arrival.clone());
-        async move {
+        // Boxed: it is large, each layer above would move it, and a connection would have room for it while it is idle.
+        Box::pin(async move {
             let method = request.method().clone();
             // A defect costs one request its answer, not the worker its other connections.
-            let answer = AssertUnwindSafe(proxy.answer(&arrival, request))
-                .catch_unwind()
-                .await;
+            let answer = pin!(proxy.answer(&arrival, request));
+            let answer = AssertUnwindSafe(answer).catch_unwind().await;
             Ok(answer.unwrap_or_else(|_| proxy.panicked(&arrival, method)))
-        }
+        })
     })
 }

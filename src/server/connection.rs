@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::seldom::Seldom;
 use super::stream::{Protocol, Unended, Watched, Wire};
 use super::tracked::Tracked;
 use super::watch::Entry;
@@ -45,11 +46,16 @@ pub(super) async fn run<S, B>(
             }
         }
     };
+    let end = Seldom::new(async {
+        tokio::select! {
+            () = entry.cut() => tracing::debug!(?peer, "the caller kept a connection waiting"),
+            () = cut.cancelled() => {}
+        }
+    });
     tokio::select! {
         biased;
         () = begin => {}
-        () = entry.cut() => tracing::debug!(?peer, "the caller kept a connection waiting"),
-        () = cut.cancelled() => {}
+        () = end => {}
     }
 }
 
@@ -216,7 +222,7 @@ async fn to_the_end<C>(
         // The connection first: told to shut down before it has read anything, hyper would drop a request that is here.
         biased;
         result = connection.as_mut() => return ended(result),
-        () = floor.drain.cancelled() => good_bye(connection.as_mut()),
+        () = Seldom::new(floor.drain.cancelled()) => good_bye(connection.as_mut()),
     }
     entry.told_to_go(floor.limits.header_timeout);
     ended(connection.await);
@@ -240,23 +246,29 @@ where
 {
     service_fn(move |request: Request<Incoming>| {
         let active = entry.request();
-        let too_late = entry.is_too_late();
-        let (mut service, unended) = (service.clone(), unended.clone());
+        // hyper counts fields on HTTP/1 alone; this is its answer there.
+        let too_many = request.headers().len() > most_fields;
+        let refused = match (entry.is_too_late(), too_many) {
+            (true, _) => Some(StatusCode::SERVICE_UNAVAILABLE),
+            (false, true) => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+            (false, false) => None,
+        };
+        let is_old = request.version() == Version::HTTP_10;
+        // Called here and not in the future, where each request would be moved once more.
+        let answer = match refused {
+            Some(status) => Err(status),
+            None => Ok(service.clone().call(request)),
+        };
+        let unended = unended.clone();
         async move {
-            // hyper counts fields on HTTP/1 alone; this is its answer there.
-            let too_many = request.headers().len() > most_fields;
-            let refused = match (too_late, too_many) {
-                (true, _) => Some(StatusCode::SERVICE_UNAVAILABLE),
-                (false, true) => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
-                (false, false) => None,
+            let response = match answer {
+                Ok(answer) => answer.await?,
+                Err(status) => {
+                    let mut response = Response::new(Tracked::empty(active));
+                    *response.status_mut() = status;
+                    return Ok(response);
+                }
             };
-            if let Some(status) = refused {
-                let mut response = Response::new(Tracked::empty(active));
-                *response.status_mut() = status;
-                return Ok(response);
-            }
-            let is_old = request.version() == Version::HTTP_10;
-            let response = service.call(request).await?;
             if is_old && response.body().size_hint().exact().is_none() {
                 unended.begin();
             }

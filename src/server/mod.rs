@@ -6,6 +6,7 @@
 mod connection;
 mod door;
 mod listener;
+mod seldom;
 mod socket;
 mod stream;
 mod tracked;

@@ -30,7 +30,7 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli"]),
     ("flate2", &["proxy", "emulator"]),
     ("form_urlencoded", &["provider", "emulator"]),
-    ("futures_util", &["proxy", "emulator"]),
+    ("futures_util", &["server", "proxy", "emulator"]),
     ("glob", &["config"]),
     ("http", EVERYWHERE),
     ("http_body", &["server", "egress", "proxy"]),
