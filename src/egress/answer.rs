@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 use super::Outgoing;
@@ -46,6 +47,13 @@ impl<B: Outgoing> AnswerBody<B> {
         // One without a body is never polled.
         body.give_back_if_over();
         body
+    }
+
+    /// Gives the connection a map that nobody needs any more: the next answer takes its room.
+    pub fn reuse(&mut self, fields: HeaderMap) {
+        if let Some(connection) = &mut self.connection {
+            connection.reuse(fields);
+        }
     }
 
     fn give_back_if_over(&mut self) {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderMap, Response};
 use http_body::SizeHint;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -159,6 +159,10 @@ impl<B: Outgoing> Connection<B> {
                 Poll::Ready(Some(Err(Broken::Stalled)))
             }
         }
+    }
+
+    pub(super) fn reuse(&mut self, fields: HeaderMap) {
+        self.line.exchange.reuse(fields);
     }
 
     pub(super) fn is_over(&self) -> bool {

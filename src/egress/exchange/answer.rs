@@ -1,6 +1,6 @@
 //! Reads the head of an answer, and how its body is framed (RFC 9112 section 6.3).
 
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -27,39 +27,92 @@ pub(super) enum Framing {
     Close,
 }
 
-/// Takes the head of an answer off `input`. `None`: it is not whole yet. `bodiless`: it answers a HEAD.
-pub(super) fn take(input: &mut BytesMut, bodiless: bool) -> Result<Option<Head>, Fault> {
-    let mut places = [Place::default(); MOST_FIELDS];
-    let Some(raw) = parse(input, &mut places)? else {
-        return Ok(None);
-    };
-    let bytes = input.split_to(raw.length).freeze();
-    if raw.status.is_informational() {
-        // Read over, so that nothing in it matters.
-        return Ok(Some(Head {
+/// Reads the heads of one connection's answers.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    /// Where the fields of a head stand.
+    places: Vec<Place>,
+    /// The names of the last head. An upstream sends the same ones over and over: to compare them costs less than to read them.
+    known: Vec<Known>,
+    /// Room for the fields of the next head.
+    room: HeaderMap,
+}
+
+impl Reader {
+    /// Takes the head of an answer off `input`. `None`: it is not whole yet. `bodiless`: it answers a HEAD.
+    pub(super) fn take(
+        &mut self,
+        input: &mut BytesMut,
+        bodiless: bool,
+    ) -> Result<Option<Head>, Fault> {
+        let Some(raw) = parse(input, &mut self.places)? else {
+            return Ok(None);
+        };
+        let bytes = input.split_to(raw.length).freeze();
+        if raw.status.is_informational() {
+            // Read over, so that nothing in it matters.
+            return Ok(Some(Head {
+                status: raw.status,
+                fields: HeaderMap::new(),
+                framing: Framing::Length(0),
+                keep: true,
+            }));
+        }
+        let mut seen = Seen::new(raw.is_old);
+        let mut fields = mem::take(&mut self.room);
+        for (at, place) in self.places.iter().enumerate() {
+            let odd = || Fault::Framing("one of its fields is none");
+            let name = name(&mut self.known, at, place.name(&bytes)).ok_or_else(odd)?;
+            let value = HeaderValue::from_maybe_shared(place.value(&bytes)).map_err(|_| odd())?;
+            seen.field(&name, &value)?;
+            fields.append(name, value);
+        }
+        let framing = seen.framing(raw.status, bodiless)?;
+        if let Some(length) = seen.length.filter(|_| !seen.length_is_plain) {
+            fields.insert(CONTENT_LENGTH, length.into());
+        }
+        Ok(Some(Head {
             status: raw.status,
-            fields: HeaderMap::new(),
-            framing: Framing::Length(0),
-            keep: true,
-        }));
+            fields,
+            framing,
+            keep: seen.keep && framing != Framing::Close,
+        }))
     }
-    let mut seen = Seen::new(raw.is_old);
-    let mut fields = HeaderMap::with_capacity(raw.count);
-    for place in places.iter().take(raw.count) {
-        let (name, value) = place.of(&bytes)?;
-        seen.field(&name, &value)?;
-        fields.append(name, value);
+
+    /// Takes the room of a map that nobody needs any more.
+    pub(super) fn reuse(&mut self, mut map: HeaderMap) {
+        map.clear();
+        if map.capacity() <= MOST_KEPT {
+            self.room = map;
+        }
     }
-    let framing = seen.framing(raw.status, bodiless)?;
-    if let Some(length) = seen.length.filter(|_| !seen.length_is_plain) {
-        fields.insert(CONTENT_LENGTH, length.into());
+}
+
+/// A name, as it was written and as it was read.
+#[derive(Debug)]
+struct Known {
+    written: Box<[u8]>,
+    name: HeaderName,
+}
+
+/// The name that `written` stands for, which is often the one `known` from the same place before.
+fn name(known: &mut Vec<Known>, at: usize, written: &[u8]) -> Option<HeaderName> {
+    if let Some(before) = known.get(at)
+        && *before.written == *written
+    {
+        return Some(before.name.clone());
     }
-    Ok(Some(Head {
-        status: raw.status,
-        fields,
-        framing,
-        keep: seen.keep && framing != Framing::Close,
-    }))
+    let name = HeaderName::from_bytes(written).ok()?;
+    let new = Known {
+        written: written.into(),
+        name: name.clone(),
+    };
+    match known.get_mut(at) {
+        Some(place) => *place = new,
+        None if at < MOST_KEPT => known.push(new),
+        None => {}
+    }
+    Some(name)
 }
 
 /// A head that was parsed.
@@ -68,19 +121,17 @@ struct Raw {
     status: StatusCode,
     /// HTTP/1.0.
     is_old: bool,
-    /// Of fields.
-    count: usize,
 }
 
 /// Where a field stands.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Place {
     name: (u32, u32),
     value: (u32, u32),
 }
 
 /// Parses a head; says in `places` where its fields stand.
-fn parse(input: &[u8], places: &mut [Place; MOST_FIELDS]) -> Result<Option<Raw>, Fault> {
+fn parse(input: &[u8], places: &mut Vec<Place>) -> Result<Option<Raw>, Fault> {
     let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
     let mut answer = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
@@ -106,17 +157,15 @@ fn parse(input: &[u8], places: &mut [Place; MOST_FIELDS]) -> Result<Option<Raw>,
         Some(status) if status.as_u16() <= 599 => status,
         Some(_) | None => return Err(Fault::Framing("its status is not one of HTTP's")),
     };
-    for (place, field) in places.iter_mut().zip(answer.headers.iter()) {
-        *place = Place {
-            name: within(input, field.name.as_bytes()),
-            value: within(input, field.value),
-        };
-    }
+    places.clear();
+    places.extend(answer.headers.iter().map(|field| Place {
+        name: within(input, field.name.as_bytes()),
+        value: within(input, field.value),
+    }));
     Ok(Some(Raw {
         length,
         status,
         is_old: answer.version == Some(0),
-        count: answer.headers.len(),
     }))
 }
 
@@ -128,19 +177,14 @@ fn within(whole: &[u8], part: &[u8]) -> (u32, u32) {
 }
 
 impl Place {
-    fn of(&self, bytes: &Bytes) -> Result<(HeaderName, HeaderValue), Fault> {
-        let odd = Fault::Framing("one of its fields is none");
+    fn name<'a>(&self, bytes: &'a Bytes) -> &'a [u8] {
         let (from, to) = self.name;
-        let name = bytes.get(from as usize..to as usize).unwrap_or_default();
+        bytes.get(from as usize..to as usize).unwrap_or_default()
+    }
+
+    fn value(&self, bytes: &Bytes) -> Bytes {
         let (from, to) = self.value;
-        let value = bytes.slice(from as usize..to as usize);
-        match (
-            HeaderName::from_bytes(name),
-            HeaderValue::from_maybe_shared(value),
-        ) {
-            (Ok(name), Ok(value)) => Ok((name, value)),
-            _ => Err(odd),
-        }
+        bytes.slice(from as usize..to as usize)
     }
 }
 
@@ -239,5 +283,7 @@ impl Seen {
 
 /// More fields than any upstream has reason for.
 const MOST_FIELDS: usize = 100;
+/// Fields of which something is kept for the next answer.
+const MOST_KEPT: usize = 32;
 /// The whole head.
 const MOST_BYTES: usize = 256 * 1024;

@@ -16,11 +16,11 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, Response};
+use http::{HeaderMap, Method, Response};
 use http_body::SizeHint;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use self::answer::Framing;
+use self::answer::{Framing, Reader};
 use self::chunked::Chunked;
 pub use self::fault::Fault;
 pub use self::request::Head;
@@ -33,6 +33,7 @@ pub(super) struct Exchange<S, B> {
     sending: Sending<B>,
     /// What was read and not given out yet.
     input: BytesMut,
+    reader: Reader,
     /// How much is read at once: little while answers are small.
     room: usize,
     receiving: Receiving,
@@ -67,6 +68,7 @@ where
             stream,
             sending: Sending::nothing(),
             input: BytesMut::new(),
+            reader: Reader::default(),
             room: LITTLE,
             receiving: Receiving::Over,
             began: false,
@@ -109,6 +111,11 @@ where
             self.room = LITTLE;
         }
         self.keep && self.is_over() && self.sending.is_over() && self.input.is_empty()
+    }
+
+    /// Has room for the head of the next answer.
+    pub(super) fn reuse(&mut self, fields: HeaderMap) {
+        self.reader.reuse(fields);
     }
 
     /// How much of the answer's body is still to come.
@@ -207,7 +214,7 @@ where
                 return Ok(None);
             }
             *looked = self.input.len();
-            let Some(head) = answer::take(&mut self.input, *bodiless)? else {
+            let Some(head) = self.reader.take(&mut self.input, *bodiless)? else {
                 return Ok(None);
             };
             if head.status.is_informational() {
