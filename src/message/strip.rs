@@ -1,11 +1,12 @@
 //! Takes off a message what does not go on: each name is looked at once.
 
-use http::HeaderMap;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ALT_SVC, CONNECTION,
-    CONTENT_LENGTH, COOKIE, EXPECT, HOST, MAX_FORWARDS, STRICT_TRANSPORT_SECURITY,
-    TRANSFER_ENCODING,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ALT_SVC, CACHE_CONTROL,
+    CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, COOKIE, EXPECT, HOST, LINK, LOCATION,
+    MAX_FORWARDS, SET_COOKIE, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
 };
+
+use http::{HeaderMap, HeaderName};
 
 use super::rejection::Rejection;
 use super::twins::{Names, Spelled, remove_where};
@@ -15,8 +16,8 @@ use super::{credentials, forwarding, hop_by_hop};
 /// `ours`, each with its twins; of the cookies those named in `cookies` stay; `Max-Forwards` is counted down. Refuses a
 /// `Connection` that cannot be obeyed.
 ///
-/// `Host` and the length are written anew for the next hop, and the expectation is met here: hyper sends 100 when the body
-/// is first read (RFC 9110 section 10.1.1).
+/// `Host` and the length stay, and do not go on: they are written anew for the next hop. The expectation is met here: hyper
+/// sends 100 when the body is first read (RFC 9110 section 10.1.1).
 pub fn request(
     headers: &mut HeaderMap,
     ours: &[&Names],
@@ -35,7 +36,10 @@ pub fn request(
     };
     let mut limited = false;
     remove_where(headers, |name| {
-        if matches!(*name, HOST | CONTENT_LENGTH | EXPECT) || hop_by_hop::covers(name) {
+        if matches!(*name, HOST | CONTENT_LENGTH) {
+            return false;
+        }
+        if *name == EXPECT || hop_by_hop::covers(name) {
             return true;
         }
         limited |= *name == MAX_FORWARDS;
@@ -56,24 +60,57 @@ pub fn request(
     Ok(())
 }
 
+/// What an answer speaks of that is another's in front of the proxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Speaks {
+    /// Of places: `Location`, `Content-Location` or `Link`.
+    pub places: bool,
+    /// `Set-Cookie`.
+    pub cookies: bool,
+    /// `Cache-Control`.
+    pub caching: bool,
+}
+
 /// Takes off an answer what belongs to the upstream's connection, what it says to pages of its own, and what would bind
-/// or empty the caller's view of our host. hyper writes the length of the body that is really there: the upstream's own word
-/// stands (`keeps_length`) only where there is none by definition (RFC 9110 section 8.6), and not beside a transfer coding.
-pub fn answer(headers: &mut HeaderMap, keeps_length: bool) {
-    let named = match headers.contains_key(CONNECTION) {
-        true => hop_by_hop::named_in_answer(headers),
-        false => Vec::new(),
-    };
-    for name in named {
+/// or empty the caller's view of our host; says what is left to be turned. The length stays where it may (`keeps_length`):
+/// where it is that of the body, or where there is none by definition (RFC 9110 section 8.6); not beside a transfer coding.
+pub fn answer(headers: &mut HeaderMap, keeps_length: bool) -> Speaks {
+    let mut speaks = Speaks::default();
+    let (mut of_connection, mut coded, mut length) = (false, false, false);
+    let mut doomed = Vec::new();
+    for name in headers.keys() {
+        match *name {
+            LOCATION | CONTENT_LOCATION | LINK => speaks.places = true,
+            SET_COOKIE => speaks.cookies = true,
+            CACHE_CONTROL => speaks.caching = true,
+            CONTENT_LENGTH => length = true,
+            ACCESS_CONTROL_ALLOW_ORIGIN | ACCESS_CONTROL_ALLOW_CREDENTIALS => {
+                doomed.push(name.clone());
+            }
+            ALT_SVC | STRICT_TRANSPORT_SECURITY => doomed.push(name.clone()),
+            _ if hop_by_hop::covers(name) || is_ours(name) || name.as_str() == CLEAR_SITE_DATA => {
+                of_connection |= *name == CONNECTION;
+                coded |= *name == TRANSFER_ENCODING;
+                doomed.push(name.clone());
+            }
+            _ => {}
+        }
+    }
+    if of_connection {
+        doomed.extend(hop_by_hop::named_in_answer(headers));
+    }
+    if length && (coded || !keeps_length) {
+        doomed.push(CONTENT_LENGTH);
+    }
+    for name in doomed {
         headers.remove(name);
     }
-    let keeps_length = keeps_length && !headers.contains_key(TRANSFER_ENCODING);
-    remove_where(headers, |name| match *name {
-        CONTENT_LENGTH => !keeps_length,
-        ACCESS_CONTROL_ALLOW_ORIGIN | ACCESS_CONTROL_ALLOW_CREDENTIALS => true,
-        ALT_SVC | STRICT_TRANSPORT_SECURITY => true,
-        _ => hop_by_hop::covers(name) || name.as_str() == CLEAR_SITE_DATA,
-    });
+    speaks
+}
+
+/// An upstream behind a proxy like this one says it of a request that is not the caller's.
+fn is_ours(name: &HeaderName) -> bool {
+    name.as_str().starts_with("x-upauth-")
 }
 
 /// W3C: "cookies" are those of every port of a host, so of everything on localhost.
@@ -109,10 +146,44 @@ mod tests {
         ] {
             headers.append(name, "1".parse().unwrap());
         }
-        answer(&mut headers, true);
+        assert_eq!(answer(&mut headers, true), Speaks::default());
         assert_eq!(headers.len(), 2);
         answer(&mut headers, false);
         assert_eq!(headers.len(), 1);
         assert!(headers.contains_key("content-type"));
+    }
+
+    #[test]
+    fn a_length_does_not_stay_beside_a_transfer_coding() {
+        let mut headers = HeaderMap::new();
+        headers.append(CONTENT_LENGTH, 3.into());
+        answer(&mut headers, true);
+        assert_eq!(headers.len(), 1);
+        headers.append(TRANSFER_ENCODING, "chunked".parse().unwrap());
+        answer(&mut headers, true);
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn what_is_to_be_turned_is_told() {
+        let rows = [
+            ("location", true, false, false),
+            ("content-location", true, false, false),
+            ("link", true, false, false),
+            ("set-cookie", false, true, false),
+            ("cache-control", false, false, true),
+            ("content-type", false, false, false),
+        ];
+        for (name, places, cookies, caching) in rows {
+            let mut headers = HeaderMap::new();
+            headers.append(name, "1".parse().unwrap());
+            let expected = Speaks {
+                places,
+                cookies,
+                caching,
+            };
+            assert_eq!(answer(&mut headers, true), expected, "{name}");
+            assert!(headers.contains_key(name));
+        }
     }
 }

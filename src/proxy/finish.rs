@@ -27,8 +27,8 @@ pub(super) struct Finish {
 
 impl Finish {
     /// The record of a request that has just arrived.
-    pub(super) fn new(id: Id, entry: Entry, arrived: Instant, log: AccessLog) -> Self {
-        Self {
+    pub(super) fn new(id: Id, entry: Entry, arrived: Instant, log: AccessLog) -> Box<Self> {
+        Box::new(Self {
             id,
             entry: Entry {
                 id: Some(id),
@@ -39,7 +39,7 @@ impl Finish {
             log,
             metrics: None,
             permit: None,
-        }
+        })
     }
 
     /// The upstream is known.

@@ -38,7 +38,7 @@ pub use self::prepared::{Attempt, BLOCK, Buffers, Making, Prepared};
 pub use self::request_body::RequestBody;
 use self::rescue::Hint;
 pub use self::response_body::ResponseBody;
-use self::route::Match;
+use self::route::{By, Match};
 pub use self::route::{Entry, Narrow, Table};
 pub use self::stack::{Slot, stack};
 use self::tries::{Next, Tries};
@@ -90,9 +90,9 @@ impl Proxy {
     ) -> Response<ResponseBody> {
         let now = Instant::now();
         let mut finish = self.begin(arrival, &request, now);
-        let hint = Hint::of(&request);
+        let mut hint = Hint::new(request.version());
         let cors = self.guard.cors_origin(request.headers()).cloned();
-        let answer = match self.serve(arrival, request, &hint, &mut finish).await {
+        let answer = match self.serve(arrival, request, &mut hint, &mut finish).await {
             Ok(outcome) => outcome.answer(finish),
             Err(error) => rescue::answer(&error, finish, &hint, self.ways()),
         };
@@ -102,7 +102,7 @@ impl Proxy {
         }
     }
 
-    fn begin(&self, arrival: &Arrival, request: &Request<Incoming>, now: Instant) -> Finish {
+    fn begin(&self, arrival: &Arrival, request: &Request<Incoming>, now: Instant) -> Box<Finish> {
         let mut entry = finish::entry(arrival, request.method().clone());
         // Path and time are only for the log.
         if self.log.is_on() {
@@ -126,27 +126,25 @@ impl Proxy {
         &self,
         arrival: &Arrival,
         request: Request<Incoming>,
-        hint: &Hint,
+        hint: &mut Hint,
         finish: &mut Finish,
     ) -> Result<Outcome, Error> {
         let (parts, body) = request.into_parts();
-        let asked = self.check(&parts)?;
+        let asked = self.check(&parts).inspect_err(|_| hint.note(&parts))?;
+        let host = asked.host;
         if check::asks_about_proxy(&parts) {
             return Ok(Outcome::own_options());
         }
         if cors::is_preflight(&self.guard, &parts) {
             return Ok(Outcome::preflight(&parts));
         }
-        let Match { entry, target, by } = self.route(arrival, &asked)?;
+        let Match { entry, target, by } = self.route(arrival, asked)?;
         let upstream = &*entry.upstream;
         finish.of(upstream);
         let path = Readings::of(target.path());
         let surface = upstream.provider.surface(&path);
         finish.entry.surface = surface.name;
         let narrow = entry.narrow.as_ref();
-        let public_url = self.public_url.as_ref();
-        let way = (entry.prefix.as_str(), by);
-        let place = Place::new(public_url, arrival.tls, hint.authority(), way);
         if let Some(call) = upstream.local_call(surface, narrow, &parts.method, &path) {
             self.hold(finish)?;
             let local = Local {
@@ -155,7 +153,7 @@ impl Proxy {
                 surface,
                 parts: &parts,
                 target: &target,
-                place: &place,
+                place: &self.place(arrival, host, entry, by),
             };
             // Boxed: the same room would be part of every request.
             return Box::pin(self.answer_here(&local, body, finish)).await;
@@ -182,18 +180,21 @@ impl Proxy {
         let way = Way {
             method: prepared.method(),
             base: base.ok_or(Error::Internal)?,
-            place: &place,
+            place: &self.place(arrival, prepared.named(), entry, by),
             upstream,
             links,
             replayed: finish.entry.replayed,
         };
-        Ok(Outcome::forwarded(answer, &way))
+        let mut outcome = Outcome::forwarded(answer, &way);
+        outcome.reuse(prepared.into_fields());
+        Ok(outcome)
     }
 
     /// Malformed, ambiguous, foreign, looping: refused before anything costs.
     fn check<'a>(&self, parts: &'a Parts) -> Result<Asked<'a>, Error> {
         let asked = check::check(parts)?;
-        self.guard.check_host(asked.host, &parts.headers)?;
+        let name = asked.name.as_deref();
+        self.guard.check_host(asked.host, name, &parts.headers)?;
         if forwarding::passed_before(&parts.headers, &self.instance) {
             return Err(Rejection::Loop.into());
         }
@@ -209,6 +210,9 @@ impl Proxy {
         target: &Target,
         finish: &mut Finish,
     ) -> Result<(), Error> {
+        if self.callers.are_anybody() {
+            return Ok(());
+        }
         let shown = offered(&parts.headers, target, &surface.cut_parameters);
         let Some(bearer) = self.callers.find(shown).map_err(Error::Denied)? else {
             return Ok(());
@@ -230,12 +234,23 @@ impl Proxy {
         self.callers.are_anybody().then_some(&self.table)
     }
 
-    fn route(&self, arrival: &Arrival, asked: &Asked<'_>) -> Result<Match<'_>, Error> {
-        let name = asked.host.map(check::name);
-        let target = asked.target.as_ref().ok_or(Error::NoRoute)?;
-        self.table
-            .find(arrival.listener, name.as_deref(), target)
-            .ok_or(Error::NoRoute)
+    fn route(&self, arrival: &Arrival, asked: Asked<'_>) -> Result<Match<'_>, Error> {
+        let Asked { name, target, .. } = asked;
+        let target = target.ok_or(Error::NoRoute)?;
+        let found = self.table.find(arrival.listener, name.as_deref(), &target);
+        found.ok_or(Error::NoRoute)
+    }
+
+    /// The proxy as a caller sees it that names it `host`.
+    fn place<'a>(
+        &'a self,
+        arrival: &Arrival,
+        host: Option<&'a str>,
+        entry: &'a Entry,
+        by: By,
+    ) -> Place<'a> {
+        let way = (entry.prefix.as_str(), by);
+        Place::new(self.public_url.as_ref(), arrival.tls, host, way)
     }
 
     /// authorize · attempt · send · judge: at most [`tries::MOST_SENDS`] sends, and never again once the upstream

@@ -1,9 +1,6 @@
 //! The upstream's answer, made fit for the caller: hop-by-hop off, links and cookies turned back, marked private.
 
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, LINK,
-    LOCATION, SET_COOKIE,
-};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
@@ -21,9 +18,13 @@ use crate::message::{Links, Origin, links, strip};
 use crate::provider::{Base, LinkRule};
 
 /// A request's good end.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every request ends with the large one"
+)]
 pub(super) enum Outcome {
     /// The upstream's answer, and the links in it that lead back.
-    Forwarded(Box<Answer>, Option<Box<Turner>>),
+    Forwarded(Answer, Option<Box<Turner>>),
     /// The proxy's own: a page's preflight, what the proxy itself can do, a login.
     Own(Box<Response<String>>),
 }
@@ -83,32 +84,41 @@ impl Outcome {
         } = *way;
         let status = answer.head.status;
         let headers = &mut answer.head.headers;
-        let keeps_length = *method == Method::HEAD || status == StatusCode::NOT_MODIFIED;
-        strip::answer(headers, keeps_length);
-        if [LOCATION, CONTENT_LOCATION, LINK]
-            .iter()
-            .any(|name| headers.contains_key(name))
-        {
+        // Elsewhere its length is that of its body: nothing else passed for an answer.
+        let keeps_length = *method == Method::HEAD || status != StatusCode::NO_CONTENT;
+        let speaks = strip::answer(headers, keeps_length);
+        if speaks.places {
             place.links(base).turn_headers(headers);
         }
-        if headers.contains_key(SET_COOKIE) {
+        if speaks.cookies {
             links::set_cookies(headers, place.prefix, !place.tls);
         }
-        keep_private(headers);
+        match speaks.caching {
+            true => keep_private(headers),
+            false => {
+                headers.insert(CACHE_CONTROL, PRIVATE);
+            }
+        }
         headers.insert(UPSTREAM, upstream.label.clone());
-        // An upstream behind a proxy like this one says it of a request that is not the caller's.
-        headers.remove(REPLAYED);
         if replayed {
             headers.insert(REPLAYED, HeaderValue::from_static("1"));
         }
         let turned = links.and_then(|rule| turn(&mut answer.head, rule, way));
-        Self::Forwarded(Box::new(answer), turned)
+        Self::Forwarded(answer, turned)
     }
 
-    pub(super) fn answer(self, mut finish: Finish) -> Response<ResponseBody> {
+    /// Lets the upstream's next answer have the room of the request's fields.
+    pub(super) fn reuse(&mut self, fields: HeaderMap) {
+        if let Self::Forwarded(answer, _) = self
+            && let Some(rest) = &mut answer.rest
+        {
+            rest.reuse(fields);
+        }
+    }
+
+    pub(super) fn answer(self, mut finish: Box<Finish>) -> Response<ResponseBody> {
         match self {
             Self::Forwarded(answer, links) => {
-                let answer = *answer;
                 finish.entry.status = answer.head.status;
                 let body = ResponseBody::answer(answer.looked, answer.rest, links, finish);
                 let mut response = Response::new(body);
@@ -184,31 +194,34 @@ fn turn(head: &mut http::response::Parts, rule: &LinkRule, way: &Way<'_>) -> Opt
 /// The caller's request carried no `Authorization`, so a shared cache in between would not know that the answer is
 /// for one account (RFC 9111 section 3.5).
 fn keep_private(headers: &mut HeaderMap) {
-    if !headers.contains_key(CACHE_CONTROL) {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
-        return;
-    }
-    let directives = |value: &HeaderValue| value.to_str().unwrap_or("").to_ascii_lowercase();
-    let mut strict = false;
-    let mut kept = Vec::new();
-    for value in headers.get_all(CACHE_CONTROL) {
-        for directive in directives(value).split(',').map(str::trim) {
-            strict |= directive == "no-store" || directive.starts_with("private");
-            if !directive.is_empty() && directive != "public" && !directive.starts_with("s-maxage")
-            {
-                kept.push(directive.to_owned());
-            }
+    let mut kept = String::new();
+    for directive in headers.get_all(CACHE_CONTROL).iter().flat_map(directives) {
+        if begins(directive, "private") || directive.eq_ignore_ascii_case("no-store") {
+            return;
+        }
+        if !directive.eq_ignore_ascii_case("public") && !begins(directive, "s-maxage") {
+            kept.push_str(directive);
+            kept.push_str(", ");
         }
     }
-    if strict {
-        return;
-    }
-    kept.push("private".to_owned());
-    if let Ok(value) = HeaderValue::from_str(&kept.join(", ")) {
-        headers.insert(CACHE_CONTROL, value);
-    }
+    kept.push_str("private");
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::try_from(kept).unwrap_or(PRIVATE),
+    );
 }
 
+fn directives(value: &HeaderValue) -> impl Iterator<Item = &str> {
+    let directives = value.to_str().unwrap_or_default().split(',').map(str::trim);
+    directives.filter(|directive| !directive.is_empty())
+}
+
+fn begins(directive: &str, name: &str) -> bool {
+    let start = directive.get(..name.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(name))
+}
+
+const PRIVATE: HeaderValue = HeaderValue::from_static("private");
 const UPSTREAM: HeaderName = HeaderName::from_static("x-upauth-upstream");
 /// RFC 9530, and what was there before it.
 const DIGESTS: [HeaderName; 4] = [
@@ -225,24 +238,31 @@ mod tests {
 
     #[test]
     fn answers_are_private_unless_they_are_stricter() {
-        let rows = [
-            (None, "private"),
-            (Some("max-age=60"), "max-age=60, private"),
+        let rows: &[(&[&'static str], &str)] = &[
+            (&["max-age=60"], "max-age=60, private"),
+            (&["Public, S-MaxAge=9, max-age=60"], "max-age=60, private"),
             (
-                Some("public, s-maxage=9, max-age=60"),
-                "max-age=60, private",
+                &["no-cache", "", "max-age=60"],
+                "no-cache, max-age=60, private",
             ),
-            (Some("no-cache"), "no-cache, private"),
-            (Some("No-Store"), "No-Store"),
-            (Some("private=\"x\", max-age=1"), "private=\"x\", max-age=1"),
+            (&["No-Store"], "No-Store"),
+            (&["private=\"x\", max-age=1"], "private=\"x\", max-age=1"),
+            (&["public"], "private"),
+            (&[","], "private"),
         ];
         for (given, expected) in rows {
             let mut headers = HeaderMap::new();
-            if let Some(given) = given {
-                headers.insert(CACHE_CONTROL, HeaderValue::from_static(given));
+            for given in *given {
+                headers.append(CACHE_CONTROL, HeaderValue::from_static(given));
             }
             keep_private(&mut headers);
             assert_eq!(headers[CACHE_CONTROL], expected, "{given:?}");
         }
+        let mut strict = HeaderMap::new();
+        for given in ["public", "no-store"] {
+            strict.append(CACHE_CONTROL, HeaderValue::from_static(given));
+        }
+        keep_private(&mut strict);
+        assert_eq!(strict.get_all(CACHE_CONTROL).iter().count(), 2);
     }
 }

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT_ENCODING, VIA};
+use http::header::{ACCEPT_ENCODING, HOST, VIA};
 use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -52,6 +53,8 @@ pub struct Making<'a> {
 /// A request without its credential.
 pub struct Prepared {
     method: Method,
+    /// The caller's, of absolute-form or `:authority`.
+    authority: Option<Authority>,
     target: Target,
     headers: HeaderMap,
     body: Held,
@@ -121,6 +124,7 @@ impl Prepared {
         }
         Ok(Self {
             method: parts.method,
+            authority: parts.uri.authority().cloned(),
             target: target.without_parameters(&surface.cut_parameters),
             headers,
             body: Held::Whole(Bytes::new(), None),
@@ -151,6 +155,17 @@ impl Prepared {
                 }
             }
         }
+    }
+
+    /// `host[:port]` as the caller named the proxy.
+    pub(super) fn named(&self) -> Option<&str> {
+        let target = self.authority.as_ref().map(Authority::as_str);
+        target.or_else(|| self.headers.get(HOST)?.to_str().ok())
+    }
+
+    /// Nothing is sent any more.
+    pub(super) fn into_fields(self) -> HeaderMap {
+        self.headers
     }
 
     /// A try with `credential`, for its target. `None`: the target would be too long.

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
+use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderName, HeaderValue, Request, Response, Version};
+use http::{HeaderName, HeaderValue, Response, Version};
 
 use super::error::Error;
 use super::finish::Finish;
@@ -16,41 +17,30 @@ use crate::message::origin::split_port;
 /// What the caller itself said: who it thinks we are, and whose page it is.
 #[derive(Default)]
 pub(super) struct Hint {
-    host: Option<HeaderValue>,
-    authority: Option<Authority>,
-    origin: Option<HeaderValue>,
+    host: Option<String>,
+    origin: Option<String>,
     /// Requests follow one another on its connection.
     in_turn: bool,
 }
 
 impl Hint {
-    /// Clones of what may be needed: each is a count.
-    pub(super) fn of<B>(request: &Request<B>) -> Self {
+    /// Of a request that may yet be refused for what it says.
+    pub(super) fn new(version: Version) -> Self {
         Self {
-            host: request.headers().get(HOST).cloned(),
-            authority: request.uri().authority().cloned(),
-            origin: request.headers().get(ORIGIN).cloned(),
-            in_turn: request.version() < Version::HTTP_2,
+            in_turn: version < Version::HTTP_2,
+            ..Self::default()
         }
     }
 
-    /// `host[:port]` as the caller named it.
-    pub(super) fn authority(&self) -> Option<&str> {
-        let target = self.authority.as_ref().map(Authority::as_str);
-        target.or_else(|| self.host.as_ref()?.to_str().ok())
-    }
-
-    fn host(&self) -> Option<&str> {
-        let host = self.authority()?;
-        Some(split_port(host).map_or(host, |(name, _)| name)).filter(|name| quotable(name))
-    }
-
-    fn origin(&self) -> Option<&str> {
-        self.origin
-            .as_ref()?
-            .to_str()
-            .ok()
-            .filter(|origin| quotable(origin))
+    /// Takes down what the refusal of a request may quote.
+    pub(super) fn note(&mut self, parts: &Parts) {
+        let field = |name| parts.headers.get(name)?.to_str().ok();
+        let target = parts.uri.authority().map(Authority::as_str);
+        let host = target.or_else(|| field(HOST));
+        let host = host.map(|host| split_port(host).map_or(host, |(name, _)| name));
+        let quoted = |text: &str| quotable(text).then(|| text.to_owned());
+        self.host = host.and_then(quoted);
+        self.origin = field(ORIGIN).and_then(quoted);
     }
 }
 
@@ -65,7 +55,7 @@ fn quotable(text: &str) -> bool {
 /// The answer to `error`. Logged once, here.
 pub(super) fn answer(
     error: &Error,
-    mut finish: Finish,
+    mut finish: Box<Finish>,
     hint: &Hint,
     ways: Option<&Table>,
 ) -> Response<ResponseBody> {
@@ -126,10 +116,10 @@ fn problem(error: &Error, id: &str, hint: &Hint, ways: Option<&Table>) -> String
 fn detail(error: &Error, hint: &Hint, ways: Option<&Table>) -> String {
     let said = match error {
         Error::Rejected(Rejection::Malformed(what)) => Some(format!("{what}.")),
-        Error::Rejected(Rejection::WrongHost) => hint.host().map(|host| {
+        Error::Rejected(Rejection::WrongHost) => hint.host.as_ref().map(|host| {
             format!("This proxy does not answer to `{host}`. If it should: [access] hosts = [\"{host}\"]")
         }),
-        Error::Rejected(Rejection::CrossSite) => hint.origin().map(|origin| {
+        Error::Rejected(Rejection::CrossSite) => hint.origin.as_ref().map(|origin| {
             format!("Pages of `{origin}` may not use this proxy. If they should: [access] origins = [\"{origin}\"]")
         }),
         Error::NoRoute => ways.map(|ways| places(&ways.prefixes())),

@@ -15,7 +15,8 @@ use crate::egress::{AnswerBody, Broken};
 /// The body of an answer to a caller. When it ends or is dropped, the request is over.
 pub struct ResponseBody {
     kind: Kind,
-    finish: Finish,
+    /// Boxed: answers are moved often.
+    finish: Box<Finish>,
 }
 
 enum Kind {
@@ -28,7 +29,7 @@ enum Kind {
 }
 
 impl ResponseBody {
-    pub(super) fn own(bytes: Bytes, finish: Finish) -> Self {
+    pub(super) fn own(bytes: Bytes, finish: Box<Finish>) -> Self {
         let bytes = (!bytes.is_empty()).then_some(bytes);
         Self {
             kind: Kind::Own(bytes),
@@ -40,7 +41,7 @@ impl ResponseBody {
         looked: VecDeque<Bytes>,
         rest: Option<AnswerBody<RequestBody>>,
         links: Option<Box<Turner>>,
-        finish: Finish,
+        finish: Box<Finish>,
     ) -> Self {
         let answer = Kind::Answer(looked, rest);
         let kind = match links {

@@ -21,6 +21,8 @@ use super::target::Target;
 pub struct Asked<'a> {
     /// `host[:port]` as it came; see [`authority`].
     pub host: Option<&'a str>,
+    /// Its [`name`].
+    pub name: Option<Cow<'a, str>>,
     /// Path and query. `None`: `OPTIONS *`, which [asks about the proxy](asks_about_proxy).
     pub target: Option<Target>,
 }
@@ -36,7 +38,8 @@ pub fn check(parts: &Parts) -> Result<Asked<'_>, Rejection> {
     framing(parts)?;
     expectation(&parts.headers)?;
     upgrade(&parts.headers)?;
-    Ok(Asked { host, target })
+    let name = host.map(name);
+    Ok(Asked { host, name, target })
 }
 
 /// The host that is asked for, `host[:port]` as it came: that of absolute-form or `:authority`, else `Host`

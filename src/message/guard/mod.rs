@@ -34,12 +34,18 @@ impl Guard {
 
     /// Refuses a foreign Host and a page of another origin. HTTP/1.0 without Host passes.
     pub fn check(&self, parts: &Parts) -> Result<(), Rejection> {
-        self.check_host(check::authority(parts)?, &parts.headers)
+        let host = check::authority(parts)?;
+        self.check_host(host, host.map(check::name).as_deref(), &parts.headers)
     }
 
-    /// The same of a request whose host is known already.
-    pub fn check_host(&self, host: Option<&str>, headers: &HeaderMap) -> Result<(), Rejection> {
-        if host.is_some_and(|host| !self.serves(&check::name(host))) {
+    /// The same of a request whose host and its [`name`](check::name) are known already.
+    pub fn check_host(
+        &self,
+        host: Option<&str>,
+        name: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<(), Rejection> {
+        if name.is_some_and(|name| !self.serves(name)) {
             return Err(Rejection::WrongHost);
         }
         self.check_page(headers, host)
@@ -47,6 +53,9 @@ impl Guard {
 
     /// The `Origin` of the request when it is a listed one: to be answered with CORS.
     pub fn cors_origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        if self.origins.is_empty() {
+            return None;
+        }
         let value = single(headers, &ORIGIN).ok()??;
         self.origins.contains(&origin(value)?).then_some(value)
     }
@@ -57,6 +66,9 @@ impl Guard {
 
     /// Passes what is of no browser, of one of the proxy's own pages, or of a listed origin.
     fn check_page(&self, headers: &HeaderMap, host: Option<&str>) -> Result<(), Rejection> {
+        if !headers.keys().any(is_of_browsers) {
+            return Ok(());
+        }
         let own = |page: &Origin| host.is_some_and(|host| is_own(page, host));
         if let Some(value) = single(headers, &ORIGIN)? {
             let page = origin(value).ok_or(Rejection::CrossSite)?;
@@ -86,6 +98,11 @@ impl Guard {
             Err(Rejection::CrossSite)
         }
     }
+}
+
+/// Whether a field of this name may say of which page a request is.
+fn is_of_browsers(name: &HeaderName) -> bool {
+    matches!(*name, ORIGIN | REFERER) || name.as_str().starts_with("sec-fetch-")
 }
 
 /// A field that browsers send once.

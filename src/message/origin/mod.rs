@@ -185,16 +185,15 @@ fn split_scheme(text: &str) -> Option<(Scheme, &str)> {
 
 /// Splits `host[:port]`; an IPv6 host keeps its brackets.
 pub fn split_port(authority: &str) -> Result<(&str, Option<u16>), OriginError> {
-    let (host, port) = match authority.rfind(']') {
-        Some(end) => authority
-            .split_at_checked(end + 1)
-            .ok_or(OriginError::Host)?,
-        None if authority.starts_with('[') => return Err(OriginError::Host),
-        None => authority
-            .find(':')
-            .and_then(|colon| authority.split_at_checked(colon))
-            .unwrap_or((authority, "")),
+    let end = match authority.starts_with('[') {
+        // Behind the whole address.
+        true => authority.rfind(']').ok_or(OriginError::Host)? + 1,
+        false => {
+            let colon = authority.bytes().position(|byte| byte == b':');
+            colon.unwrap_or(authority.len())
+        }
     };
+    let (host, port) = authority.split_at_checked(end).ok_or(OriginError::Host)?;
     if port.is_empty() {
         return Ok((host, None));
     }
