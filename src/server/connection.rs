@@ -38,11 +38,9 @@ pub(super) async fn run<S, B>(
     let begin = async {
         match tls {
             None => speak(stream, service(arrival), floor, entry.clone()).await,
+            // Boxed, as is whatever only some connections need: all would have room for it, for life.
             Some(config) => {
-                let Some((stream, arrival)) = secure(stream, config, arrival, &floor).await else {
-                    return;
-                };
-                speak(stream, service(arrival), floor, entry.clone()).await;
+                Box::pin(speak_tls(stream, config, arrival, service, floor, &entry)).await
             }
         }
     };
@@ -59,6 +57,23 @@ pub(super) async fn run<S, B>(
     }
 }
 
+async fn speak_tls<S, B>(
+    stream: Stream,
+    config: Arc<ServerConfig>,
+    arrival: Arrival,
+    service: impl FnOnce(Arrival) -> S,
+    floor: Floor,
+    entry: &Entry,
+) where
+    S: Serve<B>,
+    B: AnswerBody,
+{
+    let secured = Box::pin(secure(stream, config, arrival, &floor)).await;
+    if let Some((stream, arrival)) = secured {
+        speak(stream, service(arrival), floor, entry.clone()).await;
+    }
+}
+
 /// Waits for the first bytes, which tell what the caller speaks, and lets hyper go on.
 async fn speak<I, S, B>(stream: I, service: S, floor: Floor, entry: Entry)
 where
@@ -69,7 +84,7 @@ where
     let mut stream = Watched::new(stream, entry.clone());
     match in_time(&floor, stream.protocol()).await {
         Some(Ok(Some(Protocol::Http1))) => http1(stream, service, floor, entry).await,
-        Some(Ok(Some(Protocol::Http2))) => http2(stream, service, floor, entry).await,
+        Some(Ok(Some(Protocol::Http2))) => Box::pin(http2(stream, service, floor, entry)).await,
         Some(Ok(None) | Err(_)) | None => {}
     }
 }
@@ -151,7 +166,7 @@ where
     )
     .await;
     if !unended.is_under_way() {
-        linger(connection.into_parts().io.into_inner(), &floor).await;
+        Box::pin(linger(connection.into_parts().io.into_inner(), &floor)).await;
     }
 }
 

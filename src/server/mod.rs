@@ -157,9 +157,9 @@ pub async fn serve<S, B>(
                         ..floor.clone()
                     };
                     let (service, entry) = (service.clone(), watch.enter());
-                    let connection = connection::run(stream, tls, arrival, service, floor, entry);
                     connections.spawn(async move {
-                        connection.await;
+                        // Made here and not before: the task would have room for it twice.
+                        connection::run(stream, tls, arrival, service, floor, entry).await;
                         drop((permit, hall));
                     });
                 },
