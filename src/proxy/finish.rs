@@ -19,6 +19,8 @@ pub(super) struct Finish {
     pub(super) id: Id,
     pub(super) entry: Entry,
     arrived: Instant,
+    /// When the upstream last began an answer.
+    answered: Instant,
     log: AccessLog,
     metrics: Option<Arc<UpstreamMetrics>>,
     /// The place among the requests in flight: given back with the record.
@@ -36,6 +38,7 @@ impl Finish {
                 ..entry
             },
             arrived,
+            answered: arrived,
             log,
             metrics: None,
             permit: None,
@@ -54,8 +57,10 @@ impl Finish {
         self.permit = Some(permit);
     }
 
-    /// The upstream took this long to begin an answer.
-    pub(super) fn waited(&mut self, time: Duration) {
+    /// What was sent at this time was answered, or failed, now.
+    pub(super) fn waited(&mut self, since: Instant) {
+        self.answered = Instant::now();
+        let time = self.answered.saturating_duration_since(since);
         self.entry.upstream_time = Some(self.entry.upstream_time.unwrap_or_default() + time);
     }
 
@@ -63,7 +68,8 @@ impl Finish {
     pub(super) fn headed(&self, token_time: Duration) {
         if let Some(metrics) = &self.metrics {
             let others = self.entry.upstream_time.unwrap_or_default() + token_time;
-            metrics.own_time(self.arrived.elapsed().saturating_sub(others));
+            let all = self.answered.saturating_duration_since(self.arrived);
+            metrics.own_time(all.saturating_sub(others));
         }
     }
 

@@ -286,7 +286,7 @@ impl Proxy {
                 .client
                 .send(to, &attempt.head(), body, upstream.response_timeout)
                 .await;
-            finish.waited(sent.elapsed());
+            finish.waited(sent);
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(failure) => {

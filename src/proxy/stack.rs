@@ -37,9 +37,14 @@ impl Slot {
 pub fn stack(
     slot: Slot,
     arrival: Arrival,
-) -> impl Service<Request<Incoming>, Response = Response<ResponseBody>, Error = Infallible, Future: Send>
-+ Clone
+) -> impl Service<
+    Request<Incoming>,
+    Response = Response<ResponseBody>,
+    Error = Infallible,
+    Future: Send + Unpin,
+> + Clone
 + Send
++ Unpin
 + 'static {
     let arrival = Arc::new(arrival);
     service_fn(move |request: Request<Incoming>| {

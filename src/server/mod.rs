@@ -5,6 +5,7 @@
 
 mod connection;
 mod door;
+mod http1;
 mod listener;
 mod seldom;
 mod socket;
@@ -96,9 +97,10 @@ pub trait Serve<B>:
         Request<Incoming>,
         Response = Response<B>,
         Error = std::convert::Infallible,
-        Future: Send,
+        Future: Send + Unpin,
     > + Clone
     + Send
+    + Unpin
     + 'static
 {
 }
@@ -108,9 +110,10 @@ impl<B, S> Serve<B> for S where
             Request<Incoming>,
             Response = Response<B>,
             Error = std::convert::Infallible,
-            Future: Send,
+            Future: Send + Unpin,
         > + Clone
         + Send
+        + Unpin
         + 'static
 {
 }

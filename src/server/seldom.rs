@@ -12,7 +12,10 @@ use futures_util::task::AtomicWaker;
 pub(super) struct Seldom<F> {
     future: Pin<Box<F>>,
     bell: Arc<Bell>,
-    waker: Waker,
+    /// Rings the bell.
+    ringer: Waker,
+    /// Whom the bell wakes.
+    task: Option<Waker>,
 }
 
 #[derive(Default)]
@@ -39,8 +42,9 @@ impl<F: Future> Seldom<F> {
         bell.rung.store(true, Ordering::Relaxed);
         Self {
             future: Box::pin(future),
-            waker: Waker::from(bell.clone()),
+            ringer: Waker::from(bell.clone()),
             bell,
+            task: None,
         }
     }
 }
@@ -49,16 +53,26 @@ impl<F: Future> Future for Seldom<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        // Before the bell is looked at: who rings it afterwards wakes this task.
-        self.bell.task.register(cx.waker());
-        if !self.bell.rung.load(Ordering::Acquire) {
+        let this = &mut *self;
+        let same = this
+            .task
+            .as_ref()
+            .is_some_and(|task| task.will_wake(cx.waker()));
+        if !same {
+            this.bell.task.register(cx.waker());
+            this.task = Some(cx.waker().clone());
+        }
+        // Who rings from here on wakes this task, if it was not woken already.
+        if !this.bell.rung.load(Ordering::Acquire) {
             return Poll::Pending;
         }
-        self.bell.rung.store(false, Ordering::Relaxed);
-        let this = &mut *self;
+        // In this order: who rings in between is heard by the future now, and who rings after that wakes this task. To ring
+        // takes the waker.
+        this.bell.rung.swap(false, Ordering::AcqRel);
+        this.bell.task.register(cx.waker());
         this.future
             .as_mut()
-            .poll(&mut Context::from_waker(&this.waker))
+            .poll(&mut Context::from_waker(&this.ringer))
     }
 }
 

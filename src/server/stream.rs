@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -25,12 +25,20 @@ pub(super) enum Protocol {
 pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Has the connection end, when it is dropped, in a way that nobody takes for a good one.
     fn end_badly(&self);
+
+    /// Whether there is something to read, or the end.
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
 impl Wire for TcpStream {
     fn end_badly(&self) {
         // Without it, it ends well.
         let _ = self.set_zero_linger();
+    }
+
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // An error is read as well.
+        self.poll_read_ready(cx).map(|_| ())
     }
 }
 
@@ -43,11 +51,23 @@ impl Wire for Stream {
             Self::Right(_) => {}
         }
     }
+
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Left(tcp) => tcp.poll_readable(cx),
+            Self::Right(unix) => unix.poll_read_ready(cx).map(|_| ()),
+        }
+    }
 }
 
 impl Wire for TlsStream<Stream> {
     fn end_badly(&self) {
         self.get_ref().0.end_badly();
+    }
+
+    /// Right only where all that has come was read: TLS may have more to give than the socket.
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.get_ref().0.poll_readable(cx)
     }
 }
 
@@ -93,6 +113,21 @@ impl<S: Wire> Watched<S> {
     /// To be told of answers that end with the stream.
     pub(super) fn unended(&self) -> Unended {
         self.unended.clone()
+    }
+
+    /// Whether something can be read.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.first.is_empty() {
+            true => self.stream.poll_readable(cx),
+            false => Poll::Ready(()),
+        }
+    }
+
+    /// Has `bytes`, which were read, be read again.
+    pub(super) fn put_back(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.first = BytesMut::from(bytes);
+        }
     }
 
     /// Reads until it is clear whether the caller speaks HTTP/2 by prior knowledge (RFC 9113 section 3.3). The bytes
@@ -199,6 +234,10 @@ mod tests {
 
     impl Wire for tokio::io::DuplexStream {
         fn end_badly(&self) {}
+
+        fn poll_readable(&self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Ready(())
+        }
     }
 
     async fn told(parts: &[&[u8]]) -> (Option<Protocol>, Vec<u8>) {

@@ -1,33 +1,98 @@
-//! [`Tracked`]: the body of an answer, for as long as which its connection is not idle.
+//! Each request counted, for as long as which its connection is not idle: until its answer's body ends.
 
+use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use http::{Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 
-use super::watch::Active;
+use super::stream::Unended;
+use super::watch::{Active, Entry};
+use super::{AnswerBody, Serve};
+
+/// The service, with each request counted until its answer's body ends.
+pub(super) fn tracked<S, B>(
+    service: S,
+    entry: Entry,
+    unended: Unended,
+    most_fields: usize,
+) -> impl hyper::service::Service<
+    Request<Incoming>,
+    Response = Response<Tracked<B>>,
+    Error = Infallible,
+    Future: Send + Unpin,
+> + Unpin
+where
+    S: Serve<B>,
+    B: AnswerBody,
+{
+    service_fn(move |request: Request<Incoming>| {
+        let active = entry.request();
+        // hyper counts fields on HTTP/1 alone; this is its answer there.
+        let too_many = request.headers().len() > most_fields;
+        let refused = match (entry.is_too_late(), too_many) {
+            (true, _) => Some(StatusCode::SERVICE_UNAVAILABLE),
+            (false, true) => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+            (false, false) => None,
+        };
+        let is_old = request.version() == Version::HTTP_10;
+        Answering {
+            answer: match refused {
+                Some(status) => Err(status),
+                None => Ok(service.clone().call(request)),
+            },
+            active: Some(active),
+            ended_by_close: is_old.then(|| unended.clone()),
+        }
+    })
+}
+
+/// A request whose answer has not begun.
+struct Answering<F> {
+    /// Or why there will be none of the service's.
+    answer: Result<F, StatusCode>,
+    active: Option<Active>,
+    /// To be told of an answer that ends with the connection: for callers of HTTP/1.0.
+    ended_by_close: Option<Unended>,
+}
+
+impl<F, B> Future for Answering<F>
+where
+    F: Future<Output = Result<Response<B>, Infallible>> + Unpin,
+    B: Body,
+{
+    type Output = Result<Response<Tracked<B>>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let response = match &mut self.answer {
+            Ok(answer) => ready!(Pin::new(answer).poll(cx))?.map(Some),
+            Err(status) => {
+                let mut response = Response::new(None);
+                *response.status_mut() = *status;
+                response
+            }
+        };
+        let length = response
+            .body()
+            .as_ref()
+            .map(|body| body.size_hint().exact());
+        if let Some(unended) = &self.ended_by_close
+            && length == Some(None)
+        {
+            unended.begin();
+        }
+        let _active = self.active.take();
+        Poll::Ready(Ok(response.map(|body| Tracked { body, _active })))
+    }
+}
 
 /// An answer's body that keeps its connection busy until it ends.
 pub(super) struct Tracked<B> {
     body: Option<B>,
-    _active: Active,
-}
-
-impl<B> Tracked<B> {
-    pub(super) fn new(body: B, active: Active) -> Self {
-        Self {
-            body: Some(body),
-            _active: active,
-        }
-    }
-
-    /// No body at all.
-    pub(super) fn empty(active: Active) -> Self {
-        Self {
-            body: None,
-            _active: active,
-        }
-    }
+    _active: Option<Active>,
 }
 
 impl<B: Body + Unpin> Body for Tracked<B> {

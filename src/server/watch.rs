@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -43,6 +44,9 @@ struct State {
     idle_since: AtomicU64,
     /// Until when it may begin requests, after it was told to go; 0: it was not.
     last_call: AtomicU64,
+    /// The `idle_since` at which it was told to rest.
+    told_at: AtomicU64,
+    rest: Notify,
     cut: CancellationToken,
 }
 
@@ -71,6 +75,8 @@ impl Watch {
                 stuck_since: AtomicU64::new(0),
                 idle_since: AtomicU64::new(millis(self.start)),
                 last_call: AtomicU64::new(0),
+                told_at: AtomicU64::new(0),
+                rest: Notify::new(),
                 cut: CancellationToken::new(),
             }),
         };
@@ -97,6 +103,8 @@ impl Watch {
                 Some(state) => {
                     if self.over(&state, now, idle_timeout) {
                         state.cut.cancel();
+                    } else if state.may_rest(now) {
+                        state.rest.notify_one();
                     }
                     true
                 }
@@ -116,6 +124,21 @@ impl Watch {
         state.active.load(Ordering::Relaxed) == 0
             && (over(&state.head_since, self.header_timeout)
                 || over(&state.idle_since, idle_timeout))
+    }
+}
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.active.load(Ordering::Relaxed) == 0
+            && self.head_since.load(Ordering::Relaxed) == 0
+            && self.stuck_since.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether it has been idle long enough to rest, and was not told to. Asked by the sweep alone.
+    fn may_rest(&self, now: u64) -> bool {
+        let since = self.idle_since.load(Ordering::Relaxed);
+        let idle = Duration::from_millis(now.saturating_sub(since));
+        idle >= REST && self.is_idle() && self.told_at.swap(since, Ordering::Relaxed) != since
     }
 }
 
@@ -188,6 +211,16 @@ impl Entry {
         late
     }
 
+    /// Whether nothing is under way, neither a request nor a part of one.
+    pub(super) fn is_idle(&self) -> bool {
+        self.state.is_idle()
+    }
+
+    /// Ends when the connection has been idle for a while.
+    pub(super) async fn rests(&self) {
+        self.state.rest.notified().await;
+    }
+
     /// Ends when the connection is over its time.
     pub(super) async fn cut(&self) {
         self.state.cut.cancelled().await;
@@ -217,6 +250,8 @@ fn millis(start: Instant) -> u64 {
 /// How many idle times a caller may take nothing of its answer. A socket is writable again only when a good part of
 /// its buffer is free, so that a slow reader looks like none for a while.
 const STUCK: u32 = 4;
+/// How long a connection is idle before it rests: callers that ask again and again do so within a second.
+const REST: Duration = Duration::from_secs(1);
 /// As a time since when a head is awaited: later than any sweep.
 const NEVER: u64 = u64::MAX;
 

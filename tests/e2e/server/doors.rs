@@ -55,7 +55,7 @@ async fn serve_the_rest(floor: Floor, door: Door, callers: Vec<(Vec<Caller>, usi
         let number = Bytes::from(arrival.listener.to_string());
         tower::service_fn(move |_: Request<Incoming>| {
             let number = number.clone();
-            async { Ok::<_, Infallible>(Response::new(Full::new(number))) }
+            std::future::ready(Ok::<_, Infallible>(Response::new(Full::new(number))))
         })
     });
     let asking = async {

@@ -1,0 +1,148 @@
+//! A connection that speaks HTTP/1: hyper while something happens on it, the bare stream while nothing does.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::connection::ended;
+use super::seldom::Seldom;
+use super::stream::{Watched, Wire};
+use super::tracked::tracked;
+use super::watch::Entry;
+use super::{AnswerBody, Floor, Serve};
+use crate::config::server::Limits;
+
+/// What a connection is told while it runs.
+enum Call {
+    /// The drain has begun.
+    Leave,
+    /// It has been idle for a while.
+    Rest,
+}
+
+/// Serves a connection until it ends. Between requests that are far apart it rests: hyper and its buffers are given up, and
+/// begun again when the caller says something.
+pub(super) async fn serve<I, S, B>(mut stream: Watched<I>, service: S, floor: &Floor, entry: &Entry)
+where
+    I: Wire,
+    S: Serve<B>,
+    B: AnswerBody,
+{
+    let unended = stream.unended();
+    loop {
+        let service = tracked(
+            service.clone(),
+            entry.clone(),
+            unended.clone(),
+            floor.limits.header_fields,
+        );
+        let io = TokioIo::new(stream);
+        let mut connection = builder(&floor.limits).serve_connection(io, service);
+        let mut rests = false;
+        let result = loop {
+            let call = tokio::select! {
+                // The connection first: told to shut down before it has read anything, hyper would drop a request that is here.
+                biased;
+                result = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break result,
+                call = Seldom::new(called(floor, entry)) => call,
+            };
+            match call {
+                Call::Leave => entry.told_to_go(floor.limits.header_timeout),
+                Call::Rest if entry.is_idle() => rests = true,
+                Call::Rest => continue,
+            }
+            // An idle one is over at once.
+            Pin::new(&mut connection).graceful_shutdown();
+            break poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
+        };
+        ended(&result);
+        let parts = connection.into_parts();
+        stream = parts.io.into_inner();
+        match result {
+            Ok(()) if rests => {
+                stream.put_back(parts.read_buf);
+                if !rest(&stream, floor).await {
+                    break;
+                }
+            }
+            // Dropped here, it ends badly.
+            Err(_) if unended.is_under_way() => return,
+            Ok(()) | Err(_) => break,
+        }
+    }
+    Box::pin(linger(stream, floor)).await;
+}
+
+fn builder(limits: &Limits) -> Builder {
+    let mut builder = Builder::new();
+    if limits.header_fields != HYPERS_FIELDS {
+        // Said or not is the same, but said costs an allocation per request.
+        builder.max_headers(limits.header_fields);
+    }
+    builder
+        .timer(TokioTimer::new())
+        // The watch does this with one timer per worker, and tells an idle caller from a slow one.
+        .header_read_timeout(None)
+        // A caller that closes its writing side has left, and its request upstream ends: from here half a close
+        // (RFC 9112 section 9.6) looks the same as a whole one, and hyper's `half_close` would notice neither.
+        .half_close(false)
+        .max_header_size(limits.header_bytes)
+        .max_buf_size(limits.header_bytes.max(64 * 1024));
+    builder
+}
+
+async fn called(floor: &Floor, entry: &Entry) -> Call {
+    tokio::select! {
+        () = floor.drain.cancelled() => Call::Leave,
+        () = entry.rests() => Call::Rest,
+    }
+}
+
+/// Waits for the caller to say something, or to leave. `false`: the drain has begun, and it had said nothing.
+async fn rest(stream: &Watched<impl Wire>, floor: &Floor) -> bool {
+    tokio::select! {
+        biased;
+        () = poll_fn(|cx| stream.poll_readable(cx)) => true,
+        () = floor.drain.cancelled() => false,
+    }
+}
+
+/// Says that nothing more comes, and takes for a moment what the caller still sends, and throws it away: a connection that
+/// is closed with bytes unread is reset, and the caller would lose the last answer with it (RFC 9112 section 9.6).
+async fn linger(mut stream: Watched<impl Wire>, floor: &Floor) {
+    if !matches!(
+        tokio::time::timeout(LINGER, stream.shutdown()).await,
+        Ok(Ok(()))
+    ) {
+        return;
+    }
+    let rest = async {
+        // Not on the stack, where each connection would have room for it.
+        let mut thrown_away = BytesMut::with_capacity(16 * 1024);
+        let mut length = 0;
+        while length < LINGER_BYTES {
+            match stream.read_buf(&mut thrown_away).await? {
+                0 => break,
+                count => length += count,
+            }
+            thrown_away.clear();
+        }
+        io::Result::Ok(())
+    };
+    tokio::select! {
+        _ = tokio::time::timeout(LINGER, rest) => {}
+        () = floor.drain.cancelled() => {}
+    }
+}
+
+/// How long, and how much, is still taken of a caller whose last answer was sent.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 16 * 1024 * 1024;
+/// The most fields that hyper takes when it is told nothing.
+const HYPERS_FIELDS: usize = 100;
