@@ -195,7 +195,8 @@ impl Accounts {
         let account = of(&parts);
         parts.push(api.to_owned());
         parts.push(password(&upstream.api));
-        parts.push(format!("{:?} {}", upstream.api, upstream.connections));
+        let (most, http2) = (upstream.connections, upstream.http2);
+        parts.push(format!("{:?} {most} {http2}", upstream.api));
         let way = of(&parts);
         parts.push(format!("{upstream:?}"));
         // `Debug` does not show them, and they may come from a file that has changed.

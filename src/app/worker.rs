@@ -112,6 +112,7 @@ impl Shared {
                 proxy: member.proxy.clone(),
                 connect_timeout: config.api.connect_timeout,
                 connections: config.connections,
+                http2: config.http2,
                 metrics: metrics.clone(),
             },
             tokens: member.tokens.clone(),

@@ -30,6 +30,7 @@ mod credential;
 mod defaults;
 mod files;
 mod header;
+mod http2;
 mod load;
 mod mask;
 mod names;

@@ -214,7 +214,7 @@ fn a_mistake_in_the_defaults_is_told_once() {
             "entity_ids = [\"1\"]",
             "12:1 UA-0128 `entity_ids` applies to none of the upstreams",
         ),
-        ("http2 = true", "12:1 UA-0104"),
+        ("errors = \"auto\"", "12:1 UA-0104"),
         (
             "api = { timeout = 1 }",
             "12:9 UA-0103 unknown key `timeout` in [defaults.upstream.api]",

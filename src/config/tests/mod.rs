@@ -2,6 +2,7 @@
 
 mod files;
 mod grants;
+mod http2;
 mod listeners;
 mod mistakes;
 mod oauth2;

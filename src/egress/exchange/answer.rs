@@ -238,6 +238,6 @@ impl Seen {
 }
 
 /// More fields than any upstream has reason for.
-const MOST_FIELDS: usize = 100;
+pub(in crate::egress) const MOST_FIELDS: usize = 100;
 /// The whole head.
 const MOST_BYTES: usize = 256 * 1024;

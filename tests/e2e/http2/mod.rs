@@ -1,0 +1,3 @@
+//! Upstreams that speak HTTP/2: requests and answers, connections that are shared, what is refused and what breaks.
+
+mod forwarding;
