@@ -192,7 +192,7 @@ impl<B: Outgoing> Place<B> {
         }
         let session = Session::open(stream, Open::new(metrics)).await;
         let session = session.map_err(|fault| Failure::new(Phase::Connect, chain(&fault)))?;
-        match self.lanes.add(session, to.profile.connections) {
+        match self.lanes.add(session) {
             Some(exchange) => Ok(Way::Shared(exchange)),
             None => Err(Failure::new(Phase::Connect, "it takes no requests")),
         }

@@ -21,16 +21,7 @@ pub(super) struct Driver {
     pings: Option<PingPong>,
     pulse: Arc<Pulse>,
     ticks: Interval,
-    /// What had come at the last tick.
-    heard: u64,
-    /// Ticks since the connection was made.
-    age: u32,
-    /// Ticks since a request was on it.
-    idle: u32,
-    /// Ticks since a ping was sent.
-    since_ping: u32,
-    /// A ping was sent, and nothing has come since.
-    asked: bool,
+    health: Health,
     _open: Open,
 }
 
@@ -45,47 +36,28 @@ impl Driver {
         Self {
             pings: connection.ping_pong(),
             connection,
-            heard: pulse.read(),
             pulse,
             ticks,
-            age: 0,
-            idle: 0,
-            since_ping: BETWEEN_PINGS,
-            asked: false,
+            health: Health::default(),
             _open: open,
         }
     }
 
     /// Looks whether the connection lives. `false`: it is to end at once.
     fn tick(&mut self, cx: &mut Context<'_>) -> bool {
-        self.age += 1;
-        self.since_ping = self.since_ping.saturating_add(1);
-        self.idle = if self.pulse.is_busy() {
-            0
-        } else {
-            self.idle + 1
-        };
-        if self.idle >= LONGEST_IDLE || self.age >= LONGEST_LIFE {
+        let step = self.health.tick(self.pulse.read(), self.pulse.is_busy());
+        match step {
+            Step::Wait => {}
+            Step::Ping => {
+                if let Some(pings) = &mut self.pings {
+                    // Another can be sent only when the answer to the last was seen.
+                    let _ = pings.poll_pong(cx);
+                    let _ = pings.send_ping(Ping::opaque());
+                }
+            }
             // Without requests it ends once the pool has forgotten it.
-            self.pulse.retire();
-        }
-        if self.idle >= LONGEST_IDLE + LINGER {
-            return false;
-        }
-        let heard = self.pulse.read();
-        let Some(pings) = &mut self.pings else {
-            return true;
-        };
-        // Another can be sent only when this was seen.
-        let _ = pings.poll_pong(cx);
-        if heard != self.heard || self.idle > 0 {
-            self.heard = heard;
-            self.asked = false;
-        } else if self.asked {
-            return self.since_ping < PATIENCE;
-        } else if self.since_ping >= BETWEEN_PINGS {
-            self.asked = pings.send_ping(Ping::opaque()).is_ok();
-            self.since_ping = 0;
+            Step::Retire => self.pulse.retire(),
+            Step::End => return false,
         }
         true
     }
@@ -112,8 +84,68 @@ impl Future for Driver {
     }
 }
 
+/// How a connection is, tick by tick. All times are ticks.
+struct Health {
+    /// How many bytes had come at the last tick.
+    heard: u64,
+    age: u32,
+    /// Since a request was on it.
+    idle: u32,
+    since_ping: u32,
+    /// A ping was sent, and nothing has come since.
+    asked: bool,
+}
+
+/// What follows a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Wait,
+    /// Ask whether it lives.
+    Ping,
+    /// No more requests.
+    Retire,
+    /// It is of no use.
+    End,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            heard: 0,
+            age: 0,
+            idle: 0,
+            since_ping: BETWEEN_PINGS,
+            asked: false,
+        }
+    }
+}
+
+impl Health {
+    /// So many bytes have come in all; `busy`: requests are on it.
+    fn tick(&mut self, heard: u64, busy: bool) -> Step {
+        self.age += 1;
+        self.since_ping = self.since_ping.saturating_add(1);
+        self.idle = if busy { 0 } else { self.idle + 1 };
+        let silent = heard == self.heard && busy;
+        self.heard = heard;
+        self.asked &= silent;
+        let dead = self.asked && self.since_ping >= PATIENCE;
+        if dead || self.idle >= LONGEST_IDLE + LINGER {
+            Step::End
+        } else if self.idle >= LONGEST_IDLE || self.age == LONGEST_LIFE {
+            Step::Retire
+        } else if silent && !self.asked && self.since_ping >= BETWEEN_PINGS {
+            self.asked = true;
+            self.since_ping = 0;
+            Step::Ping
+        } else {
+            Step::Wait
+        }
+    }
+}
+
 const TICK: Duration = Duration::from_secs(5);
-/// In ticks: as long as a connection of HTTP/1.1.
+/// As long as a connection of HTTP/1.1.
 const LONGEST_IDLE: u32 = 6;
 /// How long an idle one may take to say good-bye.
 const LINGER: u32 = 2;
@@ -123,3 +155,42 @@ const LONGEST_LIFE: u32 = 720;
 const BETWEEN_PINGS: u32 = 3;
 /// How long the answer to a ping may take.
 const PATIENCE: u32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What follows each of these ticks.
+    fn steps(ticks: impl IntoIterator<Item = (u64, bool)>) -> Vec<Step> {
+        let mut health = Health::default();
+        let ticks = ticks.into_iter();
+        ticks
+            .map(|(heard, busy)| health.tick(heard, busy))
+            .collect()
+    }
+
+    #[test]
+    fn a_connection_on_which_nothing_comes_is_asked_and_then_given_up() {
+        use Step::{End, Ping, Wait};
+        let busy = |heard: &[u64]| steps(heard.iter().map(|heard| (*heard, true)));
+        // It has said something at first.
+        assert_eq!(busy(&[9, 9, 9, 9]), [Wait, Ping, Wait, End]);
+        // What comes late is an answer as well, and so is what nobody asked for.
+        assert_eq!(busy(&[9, 9, 9, 10, 11]), [Wait, Ping, Wait, Wait, Wait]);
+        // One that only ever answers is asked now and then.
+        let quiet = busy(&[9, 9, 10, 10, 10, 11, 11, 11, 12]);
+        let expected = [Wait, Ping, Wait, Wait, Ping, Wait, Wait, Ping, Wait];
+        assert_eq!(quiet, expected);
+    }
+
+    #[test]
+    fn a_connection_that_nobody_needs_is_let_go_and_one_that_is_old_gets_no_more_requests() {
+        use Step::{End, Retire, Wait};
+        let idle = steps([(9, false); 8]);
+        let expected = [Wait, Wait, Wait, Wait, Wait, Retire, Retire, End];
+        assert_eq!(idle, expected);
+        let mut now_and_then = steps((1..=LONGEST_LIFE + 1).map(|at| (u64::from(at), at % 5 == 0)));
+        assert_eq!(now_and_then.split_off(719), [Retire, Wait]);
+        assert!(now_and_then.iter().all(|step| *step == Wait));
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::session::{Room, Session};
+use super::session::{MOST_STREAMS, Room, Session};
 use super::stream::Exchange;
 
 /// The connections to one origin, oldest first: the first that has room gets a request, so that others become idle.
@@ -15,8 +15,11 @@ pub(in crate::egress) struct Lanes {
     made: AtomicU64,
     /// Who may make one. Others wait, and find room on it.
     turns: Semaphore,
-    /// How many there may be at once.
+    /// How many may at once.
     most_turns: AtomicUsize,
+    waiting: AtomicUsize,
+    /// How many requests the last one takes.
+    size: AtomicUsize,
     /// The upstream chose HTTP/1.1.
     http1: AtomicBool,
 }
@@ -28,6 +31,8 @@ impl Default for Lanes {
             made: AtomicU64::new(0),
             turns: Semaphore::new(1),
             most_turns: AtomicUsize::new(1),
+            waiting: AtomicUsize::new(0),
+            size: AtomicUsize::new(MOST_STREAMS),
             http1: AtomicBool::new(false),
         }
     }
@@ -67,21 +72,34 @@ impl Lanes {
     }
 
     /// Waits for the right to make a connection. `None`: never.
-    pub(in crate::egress) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.turns.acquire().await.ok()
+    pub(in crate::egress) async fn turn(&self) -> Option<Turn<'_>> {
+        let waiting = Waiting::new(&self.waiting);
+        self.more_turns();
+        let permit = self.turns.acquire().await.ok()?;
+        drop(waiting);
+        Some(Turn {
+            lanes: self,
+            permit: Some(permit),
+        })
     }
 
-    /// A place on a new connection. `requests` is how many there may be at once: where connections are small, more of
-    /// them are made at once.
-    pub(in crate::egress) fn add<B>(
-        &self,
-        session: Session,
-        requests: usize,
-    ) -> Option<Box<Exchange<B>>> {
-        self.http1.store(false, Ordering::Relaxed);
-        let wanted = requests.div_ceil(session.size().max(1));
+    /// How many connections are to be made at once, so that there is room for all who wait.
+    fn wanted(&self) -> usize {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        let size = self.size.load(Ordering::Relaxed);
+        waiting.div_ceil(size.max(1)).max(1)
+    }
+
+    fn more_turns(&self) {
+        let wanted = self.wanted();
         let turns = self.most_turns.fetch_max(wanted, Ordering::Relaxed);
         self.turns.add_permits(wanted.saturating_sub(turns));
+    }
+
+    /// A place on a new connection.
+    pub(in crate::egress) fn add<B>(&self, session: Session) -> Option<Box<Exchange<B>>> {
+        self.http1.store(false, Ordering::Relaxed);
+        self.size.store(session.size(), Ordering::Relaxed);
         let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
         let place = match session.room() {
             Room::Free(exchange) => Some(exchange),
@@ -100,5 +118,43 @@ impl Lanes {
 
     fn sessions(&self) -> MutexGuard<'_, Vec<(u64, Session)>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to make a connection.
+pub(in crate::egress) struct Turn<'a> {
+    lanes: &'a Lanes,
+    permit: Option<SemaphorePermit<'a>>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let lanes = self.lanes;
+        let Some(permit) = self.permit.take() else {
+            return;
+        };
+        if lanes.most_turns.load(Ordering::Relaxed) > lanes.wanted() {
+            lanes.most_turns.fetch_sub(1, Ordering::Relaxed);
+            permit.forget();
+        } else {
+            drop(permit);
+            lanes.more_turns();
+        }
+    }
+}
+
+/// One who waits.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

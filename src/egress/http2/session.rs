@@ -98,7 +98,7 @@ fn builder() -> Builder {
 }
 
 /// Requests on one connection at once, although the upstream may take more: what most servers take.
-const MOST_STREAMS: usize = 100;
+pub(super) const MOST_STREAMS: usize = 100;
 /// How much of an answer may come before its caller has taken it. The connection has room for as many answers as there
 /// can be: a caller that takes nothing is in nobody's way.
 const WINDOW: u32 = 256 * 1024;

@@ -27,25 +27,28 @@ const WHOLE: u8 = END_HEADERS | END_STREAM;
 
 /// An upstream that answers with these frames; a GET of `/api/fine` is answered as it should be.
 async fn telling(told: Told, hangs_up: bool) -> Framed {
-    Framed::frames(&told, move |mut frames: Upstream, number, told| async move {
-        frames.frame(SETTINGS, 0, 0, &[]).await;
-        let mut first = number == 0;
-        while let Some(id) = frames.request().await {
-            if first {
-                for (kind, flags, payload) in told {
-                    let id = if *kind == GOAWAY { 0 } else { id };
-                    frames.frame(*kind, *flags, id, payload).await;
+    Framed::frames(
+        &told,
+        move |mut frames: Upstream, number, told| async move {
+            frames.frame(SETTINGS, 0, 0, &[]).await;
+            let mut first = number == 0;
+            while let Some(id) = frames.request().await {
+                if first {
+                    for (kind, flags, payload) in told {
+                        let id = if *kind == GOAWAY { 0 } else { id };
+                        frames.frame(*kind, *flags, id, payload).await;
+                    }
+                    if hangs_up {
+                        return;
+                    }
+                    first = false;
+                } else {
+                    frames.frame(HEADERS, END_HEADERS, id, OK).await;
+                    frames.frame(DATA, END_STREAM, id, b"fine").await;
                 }
-                if hangs_up {
-                    return;
-                }
-                first = false;
-            } else {
-                frames.frame(HEADERS, END_HEADERS, id, OK).await;
-                frames.frame(DATA, END_STREAM, id, b"fine").await;
             }
-        }
-    })
+        },
+    )
     .await
 }
 
@@ -62,72 +65,81 @@ async fn asked(proxy: &TestProxy) -> Option<(u16, String)> {
     Some((answer.status, text))
 }
 
+/// Answers that break off; whether the upstream hangs up then.
+const NOT_WHOLE: [(&str, Told, bool); 9] = [
+    (
+        "shorter than it said",
+        &[(HEADERS, END_HEADERS, OK_OF_5), (DATA, END_STREAM, b"abc")],
+        false,
+    ),
+    (
+        "longer than it said",
+        &[
+            (HEADERS, END_HEADERS, OK_OF_5),
+            (DATA, END_STREAM, b"abcdef"),
+        ],
+        false,
+    ),
+    (
+        "shorter, and trailers",
+        &[
+            (HEADERS, END_HEADERS, OK_OF_5),
+            (DATA, 0, b"abc"),
+            (HEADERS, WHOLE, b"\x0f\x13\x01x"),
+        ],
+        false,
+    ),
+    (
+        "cancelled",
+        &[
+            (HEADERS, END_HEADERS, OK),
+            (DATA, 0, b"abc"),
+            (RST_STREAM, 0, CANCEL),
+        ],
+        false,
+    ),
+    (
+        "reset as if it were over",
+        &[
+            (HEADERS, END_HEADERS, OK),
+            (DATA, 0, b"abc"),
+            (RST_STREAM, 0, NO_ERROR),
+        ],
+        false,
+    ),
+    (
+        "trailers without an end",
+        &[
+            (HEADERS, END_HEADERS, OK),
+            (DATA, 0, b"abc"),
+            (HEADERS, END_HEADERS, b"\x0f\x13\x01x"),
+        ],
+        false,
+    ),
+    (
+        "hung up",
+        &[(HEADERS, END_HEADERS, OK), (DATA, 0, b"abc")],
+        true,
+    ),
+    (
+        "hung up with a good-bye",
+        &[
+            (HEADERS, END_HEADERS, OK),
+            (DATA, 0, b"abc"),
+            (GOAWAY, 0, b"\0\0\0\x01\0\0\0\0"),
+        ],
+        true,
+    ),
+    (
+        "hung up behind the head",
+        &[(HEADERS, END_HEADERS, OK)],
+        true,
+    ),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_not_whole_never_looks_whole() {
-    let rows: [(&str, Told, bool); 9] = [
-        (
-            "shorter than it said",
-            &[(HEADERS, END_HEADERS, OK_OF_5), (DATA, END_STREAM, b"abc")],
-            false,
-        ),
-        (
-            "longer than it said",
-            &[(HEADERS, END_HEADERS, OK_OF_5), (DATA, END_STREAM, b"abcdef")],
-            false,
-        ),
-        (
-            "shorter, and trailers",
-            &[
-                (HEADERS, END_HEADERS, OK_OF_5),
-                (DATA, 0, b"abc"),
-                (HEADERS, WHOLE, b"\x0f\x13\x01x"),
-            ],
-            false,
-        ),
-        (
-            "cancelled",
-            &[
-                (HEADERS, END_HEADERS, OK),
-                (DATA, 0, b"abc"),
-                (RST_STREAM, 0, CANCEL),
-            ],
-            false,
-        ),
-        (
-            "reset as if it were over",
-            &[
-                (HEADERS, END_HEADERS, OK),
-                (DATA, 0, b"abc"),
-                (RST_STREAM, 0, NO_ERROR),
-            ],
-            false,
-        ),
-        (
-            "trailers without an end",
-            &[
-                (HEADERS, END_HEADERS, OK),
-                (DATA, 0, b"abc"),
-                (HEADERS, END_HEADERS, b"\x0f\x13\x01x"),
-            ],
-            false,
-        ),
-        (
-            "hung up",
-            &[(HEADERS, END_HEADERS, OK), (DATA, 0, b"abc")],
-            true,
-        ),
-        (
-            "hung up with a good-bye",
-            &[
-                (HEADERS, END_HEADERS, OK),
-                (DATA, 0, b"abc"),
-                (GOAWAY, 0, b"\0\0\0\x01\0\0\0\0"),
-            ],
-            true,
-        ),
-        ("hung up behind the head", &[(HEADERS, END_HEADERS, OK)], true),
-    ];
-    for (name, told, hangs_up) in rows {
+    for (name, told, hangs_up) in NOT_WHOLE {
         let api = telling(told, hangs_up).await;
         let proxy = api.proxy();
         let got = asked(&proxy).await;
@@ -145,7 +157,10 @@ async fn what_is_no_answer_is_a_bad_gateway() {
         ("a status of none", &[(HEADERS, WHOLE, b"\x08\x03600")]),
         (
             "101",
-            &[(HEADERS, END_HEADERS, b"\x08\x03101"), (DATA, END_STREAM, b"x")],
+            &[
+                (HEADERS, END_HEADERS, b"\x08\x03101"),
+                (DATA, END_STREAM, b"x"),
+            ],
         ),
         (
             "a field of a connection",
@@ -196,7 +211,9 @@ type Flood = fn(u32) -> (u8, u8, u32, Vec<u8>);
 async fn a_flood_ends_at_most_its_own_connection() {
     let floods: [(&str, u8, Flood); 6] = [
         ("pings", 0, |_| (PING, 0, 0, vec![0; 8])),
-        ("settings", 0, |_| (SETTINGS, 0, 0, vec![0, 4, 0, 0, 255, 255])),
+        ("settings", 0, |_| {
+            (SETTINGS, 0, 0, vec![0, 4, 0, 0, 255, 255])
+        }),
         ("interim answers", 0, |id| {
             (HEADERS, END_HEADERS, id, b"\x08\x03103".to_vec())
         }),
@@ -207,27 +224,30 @@ async fn a_flood_ends_at_most_its_own_connection() {
         }),
     ];
     for (name, begins, flood) in floods {
-        let api = Framed::frames(&Arc::new(()), move |mut frames: Upstream, number, _| async move {
-            frames.frame(SETTINGS, 0, 0, &[]).await;
-            let mut first = number == 0;
-            while let Some(id) = frames.request().await {
-                if first {
-                    match begins {
-                        1 => frames.frame(HEADERS, END_HEADERS, id, OK).await,
-                        2 => frames.frame(HEADERS, 0, id, OK).await,
-                        _ => {}
+        let api = Framed::frames(
+            &Arc::new(()),
+            move |mut frames: Upstream, number, _| async move {
+                frames.frame(SETTINGS, 0, 0, &[]).await;
+                let mut first = number == 0;
+                while let Some(id) = frames.request().await {
+                    if first {
+                        match begins {
+                            1 => frames.frame(HEADERS, END_HEADERS, id, OK).await,
+                            2 => frames.frame(HEADERS, 0, id, OK).await,
+                            _ => {}
+                        }
+                        for _ in 0..20_000 {
+                            let (kind, flags, id, payload) = flood(id);
+                            frames.frame(kind, flags, id, &payload).await;
+                        }
+                        first = false;
+                    } else {
+                        frames.frame(HEADERS, END_HEADERS, id, OK).await;
+                        frames.frame(DATA, END_STREAM, id, b"fine").await;
                     }
-                    for _ in 0..20_000 {
-                        let (kind, flags, id, payload) = flood(id);
-                        frames.frame(kind, flags, id, &payload).await;
-                    }
-                    first = false;
-                } else {
-                    frames.frame(HEADERS, END_HEADERS, id, OK).await;
-                    frames.frame(DATA, END_STREAM, id, b"fine").await;
                 }
-            }
-        })
+            },
+        )
         .await;
         let text = api.upstream("http2 = true\nresponse_timeout = \"2s\"");
         let proxy = TestProxy::start(&text);

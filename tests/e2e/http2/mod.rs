@@ -3,3 +3,5 @@
 mod broken;
 mod forwarding;
 mod refused;
+mod sharing;
+mod streaming;

@@ -61,10 +61,14 @@ async fn an_upload_that_is_refused_is_sent_again_if_all_of_it_is_at_hand() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_refuses_everything_is_asked_twice() {
     let asked = Arc::new(AtomicUsize::new(0));
-    let api = Framed::calls(server::Builder::new(), &asked, |mut call, asked| async move {
-        asked.fetch_add(1, Ordering::SeqCst);
-        call.respond.send_reset(Reason::REFUSED_STREAM);
-    })
+    let api = Framed::calls(
+        server::Builder::new(),
+        &asked,
+        |mut call, asked| async move {
+            asked.fetch_add(1, Ordering::SeqCst);
+            call.respond.send_reset(Reason::REFUSED_STREAM);
+        },
+    )
     .await;
     let proxy = api.proxy();
     let answer = proxy.post("/api/x", "body").await;
