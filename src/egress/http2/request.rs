@@ -40,13 +40,12 @@ pub(super) fn head(head: &Head<'_>, length: Option<u64>) -> Result<Request<()>, 
     let fields = request.headers_mut();
     *fields = HeaderMap::with_capacity(head.fields.len() + head.own.len() + 1);
     for (name, value) in head.fields {
-        if !belongs_to_http1(name) {
+        if !belongs_to_http1(name) && !head.own.iter().any(|(own, _)| own == name) {
             fields.append(name.clone(), value.clone());
         }
     }
     for (name, value) in head.own {
-        // Each replaces all of its name; the compression must not tell how near another one's guess is.
-        fields.remove(name);
+        // The compression must not tell how near another one's guess is.
         let mut value = value.clone();
         value.set_sensitive(true);
         fields.append(name.clone(), value);

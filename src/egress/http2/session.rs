@@ -104,3 +104,52 @@ pub(super) const MOST_STREAMS: usize = 100;
 const WINDOW: u32 = 256 * 1024;
 /// The head of an answer, as in HTTP/1.1.
 const HEAD: u32 = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, Method};
+    use http_body_util::Full;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::egress::exchange::Head;
+    use crate::telemetry::Metrics;
+
+    /// A frame of settings, empty.
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_on_a_connection_that_died_silently_ends_within_half_a_minute() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap());
+        let (stream, accepted) = tokio::join!(stream, listener.accept());
+        let (mut silent, _) = accepted.unwrap();
+        silent.write_all(&SETTINGS).await.unwrap();
+        let metrics = Metrics::new();
+        let open = Open::new(&metrics.upstream("api"));
+        let session = Session::open(Stream::Left(stream.unwrap()), open).await;
+        let session = session.unwrap();
+        let Room::Free(mut exchange) = session.room::<Full<Bytes>>() else {
+            panic!("no room on a new connection");
+        };
+        let head = Head {
+            method: &Method::GET,
+            target: "/x",
+            host: "localhost",
+            fields: &HeaderMap::new(),
+            own: &[],
+        };
+        assert!(exchange.begin(&head, Full::default()).is_ok());
+        assert!(exchange.is_unsent(), "nothing could be written yet");
+        let began = Instant::now();
+        let answer = std::future::poll_fn(|cx| exchange.poll_head(cx, &mut 0)).await;
+        assert!(matches!(answer, Err(Fault::Io(_))), "{answer:?}");
+        assert!(began.elapsed().as_secs() <= 30, "{:?}", began.elapsed());
+        assert!(!exchange.is_unsent() && !exchange.is_refused());
+        assert!(matches!(session.room::<Full<Bytes>>(), Room::Gone));
+        let closed = "upauth_upstream_connections{upstream=\"api\"} 0";
+        assert!(metrics.encode().contains(closed));
+    }
+}

@@ -42,7 +42,7 @@ async fn a_request_goes_out_in_http2_with_its_credential_and_nothing_of_http1() 
     let mut caller = proxy.caller().await;
     let answer = caller
         .get_with(
-            "/api/v1/a%2Fb?q=%20&q",
+            "/api/v1/a%2Fb|{}//c?q=%20&q=[|]",
             "Connection: keep-alive, x-mine\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nTE: trailers, gzip\r\n\
              Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\nCookie: a=b\r\nX-Other: 2\r\n\
              Authorization: Bearer mine\r\nX-Other: 3\r\nProxy-Connection: close\r\n",
@@ -52,7 +52,10 @@ async fn a_request_goes_out_in_http2_with_its_credential_and_nothing_of_http1() 
     assert_eq!(answer.version, "HTTP/1.1");
     let seen = all.lock().unwrap()[0].clone();
     let head = &*seen.head;
-    let whole = format!("https://localhost:{}/v1/a%2Fb?q=%20&q", api.port);
+    let whole = format!(
+        "https://localhost:{}/v1/a%2Fb|{{}}//c?q=%20&q=[|]",
+        api.port
+    );
     assert_eq!(head.uri.to_string(), whole);
     assert_eq!(
         (head.method.as_str(), head.version),
