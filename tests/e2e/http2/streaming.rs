@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::support::caller::PATIENCE;
 use crate::support::frames::{DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, SETTINGS};
-use crate::support::{Call, Framed, H2, TestProxy};
+use crate::support::{Call, Caller, Framed, H2, TestProxy, together};
 
 /// Waits until something may be sent, and sends it.
 async fn send(stream: &mut SendStream<Bytes>, piece: Bytes) -> bool {
@@ -127,6 +127,27 @@ async fn a_caller_that_reads_nothing_is_sent_little_and_is_in_no_others_way() {
     assert_eq!(proxy.get("/api/x").await.text(), "hello");
     assert_eq!(api.agreed().len(), 1, "all on one connection");
     slow.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_larger_than_what_may_wait_here_pass_whole() {
+    let api = Framed::calls(server::Builder::new(), &(), |mut call, ()| async move {
+        let mut stream = call.begin();
+        for number in 0..64_u8 {
+            let piece = Bytes::from(vec![number; 64 * 1024]);
+            assert!(send(&mut stream, piece).await);
+        }
+        stream.send_data(Bytes::new(), true).unwrap();
+    })
+    .await;
+    let proxy = api.proxy();
+    let addr = proxy.addr();
+    let get = |_| async move { Caller::connect(addr).await.get("/api/x").await.body };
+    let whole: Vec<u8> = (0..64).flat_map(|number| [number; 64 * 1024]).collect();
+    // Together they are larger than what may wait on a connection.
+    for body in together(10, get).await {
+        assert!(body == whole, "{} bytes", body.len());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
