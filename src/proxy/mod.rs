@@ -275,6 +275,10 @@ impl Proxy {
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(failure) => {
+                    if failure.refused {
+                        // What nobody took notice of can be sent again once the rest of it is here.
+                        prepared.catch_up(self.buffers.patience).await;
+                    }
                     tries.after_failure(prepared, failure)?;
                     continue;
                 }

@@ -40,8 +40,9 @@ impl Tries {
         mut failure: Failure<RequestBody>,
     ) -> Result<(), Error> {
         let lost = failure.phase == Phase::Head && !failure.timeout && !failure.body;
-        let retry =
-            lost && (failure.reused || failure.refused) && !self.fresh && self.sends < MOST_SENDS;
+        // Who refuses has not acted, however often; a connection is lost by chance only once.
+        let again = failure.refused || (failure.reused && !self.fresh);
+        let retry = lost && again && self.sends < MOST_SENDS;
         self.fresh = true;
         if failure.body && prepared.is_malformed() {
             return Err(Rejection::Malformed("the framing of the body is wrong").into());

@@ -15,7 +15,7 @@ use crate::support::{Caller, Framed};
 type Seen = Arc<Mutex<Vec<(usize, String, Vec<u8>)>>>;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_request_is_sent_once_more_on_another_connection() {
+async fn a_refused_request_is_sent_again_on_another_connection() {
     let seen = Seen::default();
     let api = Framed::calls(server::Builder::new(), &seen, |mut call, seen| async move {
         let body = call.body().await;
@@ -39,27 +39,36 @@ async fn a_refused_request_is_sent_once_more_on_another_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_is_refused_is_sent_again_if_all_of_it_is_at_hand() {
-    let api = Framed::calls(server::Builder::new(), &(), |mut call, ()| async move {
-        let length = call.body().await.len();
-        match call.connection {
-            0 => call.respond.send_reset(Reason::REFUSED_STREAM),
-            _ if length == 8 => call.reply("all of it"),
-            _ => call.reply("not all"),
-        }
-    })
+async fn an_upload_that_is_refused_is_sent_again_when_the_rest_of_it_has_come() {
+    let (refused, mut refusals) = tokio::sync::mpsc::channel::<()>(1);
+    let api = Framed::calls(
+        server::Builder::new(),
+        &refused,
+        |mut call, refused| async move {
+            if call.connection == 0 {
+                assert!(matches!(call.request.body_mut().data().await, Some(Ok(_))));
+                call.respond.send_reset(Reason::REFUSED_STREAM);
+                return refused.send(()).await.unwrap();
+            }
+            match call.body().await.len() {
+                8 => call.reply("all of it"),
+                _ => call.reply("not all"),
+            }
+        },
+    )
     .await;
     let proxy = api.proxy();
     let mut caller = proxy.caller().await;
     caller.begin_upload("/api/up").await;
     caller.piece("some").await;
+    refusals.recv().await.unwrap();
     caller.piece("more").await;
     caller.end().await;
     assert_eq!(caller.answer(false).await.unwrap().text(), "all of it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upstream_that_refuses_everything_is_asked_twice() {
+async fn an_upstream_that_refuses_everything_is_asked_three_times() {
     let asked = Arc::new(AtomicUsize::new(0));
     let api = Framed::calls(
         server::Builder::new(),
@@ -73,7 +82,7 @@ async fn an_upstream_that_refuses_everything_is_asked_twice() {
     let proxy = api.proxy();
     let answer = proxy.post("/api/x", "body").await;
     assert_eq!((answer.status, answer.code().as_str()), (502, "UA-0403"));
-    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    assert_eq!(asked.load(Ordering::SeqCst), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
