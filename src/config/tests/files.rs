@@ -78,6 +78,30 @@ fn included_upstreams_and_routes_follow_in_the_order_of_the_names_of_their_files
 }
 
 #[test]
+fn a_pattern_that_matches_nothing_is_told_and_hides_no_mistake() {
+    let include = "include = [\"nope/*.toml\", \"conf.d/*.toml\"]\n";
+    let files = [
+        ("proxy.toml", &*format!("{include}{{CRM}}")),
+        ("conf.d/a.toml", &upstream("a", "")),
+    ];
+    let folder = Folder::new("nothing", &files);
+    let warnings = folder.load().unwrap().warnings;
+    let [warning] = &warnings[..] else {
+        panic!("{warnings:?}")
+    };
+    let real = folder.0.canonicalize().unwrap();
+    let expected = format!(
+        "`include`: no file matches `nope/*.toml` in {}",
+        real.display()
+    );
+    assert_eq!(warning.message(), expected);
+    assert_eq!((warning.line(), warning.column()), (1, 12));
+    let files = [("proxy.toml", &*format!("{include}[upstream.x]\ncolour = 1\n"))];
+    let problems = Folder::new("nothing-else", &files).problems();
+    assert_eq!(problems.len(), 2, "{problems:?}");
+}
+
+#[test]
 fn a_problem_of_an_included_file_is_told_at_its_place_there() {
     let wrong = upstream("a", "colour = \"red\"\n");
     let files = [
