@@ -9,7 +9,7 @@ use super::signals::Signals;
 use super::{Exit, environment, load};
 use crate::app::{self, Addresses, App, StartError, Stopped};
 use crate::config::server::Listen;
-use crate::config::{Config, Problems, Upstream};
+use crate::config::{Config, Problems, SHOWN, Upstream};
 use crate::telemetry::{self, Metrics};
 
 pub(super) fn run(path: &Path, listen: Option<&str>, out: &mut Output<'_>) -> Exit {
@@ -88,12 +88,16 @@ pub(super) fn wait(app: App, signals: &Signals) -> Exit {
 /// What is served where: printed once the sockets are bound.
 fn table(config: &Config, addrs: &Addresses) -> String {
     let mut rows = vec![format!("upauth {} serves", env!("CARGO_PKG_VERSION"))];
-    for upstream in &config.upstreams {
+    for upstream in config.upstreams.iter().take(SHOWN) {
         rows.push(format!(
             "  {:<16} {}",
             upstream.name,
             base_url(config, upstream, addrs)
         ));
+    }
+    let more = config.upstreams.len().saturating_sub(SHOWN);
+    if more > 0 {
+        rows.push(format!("  and {more} more: `upauth check --all`"));
     }
     if let Some(socket) = config.admin.listen.as_ref().and_then(Listen::unix) {
         rows.push(format!("  {:<16} unix:{}", "(status)", socket.display()));

@@ -121,7 +121,8 @@ impl Files {
             pattern.quoted(),
             folder.display()
         );
-        let help = "patterns are relative to the folder of this file; nothing is included by this one";
+        let help =
+            "patterns are relative to the folder of this file; nothing is included by this one";
         let mut problem = self.problem(&code::BAD_INCLUDE, pattern.span.clone(), message, help);
         problem.warning();
         problem

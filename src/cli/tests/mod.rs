@@ -110,6 +110,23 @@ fn check_looks_into_the_files_for_tls_as_the_proxy_will() {
 }
 
 #[test]
+fn of_many_upstreams_check_names_twenty_unless_it_is_asked_for_all() {
+    let many: String = (0..25)
+        .map(|number| CRM.replace("upstream.crm", &format!("upstream.org-{number:02}")))
+        .collect();
+    let folder = Folder::with(&many);
+    let (exit, out, err) = folder.run("check");
+    assert_eq!(exit, Exit::Done, "{err}");
+    assert!(out.ends_with(", org-19, and 5 more\n"), "{out}");
+    assert_eq!(err, "--all names every upstream\n");
+    let (_, out, err) = folder.run("check --all");
+    assert_eq!((out.matches("org-").count(), err.as_str()), (25, ""));
+    let (_, _, err) = folder.run("env org-2");
+    assert!(err.contains("there are: org-02, org-12, "), "{err}");
+    assert!(err.contains(", and 5 more"), "{err}");
+}
+
+#[test]
 fn a_warning_does_not_fail_a_check() {
     let plain = CRM.replace("http://127.0.0.1:1", "https://acme.example");
     let (exit, _, err) = Folder::with(&plain).run("check");

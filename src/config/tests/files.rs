@@ -96,7 +96,10 @@ fn a_pattern_that_matches_nothing_is_told_and_hides_no_mistake() {
     );
     assert_eq!(warning.message(), expected);
     assert_eq!((warning.line(), warning.column()), (1, 12));
-    let files = [("proxy.toml", &*format!("{include}[upstream.x]\ncolour = 1\n"))];
+    let files = [(
+        "proxy.toml",
+        &*format!("{include}[upstream.x]\ncolour = 1\n"),
+    )];
     let problems = Folder::new("nothing-else", &files).problems();
     assert_eq!(problems.len(), 2, "{problems:?}");
 }
