@@ -4,11 +4,13 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Request, Response, Version};
+use tokio::time::Instant;
 
 use super::error::Error;
 use super::finish::Finish;
 use super::response_body::ResponseBody;
 use super::route::Table;
+use super::troubles::Troubles;
 use crate::code;
 use crate::config::listed;
 use crate::message::Rejection;
@@ -69,9 +71,10 @@ pub(super) fn answer(
     mut finish: Finish,
     hint: &Hint,
     ways: Option<&Table>,
+    troubles: &Troubles,
 ) -> Response<ResponseBody> {
     let (code, status) = (error.code(), error.status());
-    log(error, &finish);
+    log(error, &finish, troubles);
     let id = finish.id.to_string();
     let (kind, body) = match error {
         Error::Login { body, .. } => (JSON, body.clone()),
@@ -144,12 +147,19 @@ fn detail(error: &Error, hint: &Hint, ways: Option<&Table>) -> String {
     said.unwrap_or_else(|| format!("See `upauth explain {}`.", error.code().id))
 }
 
-fn log(error: &Error, finish: &Finish) {
-    let (code, upstream, id) = (error.code().id, &*finish.entry.upstream, finish.id);
-    if error.status().is_server_error() {
-        tracing::warn!(%code, %upstream, %id, %error, "a request failed");
-    } else {
+/// What fails for the same reason again and again is told now and then; each of them is in the access log.
+fn log(error: &Error, finish: &Finish, troubles: &Troubles) {
+    let (code, upstream, id) = (error.code().id, &finish.entry.upstream, finish.id);
+    if !error.status().is_server_error() {
         tracing::info!(%code, %upstream, %id, %error, "a request was refused");
+        return;
+    }
+    match troubles.tell(upstream, error.code(), Instant::now()) {
+        Some(0) => tracing::warn!(%code, %upstream, %id, %error, "a request failed"),
+        Some(left_out) => {
+            tracing::warn!(%code, %upstream, %id, %error, left_out, "a request failed, as others did");
+        }
+        None => tracing::debug!(%code, %upstream, %id, %error, "a request failed"),
     }
 }
 
