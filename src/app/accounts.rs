@@ -2,10 +2,11 @@
 //!
 //! A reload makes all members anew but those that are as they were, and gives accounts that did not change to them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use tokio::runtime;
 
@@ -182,6 +183,22 @@ impl Accounts {
         }
     }
 
+    /// Has accounts whose logins fail try again with what is in their files now. Waits for a look at the files, but for no
+    /// program that hangs. Not to be called on a runtime's thread.
+    pub(super) fn reread<'a>(&self, members: impl Iterator<Item = &'a Arc<Member>>) {
+        let mut seen = HashSet::new();
+        let accounts = members.filter(|member| seen.insert(Arc::as_ptr(&member.label)));
+        let accounts: Vec<_> = accounts.map(|member| member.tokens.clone()).collect();
+        let (done, looked) = mpsc::channel();
+        self.control.spawn(async move {
+            for tokens in accounts {
+                tokens.reread().await;
+            }
+            let _ = done.send(());
+        });
+        let _ = looked.recv_timeout(LOOK);
+    }
+
     /// Has what is of no use to anybody removed from the store; returns at once.
     pub(super) fn sweep<'a>(&self, members: impl Iterator<Item = &'a Arc<Member>>) {
         self.storage.sweep(members.map(|member| &member.provider));
@@ -319,3 +336,6 @@ pub(super) fn contents(files: &[PathBuf]) -> String {
     let digest = |path| Digest::of(&fs::read(path).unwrap_or_default()).to_hex();
     files.iter().map(digest).collect()
 }
+
+/// For how long a reload waits until secrets were looked at.
+const LOOK: Duration = Duration::from_secs(2);

@@ -247,7 +247,8 @@ impl Account {
     }
 }
 
-async fn secrets_look(account: Arc<Account>) {
+/// Tells the life if the secrets are other ones than those that were refused.
+pub(super) async fn secrets_look(account: Arc<Account>) {
     if let Ok(prints) = account.prints().await
         && !account.refusals.knows(prints)
     {

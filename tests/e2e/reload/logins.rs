@@ -3,8 +3,8 @@
 use upauth::emulator::Settings;
 
 use super::{becomes, taken_over};
-use crate::support::Emulated;
 use crate::support::emulated::{BILLING, CRM};
+use crate::support::{Emulated, SecretFile};
 
 const LIMITS: &str = "/crm/services/data/v59.0/limits";
 const SECRET: &str = "\"${DEMO_CRM_CLIENT_SECRET}\"";
@@ -71,6 +71,28 @@ async fn an_upstream_that_was_refused_serves_with_its_mended_secret_at_once() {
     at.proxy.reload(&CRM.replace(SECRET, "\"wrong\"")).unwrap();
     becomes(&at, "crm", |told| told["next"]["state"] == "refused").await;
     assert_eq!(at.logins(), logins);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_tries_at_once_what_was_mended_in_a_file() {
+    let file = SecretFile::new("mended", "wrong");
+    let config = CRM.replace(SECRET, &file.reference());
+    let mut at = Emulated::start(&config).await;
+    // The second finds the secret as it was, and the next look is ten seconds away.
+    for _ in 0..3 {
+        assert_eq!(at.proxy.get(LIMITS).await.code(), "UA-0301");
+    }
+    // Nothing is mended yet.
+    assert!(at.proxy.reload(&config).unwrap().changes.is_empty());
+    assert_eq!(at.proxy.get(LIMITS).await.code(), "UA-0301");
+    assert_eq!(at.logins(), 1);
+    let variables = at.emulator.variables();
+    let mut secrets = variables.iter();
+    let secret = secrets.find(|(name, _)| name == "DEMO_CRM_CLIENT_SECRET");
+    file.write(&secret.unwrap().1);
+    assert!(at.proxy.reload(&config).unwrap().changes.is_empty());
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    assert_eq!(at.logins(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
