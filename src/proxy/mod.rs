@@ -46,6 +46,7 @@ use self::tries::{Next, Tries};
 pub use self::troubles::Troubles;
 pub use self::upstream::Upstream;
 use crate::clock::Clock;
+use crate::code;
 use crate::egress::{Client, Destination};
 use crate::message::check::Asked;
 use crate::message::offered::offered;
@@ -265,6 +266,9 @@ impl Proxy {
                 .provider
                 .target(surface, &issued.credential)
                 .ok_or(Error::Internal)?;
+            if !prepared.stays_behind(base) {
+                return Err(Error::Denied(&code::PATH_DENIED));
+            }
             let to = Destination {
                 profile: &upstream.profile,
                 origin: &base.origin,
