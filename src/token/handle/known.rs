@@ -204,3 +204,11 @@ async fn a_login_that_ends_a_moment_after_its_deadline_says_itself_why() {
     };
     assert_eq!(text, "overloaded");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_never_ends_is_told_in_whole_seconds() {
+    let source = Script::new(Duration::ZERO, [Act::Hang]);
+    let handle = handle(&source, None);
+    let answer = handle.obtain(Instant::now() + seconds(33) / 2).await;
+    assert_eq!(answer.unwrap_err().to_string(), "no answer within 16 s");
+}
