@@ -114,8 +114,11 @@ impl Files {
 
     /// A folder that is empty yet is no mistake, and one that is spelled wrong looks just like it.
     fn matches_nothing(&self, pattern: &Text) -> Problem {
-        let folder = self.folder(0);
-        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let folder = match self.folder(0) {
+            here if here.as_os_str().is_empty() => Path::new("."),
+            folder => folder,
+        };
+        let folder = real(folder);
         let message = format!(
             "`include`: no file matches {} in {}",
             pattern.quoted(),

@@ -1,7 +1,7 @@
 //! Configurations of several files, and what upstreams inherit.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{CRM, client, env, parse, with_crm};
@@ -96,6 +96,12 @@ fn a_pattern_that_matches_nothing_is_told_and_hides_no_mistake() {
     );
     assert_eq!(warning.message(), expected);
     assert_eq!((warning.line(), warning.column()), (1, 12));
+    // Where the file is named without a folder, its folder is named all the same.
+    let text = with_crm("include = [\"nope/*.toml\"]\n{CRM}");
+    let here = Config::parse(&text, "proxy.toml", Path::new(""), &env).unwrap();
+    let folder = std::env::current_dir().unwrap().canonicalize().unwrap();
+    let named = format!("in {}", folder.display());
+    assert!(here.warnings[0].message().ends_with(&named), "{here:?}");
     let files = [(
         "proxy.toml",
         &*format!("{include}[upstream.x]\ncolour = 1\n"),
