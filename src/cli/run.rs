@@ -140,11 +140,30 @@ fn in_a_file(config: &Config, upstream: &Upstream) -> Option<String> {
     Some(format!("unix:{} http://localhost{path}", socket.display()))
 }
 
-/// Loopback addresses by the name that everybody types.
+/// Loopback addresses by the name that everybody types; so are all addresses at once, which is no name to call.
 pub(super) fn named(addr: SocketAddr) -> String {
-    if addr.ip().is_loopback() {
+    if addr.ip().is_loopback() || addr.ip().is_unspecified() {
         format!("localhost:{}", addr.port())
     } else {
         addr.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_is_shown_by_an_address_that_it_answers_to() {
+        let rows = [
+            ("127.0.0.1:7717", "localhost:7717"),
+            ("[::1]:7717", "localhost:7717"),
+            ("0.0.0.0:7717", "localhost:7717"),
+            ("[::]:7717", "localhost:7717"),
+            ("192.0.2.1:7717", "192.0.2.1:7717"),
+        ];
+        for (addr, expected) in rows {
+            assert_eq!(named(addr.parse().unwrap()), expected);
+        }
     }
 }
