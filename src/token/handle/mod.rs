@@ -159,6 +159,7 @@ impl Handle {
     /// that one login ended. A valid credential stays if it failed.
     pub async fn renew(&self, deadline: Instant) -> Result<Issued, Unavailable> {
         let account = self.account();
+        account.source.reread();
         if let Ok(Ok(prints)) = timeout_at(deadline, account.prints()).await {
             account.refusals.forget(prints.user);
         }
@@ -186,6 +187,7 @@ impl Handle {
     /// secrets behind a refusal were looked at.
     pub async fn reread(&self) {
         let account = self.account();
+        account.source.reread();
         let refused = account.step_then(account.clock.now(), Event::Reread, |life, _| {
             life.waits_for_secrets()
         });

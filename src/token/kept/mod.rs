@@ -118,6 +118,10 @@ impl<E: Exchange> TokenSource for Kept<E> {
         self.exchange.secrets()
     }
 
+    fn reread(&self) {
+        self.exchange.reread();
+    }
+
     fn rename(&self, account: &str) {
         if let Some(writer) = &self.writer {
             writer.account.store(Arc::new(account.to_owned()));
