@@ -97,10 +97,12 @@ fn printed(file: &SecretFile) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reload_tries_at_once_what_was_mended_in_a_file_or_behind_a_program() {
-    let rows: [(&str, fn(&SecretFile) -> String); 2] =
-        [("in-file", SecretFile::reference), ("behind", printed)];
-    for (name, reference) in rows {
-        let (file, mut at) = refused(name, reference).await;
+    for behind in [false, true] {
+        let reference = |file: &SecretFile| match behind {
+            true => printed(file),
+            false => file.reference(),
+        };
+        let (file, mut at) = refused(&format!("mended-{behind}"), reference).await;
         let config = CRM.replace(SECRET, &reference(&file));
         // Nothing is mended yet.
         assert!(at.proxy.reload(&config).unwrap().changes.is_empty());
@@ -108,7 +110,7 @@ async fn a_reload_tries_at_once_what_was_mended_in_a_file_or_behind_a_program() 
         assert_eq!(at.logins(), 1);
         mend(&file, &at);
         assert!(at.proxy.reload(&config).unwrap().changes.is_empty());
-        assert_eq!(at.proxy.get(LIMITS).await.status, 200, "{name}");
+        assert_eq!(at.proxy.get(LIMITS).await.status, 200, "{behind}");
         assert_eq!(at.logins(), 2);
     }
 }
