@@ -49,6 +49,7 @@ pub use self::credential::Rotates;
 pub use self::load::Checked;
 pub use self::log::Log;
 pub use self::names::is_name;
+pub use self::nearest::{SHOWN, listed, nearest};
 pub use self::outbound::Leg;
 pub use self::problem::{Problem, Problems};
 pub use self::proxy::Proxy;

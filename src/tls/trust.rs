@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::{ClientConfig, Error, client};
 
@@ -16,6 +16,8 @@ struct Inner {
     made: OnceLock<Made>,
     /// Reading the system's takes a while: once is enough for all who wait.
     making: Mutex<()>,
+    /// What the last try failed with.
+    trouble: Mutex<Option<String>>,
 }
 
 /// The same for each of the protocols that are offered.
@@ -45,6 +47,7 @@ impl Trust {
             files: files.to_vec(),
             made: OnceLock::new(),
             making: Mutex::new(()),
+            trouble: Mutex::default(),
         }))
     }
 
@@ -54,22 +57,31 @@ impl Trust {
     }
 
     fn both(&self) -> Result<Made, Error> {
-        let Inner {
-            files,
-            made,
-            making,
-        } = &*self.0;
+        let Inner { made, making, .. } = &*self.0;
         if let Some(made) = made.get() {
             return Ok(made.clone());
         }
         let _turn = making.lock().unwrap_or_else(PoisonError::into_inner);
-        match made.get() {
-            Some(made) => Ok(made.clone()),
-            None => {
-                let config = client(files)?;
-                Ok(made.get_or_init(|| Made::new(config)).clone())
-            }
+        if let Some(made) = made.get() {
+            return Ok(made.clone());
         }
+        let config = client(&self.0.files);
+        let failed = config.as_ref().err().map(ToString::to_string);
+        *self.trouble_slot() = failed;
+        let config = config?;
+        Ok(made.get_or_init(|| Made::new(config)).clone())
+    }
+
+    /// Why there was none when it was needed last; reads nothing.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble_slot().clone()
+    }
+
+    fn trouble_slot(&self) -> MutexGuard<'_, Option<String>> {
+        self.0
+            .trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same without blocking the runtime.

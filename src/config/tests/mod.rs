@@ -1,5 +1,6 @@
 //! Whole files through [`Config::parse`].
 
+mod defaults;
 mod files;
 mod grants;
 mod http2;
