@@ -181,6 +181,18 @@ async fn an_upstream_that_replaces_its_connections_loses_no_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reload_begins_and_ends_it() {
+    let api = in_http1(&["http/1.1"], 1).await;
+    let mut proxy = TestProxy::start(&api.upstream(""));
+    for lines in ["http2 = true", "", "http2 = true"] {
+        assert_eq!(proxy.get("/api/one").await.text(), "hello");
+        proxy.reload(&api.upstream(lines)).unwrap();
+    }
+    assert_eq!(proxy.get("/api/one").await.text(), "hello");
+    assert_eq!(api.agreed(), ["", "http/1.1", "", "http/1.1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn when_the_proxy_stops_its_connections_end() {
     let api = Framed::calls(server::Builder::new(), &(), |mut call, ()| async move {
         call.reply("hello");

@@ -130,6 +130,29 @@ async fn a_caller_that_reads_nothing_is_sent_little_and_is_in_no_others_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_the_upstream_does_not_take_is_not_taken_from_its_caller() {
+    let api = Framed::calls(server::Builder::new(), &(), |call: Call, ()| async move {
+        std::future::pending::<()>().await;
+        drop(call);
+    })
+    .await;
+    let proxy = api.proxy();
+    let mut caller = proxy.caller().await;
+    caller.begin_upload("/api/up").await;
+    let piece = "x".repeat(64 * 1024);
+    let mut taken = 0;
+    // What sockets hold on either side is a few MiB.
+    while taken < 64 * 1024 * 1024 {
+        let sent = timeout(Duration::from_secs(2), caller.piece(&piece));
+        if sent.await.is_err() {
+            return;
+        }
+        taken += piece.len();
+    }
+    panic!("{taken} bytes were taken and wait somewhere");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn answers_that_are_larger_than_what_may_wait_here_pass_whole() {
     let api = Framed::calls(server::Builder::new(), &(), |mut call, ()| async move {
         let mut stream = call.begin();
