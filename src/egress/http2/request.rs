@@ -152,3 +152,73 @@ impl<B: Outgoing> Sending<B> {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::header::{AUTHORIZATION, COOKIE};
+
+    use super::*;
+
+    fn written(method: &Method, target: &str, length: Option<u64>) -> Request<()> {
+        let mut fields = HeaderMap::new();
+        for (name, value) in [
+            ("host", "elsewhere"),
+            ("connection", "close"),
+            ("te", "trailers"),
+            ("upgrade", "h2c"),
+            ("transfer-encoding", "chunked"),
+            ("content-length", "7"),
+            ("authorization", "theirs"),
+            ("authorization", "theirs, too"),
+            ("x-other", "1"),
+            ("x-other", "2"),
+        ] {
+            fields.append(name, HeaderValue::from_static(value));
+        }
+        let own = [
+            (AUTHORIZATION, HeaderValue::from_static("ours")),
+            (COOKIE, HeaderValue::from_static("a=b")),
+            (COOKIE, HeaderValue::from_static("c=d")),
+        ];
+        let asked = Head {
+            method,
+            target,
+            host: "api.example:8443",
+            fields: &fields,
+            own: &own,
+        };
+        head(&asked, length).unwrap()
+    }
+
+    #[test]
+    fn a_head_has_nothing_of_http1_and_its_own_fields_instead_of_others() {
+        let request = written(&Method::GET, "/a?b", Some(0));
+        let uri = request.uri().to_string();
+        assert_eq!(uri, "https://api.example:8443/a?b");
+        let fields = request.headers();
+        let all: Vec<_> = fields.iter().map(|(name, _)| name.as_str()).collect();
+        let expected = ["x-other", "x-other", "authorization", "cookie", "cookie"];
+        assert_eq!(all, expected);
+        assert_eq!(fields[AUTHORIZATION], "ours");
+        assert!(fields[AUTHORIZATION].is_sensitive() && !fields["x-other"].is_sensitive());
+    }
+
+    #[test]
+    fn a_length_is_said_where_it_is_known_and_means_something() {
+        let rows = [
+            (Method::GET, Some(0), None),
+            (Method::DELETE, Some(0), None),
+            (Method::POST, Some(0), Some("0")),
+            (Method::PUT, Some(0), Some("0")),
+            (Method::GET, Some(5), Some("5")),
+            (Method::POST, None, None),
+        ];
+        for (method, length, expected) in rows {
+            let request = written(&method, "", length);
+            let said = request.headers().get(CONTENT_LENGTH);
+            let said = said.map(|said| said.to_str().unwrap());
+            assert_eq!(said, expected, "{method} {length:?}");
+            assert_eq!(request.uri().path(), "/");
+        }
+    }
+}

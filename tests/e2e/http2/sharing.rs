@@ -193,13 +193,19 @@ async fn a_reload_begins_and_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_proxy_stops_its_connections_end() {
+async fn a_connection_is_used_again_until_the_proxy_stops() {
     let api = Framed::calls(server::Builder::new(), &(), |mut call, ()| async move {
         call.reply("hello");
     })
     .await;
     let proxy = api.proxy();
-    assert_eq!(proxy.get("/api/x").await.text(), "hello");
+    let mut caller = proxy.caller().await;
+    // More than there may be at once: each gives its place back.
+    for _ in 0..120 {
+        assert_eq!(caller.get("/api/x").await.text(), "hello");
+    }
+    assert_eq!(api.agreed().len(), 1);
+    drop(caller);
     proxy.stop().await;
     api.ended(1).await;
 }
