@@ -93,6 +93,7 @@ fn made(config: &Config, name: &str, tokens: &Handle) -> Upstream {
             connect_timeout: Duration::from_secs(5),
             proxy: None,
             connections: config.connections,
+            http2: false,
             metrics: metrics.clone(),
         },
         tokens: tokens.clone(),

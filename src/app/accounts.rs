@@ -2,21 +2,21 @@
 //!
 //! A reload makes all members anew but those that are as they were, and gives accounts that did not change to them.
 
-use std::collections::{BTreeSet, HashMap};
-use std::fs;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use tokio::runtime;
 
 use super::StartError;
+use super::authorities::TlsClients;
 use super::metered::{Label, Metered};
 use super::storage::Storage;
 use crate::clock::Clock;
 use crate::config::{Config, Leg, Upstream};
 use crate::egress::Proxy;
 use crate::provider::Provider;
-use crate::secret::{Digest, Fingerprint, Fingerprinter};
+use crate::secret::{Fingerprint, Fingerprinter};
 use crate::telemetry::Metrics;
 use crate::tls::Trust;
 use crate::token::endpoint::Endpoint;
@@ -182,6 +182,22 @@ impl Accounts {
         }
     }
 
+    /// Has accounts whose logins fail try again with what is in their files now. Waits for a look at the files, but for no
+    /// program that hangs. Not to be called on a runtime's thread.
+    pub(super) fn reread<'a>(&self, members: impl Iterator<Item = &'a Arc<Member>>) {
+        let mut seen = HashSet::new();
+        let accounts = members.filter(|member| seen.insert(Arc::as_ptr(&member.label)));
+        let accounts: Vec<_> = accounts.map(|member| member.tokens.clone()).collect();
+        let (done, looked) = mpsc::channel();
+        self.control.spawn(async move {
+            for tokens in accounts {
+                tokens.reread().await;
+            }
+            let _ = done.send(());
+        });
+        let _ = looked.recv_timeout(LOOK);
+    }
+
     /// Has what is of no use to anybody removed from the store; returns at once.
     pub(super) fn sweep<'a>(&self, members: impl Iterator<Item = &'a Arc<Member>>) {
         self.storage.sweep(members.map(|member| &member.provider));
@@ -195,7 +211,8 @@ impl Accounts {
         let account = of(&parts);
         parts.push(api.to_owned());
         parts.push(password(&upstream.api));
-        parts.push(format!("{:?} {}", upstream.api, upstream.connections));
+        let (most, http2) = (upstream.connections, upstream.http2);
+        parts.push(format!("{:?} {most} {http2}", upstream.api));
         let way = of(&parts);
         parts.push(format!("{upstream:?}"));
         // `Debug` does not show them, and they may come from a file that has changed.
@@ -269,53 +286,5 @@ pub(super) fn endpoint(
     )
 }
 
-/// One TLS configuration per set of authorities: reading the system's takes a while. Theirs are read once, those of
-/// files again at each reload.
-#[derive(Default)]
-struct TlsClients {
-    made: HashMap<Vec<PathBuf>, (Trust, String)>,
-    /// Those that were looked at since the last reload began.
-    seen: BTreeSet<Vec<PathBuf>>,
-    /// A reload is under way, which takes nothing away: files that cannot be read any more are an error. At the start
-    /// they make those upstreams unavailable that go by them.
-    reloading: bool,
-}
-
-impl TlsClients {
-    /// The configuration that trusts the system and `ca`, and a mark that changes with what the files hold.
-    fn get(&mut self, ca: &[PathBuf]) -> Result<(Trust, String), StartError> {
-        let seen = self.seen.contains(ca);
-        if let Some((tls, mark)) = self.made.get(ca)
-            && (seen || *mark == contents(ca))
-        {
-            self.seen.insert(ca.to_vec());
-            return Ok((tls.clone(), mark.clone()));
-        }
-        let made = (Trust::new(ca), contents(ca));
-        match made.0.make() {
-            Err(error) if self.reloading => return Err(StartError::of("ca", error)),
-            Err(error) => {
-                tracing::error!("ca: {error}; upstreams that go by it are unavailable until then");
-            }
-            Ok(_) => {}
-        }
-        self.made.insert(ca.to_vec(), made.clone());
-        self.seen.insert(ca.to_vec());
-        Ok(made)
-    }
-
-    fn look_again(&mut self) {
-        self.seen.clear();
-        self.reloading = true;
-    }
-
-    fn forget_the_rest(&mut self) {
-        self.made.retain(|ca, _| self.seen.contains(ca));
-    }
-}
-
-/// What the files hold, in short; what cannot be read is told when it is used.
-pub(super) fn contents(files: &[PathBuf]) -> String {
-    let digest = |path| Digest::of(&fs::read(path).unwrap_or_default()).to_hex();
-    files.iter().map(digest).collect()
-}
+/// For how long a reload waits until secrets were looked at.
+const LOOK: Duration = Duration::from_secs(2);

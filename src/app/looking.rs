@@ -134,6 +134,8 @@ fn refused(error: &ReloadError) -> admin::ReloadError {
 
 fn status(member: &Member, clock: &Clock) -> UpstreamStatus {
     let (now, status) = (clock.now().wall, member.tokens.status());
+    // A token is of no use to those who do not get to the API.
+    let api = || member.api_tls.trouble().map(|why| format!("ca: {why}"));
     UpstreamStatus {
         name: member.config.name.clone(),
         provider: member.provider.name,
@@ -145,7 +147,7 @@ fn status(member: &Member, clock: &Clock) -> UpstreamStatus {
             State::Refused => admin::State::Refused,
         },
         since: Some(now.saturating_sub(status.since)),
-        why: status.why,
+        why: status.why.or_else(api),
         next_try: status.next_try.map(|wait| now + wait),
         expires_in: status.expires_in,
         surfaces: surfaces(&member.provider),

@@ -76,6 +76,10 @@ impl Exchange for Metered {
         })
     }
 
+    fn reread(&self) {
+        self.source.reread();
+    }
+
     fn read(&self, answered: &Answered) -> Result<Credential, LoginFailure> {
         let credential = self.source.read(answered)?;
         self.expires(&credential, answered.sent);

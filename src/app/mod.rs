@@ -5,6 +5,7 @@
 //! client is shared across runtimes.
 
 mod accounts;
+mod authorities;
 mod change;
 pub mod leftovers;
 mod listeners;

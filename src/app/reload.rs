@@ -174,6 +174,7 @@ impl Running {
         self.publish(turn, served);
         self.open(turn, next);
         let served = self.served();
+        turn.accounts.reread(served.everybody());
         let gone = old.members.iter().map(|member| &member.config.name);
         for name in gone.filter(|name| served.member(name).is_none()) {
             self.metrics.forget(name);

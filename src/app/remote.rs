@@ -103,6 +103,7 @@ async fn over_tcp(
         tls: Trust::new(&[]),
         connect_timeout: Duration::from_secs(5),
         connections: 1,
+        http2: false,
         metrics: Arc::clone(&Metrics::new().upstream("")),
     };
     let to = Destination {

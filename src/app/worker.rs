@@ -18,7 +18,7 @@ use crate::egress::{Client, Profile};
 use crate::message::forwarding;
 use crate::message::twins::Names;
 use crate::provider::Provider;
-use crate::proxy::{self, BLOCK, Buffers, Callers, Proxy, RequestBody, Slot, Upstream};
+use crate::proxy::{self, BLOCK, Buffers, Callers, Proxy, RequestBody, Slot, Troubles, Upstream};
 use crate::secret::{hex, random};
 use crate::server::{self, Door, Floor};
 use crate::telemetry::{Ids, Metrics};
@@ -31,6 +31,7 @@ pub(super) struct Shared {
     ids: Ids,
     in_flight: Arc<Semaphore>,
     memory: Arc<Semaphore>,
+    troubles: Troubles,
     instance: String,
 }
 
@@ -58,6 +59,7 @@ impl Shared {
             ids: Ids::new(),
             in_flight: Arc::new(Semaphore::new(limits.requests_in_flight)),
             memory: Arc::new(Semaphore::new(limits.buffer_bytes / BLOCK)),
+            troubles: Troubles::default(),
             instance: hex(&random::<8>()),
             limits: limits.clone(),
         }
@@ -85,6 +87,7 @@ impl Shared {
             public_url: served.config.server.public_url.clone(),
             ids: Arc::new(self.ids.for_worker()),
             log: served.log.for_worker(),
+            troubles: self.troubles.clone(),
             clock: self.clock.clone(),
         }
     }
@@ -112,6 +115,7 @@ impl Shared {
                 proxy: member.proxy.clone(),
                 connect_timeout: config.api.connect_timeout,
                 connections: config.connections,
+                http2: config.http2,
                 metrics: metrics.clone(),
             },
             tokens: member.tokens.clone(),

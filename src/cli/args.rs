@@ -54,6 +54,9 @@ pub(crate) enum Command {
             reason = "clap's form of an option with an optional value"
         )]
         live: Option<Option<String>>,
+        /// Name every upstream, however many there are
+        #[arg(long, conflicts_with = "live")]
+        all: bool,
     },
     /// Show how each upstream of the running proxy is
     Status {

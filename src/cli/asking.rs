@@ -43,6 +43,7 @@ fn login(path: &Path, name: &str, verb: &str, done: &str, out: &mut Output<'_>) 
                 _ => Vec::new(),
             };
             if !names.is_empty() {
+                let names: Vec<_> = names.iter().map(String::as_str).collect();
                 return unknown(name, &names, out);
             }
             out.error(&said(&reply.body));

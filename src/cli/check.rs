@@ -7,11 +7,11 @@ use super::output::Output;
 use super::{Exit, load};
 use crate::app::leftovers::leftovers;
 use crate::config::server::ListenTls;
-use crate::config::{Config, Upstream};
+use crate::config::{Config, SHOWN, Upstream, listed};
 use crate::tls;
 use crate::token::store::Leftover;
 
-pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
+pub(super) fn run(path: &Path, all: bool, out: &mut Output<'_>) -> Exit {
     let checked = match load(path, out) {
         Ok(checked) => checked,
         Err(exit) => return exit,
@@ -53,11 +53,14 @@ pub(super) fn run(path: &Path, out: &mut Output<'_>) -> Exit {
         .iter()
         .map(|upstream| upstream.name.as_str())
         .collect();
-    out.answer(&format!(
-        "{} is sound: {}",
-        path.display(),
-        names.join(", ")
-    ));
+    let named = match all {
+        true => names.join(", "),
+        false => listed(&names),
+    };
+    out.answer(&format!("{} is sound: {named}", path.display()));
+    if !all && names.len() > SHOWN {
+        out.error("--all names every upstream");
+    }
     match runtime.block_on(leftovers(&checked.config)) {
         Ok(leftovers) => tell(&leftovers, out),
         Err(error) => out.error(&format!("the store was not looked into: {error}")),

@@ -30,7 +30,7 @@ use clap::Parser;
 use self::args::{Arguments, Command, TokenCommand};
 pub use self::exit::Exit;
 use self::output::Output;
-use crate::config::{Checked, Config, Upstream};
+use crate::config::{Checked, Config, Upstream, nearest};
 
 /// The whole program: reads the arguments, runs the command.
 pub fn main() -> ExitCode {
@@ -51,10 +51,15 @@ fn execute(command: Command, out: &mut Output<'_>) -> Exit {
             let asked = somebody.then_some(&mut asked as &mut dyn std::io::BufRead);
             init::run(&config, &wishes, asked, out)
         }
-        Command::Check { config, live: None } => check::run(&config, out),
+        Command::Check {
+            config,
+            all,
+            live: None,
+        } => check::run(&config, all, out),
         Command::Check {
             config,
             live: Some(name),
+            ..
         } => live::check(&config, name.as_deref(), out),
         Command::Token(TokenCommand::Show { config, name, yes }) => {
             live::show(&config, &name, yes, out)
@@ -99,15 +104,15 @@ fn upstream<'a>(
 ) -> Result<&'a Upstream, Exit> {
     config.upstream(name).ok_or_else(|| {
         let upstreams = config.upstreams.iter();
-        let names: Vec<_> = upstreams.map(|upstream| upstream.name.clone()).collect();
+        let names: Vec<_> = upstreams.map(|upstream| upstream.name.as_str()).collect();
         unknown(name, &names, out)
     })
 }
 
-fn unknown(name: &str, names: &[String], out: &mut Output<'_>) -> Exit {
+fn unknown(name: &str, names: &[&str], out: &mut Output<'_>) -> Exit {
     out.error(&format!(
         "there is no upstream `{name}`; there are: {}",
-        names.join(", ")
+        nearest(name, names)
     ));
     Exit::Usage
 }

@@ -9,7 +9,7 @@ use super::signals::Signals;
 use super::{Exit, environment, load};
 use crate::app::{self, Addresses, App, StartError, Stopped};
 use crate::config::server::Listen;
-use crate::config::{Config, Problems, Upstream};
+use crate::config::{Config, Problems, SHOWN, Upstream};
 use crate::telemetry::{self, Metrics};
 
 pub(super) fn run(path: &Path, listen: Option<&str>, out: &mut Output<'_>) -> Exit {
@@ -88,12 +88,16 @@ pub(super) fn wait(app: App, signals: &Signals) -> Exit {
 /// What is served where: printed once the sockets are bound.
 fn table(config: &Config, addrs: &Addresses) -> String {
     let mut rows = vec![format!("upauth {} serves", env!("CARGO_PKG_VERSION"))];
-    for upstream in &config.upstreams {
+    for upstream in config.upstreams.iter().take(SHOWN) {
         rows.push(format!(
             "  {:<16} {}",
             upstream.name,
             base_url(config, upstream, addrs)
         ));
+    }
+    let more = config.upstreams.len().saturating_sub(SHOWN);
+    if more > 0 {
+        rows.push(format!("  and {more} more: `upauth check --all`"));
     }
     if let Some(socket) = config.admin.listen.as_ref().and_then(Listen::unix) {
         rows.push(format!("  {:<16} unix:{}", "(status)", socket.display()));
@@ -136,11 +140,30 @@ fn in_a_file(config: &Config, upstream: &Upstream) -> Option<String> {
     Some(format!("unix:{} http://localhost{path}", socket.display()))
 }
 
-/// Loopback addresses by the name that everybody types.
+/// Loopback addresses by the name that everybody types; so are all addresses at once, which is no name to call.
 pub(super) fn named(addr: SocketAddr) -> String {
-    if addr.ip().is_loopback() {
+    if addr.ip().is_loopback() || addr.ip().is_unspecified() {
         format!("localhost:{}", addr.port())
     } else {
         addr.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_is_shown_by_an_address_that_it_answers_to() {
+        let rows = [
+            ("127.0.0.1:7717", "localhost:7717"),
+            ("[::1]:7717", "localhost:7717"),
+            ("0.0.0.0:7717", "localhost:7717"),
+            ("[::]:7717", "localhost:7717"),
+            ("192.0.2.1:7717", "192.0.2.1:7717"),
+        ];
+        for (addr, expected) in rows {
+            assert_eq!(named(addr.parse().unwrap()), expected);
+        }
     }
 }

@@ -109,7 +109,7 @@ codes! {
          and encrypted keys must be converted first; the problem names the command."
     BAD_INCLUDE "UA-0140" "a file cannot be included"
         "include names files or patterns, relative to the configuration's folder. They are read in the order of their names, and hold \
-         [upstream.NAME] and [route.NAME] sections only; everything else stands in the configuration itself. A name without * must exist."
+         [upstream.NAME] and [route.NAME] sections only; everything else stands in the configuration itself. A name without * must exist; a pattern that matches nothing is a warning."
     BAD_PROXY "UA-0141" "the outbound proxy cannot be used"
         "proxy is \"env\" (HTTPS_PROXY and NO_PROXY), \"off\", or { url, username, password, except }. The proxy is spoken to in plain http \
          and asked to CONNECT to https targets, so it sees names and ports and no token; SOCKS proxies and proxies that are themselves \

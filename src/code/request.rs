@@ -30,7 +30,8 @@ codes! {
     METHOD_DENIED "UA-0205" "this method is not allowed here"
         "The upstream or route is limited to certain methods (methods, read_only), or the method is never forwarded (TRACE, CONNECT)."
     PATH_DENIED "UA-0206" "this path is not allowed here"
-        "A deny rule of the upstream or route matches a reading of the path (raw, decoded, dot segments removed), or allow is given and does not cover it."
+        "A deny rule of the upstream or route matches a reading of the path (raw, decoded, dot segments removed), or allow is given and does not cover it. \
+         Or one of them leads, by `..`, out of the path that api_url puts in front of every call."
     LOGIN_CALL "UA-0207" "login, logout and session calls are not forwarded"
         "The provider's login, logout, introspect and session-minting calls would hand out or end the proxy's own session, so they are not \
          forwarded. The usual ones are answered here instead (local_login, on by default); this is another one, or another method or spelling, \

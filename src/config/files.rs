@@ -74,7 +74,7 @@ impl Files {
 
     /// Adds the files of `patterns`, which `include` at the top of the configuration names.
     ///
-    /// A file with broken syntax is not added (what follows it would be misread); its problems come back.
+    /// A file with broken syntax is not added (what follows it would be misread); its problems come back, and warnings.
     pub(super) fn include(&mut self, patterns: Vec<Text>) -> Vec<Problem> {
         let mut problems = Vec::new();
         for pattern in patterns {
@@ -87,6 +87,9 @@ impl Files {
                     continue;
                 }
             };
+            if found.is_empty() {
+                problems.push(self.matches_nothing(&pattern));
+            }
             for path in found {
                 self.add(&path, &pattern.span, &mut problems);
             }
@@ -107,6 +110,25 @@ impl Files {
             return Err(format!("there is no file {}", pattern.quoted()));
         }
         Ok(found)
+    }
+
+    /// A folder that is empty yet is no mistake, and one that is spelled wrong looks just like it.
+    fn matches_nothing(&self, pattern: &Text) -> Problem {
+        let folder = match self.folder(0) {
+            here if here.as_os_str().is_empty() => Path::new("."),
+            folder => folder,
+        };
+        let folder = real(folder);
+        let message = format!(
+            "`include`: no file matches {} in {}",
+            pattern.quoted(),
+            folder.display()
+        );
+        let help =
+            "patterns are relative to the folder of this file; nothing is included by this one";
+        let mut problem = self.problem(&code::BAD_INCLUDE, pattern.span.clone(), message, help);
+        problem.warning();
+        problem
     }
 
     fn add(&mut self, path: &Path, span: &Range<usize>, problems: &mut Vec<Problem>) {

@@ -135,11 +135,15 @@ impl Reference {
 }
 
 pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
+    let mut warnings = Vec::new();
     // Only a sound text can have others behind it.
     if DeTable::parse(&reading.files.text).is_ok() {
         let patterns = included(reading);
         let problems = reading.files.include(patterns);
+        let (harmless, problems): (Vec<_>, Vec<_>) =
+            problems.into_iter().partition(Problem::is_warning);
         reading.problems.extend(problems);
+        warnings = harmless;
     }
     let text = reading.files.text.clone();
     let (document, errors) = DeTable::parse_recoverable(&text);
@@ -158,6 +162,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
                 || !(CONSEQUENCES.contains(&problem.code()) || broken.contains(&problem.row()))
         });
     }
+    reading.problems.extend(warnings);
     config
 }
 

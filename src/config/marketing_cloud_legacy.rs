@@ -35,7 +35,11 @@ impl MarketingCloudLegacy {
         plain_http: &[String],
         reading: &mut Reading<'_>,
     ) -> Option<Self> {
+        let before = reading.problems.len();
         credential::only_grant(table, "client_credentials", reading);
+        if let Some(wrong) = reading.problems.get_mut(before) {
+            wrong.help("remove it; for refresh tokens write offline = true");
+        }
         let place = table.span_of("login_url");
         let login_url = origin::target_or(table, "login_url", LOGIN, plain_http, reading);
         if let Some(login_url) = &login_url {

@@ -1,4 +1,5 @@
-//! "Did you mean": those of the words that would have been right, which a wrong one was probably meant to be.
+//! "Did you mean": those of the words that would have been right, which a wrong one was probably meant to be; and lists
+//! of names that a person can read, however many there are.
 
 /// By letters, else by words.
 pub(super) fn did_you_mean(wrong: &str, words: &[&str]) -> Option<String> {
@@ -32,6 +33,26 @@ pub(super) fn by_words(wrong: &str, words: &[&str]) -> Option<String> {
         let own = self::parts(word);
         within(&own, &parts) || within(&parts, &own)
     }))
+}
+
+/// The names that there are: all of a few; of many those that are nearest to `wrong`, and how many more.
+pub fn nearest(wrong: &str, names: &[&str]) -> String {
+    if names.len() <= SHOWN {
+        return listed(names);
+    }
+    let mut names = names.to_vec();
+    names.sort_by_cached_key(|name| distance(wrong, name));
+    listed(&names)
+}
+
+/// The names in their order: all of a few; of many the first, and how many more.
+pub fn listed(names: &[&str]) -> String {
+    match names.split_at_checked(SHOWN) {
+        Some((shown, more)) if !more.is_empty() => {
+            format!("{}, and {} more", shown.join(", "), more.len())
+        }
+        _ => names.join(", "),
+    }
 }
 
 fn question<'a>(words: impl Iterator<Item = &'a &'a str>) -> Option<String> {
@@ -99,10 +120,26 @@ const OTHER_NAMES: &[(&str, &str)] = &[
 ];
 /// How many are named, and one more.
 const MOST: usize = 4;
+/// How many names a list shows.
+pub const SHOWN: usize = 20;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_names_twenty_are_listed_and_the_nearest_first() {
+        assert_eq!(nearest("x", &["b", "a"]), "b, a");
+        assert_eq!(listed(&[]), "");
+        let many: Vec<_> = (0..2000).map(|number| format!("org-{number:04}")).collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        assert!(!listed(&many[..20]).contains("more"));
+        assert!(listed(&many[..21]).ends_with(", org-0019, and 1 more"));
+        let told = nearest("org-197", &many);
+        assert!(told.starts_with("org-0197, org-1097, org-1197, "), "{told}");
+        assert!(told.ends_with(", and 1980 more"), "{told}");
+        assert_eq!(told.matches("org-").count(), 20);
+    }
 
     #[test]
     fn the_nearest_word_is_found_if_it_is_near() {

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::nearest::did_you_mean;
+use super::nearest::{did_you_mean, listed, nearest};
 use super::policy::{RULES, methods};
 use super::reading::{ForWhom, Reading};
 use super::reference::Text;
@@ -87,7 +87,10 @@ fn upstream(
         None => {
             if !given {
                 let message = format!("[{}] lacks `upstream`", table.name);
-                let help = format!("add upstream = \"...\": one of {}", upstreams.join(", "));
+                let help = format!(
+                    "add upstream = \"...\": one of {}",
+                    listed(&names(upstreams))
+                );
                 reading
                     .problem(&code::MISSING_KEY, table.span.clone(), message)
                     .help(help);
@@ -106,14 +109,18 @@ pub(super) fn known_upstream(
     if upstreams.contains(&text.text) {
         return Some(text.text);
     }
-    let names: Vec<_> = upstreams.iter().map(String::as_str).collect();
+    let names = names(upstreams);
     let help = did_you_mean(&text.text, &names)
-        .unwrap_or_else(|| format!("there are: {}", upstreams.join(", ")));
+        .unwrap_or_else(|| format!("there are: {}", nearest(&text.text, &names)));
     let message = format!("there is no upstream {}", text.quoted());
     reading
         .problem(&code::UNKNOWN_UPSTREAM, text.span, message)
         .help(help);
     None
+}
+
+fn names(upstreams: &[String]) -> Vec<&str> {
+    upstreams.iter().map(String::as_str).collect()
 }
 
 /// A prefix that ends on a segment boundary, without the last slash.

@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::access::host;
 use super::header;
+use super::http2;
 use super::listen;
 use super::marketing_cloud::MarketingCloud;
 use super::marketing_cloud_legacy::MarketingCloudLegacy;
@@ -52,8 +53,10 @@ pub struct Upstream {
     pub token_timeout: Duration,
     /// To the head of the answer, then between reads; zero: none. Default 120 s.
     pub response_timeout: Duration,
-    /// Most connections to the API per worker. Default 256.
+    /// Most requests to one host of the API at once, per worker. Default 256.
     pub connections: usize,
+    /// HTTP/2 is offered to https targets.
+    pub http2: bool,
     /// How the token endpoint is reached.
     pub token: Leg,
     /// How the API is reached.
@@ -114,6 +117,7 @@ impl Upstream {
                 reading,
             ),
             connections: table.number("connections", CONNECTIONS, 1..=65_535, reading),
+            http2: http2::read(&mut table, provider.as_ref(), reading),
             token: leg.of_section(table.section("token", reading), reading),
             api: leg.of_section(table.section("api", reading), reading),
             name: name.to_owned(),
@@ -311,4 +315,4 @@ pub(super) const PROVIDER_KEYS: &[&str] = &[
 ];
 
 /// Keys that are planned.
-pub(super) const LATER: &[&str] = &["errors", "http2"];
+pub(super) const LATER: &[&str] = &["errors"];

@@ -12,7 +12,8 @@ use super::Outgoing;
 use super::connection::Connection;
 use super::exchange::Fault;
 
-/// The body of an upstream's answer. Dropped before its end, it closes the connection.
+/// The body of an upstream's answer. Dropped before its end, it closes the connection, or resets the
+/// stream.
 pub struct AnswerBody<B: Outgoing> {
     /// `None`: nothing more will come.
     connection: Option<Connection<B>>,

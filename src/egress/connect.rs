@@ -24,20 +24,35 @@ use crate::tls::{ClientConfig, ServerName};
 /// A connected stream, plain or TLS.
 pub(super) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
 
+/// Whether the other side chose HTTP/2 in the handshake.
+pub(super) fn chose_http2(stream: &Stream) -> bool {
+    match stream {
+        Either::Left(_) => false,
+        Either::Right(tls) => tls.get_ref().1.alpn_protocol() == Some(b"h2"),
+    }
+}
+
 /// Connects within the profile's time.
 pub(super) async fn connect<B>(to: Destination<'_>) -> Result<Stream, Failure<B>> {
     let limit = to.profile.connect_timeout;
     match tokio::time::timeout(limit, connect_unbounded(to)).await {
         Ok(connected) => connected,
-        Err(_) => Err(Failure::new(Phase::Connect, "no connection in time").timed_out()),
+        Err(_) => Err(late()),
     }
+}
+
+pub(super) fn late<B>() -> Failure<B> {
+    Failure::new(Phase::Connect, "no connection in time").timed_out()
 }
 
 async fn connect_unbounded<B>(to: Destination<'_>) -> Result<Stream, Failure<B>> {
     match to.origin.scheme() {
         Scheme::Http => Ok(Either::Left(tcp(to).await?)),
         Scheme::Https => {
-            let trusted = to.profile.tls.get().await;
+            let trusted = match to.profile.http2 {
+                true => to.profile.tls.get_http2().await,
+                false => to.profile.tls.get().await,
+            };
             let trusted = trusted.map_err(|error| Failure::new(Phase::Trust, error))?;
             Ok(Either::Right(
                 tls(tcp(to).await?, to.origin, trusted).await?,

@@ -1,4 +1,4 @@
-//! A connection of the pool: an exchange, and how long it may be silent.
+//! A connection of the pool, or a place on one that others share: an exchange, and how long it may be silent.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,6 +15,7 @@ use super::answer::Broken;
 use super::connect::Stream;
 use super::exchange::{Exchange, Fault, Head};
 use super::failure::{Failure, Phase};
+use super::http2;
 use super::pool::Place;
 use super::silence::Silence;
 use crate::telemetry::UpstreamMetrics;
@@ -29,18 +30,32 @@ pub(super) struct Connection<B: Outgoing> {
 
 /// A connection, in use or idle.
 pub(super) struct Line<B> {
-    exchange: Exchange<Stream, B>,
+    exchange: Spoken<B>,
     silence: Silence,
     /// Since when it is idle, or waits for the upstream.
     since: Instant,
-    _open: Open,
+}
+
+/// An exchange in the upstream's language.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the line is boxed as a whole, and nearly all are of the large one"
+)]
+enum Spoken<B> {
+    /// With a connection of its own.
+    Http1(
+        Exchange<Stream, B>,
+        #[expect(dead_code, reason = "counts while it is held")] Open,
+    ),
+    /// On a connection that others share.
+    Http2(Box<http2::Exchange<B>>),
 }
 
 /// An open connection, as the metrics count it.
-struct Open(Arc<UpstreamMetrics>);
+pub(super) struct Open(Arc<UpstreamMetrics>);
 
 impl Open {
-    fn new(metrics: &Arc<UpstreamMetrics>) -> Self {
+    pub(super) fn new(metrics: &Arc<UpstreamMetrics>) -> Self {
         metrics.connection_opened();
         Self(metrics.clone())
     }
@@ -54,11 +69,14 @@ impl Drop for Open {
 
 impl<B: Outgoing> Line<B> {
     pub(super) fn new(stream: Stream, metrics: &Arc<UpstreamMetrics>) -> Box<Self> {
+        Self::speaking(Spoken::Http1(Exchange::new(stream), Open::new(metrics)))
+    }
+
+    fn speaking(exchange: Spoken<B>) -> Box<Self> {
         Box::new(Self {
-            exchange: Exchange::new(stream),
+            exchange,
             silence: Silence::default(),
             since: Instant::now(),
-            _open: Open::new(metrics),
         })
     }
 
@@ -102,6 +120,19 @@ impl<B: Outgoing> Connection<B> {
         }
     }
 
+    /// A place on a connection that others share.
+    pub(super) fn shared(
+        exchange: Box<http2::Exchange<B>>,
+        place: Arc<Place<B>>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let reused = exchange.is_reused();
+        Self {
+            reused,
+            ..Self::new(Line::speaking(Spoken::Http2(exchange)), place, permit)
+        }
+    }
+
     /// Sends a request and waits for the head of the answer, no longer than `silence` after something of the request
     /// went out.
     pub(super) async fn send(
@@ -113,7 +144,15 @@ impl<B: Outgoing> Connection<B> {
         let reused = self.reused;
         let line = &mut *self.line;
         line.since = Instant::now();
-        line.exchange.begin(head, body);
+        if let Err((fault, body)) = line.exchange.begin(head, body) {
+            let refused = line.exchange.is_refused();
+            let failure = failure(&fault).untouched(body);
+            return Err(Failure {
+                reused,
+                refused,
+                ..failure
+            });
+        }
         let answer = std::future::poll_fn(|cx| {
             let mut moved = 0;
             match line.exchange.poll_head(cx, &mut moved) {
@@ -131,6 +170,7 @@ impl<B: Outgoing> Connection<B> {
         let answer = answer.await;
         answer.map_err(|failure| Failure {
             unsent: line.exchange.is_unsent(),
+            refused: line.exchange.is_refused(),
             reused,
             ..failure
         })
@@ -181,6 +221,88 @@ impl<B: Outgoing> Connection<B> {
         if line.exchange.rest() {
             line.since = Instant::now();
             place.keep(line);
+        }
+    }
+}
+
+impl<B: Outgoing> Spoken<B> {
+    fn is_live(&mut self) -> bool {
+        match self {
+            Self::Http1(exchange, _) => exchange.is_live(),
+            Self::Http2(_) => false,
+        }
+    }
+
+    fn begin(&mut self, head: &Head<'_>, body: B) -> Result<(), (Fault, B)> {
+        match self {
+            Self::Http1(exchange, _) => {
+                exchange.begin(head, body);
+                Ok(())
+            }
+            Self::Http2(exchange) => exchange.begin(head, body),
+        }
+    }
+
+    fn is_unsent(&self) -> bool {
+        match self {
+            Self::Http1(exchange, _) => exchange.is_unsent(),
+            Self::Http2(exchange) => exchange.is_unsent(),
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        match self {
+            Self::Http1(..) => false,
+            Self::Http2(exchange) => exchange.is_refused(),
+        }
+    }
+
+    fn reuse(&mut self, fields: HeaderMap) {
+        if let Self::Http1(exchange, _) = self {
+            exchange.reuse(fields);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Http1(exchange, _) => exchange.is_over(),
+            Self::Http2(exchange) => exchange.is_over(),
+        }
+    }
+
+    fn rest(&mut self) -> bool {
+        match self {
+            Self::Http1(exchange, _) => exchange.rest(),
+            Self::Http2(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Http1(exchange, _) => exchange.size_hint(),
+            Self::Http2(exchange) => exchange.size_hint(),
+        }
+    }
+
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        moved: &mut usize,
+    ) -> Poll<Result<Response<()>, Fault>> {
+        match self {
+            Self::Http1(exchange, _) => exchange.poll_head(cx, moved),
+            Self::Http2(exchange) => exchange.poll_head(cx, moved),
+        }
+    }
+
+    fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        moved: &mut usize,
+    ) -> Poll<Option<Result<Bytes, Fault>>> {
+        match self {
+            Self::Http1(exchange, _) => exchange.poll_body(cx, moved),
+            Self::Http2(exchange) => exchange.poll_body(cx, moved),
         }
     }
 }

@@ -31,8 +31,11 @@ pub struct Failure<B> {
     pub reused: bool,
     /// The caller's own body failed; the upstream is not to blame.
     pub body: bool,
-    /// Not a byte of the request was written.
+    /// The upstream cannot have acted: not a byte of the request was written, or it was refused.
     pub unsent: bool,
+    /// The upstream said that it took no notice of the request on this connection (RFC 9113 section 8.7): another may
+    /// do better.
+    pub refused: bool,
     /// The request's body, untouched.
     pub untouched: Option<B>,
 }
@@ -46,6 +49,7 @@ impl<B> Failure<B> {
             reused: false,
             body: false,
             unsent: false,
+            refused: false,
             untouched: None,
         }
     }

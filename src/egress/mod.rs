@@ -1,14 +1,16 @@
 //! The API: sends one request to one origin and gives the answer back as it comes.
 //!
-//! [`Client::send`] is the whole seam. A client belongs to one worker; its connections live in the futures and
+//! [`Client::send`] is the whole seam. A client belongs to one worker; its HTTP/1.1 connections live in the futures and
 //! bodies that use them, never in a task of their own, so dropping a request closes its connection and the caller's
-//! disconnect reaches the upstream.
+//! disconnect reaches the upstream. A connection of HTTP/2 is shared by many requests and has a task of its own; dropping a
+//! request resets its stream.
 
 mod answer;
 mod connect;
 mod connection;
 mod exchange;
 mod failure;
+mod http2;
 mod pool;
 mod proxy;
 mod silence;
@@ -57,8 +59,10 @@ pub struct Profile {
     pub proxy: Option<Arc<Proxy>>,
     /// Name resolution, TCP and TLS together.
     pub connect_timeout: Duration,
-    /// Most requests at once to one origin, per worker.
+    /// Most requests at once to one origin, per worker. Over HTTP/1.1 each has a connection of its own.
     pub connections: usize,
+    /// HTTP/2 is offered to https targets.
+    pub http2: bool,
     /// Told of every connection.
     pub metrics: Arc<UpstreamMetrics>,
 }
@@ -101,7 +105,7 @@ impl<B: Outgoing> Client<B> {
     /// Sends a request and waits for the head of the answer. `silence` bounds the wait for the head and then every wait for
     /// more of the body, both counted from when the request's own body last moved; zero means no bound.
     ///
-    /// Cancel-safe: dropping the future closes the connection.
+    /// Cancel-safe: dropping the future closes the connection, or resets the stream.
     pub async fn send(
         &self,
         to: Destination<'_>,

@@ -7,10 +7,12 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::connection::{Connection, Line};
-use super::failure::{Failure, Phase};
+use super::connection::{Connection, Line, Open};
+use super::failure::{Failure, Phase, chain};
+use super::http2::{self, Lanes, Session};
 use super::{Destination, Outgoing, connect};
 use crate::message::Origin;
+use crate::message::origin::Scheme;
 
 /// The places where connections are kept, by profile. A profile has few origins, which are looked at one by one.
 pub(super) struct Pool<B: Outgoing> {
@@ -22,6 +24,7 @@ pub(super) struct Place<B: Outgoing> {
     origin: Origin,
     public_only: bool,
     idle: Mutex<Vec<Box<Line<B>>>>,
+    lanes: Lanes,
     permits: Arc<Semaphore>,
 }
 
@@ -43,13 +46,14 @@ impl<B: Outgoing> Pool<B> {
     ) -> Result<Connection<B>, Failure<B>> {
         let place = self.place(to);
         let permit = place.permit(by).await?;
-        if !to.fresh {
-            let now = Instant::now();
-            while let Some(mut line) = place.take() {
-                if line.is_fit(now) {
-                    return Ok(Connection::reused(line, place, permit));
-                }
-            }
+        if to.profile.http2 && to.origin.scheme() == Scheme::Https {
+            // Boxed for the same reason as below.
+            return Box::pin(checkout_http2(to, place, permit)).await;
+        }
+        if !to.fresh
+            && let Some(line) = place.take_fit()
+        {
+            return Ok(Connection::reused(line, place, permit));
         }
         // Boxed: what it takes to connect would be part of every request.
         let stream = Box::pin(connect::connect(to)).await?;
@@ -64,8 +68,9 @@ impl<B: Outgoing> Pool<B> {
             places.retain(|place| {
                 let mut idle = lock(&place.idle);
                 idle.retain_mut(|line| line.is_fit(now));
+                let shared = place.lanes.sweep();
                 // Nobody uses or waits for a place that only the pool knows.
-                !(idle.is_empty() && Arc::strong_count(place) == 1)
+                shared || !(idle.is_empty() && Arc::strong_count(place) == 1)
             });
             !places.is_empty()
         });
@@ -84,6 +89,7 @@ impl<B: Outgoing> Pool<B> {
             origin: to.origin.clone(),
             public_only: to.public_only,
             idle: Mutex::default(),
+            lanes: Lanes::default(),
             permits: Arc::new(Semaphore::new(to.profile.connections)),
         });
         places.push(place.clone());
@@ -106,6 +112,17 @@ impl<B: Outgoing> Place<B> {
         }
     }
 
+    /// The newest idle connection that lives.
+    fn take_fit(&self) -> Option<Box<Line<B>>> {
+        let now = Instant::now();
+        loop {
+            let mut line = self.take()?;
+            if line.is_fit(now) {
+                return Some(line);
+            }
+        }
+    }
+
     fn take(&self) -> Option<Box<Line<B>>> {
         lock(&self.idle).pop()
     }
@@ -115,6 +132,69 @@ impl<B: Outgoing> Place<B> {
         let mut idle = lock(&self.idle);
         if idle.len() < MOST_IDLE {
             idle.push(line);
+        }
+    }
+}
+
+/// How a request gets to an upstream that is offered HTTP/2.
+enum Way<B: Outgoing> {
+    /// On a connection that others share.
+    Shared(Box<http2::Exchange<B>>),
+    /// On one of its own that has served before.
+    Idle(Box<Line<B>>),
+    /// On a new one of its own.
+    New(Box<Line<B>>),
+}
+
+/// A place on a connection of HTTP/2, or a connection of HTTP/1.1, if that is what the upstream chooses.
+async fn checkout_http2<B: Outgoing>(
+    to: Destination<'_>,
+    place: Arc<Place<B>>,
+    permit: OwnedSemaphorePermit,
+) -> Result<Connection<B>, Failure<B>> {
+    // A fresh one is none of those that are there.
+    let after = if to.fresh { place.lanes.made() } else { 0 };
+    if let Some(exchange) = place.lanes.place(after) {
+        return Ok(Connection::shared(exchange, place, permit));
+    }
+    let limit = to.profile.connect_timeout;
+    let way = tokio::time::timeout(limit, place.way(to, after)).await;
+    Ok(match way.unwrap_or_else(|_| Err(connect::late()))? {
+        Way::Shared(exchange) => Connection::shared(exchange, place, permit),
+        Way::Idle(line) => Connection::reused(line, place, permit),
+        Way::New(line) => Connection::new(line, place, permit),
+    })
+}
+
+impl<B: Outgoing> Place<B> {
+    async fn way(&self, to: Destination<'_>, after: u64) -> Result<Way<B>, Failure<B>> {
+        // One makes a connection and the others wait for it, unless the upstream is known to want one for each.
+        let turn = match self.lanes.is_http1() {
+            true => None,
+            false => self.lanes.turn().await,
+        };
+        if let Some(exchange) = self.lanes.place(after) {
+            return Ok(Way::Shared(exchange));
+        }
+        if self.lanes.is_http1() {
+            drop(turn);
+            if !to.fresh
+                && let Some(line) = self.take_fit()
+            {
+                return Ok(Way::Idle(line));
+            }
+        }
+        let stream = connect::connect(to).await?;
+        let metrics = &to.profile.metrics;
+        if !connect::chose_http2(&stream) {
+            self.lanes.is_for_http1();
+            return Ok(Way::New(Line::new(stream, metrics)));
+        }
+        let session = Session::open(stream, Open::new(metrics)).await;
+        let session = session.map_err(|fault| Failure::new(Phase::Connect, chain(&fault)))?;
+        match self.lanes.add(session) {
+            Some(exchange) => Ok(Way::Shared(exchange)),
+            None => Err(Failure::new(Phase::Connect, "it takes no requests")),
         }
     }
 }

@@ -65,13 +65,18 @@ fn fields(printed: &str) -> Option<Map<String, Value>> {
             _ => Some(whole),
         },
         Ok(_) => None,
-        // One word: a text of several is a message, not a token.
         Err(_) => {
-            let word = !printed.is_empty() && !printed.contains(char::is_whitespace);
             let token = ("access_token".to_owned(), Value::from(printed));
-            word.then(|| Map::from_iter([token]))
+            is_token(printed).then(|| Map::from_iter([token]))
         }
     }
+}
+
+/// Whether a text that is nothing else looks like a token: one word of what RFC 6750 section 2.1 allows, and what is in
+/// real ones (`!` in Salesforce's). A message, a page and an answer that was cut are none.
+fn is_token(text: &str) -> bool {
+    let may_be = |b: u8| b.is_ascii_graphic() && !b"<>{}\"".contains(&b);
+    !text.is_empty() && text.bytes().all(may_be)
 }
 
 /// What `sf` calls them.
@@ -115,6 +120,14 @@ mod tests {
             (alone, Some("https://api.example")),
             ("00D!t\n", Some("https://api.example")),
         ];
+        for token in [
+            "a.b-c_d~e+f/g==",
+            "00D5g000004!AQ.x_y",
+            "eyJhbGciOi.eyJz.c2ln",
+        ] {
+            let granted = read(&provider(rows[4].1), token, Duration::ZERO).unwrap();
+            assert_eq!(granted.credential.value(CarrierForm::Token), token);
+        }
         for (printed, api_url) in rows {
             let provider = provider(api_url);
             let granted = read(&provider, printed, Duration::ZERO).unwrap();
@@ -138,6 +151,10 @@ mod tests {
             ("secret words", "no token"),
             ("", "no token"),
             ("[\"secret\"]", "no token"),
+            ("<html><body>secret</body></html>", "no token"),
+            ("<!DOCTYPE\u{a0}html>", "no token"),
+            ("{\"access_token\":\"secret", "no token"),
+            ("s\u{e9}cret", "no token"),
             ("{\"secret\":1}", "no token"),
             (
                 r#"{"status":1,"name":"secret","message":"secret"}"#,

@@ -18,6 +18,7 @@ mod response_body;
 mod route;
 mod stack;
 mod tries;
+mod troubles;
 mod upstream;
 
 use std::sync::Arc;
@@ -42,8 +43,10 @@ use self::route::{By, Match};
 pub use self::route::{Entry, Narrow, Table};
 pub use self::stack::{Slot, stack};
 use self::tries::{Next, Tries};
+pub use self::troubles::Troubles;
 pub use self::upstream::Upstream;
 use crate::clock::Clock;
+use crate::code;
 use crate::egress::{Client, Destination};
 use crate::message::check::Asked;
 use crate::message::offered::offered;
@@ -77,6 +80,8 @@ pub struct Proxy {
     pub ids: Arc<Ids>,
     /// The access log.
     pub log: AccessLog,
+    /// What the log was told of upstreams in trouble.
+    pub troubles: Troubles,
     /// Both clocks.
     pub clock: Clock,
 }
@@ -94,7 +99,7 @@ impl Proxy {
         let cors = self.guard.cors_origin(request.headers()).cloned();
         let answer = match self.serve(arrival, request, &mut hint, &mut finish).await {
             Ok(outcome) => outcome.answer(finish),
-            Err(error) => rescue::answer(&error, finish, &hint, self.ways()),
+            Err(error) => rescue::answer(&error, finish, &hint, self.ways(), &self.troubles),
         };
         match cors {
             Some(origin) => cors::allow(answer, origin),
@@ -118,7 +123,13 @@ impl Proxy {
     fn panicked(&self, arrival: &Arrival, method: Method) -> Response<ResponseBody> {
         let entry = finish::entry(arrival, method);
         let finish = Finish::new(self.ids.next(), entry, Instant::now(), AccessLog::off());
-        rescue::answer(&Error::Internal, finish, &Hint::default(), None)
+        rescue::answer(
+            &Error::Internal,
+            finish,
+            &Hint::default(),
+            None,
+            &self.troubles,
+        )
     }
 
     /// The life of a request.
@@ -270,6 +281,9 @@ impl Proxy {
                 .provider
                 .target(surface, &issued.credential)
                 .ok_or(Error::Internal)?;
+            if !prepared.stays_behind(base) {
+                return Err(Error::Denied(&code::PATH_DENIED));
+            }
             let to = Destination {
                 profile: &upstream.profile,
                 origin: &base.origin,
@@ -290,6 +304,10 @@ impl Proxy {
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(failure) => {
+                    if failure.refused {
+                        // What nobody took notice of can be sent again once the rest of it is here.
+                        prepared.catch_up(self.buffers.patience).await;
+                    }
                     tries.after_failure(prepared, failure)?;
                     continue;
                 }

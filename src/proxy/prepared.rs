@@ -19,7 +19,7 @@ use super::error::Error;
 use super::request_body::{Capture, RequestBody, Stream, lock};
 use super::upstream::Upstream;
 use crate::egress::Head;
-use crate::message::{Rejection, Target, strip};
+use crate::message::{Readings, Rejection, Target, strip};
 use crate::provider::surface::track_id;
 use crate::provider::{Base, Carrier, Credential, Stamp, Surface};
 use crate::server::Incoming;
@@ -166,6 +166,11 @@ impl Prepared {
     /// Nothing is sent any more.
     pub(super) fn into_fields(self) -> HeaderMap {
         self.headers
+    }
+
+    /// Whether the call stays behind the path that stands in front of every call there, however the upstream reads it.
+    pub(super) fn stays_behind(&self, base: &Base) -> bool {
+        base.path.is_empty() || !Readings::of(self.target.path()).climbs_out()
     }
 
     /// A try with `credential`, for its target. `None`: the target would be too long.

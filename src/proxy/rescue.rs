@@ -5,12 +5,15 @@ use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, ORIGIN,
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Response, Version};
+use tokio::time::Instant;
 
 use super::error::Error;
 use super::finish::Finish;
 use super::response_body::ResponseBody;
 use super::route::Table;
+use super::troubles::Troubles;
 use crate::code;
+use crate::config::listed;
 use crate::message::Rejection;
 use crate::message::origin::split_port;
 
@@ -58,9 +61,10 @@ pub(super) fn answer(
     mut finish: Box<Finish>,
     hint: &Hint,
     ways: Option<&Table>,
+    troubles: &Troubles,
 ) -> Response<ResponseBody> {
     let (code, status) = (error.code(), error.status());
-    log(error, &finish);
+    log(error, &finish, troubles);
     let id = finish.id.to_string();
     let (kind, body) = match error {
         Error::Login { body, .. } => (JSON, body.clone()),
@@ -122,7 +126,10 @@ fn detail(error: &Error, hint: &Hint, ways: Option<&Table>) -> String {
         Error::Rejected(Rejection::CrossSite) => hint.origin.as_ref().map(|origin| {
             format!("Pages of `{origin}` may not use this proxy. If they should: [access] origins = [\"{origin}\"]")
         }),
-        Error::NoRoute => ways.map(|ways| places(&ways.prefixes())),
+        Error::NoRoute => ways.map(|ways| {
+            // Not all of thousands.
+            format!("Paths begin with one of: {}", listed(&ways.prefixes()))
+        }),
         // Whoever asks from another machine has no `upauth` to explain it.
         Error::Denied(code) if code.id == code::KEY_MISSING.id => Some(SHOW_A_KEY.to_owned()),
         _ => None,
@@ -130,25 +137,19 @@ fn detail(error: &Error, hint: &Hint, ways: Option<&Table>) -> String {
     said.unwrap_or_else(|| format!("See `upauth explain {}`.", error.code().id))
 }
 
-/// Where a caller who is lost may go; not all of thousands.
-fn places(prefixes: &[&str]) -> String {
-    let (shown, more) = match prefixes.split_at_checked(PLACES) {
-        Some((shown, more)) => (shown, more.len()),
-        None => (prefixes, 0),
-    };
-    let shown = shown.join(", ");
-    match more {
-        0 => format!("Paths begin with one of: {shown}"),
-        more => format!("Paths begin with one of: {shown}, and {more} more"),
-    }
-}
-
-fn log(error: &Error, finish: &Finish) {
-    let (code, upstream, id) = (error.code().id, &*finish.entry.upstream, finish.id);
-    if error.status().is_server_error() {
-        tracing::warn!(%code, %upstream, %id, %error, "a request failed");
-    } else {
+/// What fails for the same reason again and again is told now and then; each of them is in the access log.
+fn log(error: &Error, finish: &Finish, troubles: &Troubles) {
+    let (code, upstream, id) = (error.code().id, &finish.entry.upstream, finish.id);
+    if !error.status().is_server_error() {
         tracing::info!(%code, %upstream, %id, %error, "a request was refused");
+        return;
+    }
+    match troubles.tell(upstream, error.code(), Instant::now()) {
+        Some(0) => tracing::warn!(%code, %upstream, %id, %error, "a request failed"),
+        Some(left_out) => {
+            tracing::warn!(%code, %upstream, %id, %error, left_out, "a request failed, as others did");
+        }
+        None => tracing::debug!(%code, %upstream, %id, %error, "a request failed"),
     }
 }
 
@@ -157,20 +158,4 @@ const SHOW_A_KEY: &str =
     "Show one in X-Upauth-Key, as Authorization: Bearer, or as the password of Basic.";
 /// As providers write it.
 pub(super) const JSON: &str = "application/json;charset=UTF-8";
-/// How many prefixes an answer names.
-const PLACES: usize = 20;
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lost_caller_is_told_at_most_twenty_places() {
-        assert_eq!(places(&["/a", "/b"]), "Paths begin with one of: /a, /b");
-        let told = places(&["/a"; 2000]);
-        assert!(told.ends_with(", /a, and 1980 more"), "{told}");
-        assert_eq!(told.matches("/a").count(), 20);
-        assert!(!places(&["/a"; 20]).contains("more"));
-    }
-}

@@ -18,7 +18,7 @@ pub(super) struct Tries {
     again: bool,
     /// A dead session was replaced once.
     renewed: bool,
-    /// A reused connection was lost: the next one is new.
+    /// A reused connection was lost, or refused a request: the next one is new.
     pub(super) fresh: bool,
 }
 
@@ -39,9 +39,10 @@ impl Tries {
         prepared: &mut Prepared,
         mut failure: Failure<RequestBody>,
     ) -> Result<(), Error> {
-        let lost_reused =
-            failure.phase == Phase::Head && failure.reused && !failure.timeout && !failure.body;
-        let retry = lost_reused && !self.fresh && self.sends < MOST_SENDS;
+        let lost = failure.phase == Phase::Head && !failure.timeout && !failure.body;
+        // Who refuses has not acted, however often; a connection is lost by chance only once.
+        let again = failure.refused || (failure.reused && !self.fresh);
+        let retry = lost && again && self.sends < MOST_SENDS;
         self.fresh = true;
         if failure.body && prepared.is_malformed() {
             return Err(Rejection::Malformed("the framing of the body is wrong").into());

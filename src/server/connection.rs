@@ -32,7 +32,7 @@ pub(super) async fn run<S, B>(
             None => speak(stream, service(arrival), floor, entry.clone()).await,
             // Boxed, as is whatever only some connections need: all would have room for it, for life.
             Some(config) => {
-                Box::pin(speak_tls(stream, config, arrival, service, floor, &entry)).await
+                Box::pin(speak_tls(stream, config, arrival, service, floor, &entry)).await;
             }
         }
     };

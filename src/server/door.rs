@@ -80,12 +80,16 @@ impl Passage {
     }
 
     pub(super) fn hall(&self, stream: &Stream) -> Arc<Hall> {
+        self.hall_for(|| reached(stream).map(Address::Tcp))
+    }
+
+    /// Where a connection goes to an address that is told if it makes a difference: the system must be asked for it.
+    pub fn hall_for(&self, called: impl FnOnce() -> Option<Address>) -> Arc<Hall> {
         let leading = self.0.load();
         let elsewhere = || {
-            let to = Address::Tcp(reached(stream)?);
+            let to = called()?;
             leading.but.iter().find(|(addr, _)| addr.covers(&to))
         };
-        // Who called which address is asked of the system only where it makes a difference.
         let elsewhere = (!leading.but.is_empty()).then(elsewhere).flatten();
         elsewhere.map_or(&leading.hall, |(_, hall)| hall).clone()
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::{ClientConfig, Error, client};
 
@@ -13,9 +13,31 @@ pub struct Trust(Arc<Inner>);
 
 struct Inner {
     files: Vec<PathBuf>,
-    made: OnceLock<Arc<ClientConfig>>,
+    made: OnceLock<Made>,
     /// Reading the system's takes a while: once is enough for all who wait.
     making: Mutex<()>,
+    /// What the last try failed with.
+    trouble: Mutex<Option<String>>,
+}
+
+/// The same for each of the protocols that are offered.
+#[derive(Clone)]
+struct Made {
+    /// None in particular: HTTP/1.1.
+    plain: Arc<ClientConfig>,
+    /// HTTP/2 first.
+    http2: Arc<ClientConfig>,
+}
+
+impl Made {
+    fn new(plain: Arc<ClientConfig>) -> Self {
+        let mut http2 = ClientConfig::clone(&plain);
+        http2.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Self {
+            plain,
+            http2: Arc::new(http2),
+        }
+    }
 }
 
 impl Trust {
@@ -25,36 +47,59 @@ impl Trust {
             files: files.to_vec(),
             made: OnceLock::new(),
             making: Mutex::new(()),
+            trouble: Mutex::default(),
         }))
     }
 
     /// The configuration for connections; blocks while files are read, until they could be once.
     pub fn make(&self) -> Result<Arc<ClientConfig>, Error> {
-        let Inner {
-            files,
-            made,
-            making,
-        } = &*self.0;
+        Ok(self.both()?.plain)
+    }
+
+    fn both(&self) -> Result<Made, Error> {
+        let Inner { made, making, .. } = &*self.0;
         if let Some(made) = made.get() {
             return Ok(made.clone());
         }
         let _turn = making.lock().unwrap_or_else(PoisonError::into_inner);
-        match made.get() {
-            Some(made) => Ok(made.clone()),
-            None => {
-                let config = client(files)?;
-                Ok(made.get_or_init(|| config).clone())
-            }
+        if let Some(made) = made.get() {
+            return Ok(made.clone());
         }
+        let config = client(&self.0.files);
+        let failed = config.as_ref().err().map(ToString::to_string);
+        *self.trouble_slot() = failed;
+        let config = config?;
+        Ok(made.get_or_init(|| Made::new(config)).clone())
+    }
+
+    /// Why there was none when it was needed last; reads nothing.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble_slot().clone()
+    }
+
+    fn trouble_slot(&self) -> MutexGuard<'_, Option<String>> {
+        self.0
+            .trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same without blocking the runtime.
     pub async fn get(&self) -> Result<Arc<ClientConfig>, Error> {
+        Ok(self.both_in_time().await?.plain)
+    }
+
+    /// The same, and the server is offered HTTP/2, then HTTP/1.1.
+    pub async fn get_http2(&self) -> Result<Arc<ClientConfig>, Error> {
+        Ok(self.both_in_time().await?.http2)
+    }
+
+    async fn both_in_time(&self) -> Result<Made, Error> {
         if let Some(made) = self.0.made.get() {
             return Ok(made.clone());
         }
         let trust = self.clone();
-        let made = tokio::task::spawn_blocking(move || trust.make()).await;
+        let made = tokio::task::spawn_blocking(move || trust.both()).await;
         made.unwrap_or_else(|cut| {
             Err(Error::Read {
                 path: self.0.files.first().cloned().unwrap_or_default(),

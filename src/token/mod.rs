@@ -47,6 +47,9 @@ pub trait TokenSource: Send + Sync + 'static {
     /// What the login would send now. `Err`: it cannot be read, so that the login would fail with this.
     fn secrets(&self) -> SecretsFuture<'_>;
 
+    /// An operator says that secrets may be other ones now: nothing that was read before counts; returns at once.
+    fn reread(&self) {}
+
     /// What logs call the account from now on.
     fn rename(&self, _account: &str) {}
 
@@ -127,6 +130,9 @@ pub trait Exchange: Send + Sync + 'static {
     /// Logs in once; presents `refresh`, if there is one, for the configured refresh token. Ends by itself within the
     /// token endpoint's deadline.
     fn exchange<'a>(&'a self, refresh: Option<&'a Secret>) -> ExchangeFuture<'a>;
+
+    /// See [`TokenSource::reread`].
+    fn reread(&self) {}
 
     /// The credential in an answer that was kept, as it is read today.
     fn read(&self, answer: &Answered) -> Result<Credential, LoginFailure>;

@@ -221,3 +221,17 @@ fn a_command_that_is_printed_can_be_pasted_whatever_the_file_is_called() {
     assert_eq!(code, 78, "{err}");
     assert!(err.contains("`BILLING_CLIENT_SECRET` is not set"), "{err}");
 }
+
+#[test]
+fn requests_that_fail_for_the_same_reason_are_told_once_and_not_each() {
+    let stage = Stage::new("told");
+    let path = stage.folder.join("log");
+    let log = std::fs::File::create(&path).unwrap();
+    let (_running, addr) = stage.run_telling(&stage.config("wrong", ""), log);
+    for _ in 0..20 {
+        assert_eq!(get(&addr, "/crm/x"), 502);
+    }
+    let log = std::fs::read_to_string(&path).unwrap();
+    let told = log.lines().filter(|line| line.contains("a request failed"));
+    assert_eq!(told.count(), 1, "{log}");
+}

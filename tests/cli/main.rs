@@ -100,12 +100,13 @@ impl Stage {
 
     /// `upauth run`, and the address it prints for `crm`.
     fn run(&self, config: &str) -> (Running, String) {
+        self.run_telling(config, Stdio::null())
+    }
+
+    /// The same, with a place for what it logs.
+    fn run_telling(&self, config: &str, log: impl Into<Stdio>) -> (Running, String) {
         let mut command = self.command(&["run"], config);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = lines
             .find(|line| line.as_ref().unwrap().trim().starts_with("crm "))

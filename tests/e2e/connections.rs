@@ -29,6 +29,7 @@ impl Way {
             tls: upauth::tls::Trust::new(&[]),
             connect_timeout: PATIENCE,
             connections: 1,
+            http2: false,
             metrics: metrics.upstream("api"),
         };
         let origin = format!("http://{}", api.addr).parse().unwrap();

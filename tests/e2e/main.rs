@@ -30,6 +30,8 @@ mod forwarding;
 mod guard;
 /// Hostile bytes from callers and upstreams, in tables.
 mod hostile;
+/// Upstreams that speak HTTP/2.
+mod http2;
 /// URLs in bodies that lead back to the proxy.
 mod links;
 /// Logins and logouts that are answered here.

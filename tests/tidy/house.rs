@@ -32,6 +32,7 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("form_urlencoded", &["provider", "emulator"]),
     ("futures_util", &["server", "proxy", "emulator"]),
     ("glob", &["config"]),
+    ("h2", &["egress"]),
     ("http", EVERYWHERE),
     ("http_body", &["server", "egress", "proxy"]),
     ("http_body_util", &["egress", "proxy", "app/remote.rs"]),

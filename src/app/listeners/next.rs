@@ -11,7 +11,7 @@ use super::wanted::{names, wanted};
 use super::{GRACE, Leads, Listener, Listeners, Terms, Wanted, first};
 use crate::admin::Scope;
 use crate::app::StartError;
-use crate::app::accounts::contents;
+use crate::app::authorities::contents;
 use crate::config::Config;
 use crate::config::server::{Address, Listen, ListenTls};
 use crate::server::{self, Bound, Door, Hall, Ours, Passage};

@@ -213,7 +213,15 @@ fn who_waits_at_a_socket_that_closes_is_led_where_the_address_that_was_called_le
         house.reload(a, b);
         let mut closing = house.listeners.closing.iter();
         let all = |listener: &&Listener| listener.addr.tcp().unwrap().ip().is_unspecified();
-        let heirs = closing.find(all).unwrap().heirs(&house.listeners.open);
+        let closing = closing.find(all).unwrap();
+        for ip in ["127.0.0.1", "127.0.0.2", "127.0.0.3"] {
+            let called = Address::Tcp(format!("{ip}:{}", house.port).parse().unwrap());
+            let to = house.led(&closing.passage.hall_for(|| Some(called)));
+            let own = led.iter().find_map(|led| led.strip_prefix(ip));
+            let own = own.map_or("a", str::trim);
+            assert_eq!(to.as_deref(), Some(own), "{ip}: {a} | {b}");
+        }
+        let heirs = closing.heirs(&house.listeners.open);
         let heirs = heirs.iter().map(|(addr, hall)| {
             let to = house.led(hall).unwrap();
             format!("{} {to}", addr.tcp().unwrap().ip())

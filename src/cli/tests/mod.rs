@@ -1,5 +1,6 @@
 //! The commands that need nothing but a configuration.
 
+mod check;
 mod live;
 
 use std::io::{Read, Write};
@@ -45,79 +46,6 @@ fn run_line(line: &str) -> (Exit, String, String) {
     let exit = execute(arguments.command, &mut Output::into(&mut out, &mut err));
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (exit, text(out), text(err))
-}
-
-#[test]
-fn check_says_what_is_sound_and_what_is_not() {
-    let (exit, out, err) = Folder::with(CRM).run("check");
-    assert_eq!((exit, err.as_str()), (Exit::Done, ""));
-    assert!(out.ends_with("proxy.toml is sound: crm\n"), "{out}");
-
-    let (exit, out, err) = Folder::with("[server]\nx = 1\n").run("check");
-    assert_eq!((exit, out.as_str()), (Exit::Config, ""));
-    assert!(
-        err.contains("error[UA-0103]") && err.contains("2 errors in "),
-        "{err}"
-    );
-
-    let missing = CRM.replace("\"secret\"", "{ file = \"nowhere\" }");
-    let (exit, _, err) = Folder::with(&missing).run("check");
-    assert_eq!(exit, Exit::Config);
-    assert!(
-        err.contains("error[UA-0115]") && err.contains("nowhere"),
-        "{err}"
-    );
-
-    let (exit, _, err) = run_line("check --config /nowhere/proxy.toml");
-    assert_eq!(exit, Exit::Config);
-    assert!(
-        err.contains("error[UA-0102]: cannot read /nowhere/proxy.toml"),
-        "{err}"
-    );
-}
-
-#[test]
-fn check_looks_into_the_files_for_tls_as_the_proxy_will() {
-    let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/");
-    let rows = [
-        (
-            "ca = { file = \"nowhere.pem\" }",
-            "nowhere.pem: No such file",
-            "UA-0115",
-        ),
-        (
-            "ca = { file = \"proxy.toml\" }",
-            "proxy.toml holds no certificate",
-            "UA-0115",
-        ),
-        (
-            "[server]\ntls = { cert = { file = \"KEYS/cert.pem\" }, key = { file = \"proxy.toml\" } }",
-            "proxy.toml holds no private key",
-            "UA-0115",
-        ),
-        (
-            "[server]\ntls = { cert = { file = \"KEYS/cert.pem\" }, key = { file = \"KEYS/ec.pem\" } }",
-            "ec.pem is not the key of ",
-            "[server] tls: ",
-        ),
-    ];
-    for (line, words, mark) in rows {
-        let line = line.replace("KEYS/", keys);
-        let (exit, _, err) = Folder::with(&format!("{CRM}{line}\n")).run("check");
-        assert_eq!(exit, Exit::Config, "{line}");
-        assert!(err.contains(words) && err.contains(mark), "{line}\n{err}");
-    }
-}
-
-#[test]
-fn a_warning_does_not_fail_a_check() {
-    let plain = CRM.replace("http://127.0.0.1:1", "https://acme.example");
-    let (exit, _, err) = Folder::with(&plain).run("check");
-    assert_eq!(exit, Exit::Done);
-    assert!(
-        err.contains("warning[UA-0131]") && !err.contains("\"secret\""),
-        "{err}"
-    );
 }
 
 #[test]

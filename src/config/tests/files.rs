@@ -1,10 +1,9 @@
-//! Configurations of several files, and what upstreams inherit.
+//! Configurations of several files.
 
 use std::fs;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-use super::{CRM, client, env, parse, with_crm};
+use super::{CRM, client, env, with_crm};
 use crate::config::{Admin, Checked, Config, Problems};
 use crate::secret::Source;
 
@@ -75,6 +74,39 @@ fn included_upstreams_and_routes_follow_in_the_order_of_the_names_of_their_files
     assert_eq!(config.routes.len(), 1);
     let (_, secret) = client(&config.upstreams[2]);
     assert!(matches!(secret, Source::File(path) if *path == folder.0.join("s")));
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_is_told_and_hides_no_mistake() {
+    let include = "include = [\"nope/*.toml\", \"conf.d/*.toml\"]\n";
+    let files = [
+        ("proxy.toml", &*format!("{include}{{CRM}}")),
+        ("conf.d/a.toml", &upstream("a", "")),
+    ];
+    let folder = Folder::new("nothing", &files);
+    let warnings = folder.load().unwrap().warnings;
+    let [warning] = &warnings[..] else {
+        panic!("{warnings:?}")
+    };
+    let real = folder.0.canonicalize().unwrap();
+    let expected = format!(
+        "`include`: no file matches `nope/*.toml` in {}",
+        real.display()
+    );
+    assert_eq!(warning.message(), expected);
+    assert_eq!((warning.line(), warning.column()), (1, 12));
+    // Where the file is named without a folder, its folder is named all the same.
+    let text = with_crm("include = [\"nope/*.toml\"]\n{CRM}");
+    let here = Config::parse(&text, "proxy.toml", Path::new(""), &env).unwrap();
+    let folder = std::env::current_dir().unwrap().canonicalize().unwrap();
+    let named = format!("in {}", folder.display());
+    assert!(here.warnings[0].message().ends_with(&named), "{here:?}");
+    let files = [(
+        "proxy.toml",
+        &*format!("{include}[upstream.x]\ncolour = 1\n"),
+    )];
+    let problems = Folder::new("nothing-else", &files).problems();
+    assert_eq!(problems.len(), 2, "{problems:?}");
 }
 
 #[test]
@@ -177,69 +209,6 @@ fn a_secret_in_an_included_file_is_not_shown() {
         drawn.contains("a.toml") && !drawn.contains("hunter2"),
         "{drawn}"
     );
-}
-
-#[test]
-fn an_upstream_has_the_defaults_that_it_does_not_replace() {
-    let text = format!(
-        "{CRM}token_wait = \"1s\"\n[upstream.crm.api]\nconnect_timeout = \"3s\"\n{}\
-         [defaults.upstream]\nread_only = true\ntoken_wait = \"2s\"\nprovider = \"zuora\"\nusername = \"u\"\n\
-         [defaults.upstream.api]\nconnect_timeout = \"4s\"\nca = {{ file = \"ca.pem\" }}\n",
-        upstream("b", "")
-    );
-    let config = parse(&text).unwrap().config;
-    let of = |name: &str| config.upstream(name).unwrap().clone();
-    let (crm, b) = (of("crm"), of("b"));
-    assert!(crm.policy.read_only && b.policy.read_only);
-    let waits = (crm.token_wait, b.token_wait);
-    assert_eq!(waits, (Duration::from_secs(1), Duration::from_secs(2)));
-    let connect = (crm.api.connect_timeout, b.api.connect_timeout);
-    assert_eq!(connect, (Duration::from_secs(3), Duration::from_secs(4)));
-    assert_eq!(
-        (crm.api.ca.len(), b.api.ca.len(), b.token.ca.len()),
-        (1, 1, 0)
-    );
-}
-
-#[test]
-fn a_mistake_in_the_defaults_is_told_once() {
-    let two = format!("{CRM}{}[defaults.upstream]\n", upstream("b", ""));
-    let rows = [
-        ("read_only = 1", "12:13 UA-0105"),
-        (
-            "reed_only = true",
-            "12:1 UA-0103 unknown key `reed_only` in [defaults.upstream] / did you mean `read_only`?",
-        ),
-        (
-            "entity_ids = [\"1\"]",
-            "12:1 UA-0128 `entity_ids` applies to none of the upstreams",
-        ),
-        ("http2 = true", "12:1 UA-0104"),
-        (
-            "api = { timeout = 1 }",
-            "12:9 UA-0103 unknown key `timeout` in [defaults.upstream.api]",
-        ),
-    ];
-    for (line, expected) in rows {
-        let problems = parse(&format!("{two}{line}\n")).unwrap_err();
-        let shown: Vec<_> = problems
-            .iter()
-            .map(|problem| {
-                let place = (problem.line(), problem.column());
-                let (code, message) = (problem.code().id, problem.message());
-                format!(
-                    "{}:{} {code} {message} / {}",
-                    place.0,
-                    place.1,
-                    problem.remedy()
-                )
-            })
-            .collect();
-        assert!(
-            shown.len() == 1 && shown[0].starts_with(expected),
-            "{line}: {shown:?}"
-        );
-    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Whole files through [`Config::parse`].
 
+mod defaults;
 mod files;
 mod grants;
+mod http2;
 mod listeners;
 mod mistakes;
 mod oauth2;

@@ -39,7 +39,9 @@ fn load(text: &str) -> Checked {
 fn uncommented() -> String {
     let setting = |line: &str| {
         let (key, _) = line.strip_prefix("# ")?.split_once(" = ")?;
-        let key_like = key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        let key_like = key
+            .bytes()
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'));
         (key_like && !key.is_empty()).then(|| line[2..].to_owned())
     };
     let lines = SHIPPED

@@ -282,7 +282,7 @@ impl Seen {
 }
 
 /// More fields than any upstream has reason for.
-const MOST_FIELDS: usize = 100;
+pub(in crate::egress) const MOST_FIELDS: usize = 100;
 /// Fields of which something is kept for the next answer.
 const MOST_KEPT: usize = 32;
 /// The whole head.

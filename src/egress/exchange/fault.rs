@@ -12,6 +12,16 @@ pub enum Fault {
     /// The upstream closed the connection within an answer, or before it.
     #[error("the connection ended early")]
     Ended,
+    /// An HTTP/2 stream or connection was ended. What a peer says of it in words of its own is left out.
+    #[error("HTTP/2: {who} ended the {what}: {reason}")]
+    Frames {
+        /// Who did.
+        who: &'static str,
+        /// The stream, or the connection.
+        what: &'static str,
+        /// Why.
+        reason: h2::Reason,
+    },
     /// What came is no answer, or one that cannot be passed on truthfully.
     #[error("{0}")]
     Framing(&'static str),

@@ -20,11 +20,13 @@ use http::{HeaderMap, Method, Response};
 use http_body::SizeHint;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
+pub(super) use self::answer::MOST_FIELDS;
 use self::answer::{Framing, Reader};
 use self::chunked::Chunked;
 pub use self::fault::Fault;
 pub use self::request::Head;
 use self::request::Sending;
+pub(super) use self::request::WRONG_LENGTH;
 use super::Outgoing;
 
 /// A connection, between requests or within one.
@@ -296,6 +298,6 @@ fn has_end(bytes: &[u8]) -> bool {
 }
 
 /// Interim answers to one request: many more than any upstream has reason for.
-const MOST_INTERIM: usize = 100;
+pub(super) const MOST_INTERIM: usize = 100;
 const LITTLE: usize = 8 * 1024;
 const MUCH: usize = 256 * 1024;

@@ -246,4 +246,4 @@ fn write_field(lines: &mut BytesMut, name: &str, value: &[u8]) {
 
 /// Room for a usual head.
 const HEAD: usize = 1024;
-const WRONG_LENGTH: &str = "the body is not as long as it said";
+pub(in crate::egress) const WRONG_LENGTH: &str = "the body is not as long as it said";

@@ -1,4 +1,4 @@
-//! [`Origin`]: scheme, host and port of a server, and [`HostRules`]: which hosts are allowed.
+//! [`Origin`]: scheme, host and port of a server; and, in a file of their own, [`HostRules`]: which hosts are allowed.
 //!
 //! An origin is parsed, never pieced together: no user information, path, query or fragment fits in.
 
@@ -8,6 +8,10 @@ use std::str::FromStr;
 
 use http::HeaderValue;
 use http::uri::{Authority, Scheme as UriScheme};
+
+mod rules;
+
+pub use self::rules::{Allowed, HostRule, HostRules};
 
 /// `http` or `https`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -241,108 +245,6 @@ pub fn is_host(host: &str) -> bool {
         && host.split('.').all(label)
         // `127.1` and `0x7f.1` are addresses to some resolvers and names to others.
         && (!last_is_number || host.parse::<std::net::Ipv4Addr>().is_ok())
-}
-
-/// One allowed host: `host`, `host:port` or `*.suffix` (one or more labels in front).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct HostRule {
-    host: String,
-    port: Option<u16>,
-    wildcard: bool,
-}
-
-impl HostRule {
-    /// Covers this very origin's host and port.
-    pub fn of(origin: &Origin) -> Self {
-        Self {
-            host: origin.host().to_owned(),
-            port: Some(origin.port()),
-            wildcard: false,
-        }
-    }
-
-    /// Whether `origin` is covered.
-    pub(super) fn matches(&self, origin: &Origin) -> bool {
-        let port = self.port.unwrap_or(origin.scheme().default_port());
-        port == origin.port() && self.names(origin)
-    }
-
-    /// Whether it is about this host, on whatever port.
-    fn names(&self, origin: &Origin) -> bool {
-        if self.wildcard {
-            origin
-                .host()
-                .strip_suffix(&self.host)
-                .and_then(|front| front.strip_suffix('.'))
-                .is_some_and(|front| !front.is_empty())
-        } else {
-            origin.host() == self.host
-        }
-    }
-}
-
-impl FromStr for HostRule {
-    type Err = OriginError;
-
-    fn from_str(text: &str) -> Result<Self, OriginError> {
-        let (host, port) = split_port(text)?;
-        let host = host.to_ascii_lowercase();
-        let (wildcard, host) = match host.strip_prefix("*.") {
-            Some(suffix) => (true, suffix.to_owned()),
-            None => (false, host),
-        };
-        // `*.com` would allow everybody's hosts.
-        if !is_host(&host) || (wildcard && !host.contains('.')) {
-            return Err(OriginError::Host);
-        }
-        Ok(Self {
-            host,
-            port,
-            wildcard,
-        })
-    }
-}
-
-/// How a host was allowed; a host that only a wildcard allowed must resolve to public addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allowed {
-    /// The operator wrote this very host.
-    Exactly,
-    /// A `*.suffix` rule covers it.
-    ByWildcard,
-}
-
-/// Which hosts a credential may be sent to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct HostRules {
-    allow: Vec<HostRule>,
-    never: Vec<HostRule>,
-}
-
-impl HostRules {
-    /// Rules that allow `allow`, but nothing that `never` matches.
-    pub fn new(allow: Vec<HostRule>, never: Vec<HostRule>) -> Self {
-        Self { allow, never }
-    }
-
-    /// Adds the very origin the operator configured.
-    pub fn push_origin(&mut self, origin: &Origin) {
-        self.allow.push(HostRule::of(origin));
-    }
-
-    /// Whether and how `origin`'s host is allowed.
-    pub fn allow(&self, origin: &Origin) -> Option<Allowed> {
-        if self.never.iter().any(|rule| rule.names(origin)) {
-            return None;
-        }
-        let mut matching = self.allow.iter().filter(|rule| rule.matches(origin));
-        let first = matching.next()?;
-        if !first.wildcard || matching.any(|rule| !rule.wildcard) {
-            Some(Allowed::Exactly)
-        } else {
-            Some(Allowed::ByWildcard)
-        }
-    }
 }
 
 #[cfg(test)]

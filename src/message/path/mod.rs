@@ -53,6 +53,11 @@ impl Readings {
         readings
     }
 
+    /// Whether any reading leads out of the folder that the path is put into: it goes up further than it went down.
+    pub fn climbs_out(&self) -> bool {
+        !self.complete || self.each().any(climbs_out)
+    }
+
     /// Applies every transformation to every reading until nothing new comes out. `false`: gave up.
     fn close(&mut self) -> bool {
         let mut from = self.raw.clone().into_bytes();
@@ -265,6 +270,21 @@ fn without_dot_segments(path: &[u8]) -> Vec<u8> {
         path.push(b'/');
     }
     path
+}
+
+fn climbs_out(path: &[u8]) -> bool {
+    let mut depth = 0_usize;
+    for segment in segments(path) {
+        match segment.trim_ascii() {
+            b"." => {}
+            b".." => match depth.checked_sub(1) {
+                Some(above) => depth = above,
+                None => return true,
+            },
+            _ => depth += 1,
+        }
+    }
+    false
 }
 
 /// A segment without dots and blanks at its end, unless it is nothing else.

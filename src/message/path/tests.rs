@@ -227,3 +227,28 @@ proptest::proptest! {
         proptest::prop_assert!(Readings::of(&path).others.len() <= MAX_READINGS);
     }
 }
+
+#[test]
+fn a_path_that_goes_up_further_than_it_went_down_in_any_reading_climbs_out() {
+    let rows = [
+        ("/", false),
+        ("/x/y", false),
+        ("/x/../y", false),
+        ("/x/./y/../..", false),
+        ("/x/..y/...", false),
+        ("/%2e%2e%2e/x", false),
+        ("/..", true),
+        ("/x/../../y", true),
+        ("/x/%2e%2e/%2E./y", true),
+        ("/x/..%2f..%2fy", true),
+        ("/x/%252e%252e/%252e%252e/y", true),
+        ("/x\\..\\..\\y", true),
+        ("//../y", true),
+        ("/..;a/y", true),
+        ("/.%20./..%20/y", true),
+        ("/%c0%ae%c0%ae/y", true),
+    ];
+    for (path, expected) in rows {
+        assert_eq!(Readings::of(path).climbs_out(), expected, "{path}");
+    }
+}

@@ -134,6 +134,7 @@ pub(super) fn upstream(provider: config::Provider) -> Upstream {
         token_timeout: Duration::from_secs(15),
         response_timeout: Duration::from_secs(120),
         connections: 256,
+        http2: false,
         token: leg.clone(),
         api: leg,
     }

@@ -260,6 +260,11 @@ impl Exchange for Endpoint {
         Box::pin(self.exchange_once(refresh))
     }
 
+    fn reread(&self) {
+        let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        printed.clear();
+    }
+
     fn lineage(&self) -> LineageFuture<'_> {
         Box::pin(async {
             let secrets = self.read_secrets(Instant::now() + self.timeout).await?;
@@ -295,7 +300,7 @@ impl Exchange for Endpoint {
     }
 }
 
-/// A secret's program runs at each login, and at most once a minute.
+/// A secret's program runs at each login, and at most once a minute, unless an operator asks for more.
 const COMMAND_AGAIN: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

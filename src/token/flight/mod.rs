@@ -20,6 +20,7 @@ use super::refusals::{Demand, Known, Refusals};
 use super::{Prints, TokenSource};
 use crate::clock::{Clock, Now};
 use crate::provider::{Budget, LoginFailure};
+use crate::telemetry::Seconds;
 
 mod debt;
 
@@ -207,7 +208,7 @@ impl Account {
         let outcome = match timeout(longest, self.source.login()).await {
             Ok(outcome) => outcome,
             Err(_) => {
-                let text = format!("no answer within {longest:?}");
+                let text = format!("no answer within {}", Seconds(longest));
                 Err(LoginFailure::transient(text))
             }
         };
@@ -241,13 +242,17 @@ impl Account {
         let prints = timeout(SECRETS_TIMEOUT, self.source.secrets());
         prints.await.unwrap_or_else(|_| {
             Err(LoginFailure::Secret {
-                text: format!("reading the secrets took longer than {SECRETS_TIMEOUT:?}"),
+                text: format!(
+                    "reading the secrets took longer than {}",
+                    Seconds(SECRETS_TIMEOUT)
+                ),
             })
         })
     }
 }
 
-async fn secrets_look(account: Arc<Account>) {
+/// Tells the life if the secrets are other ones than those that were refused.
+pub(super) async fn secrets_look(account: Arc<Account>) {
     if let Ok(prints) = account.prints().await
         && !account.refusals.knows(prints)
     {

@@ -67,6 +67,46 @@ async fn a_secret_or_a_store_that_is_not_there_is_looked_for_twice_and_then_told
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_operator_who_says_that_files_are_other_ones_has_them_tried_at_once() {
+    let hour = Lifetime::For(seconds(3600));
+    let fail = Act::Fail(unreadable());
+    let mut acts = vec![fail; 6];
+    acts.push(Act::Fresh(hour));
+    let source = Script::new(Duration::ZERO, acts);
+    let handle = handle(&source, None);
+    while source.count() < 6 {
+        assert!(ask(&handle).await.0.is_err());
+        advance(seconds(5)).await;
+    }
+    handle.reread().await;
+    let (answer, took) = ask(&handle).await;
+    assert!(
+        answer.is_ok() && took <= Duration::from_millis(2),
+        "{took:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_secret_that_is_the_same_is_not_tried_again_by_a_second_look() {
+    let hour = Lifetime::For(seconds(3600));
+    let acts = [Act::Fail(refused(Refused::Client)), Act::Fresh(hour)];
+    let source = Script::new(Duration::ZERO, acts);
+    let handle = handle(&source, None);
+    for _ in 0..3 {
+        assert!(ask(&handle).await.0.is_err());
+        handle.reread().await;
+    }
+    assert_eq!(source.count(), 1);
+    source.secret.store(1, std::sync::atomic::Ordering::SeqCst);
+    handle.reread().await;
+    let (answer, took) = ask(&handle).await;
+    assert!(
+        answer.is_ok() && took <= Duration::from_millis(2),
+        "{took:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_file_that_is_just_being_replaced_fails_nobody() {
     let hour = Lifetime::For(seconds(3600));
     let source = Script::new(Duration::ZERO, [Act::Fail(unreadable()), Act::Fresh(hour)]);
@@ -163,4 +203,12 @@ async fn a_login_that_ends_a_moment_after_its_deadline_says_itself_why() {
         panic!()
     };
     assert_eq!(text, "overloaded");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_never_ends_is_told_in_whole_seconds() {
+    let source = Script::new(Duration::ZERO, [Act::Hang]);
+    let handle = handle(&source, None);
+    let answer = handle.obtain(Instant::now() + seconds(33) / 2).await;
+    assert_eq!(answer.unwrap_err().to_string(), "no answer within 16 s");
 }

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::TokenSource;
-use super::flight::{Account, Kept, nanos};
+use super::flight::{Account, Kept, nanos, secrets_look};
 use super::issued::{Issued, Rejected, Unavailable};
 use super::life::{Event, Life};
 use super::refusals::Refusals;
@@ -159,6 +159,7 @@ impl Handle {
     /// that one login ended. A valid credential stays if it failed.
     pub async fn renew(&self, deadline: Instant) -> Result<Issued, Unavailable> {
         let account = self.account();
+        account.source.reread();
         if let Ok(Ok(prints)) = timeout_at(deadline, account.prints()).await {
             account.refusals.forget(prints.user);
         }
@@ -179,6 +180,19 @@ impl Handle {
                 None if ended.is_err() => return Err(TIMEOUT),
                 None => {}
             }
+        }
+    }
+
+    /// An operator says that files may be other ones now: what failed because of them may be tried again. Ends when the
+    /// secrets behind a refusal were looked at.
+    pub async fn reread(&self) {
+        let account = self.account();
+        account.source.reread();
+        let refused = account.step_then(account.clock.now(), Event::Reread, |life, _| {
+            life.waits_for_secrets()
+        });
+        if refused {
+            secrets_look(Arc::clone(account)).await;
         }
     }
 

@@ -118,6 +118,10 @@ impl<E: Exchange> TokenSource for Kept<E> {
         self.exchange.secrets()
     }
 
+    fn reread(&self) {
+        self.exchange.reread();
+    }
+
     fn rename(&self, account: &str) {
         if let Some(writer) = &self.writer {
             writer.account.store(Arc::new(account.to_owned()));
@@ -240,11 +244,14 @@ impl Writer {
                 }
                 Put::Conflict => {
                     let found = self.read().await?;
-                    self.lock().version = found.map_or(0, |(_, version)| version);
-                    // What another process has stored since is not ours to call dead.
-                    if token.is_dead() {
+                    if found
+                        .as_ref()
+                        .is_some_and(|(there, _)| token.gives_way_to(there))
+                    {
+                        // The version stays the old one: later notes are in conflict, too.
                         return Ok(());
                     }
+                    self.lock().version = found.map_or(0, |(_, version)| version);
                 }
             }
         }

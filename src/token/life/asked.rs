@@ -114,6 +114,12 @@ impl Life {
         }
     }
 
+    /// Whether another secret would be worth a login.
+    pub(crate) fn waits_for_secrets(&self) -> bool {
+        let refused = |failure: &LoginFailure| matches!(failure, LoginFailure::Refused { .. });
+        matches!(&self.renewing, Renewing::Refused { failure, .. } if refused(failure))
+    }
+
     pub(super) fn usable(&self, now: Now) -> Option<&Held> {
         match &self.holding {
             Holding::Valid(held) if !held.remaining(now).is_zero() => Some(held),

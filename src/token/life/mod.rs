@@ -117,6 +117,8 @@ pub(crate) enum Event {
     Restored { found: Option<Arrived>, jitter: f64 },
     /// A secret behind a remembered refusal changed.
     SecretsChanged,
+    /// An operator says that files may be other ones now. The secrets behind a refusal are being looked at.
+    Reread,
     /// An operator asks for a new token.
     OperatorRetry,
     /// From now on a credential is kept ready without being used, or not.
@@ -218,6 +220,7 @@ impl Life {
             }
             Event::Restored { found, jitter } => self.restored(now, found, jitter),
             Event::SecretsChanged => self.secrets_changed(),
+            Event::Reread => self.reread(now),
             Event::OperatorRetry => self.operator_retry(),
             Event::Warm(warm) => self.warm = warm,
         }

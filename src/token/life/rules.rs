@@ -108,6 +108,15 @@ impl Life {
         }
     }
 
+    /// What was missing on this machine may be there now.
+    pub(super) fn reread(&mut self, now: Now) {
+        self.secrets_looked_at = Some(now.mono);
+        if matches!(&self.renewing, Renewing::WaitingUntil { failure, .. } if failure.is_local()) {
+            self.failures = 0;
+            self.renewing = Renewing::Idle;
+        }
+    }
+
     pub(super) fn operator_retry(&mut self) {
         self.rejections.forget();
         self.failures = 0;

@@ -94,6 +94,10 @@ impl<E: Exchange> TokenSource for Rotating<E> {
         self.0.exchange.secrets()
     }
 
+    fn reread(&self) {
+        self.0.exchange.reread();
+    }
+
     fn rename(&self, account: &str) {
         self.0.account.store(Arc::new(account.to_owned()));
     }

@@ -93,9 +93,14 @@ impl Token {
         Self::default()
     }
 
-    /// Whether it says that there is none.
-    pub(in crate::token) fn is_dead(&self) -> bool {
-        self.answer.is_none()
+    /// Whether what another process has stored since stays: that is not ours to call dead, a later login is not undone by
+    /// an earlier one, and a note of use revives nothing.
+    pub(in crate::token) fn gives_way_to(&self, there: &Self) -> bool {
+        match (&self.answer, &there.answer) {
+            (None, _) => true,
+            (Some(own), Some(there)) => there.sent_ms > own.sent_ms,
+            (Some(own), None) => own.used_ms > own.sent_ms,
+        }
     }
 
     /// The answer.

@@ -8,7 +8,6 @@
 mod answers;
 mod capture;
 mod fields;
-mod frames;
 mod framing;
 mod h2;
 mod heads;

@@ -254,6 +254,18 @@ async fn the_token_travels_in_the_operators_own_header_and_callers_values_there_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_stands_in_front_of_every_call_and_links_lead_back() {
     let at = Emulated::start(&format!("{ANY}{SECRET}")).await;
+    for climbing in ["/../x", "/items/..%2f..%2fx", "/%252e%252e/x", "/..;/x"] {
+        let refused = at.proxy.get(&format!("/any{climbing}")).await;
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (403, "UA-0206"),
+            "{climbing}"
+        );
+    }
+    assert_eq!(at.counters().api_requests.values().sum::<u64>(), 0);
+    // One that stays within goes as it came.
+    let within = at.proxy.get("/any/x/../nowhere").await;
+    assert_eq!(within.status, 404);
     let told = at.proxy.get("/any/items?page=2").await.json();
     assert_eq!(told["items"][0]["id"], 2);
     let missing = at.proxy.get("/any/nowhere").await;

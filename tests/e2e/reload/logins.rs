@@ -3,8 +3,8 @@
 use upauth::emulator::Settings;
 
 use super::{becomes, taken_over};
-use crate::support::Emulated;
 use crate::support::emulated::{BILLING, CRM};
+use crate::support::{Caller, Emulated, SecretFile};
 
 const LIMITS: &str = "/crm/services/data/v59.0/limits";
 const SECRET: &str = "\"${DEMO_CRM_CLIENT_SECRET}\"";
@@ -71,6 +71,60 @@ async fn an_upstream_that_was_refused_serves_with_its_mended_secret_at_once() {
     at.proxy.reload(&CRM.replace(SECRET, "\"wrong\"")).unwrap();
     becomes(&at, "crm", |told| told["next"]["state"] == "refused").await;
     assert_eq!(at.logins(), logins);
+}
+
+/// An upstream that was refused, with a secret in a file that `reference` leads to.
+async fn refused(name: &str, reference: impl Fn(&SecretFile) -> String) -> (SecretFile, Emulated) {
+    let file = SecretFile::new(name, "wrong");
+    let at = Emulated::start(&CRM.replace(SECRET, &reference(&file))).await;
+    // The second finds the secret as it was, and the next look is ten seconds away.
+    for _ in 0..3 {
+        assert_eq!(at.proxy.get(LIMITS).await.code(), "UA-0301");
+    }
+    (file, at)
+}
+
+fn mend(file: &SecretFile, at: &Emulated) {
+    let variables = at.emulator.variables();
+    let mut secrets = variables.iter();
+    let secret = secrets.find(|(name, _)| name == "DEMO_CRM_CLIENT_SECRET");
+    file.write(&secret.unwrap().1);
+}
+
+fn printed(file: &SecretFile) -> String {
+    format!("{{ command = [\"cat\", {:?}] }}", file.0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_tries_at_once_what_was_mended_in_a_file_or_behind_a_program() {
+    for behind in [false, true] {
+        let reference = |file: &SecretFile| match behind {
+            true => printed(file),
+            false => file.reference(),
+        };
+        let (file, mut at) = refused(&format!("mended-{behind}"), reference).await;
+        let config = CRM.replace(SECRET, &reference(&file));
+        // Nothing is mended yet.
+        assert!(at.proxy.reload(&config).unwrap().changes.is_empty());
+        assert_eq!(at.proxy.get(LIMITS).await.code(), "UA-0301");
+        assert_eq!(at.logins(), 1);
+        mend(&file, &at);
+        assert!(at.proxy.reload(&config).unwrap().changes.is_empty());
+        assert_eq!(at.proxy.get(LIMITS).await.status, 200, "{behind}");
+        assert_eq!(at.logins(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_asks_the_program_that_prints_a_secret_anew() {
+    let (file, at) = refused("asked", printed).await;
+    mend(&file, &at);
+    let path = "/api/v1/upstreams/crm/retry HTTP/1.1\r\nHost: localhost\r\n";
+    let retry = format!("POST {path}X-Upauth-Admin: 1\r\nContent-Length: 0\r\n\r\n");
+    let answer = Caller::connect(at.proxy.admin()).await.ask(retry).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    assert_eq!(at.logins(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

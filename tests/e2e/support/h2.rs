@@ -63,6 +63,11 @@ impl H2 {
         }
     }
 
+    /// Begins a request, whose answer is read only as far as its head.
+    pub async fn stuck(&mut self, path: &str) -> http::Response<hyper::body::Incoming> {
+        self.0.send_request(get(path)).await.unwrap()
+    }
+
     /// Whether the other side has closed the connection.
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()

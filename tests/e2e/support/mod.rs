@@ -9,6 +9,8 @@
 pub mod caller;
 pub mod canary;
 pub mod emulated;
+pub mod framed;
+pub mod frames;
 pub mod h2;
 pub mod proxy;
 pub mod scripted;
@@ -17,6 +19,7 @@ pub mod tls;
 
 pub use self::caller::{Answer, Caller};
 pub use self::emulated::{Emulated, together};
+pub use self::framed::{Call, Framed};
 pub use self::h2::H2;
 pub use self::proxy::TestProxy;
 pub use self::scripted::{Connection, Scripted, Seen};

@@ -100,7 +100,7 @@ impl Ca {
 
     /// The same for several names.
     pub async fn front_for(&self, names: &[&str], to: SocketAddr) -> SocketAddr {
-        let acceptor = self.acceptor(names);
+        let acceptor = self.acceptor(names, &[]);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         tokio::task::spawn(async move {
@@ -120,7 +120,7 @@ impl Ca {
 
     /// A TLS listener that answers one request with these bytes and hangs up, with TLS's own good-bye or without.
     pub async fn once(&self, name: &str, answer: &'static str, good_bye: bool) -> SocketAddr {
-        let acceptor = self.acceptor(&[name]);
+        let acceptor = self.acceptor(&[name], &[]);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         tokio::task::spawn(async move {
@@ -136,9 +136,10 @@ impl Ca {
         addr
     }
 
-    fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
+    /// Who takes TLS connections for these names, and speaks these protocols.
+    pub fn acceptor(&self, names: &[&str], alpn: &[&str]) -> TlsAcceptor {
         let (certificate, key) = self.issue_for(names);
-        let config = ServerConfig::builder_with_provider(provider())
+        let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
@@ -147,6 +148,7 @@ impl Ca {
                 PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
             )
             .unwrap();
+        config.alpn_protocols = protocols(alpn);
         TlsAcceptor::from(Arc::new(config))
     }
 }
@@ -186,12 +188,16 @@ pub async fn connect_as(
             )
             .unwrap(),
     };
-    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    config.alpn_protocols = protocols(alpn);
     let name = ServerName::try_from(name.to_owned()).unwrap();
     TlsConnector::from(Arc::new(config))
         .connect(name, TcpStream::connect(addr).await.unwrap())
         .await
         .map_err(|error| error.to_string())
+}
+
+fn protocols(alpn: &[&str]) -> Vec<Vec<u8>> {
+    alpn.iter().map(|name| name.as_bytes().to_vec()).collect()
 }
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {

@@ -127,6 +127,10 @@ fn a_legacy_package_has_keys_that_do_not_apply() {
             "UA-0128 5:1 offline = true",
         ),
         (
+            mail("grant = \"refresh_token\"\n"),
+            "UA-0108 5:9 for refresh tokens write offline = true",
+        ),
+        (
             mail("account_id = \"1\"\n"),
             "UA-0128 5:1 marketing-cloud-legacy upstreams",
         ),

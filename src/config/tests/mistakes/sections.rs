@@ -64,7 +64,7 @@ fn what_is_planned_is_not_ignored() {
             "{CRM}[server.limits]\nsoap_bytes = \"1MiB\"\n",
             "UA-0104 7:1 `soap_bytes`",
         ),
-        ("{CRM}http2 = true\n", "UA-0104 6:1 `http2`"),
+        ("{CRM}errors = \"auto\"\n", "UA-0104 6:1 `errors`"),
         (
             "{CRM}[server]\nworkers = \"many\"\n",
             "UA-0123 7:11 not a number",

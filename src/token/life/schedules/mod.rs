@@ -261,6 +261,13 @@ impl Model {
                 self.local = 0;
                 self.step(Event::OperatorRetry);
             }
+            13 => {
+                if self.local > 0 {
+                    self.not_before = Some(Duration::ZERO);
+                    self.local = 0;
+                }
+                self.step(Event::Reread);
+            }
             14 => {
                 self.warm = self.chance.below(3) > 0;
                 self.step(Event::Warm(self.warm));

@@ -5,9 +5,9 @@ mod heads;
 mod hosts;
 
 use super::capture::Capture;
-use super::frames::{End, Frames};
 use super::{Sent, is_as};
 use crate::support::TestProxy;
+use crate::support::frames::{End, Frames};
 
 type Fields<'a> = &'a [(&'a [u8], &'a [u8])];
 

@@ -1,9 +1,9 @@
-//! A caller that writes HTTP/2 frames by itself, so that no library mends what it says (RFC 9113, RFC 7541).
+//! Who writes HTTP/2 frames by itself, as a caller or as an upstream, so that no library mends what it says (RFC 9113, RFC 7541).
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::caller::PATIENCE;
+use super::caller::PATIENCE;
 
 /// What became of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,22 +17,45 @@ pub enum End {
 }
 
 /// One connection.
-pub struct Frames {
-    stream: TcpStream,
+pub struct Frames<S = TcpStream> {
+    stream: S,
     buffer: Vec<u8>,
 }
 
 impl Frames {
+    /// A caller's.
     pub async fn connect(addr: std::net::SocketAddr) -> Self {
         let mut stream = TcpStream::connect(addr).await.unwrap();
-        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-        stream.write_all(preface).await.unwrap();
+        stream.write_all(PREFACE).await.unwrap();
         let mut frames = Self {
             stream,
             buffer: Vec::new(),
         };
         frames.frame(SETTINGS, 0, 0, &[]).await;
         frames
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
+    /// An upstream's, which says nothing of itself yet. `None`: the other side wrote something else.
+    pub async fn accept(mut stream: S) -> Option<Self> {
+        let mut preface = [0; PREFACE.len()];
+        stream.read_exact(&mut preface).await.ok()?;
+        (preface == *PREFACE).then_some(Self {
+            stream,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// The stream of the next request, its body unread. `None`: the connection ended.
+    pub async fn request(&mut self) -> Option<u32> {
+        loop {
+            match self.next().await? {
+                (HEADERS, id, _) => return Some(id),
+                (GOAWAY, ..) => return None,
+                _ => {}
+            }
+        }
     }
 
     pub async fn headers(&mut self, id: u32, fields: &[(&[u8], &[u8])], is_last: bool) {
@@ -76,7 +99,8 @@ impl Frames {
         }
     }
 
-    async fn next(&mut self) -> Option<(u8, u32, Vec<u8>)> {
+    /// The next frame: its kind, its stream, what is in it.
+    pub async fn next(&mut self) -> Option<(u8, u32, Vec<u8>)> {
         loop {
             if let [a, b, c, kind, _, d, e, f, g, ..] = self.buffer[..] {
                 let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap();
@@ -92,7 +116,7 @@ impl Frames {
         }
     }
 
-    async fn frame(&mut self, kind: u8, flags: u8, id: u32, payload: &[u8]) {
+    pub async fn frame(&mut self, kind: u8, flags: u8, id: u32, payload: &[u8]) {
         let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
         let mut frame = length[1..].to_vec();
         frame.extend([kind, flags]);
@@ -138,10 +162,13 @@ fn huffman(mut bits: u64) -> u16 {
     number
 }
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub const DATA: u8 = 0;
+pub const HEADERS: u8 = 1;
+pub const RST_STREAM: u8 = 3;
+pub const SETTINGS: u8 = 4;
+pub const PING: u8 = 6;
+pub const GOAWAY: u8 = 7;
+pub const CONTINUATION: u8 = 9;
+pub const END_STREAM: u8 = 1;
+pub const END_HEADERS: u8 = 4;

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -53,7 +54,15 @@ where
                 call = Seldom::new(called(floor, entry)) => call,
             };
             match call {
-                Call::Leave => entry.told_to_go(floor.limits.header_timeout),
+                Call::Leave => {
+                    entry.told_to_go(floor.limits.header_timeout);
+                    // The runtime looks at its sockets: a request that was sent before is not lost.
+                    tokio::task::yield_now().await;
+                    let turn = poll_fn(|cx| Poll::Ready(connection.poll_without_shutdown(cx)));
+                    if let Poll::Ready(result) = turn.await {
+                        break result;
+                    }
+                }
                 Call::Rest if entry.is_idle() => rests = true,
                 Call::Rest => continue,
             }
@@ -107,10 +116,12 @@ async fn called(floor: &Floor, entry: &Entry) -> Call {
 /// Waits for the caller to say something, or to leave. `false`: the drain has begun, and it had said nothing.
 async fn rest(stream: &Watched<impl Wire>, floor: &Floor) -> bool {
     tokio::select! {
-        biased;
-        () = poll_fn(|cx| stream.poll_readable(cx)) => true,
-        () = floor.drain.cancelled() => false,
+        () = poll_fn(|cx| stream.poll_readable(cx)) => return true,
+        () = floor.drain.cancelled() => {}
     }
+    // As above.
+    tokio::task::yield_now().await;
+    poll_fn(|cx| Poll::Ready(stream.poll_readable(cx).is_ready())).await
 }
 
 /// Says that nothing more comes, and takes for a moment what the caller still sends, and throws it away: a connection that
@@ -146,3 +157,6 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
 /// The most fields that hyper takes when it is told nothing.
 const HYPERS_FIELDS: usize = 100;
+
+#[cfg(test)]
+mod tests;

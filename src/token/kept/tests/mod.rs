@@ -1,5 +1,7 @@
 //! A token that outlives its process: what the next one makes of it.
 
+mod shared;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +18,7 @@ use crate::token::script::{number, seconds, token, transient};
 use crate::token::store::{Kind, Lease, Memory, Name, Put, Record, Store, StoreError, StoreFuture};
 use crate::token::{
     Answered, Exchange, ExchangeFuture, Exchanged, Handle, Issued, LineageFuture, Prints, Refusals,
-    SecretsFuture, Settings, TokenSource, Unfinished,
+    SecretsFuture, Settings, Unfinished,
 };
 
 /// What outlives a process: the store, the token endpoint, the wall clock.
@@ -248,20 +250,6 @@ async fn a_rejected_token_that_the_next_login_brings_again_is_not_served_after_a
     assert_eq!(world.logins(), 1, "it came again");
     assert!(process.1.settle(seconds(1)).await);
     drop(process);
-    assert_eq!(get(&world.process()).await.1, 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_rejection_says_nothing_about_what_another_process_has_stored_since() {
-    let world = World::new(HOUR);
-    let (first, second) = (world.source(), world.source());
-    let token = first.0.login().await.unwrap().credential;
-    assert!(first.1.settle(seconds(1)).await);
-    assert!(second.0.restore().await.is_some());
-    second.0.login().await.unwrap();
-    assert!(second.1.settle(seconds(1)).await);
-    first.0.rejected(&token);
-    assert!(first.1.settle(seconds(1)).await);
     assert_eq!(get(&world.process()).await.1, 2);
 }
 

@@ -1,0 +1,196 @@
+//! [`Driver`]: the task of one connection. It moves the frames, notices a connection that is dead or was idle for too
+//! long, and ends with it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::Connection;
+use h2::{Ping, PingPong};
+use tokio::time::{Interval, MissedTickBehavior};
+
+use super::pulse::{Pulse, Watched};
+use crate::egress::connect::Stream;
+use crate::egress::connection::Open;
+
+/// The task of a connection.
+pub(super) struct Driver {
+    connection: Connection<Watched<Stream>, Bytes>,
+    pings: Option<PingPong>,
+    pulse: Arc<Pulse>,
+    ticks: Interval,
+    health: Health,
+    _open: Open,
+}
+
+impl Driver {
+    pub(super) fn new(
+        mut connection: Connection<Watched<Stream>, Bytes>,
+        pulse: Arc<Pulse>,
+        open: Open,
+    ) -> Self {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            pings: connection.ping_pong(),
+            connection,
+            pulse,
+            ticks,
+            health: Health::default(),
+            _open: open,
+        }
+    }
+
+    /// Looks whether the connection lives. `false`: it is to end at once.
+    fn tick(&mut self, cx: &mut Context<'_>) -> bool {
+        let step = self.health.tick(self.pulse.read(), self.pulse.is_busy());
+        match step {
+            Step::Wait => {}
+            Step::Ping => {
+                if let Some(pings) = &mut self.pings {
+                    // Another can be sent only when the answer to the last was seen.
+                    let _ = pings.poll_pong(cx);
+                    let _ = pings.send_ping(Ping::opaque());
+                }
+            }
+            // Without requests it ends once the pool has forgotten it.
+            Step::Retire => self.pulse.retire(),
+            Step::End => return false,
+        }
+        true
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        while this.ticks.poll_tick(cx).is_ready() {
+            if !this.tick(cx) {
+                tracing::debug!("an HTTP/2 connection is dead or was not used: closed");
+                this.pulse.retire();
+                return Poll::Ready(());
+            }
+        }
+        let ended = Pin::new(&mut this.connection).poll(cx);
+        if ended.is_ready() {
+            this.pulse.retire();
+        }
+        // What ended it is told to those whose requests were on it.
+        ended.map(drop)
+    }
+}
+
+/// How a connection is, tick by tick. All times are ticks.
+struct Health {
+    /// How many bytes had come at the last tick.
+    heard: u64,
+    age: u32,
+    /// Since a request was on it.
+    idle: u32,
+    since_ping: u32,
+    /// A ping was sent, and nothing has come since.
+    asked: bool,
+}
+
+/// What follows a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Wait,
+    /// Ask whether it lives.
+    Ping,
+    /// No more requests.
+    Retire,
+    /// It is of no use.
+    End,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            heard: 0,
+            age: 0,
+            idle: 0,
+            since_ping: BETWEEN_PINGS,
+            asked: false,
+        }
+    }
+}
+
+impl Health {
+    /// So many bytes have come in all; `busy`: requests are on it.
+    fn tick(&mut self, heard: u64, busy: bool) -> Step {
+        self.age += 1;
+        self.since_ping = self.since_ping.saturating_add(1);
+        self.idle = if busy { 0 } else { self.idle + 1 };
+        let silent = heard == self.heard && busy;
+        self.heard = heard;
+        self.asked &= silent;
+        let dead = self.asked && self.since_ping >= PATIENCE;
+        if dead || self.idle >= LONGEST_IDLE + LINGER {
+            Step::End
+        } else if self.idle >= LONGEST_IDLE || self.age == LONGEST_LIFE {
+            Step::Retire
+        } else if silent && !self.asked && self.since_ping >= BETWEEN_PINGS {
+            self.asked = true;
+            self.since_ping = 0;
+            Step::Ping
+        } else {
+            Step::Wait
+        }
+    }
+}
+
+const TICK: Duration = Duration::from_secs(5);
+/// As long as a connection of HTTP/1.1.
+const LONGEST_IDLE: u32 = 6;
+/// How long an idle one may take to say good-bye.
+const LINGER: u32 = 2;
+/// An hour: so that requests come to new addresses of a name, and to all machines behind it.
+const LONGEST_LIFE: u32 = 720;
+/// Pings are sent only while requests wait and nothing comes; more often than this, some servers take them for an attack.
+const BETWEEN_PINGS: u32 = 3;
+/// How long the answer to a ping may take.
+const PATIENCE: u32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What follows each of these ticks.
+    fn steps(ticks: impl IntoIterator<Item = (u64, bool)>) -> Vec<Step> {
+        let mut health = Health::default();
+        let ticks = ticks.into_iter();
+        ticks
+            .map(|(heard, busy)| health.tick(heard, busy))
+            .collect()
+    }
+
+    #[test]
+    fn a_connection_on_which_nothing_comes_is_asked_and_then_given_up() {
+        use Step::{End, Ping, Wait};
+        let busy = |heard: &[u64]| steps(heard.iter().map(|heard| (*heard, true)));
+        // It has said something at first.
+        assert_eq!(busy(&[9, 9, 9, 9]), [Wait, Ping, Wait, End]);
+        // What comes late is an answer as well, and so is what nobody asked for.
+        assert_eq!(busy(&[9, 9, 9, 10, 11]), [Wait, Ping, Wait, Wait, Wait]);
+        // One that only ever answers is asked now and then.
+        let quiet = busy(&[9, 9, 10, 10, 10, 11, 11, 11, 12]);
+        let expected = [Wait, Ping, Wait, Wait, Ping, Wait, Wait, Ping, Wait];
+        assert_eq!(quiet, expected);
+    }
+
+    #[test]
+    fn a_connection_that_nobody_needs_is_let_go_and_one_that_is_old_gets_no_more_requests() {
+        use Step::{End, Retire, Wait};
+        let idle = steps([(9, false); 8]);
+        let expected = [Wait, Wait, Wait, Wait, Wait, Retire, Retire, End];
+        assert_eq!(idle, expected);
+        let mut now_and_then = steps((1..=LONGEST_LIFE + 1).map(|at| (u64::from(at), at % 5 == 0)));
+        assert_eq!(now_and_then.split_off(719), [Retire, Wait]);
+        assert!(now_and_then.iter().all(|step| *step == Wait));
+    }
+}

@@ -1,0 +1,139 @@
+//! [`Pulse`]: what a connection's task, its requests and the pool know of each other.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// One connection as it lives. A worker has one thread: the atomics are for the type system more than for races.
+#[derive(Debug, Default)]
+pub(super) struct Pulse {
+    read: AtomicU64,
+    written: AtomicU64,
+    /// Requests that are on it.
+    seats: AtomicUsize,
+    /// It has had one before.
+    used: AtomicBool,
+    /// No more of them.
+    retired: AtomicBool,
+}
+
+impl Pulse {
+    /// How many bytes have come.
+    pub(super) fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes have gone out.
+    pub(super) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Whether requests are on it.
+    pub(super) fn is_busy(&self) -> bool {
+        self.seats.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether it gets no more requests.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
+    }
+
+    /// It gets no more requests; those that are on it go on.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A place for one request among those on a connection.
+pub(super) struct Seat {
+    pub(super) pulse: Arc<Pulse>,
+    /// The connection has served before.
+    pub(super) reused: bool,
+}
+
+impl Seat {
+    /// `None`: there are `most` already.
+    pub(super) fn take(pulse: &Arc<Pulse>, most: usize) -> Option<Self> {
+        let more = |seats: usize| (seats < most).then_some(seats + 1);
+        let taken = pulse
+            .seats
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        taken.ok()?;
+        Some(Self {
+            reused: pulse.used.swap(true, Ordering::Relaxed),
+            pulse: pulse.clone(),
+        })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.pulse.seats.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A stream whose bytes are counted as they pass.
+pub(super) struct Watched<S> {
+    pub(super) stream: S,
+    pub(super) pulse: Arc<Pulse>,
+}
+
+impl<S> Watched<S> {
+    fn wrote(&self, count: usize) {
+        self.pulse
+            .written
+            .fetch_add(count as u64, Ordering::Relaxed);
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        let count = buf.filled().len() - before;
+        self.pulse.read.fetch_add(count as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let count = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
+        self.wrote(count);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let count = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
+        self.wrote(count);
+        Poll::Ready(Ok(count))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,155 @@
+//! [`Session`]: one connection as the pool sees it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use h2::client::{Builder, SendRequest};
+
+use super::drive::Driver;
+use super::pulse::{Pulse, Seat, Watched};
+use super::stream::Exchange;
+use crate::egress::connect::Stream;
+use crate::egress::connection::Open;
+use crate::egress::exchange::Fault;
+
+/// A connection that takes requests.
+pub(in crate::egress) struct Session {
+    sender: SendRequest<Bytes>,
+    pulse: Arc<Pulse>,
+}
+
+/// What a connection says to one more request.
+pub(in crate::egress) enum Room<B> {
+    /// It may come.
+    Free(Box<Exchange<B>>),
+    /// Not now.
+    Full,
+    /// Not any more.
+    Gone,
+}
+
+impl Session {
+    /// Makes a connection ready, and has it driven. It is ready when the upstream has said how many requests it takes at
+    /// once: who began with more would be refused.
+    pub(in crate::egress) async fn open(stream: Stream, open: Open) -> Result<Self, Fault> {
+        let pulse = Arc::new(Pulse::default());
+        let stream = Watched {
+            stream,
+            pulse: pulse.clone(),
+        };
+        let shaken = builder().handshake(stream).await;
+        let (sender, mut connection) = shaken.map_err(Fault::of_frames)?;
+        std::future::poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Err(Fault::Ended)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(Fault::of_frames(error))),
+            Poll::Pending if sender.current_max_send_streams() > 0 => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
+        })
+        .await?;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "belongs to the worker whose requests are on the connection, and ends with it: a while after the last \
+                      request, or when nothing comes any more"
+        )]
+        tokio::task::spawn(Driver::new(connection, pulse.clone(), open));
+        Ok(Self { sender, pulse })
+    }
+
+    /// Whether it gets no more requests.
+    pub(in crate::egress) fn is_retired(&self) -> bool {
+        self.pulse.is_retired()
+    }
+
+    /// How many requests it takes at once.
+    pub(in crate::egress) fn size(&self) -> usize {
+        self.sender.current_max_send_streams().min(MOST_STREAMS)
+    }
+
+    /// A place for one more request.
+    pub(in crate::egress) fn room<B>(&self) -> Room<B> {
+        let mut sender = self.sender.clone();
+        let mut cx = Context::from_waker(Waker::noop());
+        // The upstream may have said good-bye.
+        if self.is_retired() || matches!(sender.poll_ready(&mut cx), Poll::Ready(Err(_))) {
+            return Room::Gone;
+        }
+        match Seat::take(&self.pulse, self.size()) {
+            Some(seat) => Room::Free(Box::new(Exchange::new(sender, seat))),
+            None => Room::Full,
+        }
+    }
+}
+
+/// What a connection may cost: see each constant.
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .enable_push(false)
+        // Until the upstream has said how many.
+        .initial_max_send_streams(0)
+        .initial_window_size(WINDOW)
+        .initial_connection_window_size(MOST_STREAMS as u32 * WINDOW)
+        .max_header_list_size(HEAD)
+        .max_send_buffer_size(WINDOW as usize)
+        .max_concurrent_reset_streams(2 * MOST_STREAMS);
+    builder
+}
+
+/// Requests on one connection at once, although the upstream may take more: what most servers take.
+pub(super) const MOST_STREAMS: usize = 100;
+/// How much of an answer may come before its caller has taken it. The connection has room for as many answers as there
+/// can be: a caller that takes nothing is in nobody's way.
+const WINDOW: u32 = 256 * 1024;
+/// The head of an answer, as in HTTP/1.1.
+const HEAD: u32 = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, Method};
+    use http_body_util::Full;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::egress::exchange::Head;
+    use crate::telemetry::Metrics;
+
+    /// A frame of settings, empty.
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_on_a_connection_that_died_silently_ends_within_half_a_minute() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap());
+        let (stream, accepted) = tokio::join!(stream, listener.accept());
+        let (mut silent, _) = accepted.unwrap();
+        silent.write_all(&SETTINGS).await.unwrap();
+        let metrics = Metrics::new();
+        let open = Open::new(&metrics.upstream("api"));
+        let session = Session::open(Stream::Left(stream.unwrap()), open).await;
+        let session = session.unwrap();
+        let Room::Free(mut exchange) = session.room::<Full<Bytes>>() else {
+            panic!("no room on a new connection");
+        };
+        let head = Head {
+            method: &Method::GET,
+            target: "/x",
+            host: "localhost",
+            fields: &HeaderMap::new(),
+            own: &[],
+        };
+        assert!(exchange.begin(&head, Full::default()).is_ok());
+        assert!(exchange.is_unsent(), "nothing could be written yet");
+        let began = Instant::now();
+        let answer = std::future::poll_fn(|cx| exchange.poll_head(cx, &mut 0)).await;
+        assert!(matches!(answer, Err(Fault::Io(_))), "{answer:?}");
+        assert!(began.elapsed().as_secs() <= 30, "{:?}", began.elapsed());
+        assert!(!exchange.is_unsent() && !exchange.is_refused());
+        assert!(matches!(session.room::<Full<Bytes>>(), Room::Gone));
+        let closed = "upauth_upstream_connections{upstream=\"api\"} 0";
+        assert!(metrics.encode().contains(closed));
+    }
+}

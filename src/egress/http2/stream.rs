@@ -1,0 +1,226 @@
+//! [`Exchange`]: one request on a connection that others share, driven by whoever waits for its answer.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
+use h2::{Reason, RecvStream};
+use http::Response;
+use http_body::SizeHint;
+
+use super::answer;
+use super::pulse::Seat;
+use super::request::{self, Sending};
+use crate::egress::Outgoing;
+use crate::egress::exchange::{Fault, Head, MOST_INTERIM};
+
+/// A request and its answer. Dropped before its end, it resets its stream.
+pub(in crate::egress) struct Exchange<B> {
+    sender: SendRequest<Bytes>,
+    sending: Option<Sending<B>>,
+    receiving: Receiving,
+    /// What had gone out on the connection when the request began.
+    written: u64,
+    refused: bool,
+    // Last: there is room for another when the stream is closed.
+    seat: Seat,
+}
+
+enum Receiving {
+    /// The head, after so many interim answers.
+    Head {
+        answer: ResponseFuture,
+        bodiless: bool,
+        interim: usize,
+    },
+    Body(Incoming),
+    /// Nothing more.
+    Over,
+}
+
+/// The body of an answer.
+struct Incoming {
+    stream: RecvStream,
+    /// How much is to come, where that was said.
+    left: Option<u64>,
+    /// What was given out, but not taken yet: the upstream may not send as much again.
+    given: usize,
+}
+
+impl<B: Outgoing> Exchange<B> {
+    /// Begins a request. It goes out with the next turn of the connection's task, its body when the answer is waited for.
+    /// `Err` has the untouched body.
+    pub(in crate::egress) fn begin(&mut self, head: &Head<'_>, body: B) -> Result<(), (Fault, B)> {
+        let length = request::length_of(&body);
+        self.written = self.seat.pulse.written();
+        let sent = request::head(head, length).and_then(|request| {
+            let sent = self.sender.send_request(request, length == Some(0));
+            sent.map_err(|error| self.fault(error))
+        });
+        let (answer, stream) = match sent {
+            Ok(sent) => sent,
+            Err(fault) => return Err((fault, body)),
+        };
+        self.sending = (length != Some(0)).then(|| Sending::new(stream, body, length));
+        self.receiving = Receiving::Head {
+            answer,
+            bodiless: *head.method == http::Method::HEAD,
+            interim: 0,
+        };
+        Ok(())
+    }
+
+    /// Sends, and waits for the head of the answer. `moved` counts the bytes that go out.
+    pub(in crate::egress) fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        moved: &mut usize,
+    ) -> Poll<Result<Response<()>, Fault>> {
+        self.send(cx, moved)?;
+        let Receiving::Head {
+            answer,
+            bodiless,
+            interim,
+        } = &mut self.receiving
+        else {
+            return Poll::Ready(Err(Fault::Ended));
+        };
+        let bodiless = *bodiless;
+        while let Poll::Ready(Some(Ok(_))) = answer.poll_informational(cx) {
+            // Read over (RFC 9110 section 15.2), but not without end.
+            *interim += 1;
+            if *interim > MOST_INTERIM {
+                return Poll::Ready(Err(Fault::Framing("interim answers without end")));
+            }
+        }
+        let answer = ready!(Pin::new(answer).poll(cx)).map_err(|error| self.fault(error))?;
+        let (head, stream) = answer.into_parts();
+        let (head, left) = answer::take(head)?;
+        let over = answer::is_bodiless(&head, bodiless) || stream.is_end_stream();
+        self.receiving = match over {
+            true => Receiving::Over,
+            false => Receiving::Body(Incoming {
+                stream,
+                left,
+                given: 0,
+            }),
+        };
+        Poll::Ready(Ok(head))
+    }
+
+    /// The next piece of the answer's body, and the rest of the request's.
+    pub(in crate::egress) fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        moved: &mut usize,
+    ) -> Poll<Option<Result<Bytes, Fault>>> {
+        self.send(cx, moved)?;
+        let Receiving::Body(incoming) = &mut self.receiving else {
+            return Poll::Ready(None);
+        };
+        let piece = match ready!(incoming.poll(cx)) {
+            Ok(piece) => piece,
+            Err(error) => return Poll::Ready(Some(Err(self.fault(error)))),
+        };
+        if incoming.stream.is_end_stream() || piece.is_none() {
+            self.receiving = Receiving::Over;
+        }
+        Poll::Ready(piece.map(Ok))
+    }
+
+    /// Sends what there is room for.
+    fn send(&mut self, cx: &mut Context<'_>, moved: &mut usize) -> Result<(), Fault> {
+        if let Some(sending) = &mut self.sending
+            && let Poll::Ready(sent) = sending.poll(cx, moved)
+        {
+            self.sending = None;
+            sent?;
+        }
+        Ok(())
+    }
+}
+
+impl<B> Exchange<B> {
+    pub(super) fn new(sender: SendRequest<Bytes>, seat: Seat) -> Self {
+        Self {
+            sender,
+            sending: None,
+            receiving: Receiving::Over,
+            written: 0,
+            refused: false,
+            seat,
+        }
+    }
+
+    /// Whether the connection had a request before this.
+    pub(in crate::egress) fn is_reused(&self) -> bool {
+        self.seat.reused
+    }
+
+    /// Whether the upstream cannot have acted on the request.
+    pub(in crate::egress) fn is_unsent(&self) -> bool {
+        // Whatever went out may have been its head.
+        self.refused || self.seat.pulse.written() == self.written
+    }
+
+    /// Whether the upstream said that it took no notice of the request.
+    pub(in crate::egress) fn is_refused(&self) -> bool {
+        self.refused
+    }
+
+    /// Whether nothing more will come of the answer.
+    pub(in crate::egress) fn is_over(&self) -> bool {
+        matches!(self.receiving, Receiving::Over)
+    }
+
+    /// How much of the answer's body is still to come.
+    pub(in crate::egress) fn size_hint(&self) -> SizeHint {
+        match &self.receiving {
+            Receiving::Body(Incoming {
+                left: Some(left), ..
+            }) => SizeHint::with_exact(*left),
+            Receiving::Over => SizeHint::with_exact(0),
+            Receiving::Head { .. } | Receiving::Body(_) => SizeHint::default(),
+        }
+    }
+
+    fn fault(&mut self, error: h2::Error) -> Fault {
+        // Of the streams that a good-bye ends, h2 tells so only those that the upstream did not look at: others end as
+        // they would without it (RFC 9113 section 6.8).
+        let refused = error.reason() == Some(Reason::REFUSED_STREAM) || error.is_go_away();
+        if refused && error.is_remote() {
+            self.refused = true;
+            self.seat.pulse.retire();
+        }
+        Fault::of_frames(error)
+    }
+}
+
+impl Incoming {
+    /// The next piece; `None`: that was all.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, h2::Error>> {
+        // Whoever asks for more has taken what it had.
+        let given = std::mem::take(&mut self.given);
+        if given > 0 {
+            self.stream.flow_control().release_capacity(given)?;
+        }
+        loop {
+            match ready!(self.stream.poll_data(cx)) {
+                Some(Ok(bytes)) if !bytes.is_empty() => {
+                    self.given = bytes.len();
+                    self.left = self
+                        .left
+                        .map(|left| left.saturating_sub(bytes.len() as u64));
+                    return Poll::Ready(Ok(Some(bytes)));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Poll::Ready(Err(error)),
+                None => break,
+            }
+        }
+        // They are not forwarded; behind them is the end.
+        let trailers = ready!(self.stream.poll_trailers(cx));
+        Poll::Ready(trailers.map(|_| None))
+    }
+}
