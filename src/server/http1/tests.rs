@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Context;
 
-use bytes::Bytes;
 use http::Response;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -93,8 +91,7 @@ impl Connected {
         let mut served = JoinSet::new();
         served.spawn(async move {
             let service = tower::service_fn(|_: http::Request<Incoming>| {
-                let body = Full::new(Bytes::from_static(b"hello"));
-                std::future::ready(Ok::<_, Infallible>(Response::new(body)))
+                std::future::ready(Ok::<_, Infallible>(Response::new("hello".to_owned())))
             });
             serve(Watched::new(bare, own.clone()), service, &at, &own).await;
         });
