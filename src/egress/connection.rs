@@ -32,7 +32,7 @@ pub(super) struct Connection<B: Outgoing> {
 pub(super) struct Line<B> {
     exchange: Spoken<B>,
     silence: Silence,
-    /// Since when it is idle, or waits for the upstream.
+    /// Since when it waits for the upstream, or last did: about as long it is idle.
     since: Instant,
 }
 
@@ -143,7 +143,6 @@ impl<B: Outgoing> Connection<B> {
     ) -> Result<Response<()>, Failure<B>> {
         let reused = self.reused;
         let line = &mut *self.line;
-        line.since = Instant::now();
         if let Err((fault, body)) = line.exchange.begin(head, body) {
             let refused = line.exchange.is_refused();
             let failure = failure(&fault).untouched(body);
@@ -153,12 +152,13 @@ impl<B: Outgoing> Connection<B> {
                 ..failure
             });
         }
+        let mut waiting = false;
         let answer = std::future::poll_fn(|cx| {
             let mut moved = 0;
             match line.exchange.poll_head(cx, &mut moved) {
                 Poll::Ready(answer) => Poll::Ready(answer.map_err(|fault| failure(&fault))),
                 Poll::Pending => {
-                    if moved > 0 {
+                    if moved > 0 || !std::mem::replace(&mut waiting, true) {
                         line.since = Instant::now();
                     }
                     ready!(line.poll_silence(cx, silence));
@@ -219,7 +219,6 @@ impl<B: Outgoing> Connection<B> {
             mut line, place, ..
         } = self;
         if line.exchange.rest() {
-            line.since = Instant::now();
             place.keep(line);
         }
     }

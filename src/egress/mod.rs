@@ -113,8 +113,9 @@ impl<B: Outgoing> Client<B> {
         body: B,
         silence: Duration,
     ) -> Result<Response<AnswerBody<B>>, Failure<B>> {
-        let by = (!silence.is_zero()).then(|| Instant::now() + silence);
-        let mut connection = match self.pool.checkout(to, by).await {
+        let now = Instant::now();
+        let by = (!silence.is_zero()).then(|| now + silence);
+        let mut connection = match self.pool.checkout(to, now, by).await {
             Ok(connection) => connection,
             Err(failure) => return Err(failure.untouched(body)),
         };

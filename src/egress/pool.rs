@@ -42,6 +42,7 @@ impl<B: Outgoing> Pool<B> {
     pub(super) async fn checkout(
         &self,
         to: Destination<'_>,
+        now: Instant,
         by: Option<Instant>,
     ) -> Result<Connection<B>, Failure<B>> {
         let place = self.place(to);
@@ -51,7 +52,7 @@ impl<B: Outgoing> Pool<B> {
             return Box::pin(checkout_http2(to, place, permit)).await;
         }
         if !to.fresh
-            && let Some(line) = place.take_fit()
+            && let Some(line) = place.take_fit(now)
         {
             return Ok(Connection::reused(line, place, permit));
         }
@@ -113,8 +114,7 @@ impl<B: Outgoing> Place<B> {
     }
 
     /// The newest idle connection that lives.
-    fn take_fit(&self) -> Option<Box<Line<B>>> {
-        let now = Instant::now();
+    fn take_fit(&self, now: Instant) -> Option<Box<Line<B>>> {
         loop {
             let mut line = self.take()?;
             if line.is_fit(now) {
@@ -179,7 +179,7 @@ impl<B: Outgoing> Place<B> {
         if self.lanes.is_http1() {
             drop(turn);
             if !to.fresh
-                && let Some(line) = self.take_fit()
+                && let Some(line) = self.take_fit(Instant::now())
             {
                 return Ok(Way::Idle(line));
             }

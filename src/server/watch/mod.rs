@@ -34,20 +34,53 @@ pub(super) struct Entry {
 struct State {
     /// Requests whose answer is not finished.
     active: AtomicUsize,
-    /// When the first byte of a head that is not complete came, in ms since the watch's start; 0: none.
-    head_since: AtomicU64,
+    /// Since when there is a part of a head.
+    head: Since,
     /// HTTP/2: between requests come acknowledgements, windows and pings, not heads alone.
     frames: AtomicBool,
-    /// Since when the caller takes nothing of what is written; 0: it does.
-    stuck_since: AtomicU64,
-    /// When the connection became idle.
-    idle_since: AtomicU64,
-    /// Until when it may begin requests, after it was told to go; 0: it was not.
+    /// Since when the caller takes nothing of what is written.
+    stuck: Since,
+    /// Since when the connection is idle.
+    idle: Since,
+    /// Until when it may begin requests, after it was told to go, in ms since the watch's start; 0: it was not.
     last_call: AtomicU64,
-    /// The `idle_since` at which it was told to rest.
-    told_at: AtomicU64,
+    /// Since when it was idle when it was told to rest.
+    told: AtomicU64,
     rest: Notify,
     cut: CancellationToken,
+}
+
+/// Since when something is so, in ms since the watch's start, as the sweep sees it: it is the sweep that looks at the clock, and not
+/// each request. So a time is at most one sweep too long, and never too short.
+#[derive(Default)]
+struct Since(AtomicU64);
+
+impl Since {
+    const NOT: u64 = 0;
+    /// Since the last sweep.
+    const LATELY: u64 = u64::MAX;
+    /// Later than any sweep.
+    const NEVER: u64 = u64::MAX - 1;
+
+    fn set(&self, since: u64) {
+        self.0.store(since, Ordering::Relaxed);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != Self::NOT
+    }
+
+    /// For how long, at the sweep of `now`.
+    fn lasts(&self, now: u64) -> Option<Duration> {
+        let known = self.0.load(Ordering::Relaxed);
+        if known == Self::LATELY {
+            // Unless it has changed since it was looked at.
+            let _ = self
+                .0
+                .compare_exchange(known, now, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        (known != Self::NOT).then(|| Duration::from_millis(now.saturating_sub(known)))
+    }
 }
 
 impl Watch {
@@ -70,12 +103,12 @@ impl Watch {
             start: self.start,
             state: Arc::new(State {
                 active: AtomicUsize::new(0),
-                head_since: AtomicU64::new(0),
+                head: Since::default(),
                 frames: AtomicBool::new(false),
-                stuck_since: AtomicU64::new(0),
-                idle_since: AtomicU64::new(millis(self.start)),
+                stuck: Since::default(),
+                idle: Since(AtomicU64::new(Since::LATELY)),
                 last_call: AtomicU64::new(0),
-                told_at: AtomicU64::new(0),
+                told: AtomicU64::new(0),
                 rest: Notify::new(),
                 cut: CancellationToken::new(),
             }),
@@ -114,31 +147,25 @@ impl Watch {
     }
 
     fn over(&self, state: &State, now: u64, idle_timeout: Duration) -> bool {
-        let over = |at: &AtomicU64, limit: Duration| {
-            let at = at.load(Ordering::Relaxed);
-            at > 0 && Duration::from_millis(now.saturating_sub(at)) > limit
-        };
-        if over(&state.stuck_since, self.idle_timeout.saturating_mul(STUCK)) {
-            return true;
-        }
-        state.active.load(Ordering::Relaxed) == 0
-            && (over(&state.head_since, self.header_timeout)
-                || over(&state.idle_since, idle_timeout))
+        let over = |since: &Since, limit| since.lasts(now).is_some_and(|time| time > limit);
+        // Each is asked, since to be asked is what begins a time.
+        let stuck = over(&state.stuck, self.idle_timeout.saturating_mul(STUCK));
+        let head = over(&state.head, self.header_timeout);
+        let idle = over(&state.idle, idle_timeout);
+        stuck || state.active.load(Ordering::Relaxed) == 0 && (head || idle)
     }
 }
 
 impl State {
     fn is_idle(&self) -> bool {
-        self.active.load(Ordering::Relaxed) == 0
-            && self.head_since.load(Ordering::Relaxed) == 0
-            && self.stuck_since.load(Ordering::Relaxed) == 0
+        self.active.load(Ordering::Relaxed) == 0 && !self.head.is_set() && !self.stuck.is_set()
     }
 
     /// Whether it has been idle long enough to rest, and was not told to. Asked by the sweep alone.
     fn may_rest(&self, now: u64) -> bool {
-        let since = self.idle_since.load(Ordering::Relaxed);
-        let idle = Duration::from_millis(now.saturating_sub(since));
-        idle >= REST && self.is_idle() && self.told_at.swap(since, Ordering::Relaxed) != since
+        let long = self.idle.lasts(now).is_some_and(|time| time >= REST);
+        let since = self.idle.0.load(Ordering::Relaxed);
+        long && self.is_idle() && self.told.swap(since, Ordering::Relaxed) != since
     }
 }
 
@@ -146,12 +173,8 @@ impl Entry {
     /// The stream read something: with no request under way it is the beginning of a head.
     pub(super) fn bytes_came(&self) {
         let state = &self.state;
-        if state.active.load(Ordering::Relaxed) == 0
-            && state.head_since.load(Ordering::Relaxed) == 0
-        {
-            state
-                .head_since
-                .store(millis(self.start), Ordering::Relaxed);
+        if state.active.load(Ordering::Relaxed) == 0 && !state.head.is_set() {
+            state.head.set(Since::LATELY);
         }
     }
 
@@ -163,16 +186,12 @@ impl Entry {
     /// Something was written, or (`stuck`) the caller had no room for it.
     pub(super) fn wrote(&self, stuck: bool) {
         let state = &self.state;
-        match (stuck, state.stuck_since.load(Ordering::Relaxed)) {
-            (true, 0) => state
-                .stuck_since
-                .store(millis(self.start), Ordering::Relaxed),
-            (false, 1..) => {
-                state.stuck_since.store(0, Ordering::Relaxed);
+        match (stuck, state.stuck.is_set()) {
+            (true, false) => state.stuck.set(Since::LATELY),
+            (false, true) => {
+                state.stuck.set(Since::NOT);
                 // The end of an answer may still be on its way out when its body has ended.
-                state
-                    .idle_since
-                    .store(millis(self.start), Ordering::Relaxed);
+                state.idle.set(Since::LATELY);
             }
             _ => {}
         }
@@ -182,19 +201,17 @@ impl Entry {
     pub(super) fn request(&self) -> Active {
         let state = &self.state;
         state.active.fetch_add(1, Ordering::Relaxed);
-        let next_head = if state.frames.load(Ordering::Relaxed) {
-            NEVER
-        } else {
-            0
-        };
-        state.head_since.store(next_head, Ordering::Relaxed);
+        state.head.set(match state.frames.load(Ordering::Relaxed) {
+            true => Since::NEVER,
+            false => Since::NOT,
+        });
         Active(self.clone())
     }
 
     /// The drain has begun: an idle connection has the time for a head from now on, and so have new requests.
     pub(super) fn told_to_go(&self, head: Duration) {
         let now = millis(self.start);
-        self.state.idle_since.store(now, Ordering::Relaxed);
+        self.state.idle.set(now);
         let head = u64::try_from(head.as_millis()).unwrap_or(u64::MAX);
         let last_call = now.saturating_add(head);
         self.state.last_call.store(last_call, Ordering::Relaxed);
@@ -239,9 +256,7 @@ pub(super) struct Active(Entry);
 impl Drop for Active {
     fn drop(&mut self) {
         let state = &self.0.state;
-        state
-            .idle_since
-            .store(millis(self.0.start), Ordering::Relaxed);
+        state.idle.set(Since::LATELY);
         state.active.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -258,8 +273,6 @@ fn millis(start: Instant) -> u64 {
 const STUCK: u32 = 4;
 /// How long a connection is idle before it rests: callers that ask again and again do so within a second.
 const REST: Duration = Duration::from_secs(1);
-/// As a time since when a head is awaited: later than any sweep.
-const NEVER: u64 = u64::MAX;
 
 #[cfg(test)]
 mod tests;

@@ -11,9 +11,12 @@ fn watch() -> (Watch, Entry) {
     (watch, entry)
 }
 
+/// Swept now, and again after a while.
 async fn is_over_after(watch: &Watch, entry: &Entry, wait: Duration) -> bool {
+    let sweep = || watch.over(&entry.state, millis(watch.start), watch.idle_timeout);
+    sweep();
     tokio::time::advance(wait).await;
-    watch.over(&entry.state, millis(watch.start), watch.idle_timeout)
+    sweep()
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,6 +118,7 @@ async fn a_connection_rests_once_for_each_time_that_it_is_idle() {
     tokio::time::advance(REST).await;
     assert!(!may_rest());
     entry.wrote(false);
+    assert!(!may_rest());
     tokio::time::advance(REST).await;
     assert!(may_rest());
 }
