@@ -66,8 +66,13 @@ where
                 Call::Rest if entry.is_idle() => rests = true,
                 Call::Rest => continue,
             }
-            // An idle one is over at once.
+            // An idle one is over at once; another would tell its caller that it closes, and must.
             Pin::new(&mut connection).graceful_shutdown();
+            let turn = poll_fn(|cx| Poll::Ready(connection.poll_without_shutdown(cx)));
+            if let Poll::Ready(result) = turn.await {
+                break result;
+            }
+            rests = false;
             break poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
         };
         ended(&result);
