@@ -63,6 +63,7 @@ fn sends<'a>(
 async fn fire(rows: Vec<Row<'_>>) {
     let api = Capture::start().await;
     let proxy = TestProxy::start(&api.upstream());
+    eprintln!("{} rows", rows.len());
     let mut wrong = Vec::new();
     for row in &rows {
         let mut caller = Frames::connect(proxy.addr()).await;
