@@ -1,6 +1,7 @@
 //! Hostile HTTP/2 callers in front of an upstream that speaks HTTP/1.1: the rows A14, A44 to A51, A22 to A27 and C1.
 
 mod bodies;
+mod floods;
 mod heads;
 mod hosts;
 
