@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 use upauth::emulator::{Emulator, Settings};
 
 mod asking;
+/// Files that can be open.
+#[cfg(target_os = "linux")]
+mod exhaustion;
 /// What ends a start.
 mod starting;
 /// The file store.
