@@ -16,13 +16,13 @@ use std::time::{Duration, Instant};
 use upauth::emulator::{Emulator, Settings};
 
 mod asking;
-/// Files that can be open.
-#[cfg(target_os = "linux")]
-mod exhaustion;
 /// What ends a start.
 mod starting;
 /// The file store.
 mod store;
+/// What the system shows and limits.
+#[cfg(target_os = "linux")]
+mod system;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_upauth");
 

@@ -1,4 +1,4 @@
-//! What the system has only so much of.
+//! What the system shows of the process, and what it has only so much of.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -93,4 +93,44 @@ fn without_a_file_left_to_open_it_waits_and_then_serves_again() {
     assert!(told < 100, "it says so {told} times");
     drop(silent);
     until("it never serves again", || answers(&addr));
+}
+
+#[test]
+fn what_the_system_shows_of_the_process_holds_no_secret_that_a_file_has() {
+    let stage = Stage::new("shown");
+    let variables = stage.emulator.variables();
+    let is_secret = |name: &str| name.ends_with("CLIENT_SECRET");
+    let secret = variables
+        .iter()
+        .find(|(name, _)| name == "DEMO_CRM_CLIENT_SECRET");
+    let (_, secret) = secret.unwrap();
+    std::fs::write(stage.folder.join("secret"), secret).unwrap();
+    let config = stage.config("placeholder", "warm = true\n");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let text = text.replace("\"placeholder\"", "{ file = \"secret\" }");
+    std::fs::write(&config, text).unwrap();
+    let mut command = stage.command(&["run"], &config);
+    for (name, _) in variables.iter().filter(|(name, _)| is_secret(name)) {
+        command.env_remove(name);
+    }
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let proxy = Running(child);
+    let began = Instant::now();
+    while stage.emulator.counters().live == 0 {
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "it never logs in"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    for place in ["cmdline", "environ"] {
+        let shown = std::fs::read(format!("/proc/{}/{place}", proxy.0.id())).unwrap();
+        let shown = String::from_utf8_lossy(&shown);
+        assert!(shown.contains("run") || shown.contains("DEMO_LOGIN_URL"));
+        assert!(!shown.contains(secret.as_str()), "{place}: {shown}");
+    }
 }
