@@ -119,14 +119,7 @@ fn what_the_system_shows_of_the_process_holds_no_secret_that_a_file_has() {
         .spawn()
         .unwrap();
     let proxy = Running(child);
-    let began = Instant::now();
-    while stage.emulator.counters().live == 0 {
-        assert!(
-            began.elapsed() < Duration::from_secs(30),
-            "it never logs in"
-        );
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("it never logs in", || stage.emulator.counters().live > 0);
     for place in ["cmdline", "environ"] {
         let shown = std::fs::read(format!("/proc/{}/{place}", proxy.0.id())).unwrap();
         let shown = String::from_utf8_lossy(&shown);
