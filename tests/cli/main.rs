@@ -20,6 +20,9 @@ mod asking;
 mod starting;
 /// The file store.
 mod store;
+/// What the system shows and limits.
+#[cfg(target_os = "linux")]
+mod system;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_upauth");
 

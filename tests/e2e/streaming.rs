@@ -266,3 +266,26 @@ async fn a_caller_who_asks_for_100_continue_gets_it_when_the_body_is_wanted() {
         "no 100 before the refusal"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_100_asks_for_a_long_body_without_a_token_and_none_is_for_http_1_0() {
+    let lines = "Host: localhost\r\nExpect: 100-continue\r\nContent-Length: ";
+    let shut = Scripted::start(|connection| async move { drop(connection) }).await;
+    let proxy = TestProxy::start(&format!("{}token_wait = \"200ms\"\n", shut.upstream()));
+    let mut caller = proxy.caller().await;
+    caller
+        .write(format!("POST /api/x HTTP/1.1\r\n{lines}1000000\r\n\r\n"))
+        .await;
+    let first = timeout(PATIENCE, caller.request_head()).await.unwrap();
+    let first = first.unwrap();
+    assert!(first.starts_with("HTTP/1.1 503"), "{first}");
+    let api = Scripted::constant("ok").await;
+    let proxy = TestProxy::start(&api.upstream());
+    let mut old = proxy.caller().await;
+    old.write(format!("POST /api/x HTTP/1.0\r\n{lines}4\r\n\r\nbody"))
+        .await;
+    let first = timeout(PATIENCE, old.request_head()).await.unwrap();
+    let first = first.unwrap();
+    assert!(first.starts_with("HTTP/1.0 200"), "{first}");
+    assert_eq!(api.seen()[0].body, b"body");
+}

@@ -100,6 +100,7 @@ async fn fire(rows: Vec<Row>, more: &str) {
     let proxy = TestProxy::start(&format!("{}{more}", api.upstream()));
     let mut wrong = Vec::new();
     let count = rows.len();
+    eprintln!("{count} rows");
     for row in rows {
         let answers = exchange(&proxy, &row).await;
         if let Err(why) = judge(&row.outcome, &answers, api.take(&row.name)) {

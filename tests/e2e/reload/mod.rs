@@ -10,6 +10,8 @@ mod load;
 mod logins;
 /// With a file store.
 mod stored;
+/// Many tenants, whose tokens are never mixed up.
+mod tenants;
 /// What changes at once, what stays, and what is told of it.
 mod whole;
 

@@ -247,3 +247,30 @@ async fn a_caller_who_takes_nothing_of_its_answer_is_cut() {
     assert_eq!(caller.head().await.unwrap().status, 200);
     timeout(PATIENCE, went.recv()).await.unwrap().unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chunk_size_that_drips_without_end_is_a_body_that_stalls() {
+    let api = Scripted::start(|mut connection| async move {
+        if let Some(seen) = connection.head().await {
+            assert_eq!(connection.body(&seen).await, None, "it looked complete");
+        }
+    })
+    .await;
+    let text = format!("{}[server.limits]\nidle_timeout = \"1s\"\n", api.upstream());
+    let proxy = TestProxy::start(&text);
+    let mut caller = proxy.caller().await;
+    caller.begin_upload("/api/up").await;
+    caller.piece("hello").await;
+    let dripping = async {
+        loop {
+            // Never a piece, never silence.
+            tokio::select! {
+                answer = caller.head() => return answer,
+                () = sleep(Duration::from_millis(50)) => {}
+            }
+            caller.write("0").await;
+        }
+    };
+    let answer = timeout(PATIENCE, dripping).await.expect("never cut");
+    assert_eq!(answer.unwrap().status, 408);
+}

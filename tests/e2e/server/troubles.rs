@@ -247,3 +247,42 @@ async fn the_proxys_own_answers_say_what_and_which_and_never_401() {
     assert!(api.seen().is_empty());
     assert_eq!(api.logins(), 0, "nothing that is refused costs a login");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_has_too_much_to_do_is_passed_on_and_asked_once() {
+    let api = Scripted::start(|mut connection| async move {
+        while let Some(seen) = connection.request().await {
+            let status = format!("{} Busy", &seen.target[1..4]);
+            let lines = "Retry-After: 7\r\nX-RateLimit-Remaining: 0\r\n";
+            connection.reply(&status, lines, "not now").await;
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    for status in [429, 500, 502, 503, 504] {
+        for answer in [
+            proxy.get(&format!("/api/{status}/get")).await,
+            proxy.post(&format!("/api/{status}/post"), "x").await,
+        ] {
+            assert_eq!((answer.status, answer.text().as_str()), (status, "not now"));
+            assert_eq!(answer.header("retry-after"), Some("7"));
+            assert_eq!(answer.header("x-ratelimit-remaining"), Some("0"));
+            assert_eq!(answer.header("proxy-status"), None);
+        }
+    }
+    assert_eq!((api.seen().len(), api.logins()), (10, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_without_an_address_is_502_and_a_dead_address_is_passed_over() {
+    let api = Scripted::constant("ok").await;
+    let nowhere = "api_url = \"https://nowhere.invalid\"\nconnect_timeout = \"2s\"\n";
+    let proxy = TestProxy::start(&format!("{}{nowhere}", api.upstream()));
+    let answer = proxy.get("/api/x").await;
+    is_own(&answer, 502, "UA-0401");
+    assert!(!answer.text().contains("nowhere"), "{}", answer.text());
+    // On most machines `localhost` is ::1 first, where nobody listens.
+    let twice = format!("api_url = \"http://localhost:{}\"\n", api.addr.port());
+    let proxy = TestProxy::start(&format!("{}{twice}", api.upstream()));
+    assert_eq!(proxy.get("/api/x").await.status, 200);
+}

@@ -3,7 +3,11 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
+use tokio::time::sleep;
 use upauth::telemetry::{AccessLog, Format};
 
 use crate::support::tls::Folder;
@@ -110,4 +114,57 @@ async fn the_admin_listener_may_be_a_unix_socket() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     proxy.stop().await;
     assert!(!path.exists());
+}
+
+/// Bytes of which none can be missing, doubled or in another place without being noticed.
+fn long() -> Vec<u8> {
+    let numbers = 0..500_000_u32;
+    numbers
+        .flat_map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reader_gets_every_byte_of_a_long_answer() {
+    let api = Scripted::start(|mut connection| async move {
+        let body = long();
+        while connection.request().await.is_some() {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            connection.write([head.as_bytes(), &body].concat()).await;
+        }
+    })
+    .await;
+    let folder = Folder::new();
+    let path = folder.path().join("all.sock");
+    let text = format!(
+        "[server]\nlisten = \"unix:{}\"\n{}",
+        path.display(),
+        api.upstream()
+    );
+    let proxy = TestProxy::start(&text);
+    let slow = |number: usize| {
+        let path = path.clone();
+        async move {
+            let mut caller = connect(&path).await;
+            // The end of a connection is when what waits in a buffer may be lost.
+            let last = ["", "Connection: close\r\n"][number % 2];
+            caller
+                .write(format!(
+                    "GET /api/x HTTP/1.1\r\nHost: localhost\r\n{last}\r\n"
+                ))
+                .await;
+            assert_eq!(caller.head().await.unwrap().status, 200);
+            let (mut got, whole) = (caller.buffered(), long());
+            let mut piece = vec![0; 60_000 + 7919 * number];
+            while got.len() < whole.len() {
+                sleep(Duration::from_millis((got.len() % 4) as u64)).await;
+                let read = caller.stream.read(&mut piece).await.unwrap();
+                assert!(read > 0, "it ended after {} bytes", got.len());
+                got.extend(&piece[..read]);
+            }
+            got == whole
+        }
+    };
+    assert_eq!(together(12, slow).await, [true; 12]);
+    proxy.stop().await;
 }

@@ -94,6 +94,7 @@ fn an_answer_that_is_no_answer_is_transient_and_never_shown() {
         r#"{{"access_token":"{}","instance_url":"x"}}"#,
         "t".repeat(65_536)
     );
+    let deep = [r#"{"access_token":"#, &"[".repeat(100_000)].concat();
     let rows = [
         (200, &b""[..]),
         (204, b""),
@@ -109,6 +110,7 @@ fn an_answer_that_is_no_answer_is_transient_and_never_shown() {
         (200, br#"["canary"]"#),
         (200, b"access_token=canary"),
         (200, long.as_bytes()),
+        (200, deep.as_bytes()),
         (302, b"canary"),
         (307, br#"{"canary":1}"#),
         (502, b"<html>canary</html>"),

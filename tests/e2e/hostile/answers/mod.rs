@@ -85,6 +85,7 @@ async fn fire(rows: Vec<Row>) {
     })
     .await;
     let proxy = TestProxy::start(&format!("{}response_timeout = \"2s\"\n", api.upstream()));
+    eprintln!("{} rows", rows.len());
     let mut wrong = Vec::new();
     for (number, row) in rows.iter().enumerate() {
         let mut caller = proxy.caller().await;

@@ -1,6 +1,7 @@
 //! Hostile HTTP/2 callers in front of an upstream that speaks HTTP/1.1: the rows A14, A44 to A51, A22 to A27 and C1.
 
 mod bodies;
+mod floods;
 mod heads;
 mod hosts;
 
@@ -63,6 +64,7 @@ fn sends<'a>(
 async fn fire(rows: Vec<Row<'_>>) {
     let api = Capture::start().await;
     let proxy = TestProxy::start(&api.upstream());
+    eprintln!("{} rows", rows.len());
     let mut wrong = Vec::new();
     for row in &rows {
         let mut caller = Frames::connect(proxy.addr()).await;
