@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::upstream::Upstream;
 use crate::code;
 use crate::egress::Broken;
+use crate::provider::Surface;
 use crate::server::Arrival;
 use crate::telemetry::{AccessLog, Entry, Id, ShownPath, UpstreamMetrics};
 
@@ -45,8 +46,9 @@ impl Finish {
         })
     }
 
-    /// The upstream is known.
-    pub(super) fn of(&mut self, upstream: &Upstream) {
+    /// The upstream and its API family are known.
+    pub(super) fn of(&mut self, upstream: &Upstream, surface: &Surface) {
+        self.entry.surface = surface.name;
         self.entry.upstream = upstream.name.clone();
         upstream.metrics.request_began();
         self.metrics = Some(upstream.metrics.clone());

@@ -24,6 +24,7 @@ mod upstream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::EXPECT;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
 use tokio::sync::Semaphore;
@@ -95,11 +96,22 @@ impl Proxy {
     ) -> Response<ResponseBody> {
         let now = Instant::now();
         let mut finish = self.begin(arrival, &request, now);
-        let mut hint = Hint::new(request.version());
+        let mut hint = Hint::new(&request);
         let cors = self.guard.cors_origin(request.headers()).cloned();
-        let answer = match self.serve(arrival, request, &mut hint, &mut finish).await {
-            Ok(outcome) => outcome.answer(finish),
-            Err(error) => rescue::answer(&error, finish, &hint, self.ways(), &self.troubles),
+        let (parts, body) = request.into_parts();
+        let expects = parts.headers.contains_key(EXPECT);
+        let mut body = Some(body);
+        let served = self.serve(arrival, parts, &mut body, &mut hint, &mut finish);
+        let answer = match served.await {
+            Ok(outcome) => outcome.answer(finish, hint.closes()),
+            Err(error) => {
+                // To read it would be to ask for it.
+                if let Some(body) = body.filter(|_| hint.closes() && !expects) {
+                    // Boxed: few requests are refused.
+                    hint.read(Box::pin(request_body::is_short(body)).await);
+                }
+                rescue::answer(&error, finish, &hint, self.ways(), &self.troubles)
+            }
         };
         match cors {
             Some(origin) => cors::allow(answer, origin),
@@ -136,25 +148,21 @@ impl Proxy {
     async fn serve(
         &self,
         arrival: &Arrival,
-        request: Request<Incoming>,
+        parts: Parts,
+        body: &mut Option<Incoming>,
         hint: &mut Hint,
         finish: &mut Finish,
     ) -> Result<Outcome, Error> {
-        let (parts, body) = request.into_parts();
         let asked = self.check(&parts).inspect_err(|_| hint.note(&parts))?;
         let host = asked.host;
-        if check::asks_about_proxy(&parts) {
-            return Ok(Outcome::own_options());
-        }
-        if cors::is_preflight(&self.guard, &parts) {
-            return Ok(Outcome::preflight(&parts));
+        if let Some(own) = Outcome::of_itself(&self.guard, &parts) {
+            return Ok(own);
         }
         let Match { entry, target, by } = self.route(arrival, asked)?;
         let upstream = &*entry.upstream;
-        finish.of(upstream);
         let path = Readings::of(target.path());
         let surface = upstream.provider.surface(&path);
-        finish.entry.surface = surface.name;
+        finish.of(upstream, surface);
         let narrow = entry.narrow.as_ref();
         if let Some(call) = upstream.local_call(surface, narrow, &parts.method, &path) {
             self.hold(finish)?;
@@ -167,6 +175,7 @@ impl Proxy {
                 place: &self.place(arrival, host, entry, by),
             };
             // Boxed: the same room would be part of every request.
+            let body = body.take().ok_or(Error::Internal)?;
             return Box::pin(self.answer_here(&local, body, finish)).await;
         }
         self.admit(upstream, surface, &parts, &target, finish)?;
@@ -181,11 +190,14 @@ impl Proxy {
             readable: links.is_some(),
         };
         let mut prepared = Prepared::new(parts, &target, &making)?;
+        let body = body.take().ok_or(Error::Internal)?;
         prepared.hold(body, &self.buffers).await?;
         let mut patience = upstream.token_wait;
-        let (answer, issued) = self
+        let exchanged = self
             .exchange(&mut prepared, upstream, surface, &mut patience, finish)
-            .await?;
+            .await;
+        hint.read(prepared.is_read());
+        let (answer, issued) = exchanged?;
         finish.headed(upstream.token_wait.saturating_sub(patience));
         let base = upstream.provider.target(surface, &issued.credential);
         let way = Way {

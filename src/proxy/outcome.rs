@@ -1,6 +1,8 @@
 //! The upstream's answer, made fit for the caller: hop-by-hop off, links and cookies turned back, marked private.
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
@@ -9,12 +11,12 @@ use super::error::METHODS;
 use super::finish::Finish;
 use super::judge::Answer;
 use super::links::{Format, Turner};
-use super::rescue::REQUEST_ID;
+use super::rescue::{CLOSE, REQUEST_ID};
 use super::response_body::ResponseBody;
 use super::route::By;
 use super::upstream::Upstream;
 use crate::message::origin::Scheme;
-use crate::message::{Links, Origin, links, strip};
+use crate::message::{Guard, Links, Origin, check, links, strip};
 use crate::provider::{Base, LinkRule};
 
 /// A request's good end.
@@ -52,7 +54,15 @@ pub(super) struct Place<'a> {
 }
 
 impl Outcome {
-    pub(super) fn preflight(parts: &Parts) -> Self {
+    /// The answer to what is no upstream's business.
+    pub(super) fn of_itself(guard: &Guard, parts: &Parts) -> Option<Self> {
+        if check::asks_about_proxy(parts) {
+            return Some(Self::own_options());
+        }
+        cors::is_preflight(guard, parts).then(|| Self::preflight(parts))
+    }
+
+    fn preflight(parts: &Parts) -> Self {
         Self::own(
             StatusCode::NO_CONTENT,
             cors::preflight(&parts.headers),
@@ -61,7 +71,7 @@ impl Outcome {
     }
 
     /// The answer to `OPTIONS *` (RFC 9110 section 9.3.7).
-    pub(super) fn own_options() -> Self {
+    fn own_options() -> Self {
         let headers = HeaderMap::from_iter([(ALLOW, HeaderValue::from_static(METHODS))]);
         Self::own(StatusCode::NO_CONTENT, headers, String::new())
     }
@@ -116,7 +126,8 @@ impl Outcome {
         }
     }
 
-    pub(super) fn answer(self, mut finish: Box<Finish>) -> Response<ResponseBody> {
+    /// The answer to the caller; the last one on its connection, if that `closes`.
+    pub(super) fn answer(self, mut finish: Box<Finish>, closes: bool) -> Response<ResponseBody> {
         match self {
             Self::Forwarded(answer, links) => {
                 finish.entry.status = answer.head.status;
@@ -124,6 +135,9 @@ impl Outcome {
                 let mut response = Response::new(body);
                 *response.status_mut() = answer.head.status;
                 *response.headers_mut() = answer.head.headers;
+                if closes {
+                    response.headers_mut().insert(CONNECTION, CLOSE);
+                }
                 response
             }
             Self::Own(own) => {

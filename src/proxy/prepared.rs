@@ -221,6 +221,15 @@ impl Prepared {
         self.is_at_hand()
     }
 
+    /// Whether the caller's body was read to its end.
+    pub(super) fn is_read(&self) -> bool {
+        match &self.body {
+            Held::Whole(..) => true,
+            Held::Fresh(..) => false,
+            Held::Passed(capture) => lock(capture).is_over(),
+        }
+    }
+
     /// Whether what was sent of the caller's body ended in wrong framing.
     pub(super) fn is_malformed(&self) -> bool {
         matches!(&self.body, Held::Passed(capture) if lock(capture).is_malformed())

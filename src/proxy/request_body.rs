@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 
@@ -35,6 +36,8 @@ pub(super) struct Capture {
     bytes: BytesMut,
     room: usize,
     state: Passed,
+    /// The end has come, whatever could be kept.
+    is_over: bool,
     /// What is still to come, after whoever was sending it is gone.
     rest: Option<Incoming>,
     /// The room in the memory that all such buffers share.
@@ -71,6 +74,7 @@ impl Capture {
             bytes: BytesMut::new(),
             room,
             state: Passed::Some,
+            is_over: false,
             rest: None,
             permit,
         }
@@ -94,7 +98,13 @@ impl Capture {
         }
     }
 
+    /// Whether the caller has sent all of it, and it was read.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     fn end(&mut self) {
+        self.is_over = true;
         if self.state == Passed::Some {
             self.state = Passed::All;
         }
@@ -171,12 +181,17 @@ impl Stream {
                 return Poll::Ready(Some(Err(BodyError::Stalled)));
             };
             self.timer = None;
+            // Who knows the length need not wait for the end.
+            let over = self.incoming.as_ref().is_some_and(Body::is_end_stream);
             let mut capture = lock(&self.capture);
             match frame {
                 // Trailers are not forwarded: the next hop may merge them (RFC 9110 section 6.5.1).
                 Some(Ok(frame)) => {
                     if let Ok(bytes) = frame.into_data() {
                         capture.keep(&bytes);
+                        if over {
+                            capture.end();
+                        }
                         return Poll::Ready(Some(Ok(bytes)));
                     }
                 }
@@ -204,6 +219,22 @@ impl Drop for Stream {
             capture.rest = self.incoming.take();
         }
     }
+}
+
+/// Whether a body that nobody wants ends in a moment; it is read to find out, so that another request can follow it.
+pub(super) async fn is_short(mut body: Incoming) -> bool {
+    let read = async {
+        let mut length = 0;
+        while let Some(frame) = body.frame().await {
+            length += frame.ok()?.data_ref().map_or(0, Bytes::len);
+            if length > SHORT {
+                return None;
+            }
+        }
+        Some(())
+    };
+    let read = tokio::time::timeout(MOMENT, read).await;
+    matches!(read, Ok(Some(())))
 }
 
 /// The capture of a body, whatever panicked while holding it.
@@ -261,3 +292,7 @@ fn is_malformed(error: &dyn std::error::Error) -> bool {
             )
         })
 }
+
+/// A body that is read though nobody wants it, and how long it is waited for: a new connection costs the caller about as much.
+const SHORT: usize = 64 * 1024;
+const MOMENT: Duration = Duration::from_millis(20);

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderName, HeaderValue, Response, Version};
+use http::{HeaderName, HeaderValue, Request, Response, Version};
+use http_body::Body;
 use tokio::time::Instant;
 
 use super::error::Error;
@@ -17,22 +18,36 @@ use crate::config::listed;
 use crate::message::Rejection;
 use crate::message::origin::split_port;
 
-/// What the caller itself said: who it thinks we are, and whose page it is.
+/// What is known of the caller's side of a request: who it thinks we are, whose page it is, and what it is still sending.
 #[derive(Default)]
 pub(super) struct Hint {
     host: Option<String>,
     origin: Option<String>,
     /// Requests follow one another on its connection.
     in_turn: bool,
+    /// It has a body that was not read to its end.
+    unread: bool,
 }
 
 impl Hint {
     /// Of a request that may yet be refused for what it says.
-    pub(super) fn new(version: Version) -> Self {
+    pub(super) fn new<B: Body>(request: &Request<B>) -> Self {
         Self {
-            in_turn: version < Version::HTTP_2,
+            in_turn: request.version() < Version::HTTP_2,
+            unread: !request.body().is_end_stream(),
             ..Self::default()
         }
+    }
+
+    /// Its body was read to the end, if `read`.
+    pub(super) fn read(&mut self, read: bool) {
+        self.unread &= !read;
+    }
+
+    /// Whether its connection ends with the answer, which says so: the next request would begin somewhere in this one's body
+    /// (RFC 9112 sections 9.3 and 9.6).
+    pub(super) fn closes(&self) -> bool {
+        self.in_turn && self.unread
     }
 
     /// Takes down what the refusal of a request may quote.
@@ -94,8 +109,9 @@ pub(super) fn answer(
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
     // Who wrote this may not agree about where the next request begins (RFC 9112 section 11.2).
-    if hint.in_turn && matches!(error, Error::Rejected(Rejection::Malformed(_))) {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    let malformed = hint.in_turn && matches!(error, Error::Rejected(Rejection::Malformed(_)));
+    if malformed || hint.closes() {
+        headers.insert(CONNECTION, CLOSE);
     }
     if let Some(Ok(allow)) = error.allow().map(HeaderValue::try_from) {
         headers.insert(ALLOW, allow);
@@ -153,6 +169,7 @@ fn log(error: &Error, finish: &Finish, troubles: &Troubles) {
     }
 }
 
+pub(super) const CLOSE: HeaderValue = HeaderValue::from_static("close");
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SHOW_A_KEY: &str =
     "Show one in X-Upauth-Key, as Authorization: Bearer, or as the password of Basic.";

@@ -161,3 +161,68 @@ async fn a_caller_who_sends_all_of_a_refused_upload_first_still_gets_the_answer(
     }
     assert!(api.seen().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_before_the_end_of_an_upload_says_that_its_connection_ends() {
+    let early = Scripted::start(|mut connection| async move {
+        while let Some(seen) = connection.head().await {
+            if seen.header("transfer-encoding").is_some() {
+                connection.caller.chunk().await.unwrap();
+                connection.reply("413 Too Large", "", "no").await;
+            } else {
+                connection.body(&seen).await.unwrap();
+                connection.reply("200 OK", "", "yes").await;
+            }
+        }
+    })
+    .await;
+    let limits = "[server.limits]\nreplay_bytes = \"1KiB\"\n";
+    let proxy = TestProxy::start(&format!(
+        "{limits}{}deny = [\"/denied\"]\n",
+        early.upstream()
+    ));
+    let head = |path: &str, framing: &str| {
+        format!("POST /api/{path} HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n")
+    };
+    let chunked = "Transfer-Encoding: chunked";
+    // What is sent before the answer, its status, and whether the connection ends.
+    let long = "x".repeat(9000);
+    let rows = [
+        (head("denied", "Content-Length: 9"), 403, true),
+        (
+            format!("{}nine long", head("denied", "Content-Length: 9")),
+            403,
+            false,
+        ),
+        (
+            head("denied", "Content-Length: 9\r\nExpect: 100-continue"),
+            403,
+            true,
+        ),
+        (format!("{}3\r\none\r\n", head("up", chunked)), 413, true),
+        (
+            format!("{}short", head("up", "Content-Length: 5")),
+            200,
+            false,
+        ),
+        (
+            format!("{}{long}", head("up", "Content-Length: 9000")),
+            200,
+            false,
+        ),
+    ];
+    for (request, status, ends) in rows {
+        let mut caller = proxy.caller().await;
+        caller.write(&request).await;
+        let answer = caller.answer(false).await.unwrap();
+        assert_eq!(answer.status, status, "{request:.60}");
+        assert_eq!(
+            answer.header("connection"),
+            ends.then_some("close"),
+            "{request:.60}"
+        );
+        if !ends {
+            assert_eq!(caller.get("/api/next").await.status, 200);
+        }
+    }
+}
