@@ -60,11 +60,11 @@ def main():
     count = max(1, round(options.seconds / PAUSE))
     binary = (options.binary or gate.build("dist")).resolve()
     upstream = gate.start_upstream({PATH: event_after_event(count)})
-    direct = gate.REQUEST.format(path=PATH).replace("Host: localhost", f"Host: {upstream}\r\nAuthorization: Bearer {gate.TOKEN}")
+    direct = gate.REQUEST.format(path=PATH, host=f"{upstream}\r\nAuthorization: Bearer {gate.TOKEN}")
     print("| streams | way | events | median ms | 99 % | latest |\n|---:|---|---:|---:|---:|---:|", flush=True)
     with tempfile.TemporaryDirectory(prefix="upauth-events-") as folder:
         with gate.running(binary, gate.CONFIG, upstream, Path(folder) / "run") as (_, url):
-            through = gate.REQUEST.format(path="/api" + PATH)
+            through = gate.REQUEST.format(path="/api" + PATH, host="localhost")
             for streams in STREAMS:
                 for way, to, head in (("direct", gate.address(f"http://{upstream}"), direct), ("upauth", gate.address(url), through)):
                     each = gate.together(streams, lambda: lateness(to, head, count))

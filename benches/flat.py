@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Whether a request costs the same however much the file says: user instructions of a GET of 1 KiB, as gate.py counts them,
-with 1, 100 and 10,000 upstreams and with 1 and 5,000 routes. The one that is asked is the last of the file.
+with 1, 100 and 10,000 upstreams, and with 1 and 5,000 routes by path and by host. The one that is asked is the last of the file.
 
   benches/flat.py              measures, prints a table, ends with 1 if a figure is more than 3 % from the first of its kind
 
@@ -27,7 +27,7 @@ client_secret = "gate"
 ROUTE = """
 [route.{name}]
 upstream = "{upstream}"
-path = "/{name}"
+{place}
 """
 
 
@@ -38,13 +38,18 @@ def upstreams(count):
     )
 
 
-def routes(count):
-    """`count` routes to one upstream, the last of them at /api."""
+def routes(count, place):
+    """`count` routes to one upstream, the last of them `api`; `place` is what leads to each."""
     names = [*(f"a{n}" for n in range(count - 1)), "api"]
-    return gate.CONFIG + "".join(ROUTE.format(name=name, upstream="api") for name in names)
+    return gate.CONFIG + "".join(ROUTE.format(name=name, upstream="api", place=place.format(name)) for name in names)
 
 
-KINDS = {"upstreams": (upstreams, [1, 100, 10_000]), "routes": (routes, [1, 5_000])}
+# Each kind: the file, the counts, and where the last one is asked.
+KINDS = {
+    "upstreams": (upstreams, [1, 100, 10_000], "localhost/api"),
+    "routes by path": (lambda count: routes(count, 'path = "/{}"'), [1, 5_000], "localhost/api"),
+    "routes by host": (lambda count: routes(count, 'host = "{}.test"'), [1, 5_000], "api.test"),
+}
 
 
 def main():
@@ -56,10 +61,10 @@ def main():
     uneven = []
     print("| in the file | instructions | to the first | allocations |\n|---|---:|---:|---:|", flush=True)
     with tempfile.TemporaryDirectory(prefix="upauth-flat-") as folder:
-        for kind, (config, counts) in KINDS.items():
+        for kind, (config, counts, at) in KINDS.items():
             first = None
             for count in counts:
-                now = gate.cost(binary, "GET 1 KiB", Path(folder) / f"{kind}-{count}", config(count), "/api")
+                now = gate.cost(binary, "GET 1 KiB", Path(folder) / f"{kind}-{count}".replace(" ", "-"), config(count), at)
                 first = first or now["instructions"]
                 ratio = now["instructions"] / first - 1
                 print(f"| {count:,} {kind} | {now['instructions']:,.0f} | {ratio:+.1%} | {now['allocations']} |", flush=True)

@@ -63,7 +63,7 @@ client_id = "gate"
 client_secret = "gate"
 """
 REQUEST = (
-    "GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: gate/1.0 (linux; x86_64)\r\nAccept: application/json\r\n"
+    "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: gate/1.0 (linux; x86_64)\r\nAccept: application/json\r\n"
     "Accept-Encoding: gzip, deflate, br\r\nAccept-Language: en-US,en;q=0.9\r\n"
     "X-Request-Id: 3f1c8a52-6f0e-4b51-9a51-2d9c2b1f6a77\r\n\r\n"
 )
@@ -182,9 +182,9 @@ def connect(to):
         yield Messages(stream)
 
 
-def ask(messages, path, expected):
+def ask(messages, path, expected, host="localhost"):
     """A request whose answer is checked."""
-    messages.stream.sendall(REQUEST.format(path=path).encode())
+    messages.stream.sendall(REQUEST.format(path=path, host=host).encode())
     first, _, body = messages.next()
     if not first.startswith("HTTP/1.1 200 ") or len(body) != expected:
         raise Failed(f"GET {path} was answered with {first!r} and {len(body)} bytes")
@@ -210,13 +210,13 @@ def together(count, task):
     return given
 
 
-def ask_all(url, path, expected, count):
+def ask_all(url, path, expected, count, host):
     """`count` requests, over each of the callers' connections one after the other."""
 
     def caller():
         with connect(address(url)) as messages:
             for _ in range(count // CALLERS):
-                ask(messages, path, expected)
+                ask(messages, path, expected, host)
 
     together(CALLERS, caller)
 
@@ -258,13 +258,14 @@ def running(binary, config, upstream, work, under=()):
             process.wait()
 
 
-def counted(binary, scenario, count, work, config=CONFIG, prefix=""):
-    """What a whole run of the program with `count` requests cost; `prefix` stands before their path."""
+def counted(binary, scenario, count, work, config, at):
+    """What a whole run of the program with `count` requests cost."""
     path, _, expected = SCENARIOS[scenario]
+    host, slash, prefix = at.partition("/")
     profile = work / "callgrind.out"
     callgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", f"--log-file={work}/valgrind.log"]
     with running(binary, config, start_upstream(), work, callgrind) as (_, url):
-        ask_all(url, prefix + path, expected, count)
+        ask_all(url, slash + prefix + path, expected, count, host)
     lines = (work / "access.log").read_text().count("\n")
     if lines != count:
         raise Failed(f"{lines} lines in the access log for {count} requests")
@@ -307,11 +308,11 @@ def read(profile):
 ALLOCATORS = {"malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign", "memalign"}
 
 
-def cost(binary, scenario, work, config=CONFIG, prefix=""):
-    """What one request costs, per figure."""
+def cost(binary, scenario, work, config=CONFIG, at="localhost"):
+    """What one request costs, per figure; `at` is its host, with what stands before its path."""
     work.mkdir(exist_ok=True)
     runs = [
-        counted(binary, scenario, count, work / f"{scenario} {count}".replace(" ", "-"), config, prefix)
+        counted(binary, scenario, count, work / f"{scenario} {count}".replace(" ", "-"), config, at)
         for count in (REQUESTS, 2 * REQUESTS)
     ]
     return {kind: round((runs[1][kind] - runs[0][kind]) / REQUESTS, 1) for kind in TOLERANCE}
