@@ -11,9 +11,12 @@ the cost of a request without that of the start. All threads count. Neither cloc
 figure; what the kernel does is not, either.
 
 Needs cargo, python3 and valgrind. Only loopback; everything it starts ends with it.
+
+The scripts beside this one (`flat.py`, `idle.py`, `events.py`) measure other things of the same program, between the same two ends.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -60,7 +63,7 @@ client_id = "gate"
 client_secret = "gate"
 """
 REQUEST = (
-    "GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: gate/1.0 (linux; x86_64)\r\nAccept: application/json\r\n"
+    "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: gate/1.0 (linux; x86_64)\r\nAccept: application/json\r\n"
     "Accept-Encoding: gzip, deflate, br\r\nAccept-Language: en-US,en;q=0.9\r\n"
     "X-Request-Id: 3f1c8a52-6f0e-4b51-9a51-2d9c2b1f6a77\r\n\r\n"
 )
@@ -121,21 +124,27 @@ class Messages:
         taken, self.rest = self.rest[:length], self.rest[length:]
         return taken
 
-    def next(self):
-        """The first line, the header fields by lower-case name, and the body of the next message."""
+    def head(self):
+        """The first line and the header fields by lower-case name of the next message."""
         first, *lines = self._until(b"\r\n\r\n").decode("latin-1").strip().split("\r\n")
-        fields = {name.lower(): value.strip() for name, value in (line.split(":", 1) for line in lines)}
+        return first, {name.lower(): value.strip() for name, value in (line.split(":", 1) for line in lines)}
+
+    def chunk(self):
+        """The next chunk of a body; an empty one is the end."""
+        size = int(self._until(b"\r\n"), 16)
+        return self._take(size + 2)[:-2]
+
+    def next(self):
+        """The first line, the header fields, and the body of the next message."""
+        first, fields = self.head()
         if fields.get("transfer-encoding") != "chunked":
             return first, fields, self._take(int(fields.get("content-length", 0)))
-        body = b""
-        while size := int(self._until(b"\r\n"), 16):
-            body += self._take(size + 2)[:-2]
-        self._take(2)
-        return first, fields, body
+        return first, fields, b"".join(iter(self.chunk, b""))
 
 
-def start_upstream():
-    """The API and its token endpoint; refuses what a proxy did not work on. Lives as long as this process."""
+def start_upstream(answers=ANSWERS):
+    """The API and its token endpoint; refuses what a proxy did not work on. Lives as long as this process. An answer is its bytes, or
+    a function that writes it to the connection."""
     listener = socket.create_server(("127.0.0.1", 0))
     address = "{}:{}".format(*listener.getsockname())
 
@@ -147,7 +156,8 @@ def start_upstream():
                     first, fields, _ = messages.next()
                     path = first.split(" ")[1]
                     worked_on = fields.get("authorization") == f"Bearer {TOKEN}" and fields.get("host") == address
-                    stream.sendall(GRANTED if path == "/token" else ANSWERS[path] if worked_on else REFUSED)
+                    answer = GRANTED if path == "/token" else answers[path] if worked_on else REFUSED
+                    answer(stream) if callable(answer) else stream.sendall(answer)
             except (EOFError, OSError):
                 pass
 
@@ -159,62 +169,86 @@ def start_upstream():
     return address
 
 
-def ask(url, path, expected, count):
-    """`count` requests, one after the other, over one connection; every answer is checked."""
+def address(url):
+    """Host and port of a URL."""
     host, port = url.split("//")[1].split("/")[0].rsplit(":", 1)
-    request = REQUEST.format(path=path).encode()
-    with socket.create_connection((host, int(port)), PATIENCE) as stream:
-        messages = Messages(stream)
-        for _ in range(count):
-            stream.sendall(request)
-            first, _, body = messages.next()
-            if not first.startswith("HTTP/1.1 200 ") or len(body) != expected:
-                raise Failed(f"GET {path} was answered with {first!r} and {len(body)} bytes")
+    return host, int(port)
 
 
-def ask_all(url, path, expected, count):
-    """`count` requests over all the callers' connections."""
-    failures = []
+@contextlib.contextmanager
+def connect(to):
+    """The messages of a new connection."""
+    with socket.create_connection(to, PATIENCE) as stream:
+        yield Messages(stream)
 
-    def caller():
+
+def ask(messages, path, expected, host="localhost"):
+    """A request whose answer is checked."""
+    messages.stream.sendall(REQUEST.format(path=path, host=host).encode())
+    first, _, body = messages.next()
+    if not first.startswith("HTTP/1.1 200 ") or len(body) != expected:
+        raise Failed(f"GET {path} was answered with {first!r} and {len(body)} bytes")
+
+
+def together(count, task):
+    """What `task` gives on each of `count` threads."""
+    given, failures = [], []
+
+    def one():
         try:
-            ask(url, path, expected, count // CALLERS)
+            given.append(task())
         except Exception as failure:
             failures.append(failure)
 
-    callers = [threading.Thread(target=caller) for _ in range(CALLERS)]
-    for one in callers:
-        one.start()
-    for one in callers:
-        one.join()
+    threads = [threading.Thread(target=one) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     if failures:
         raise Failed(f"the proxy did not serve: {failures[0]!r}")
+    return given
+
+
+def ask_all(url, path, expected, count, host):
+    """`count` requests, over each of the callers' connections one after the other."""
+
+    def caller():
+        with connect(address(url)) as messages:
+            for _ in range(count // CALLERS):
+                ask(messages, path, expected, host)
+
+    together(CALLERS, caller)
 
 
 # -- the program under callgrind
 
 
-def build():
-    command = ["cargo", "build", "--quiet", "--release", "--locked", "--bin", "upauth"]
+def need(program):
+    if not shutil.which(program):
+        raise Failed(f"{program} is missing: install it (Debian: apt-get install {program})")
+
+
+def build(profile="release"):
+    command = ["cargo", "build", "--quiet", "--profile", profile, "--locked", "--bin", "upauth"]
     subprocess.run(command, cwd=HERE.parent, check=True)
-    binary = HERE.parent / os.environ.get("CARGO_TARGET_DIR", "target") / "release" / "upauth"
+    binary = HERE.parent / os.environ.get("CARGO_TARGET_DIR", "target") / profile / "upauth"
     if not binary.exists():
         raise Failed(f"no binary at {binary}")
     return binary
 
 
-def counted(binary, scenario, count, work):
-    """What a whole run of the program with `count` requests cost."""
-    path, _, expected = SCENARIOS[scenario]
+@contextlib.contextmanager
+def running(binary, config, upstream, work, under=()):
+    """The program with a configuration, in a new folder, `under` another program if one is given. In the block: its process, and a
+    URL of its server; at the end of the block it must end in order."""
     work.mkdir()
-    config, profile = work / "proxy.toml", work / "callgrind.out"
-    config.write_text(CONFIG.format(work=work, upstream=start_upstream()))
-    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", f"--log-file={work}/valgrind.log"]
+    file = work / "proxy.toml"
+    file.write_text(config.format(work=work, upstream=upstream))
     with open(work / "out", "wb") as out, open(work / "err", "wb") as err:
-        process = subprocess.Popen([*command, binary, "run", "--config", config], stdout=out, stderr=err)
+        process = subprocess.Popen([*under, binary, "run", "--config", file], stdout=out, stderr=err)
     try:
-        url = await_url(process, work)
-        ask_all(url, path, expected, count)
+        yield process, await_url(process, work)
         process.send_signal(signal.SIGTERM)
         if (code := process.wait(PATIENCE)) != 0:
             raise Failed(f"upauth ended with {code}\n{(work / 'err').read_text()}")
@@ -222,6 +256,16 @@ def counted(binary, scenario, count, work):
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+def counted(binary, scenario, count, work, config, at):
+    """What a whole run of the program with `count` requests cost."""
+    path, _, expected = SCENARIOS[scenario]
+    host, slash, prefix = at.partition("/")
+    profile = work / "callgrind.out"
+    callgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", f"--log-file={work}/valgrind.log"]
+    with running(binary, config, start_upstream(), work, callgrind) as (_, url):
+        ask_all(url, slash + prefix + path, expected, count, host)
     lines = (work / "access.log").read_text().count("\n")
     if lines != count:
         raise Failed(f"{lines} lines in the access log for {count} requests")
@@ -229,13 +273,14 @@ def counted(binary, scenario, count, work):
 
 
 def await_url(process, work):
-    """Where it serves, once it says so."""
+    """Where it serves, once it says so: the first upstream's line has the address of all."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
-        if found := re.search(r"^  api +(http://\S+)", (work / "out").read_text(), re.M):
+        if found := re.search(r"^  [^( ]\S* +(http://\S+)", (work / "out").read_text(), re.M):
             return found[1]
         time.sleep(0.1)
-    raise Failed(f"upauth did not start:\n{(work / 'err').read_text()}{(work / 'valgrind.log').read_text()}")
+    told = "".join(file.read_text() for file in (work / "err", work / "valgrind.log") if file.exists())
+    raise Failed(f"upauth did not start:\n{told}")
 
 
 def read(profile):
@@ -263,16 +308,14 @@ def read(profile):
 ALLOCATORS = {"malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign", "memalign"}
 
 
-def measure(binary, work):
-    """Per scenario and figure, the cost of one request."""
-    figures = {}
-    for scenario in SCENARIOS:
-        runs = [
-            counted(binary, scenario, count, work / f"{scenario} {count}".replace(" ", "-"))
-            for count in (REQUESTS, 2 * REQUESTS)
-        ]
-        figures[scenario] = {kind: round((runs[1][kind] - runs[0][kind]) / REQUESTS, 1) for kind in TOLERANCE}
-    return figures
+def cost(binary, scenario, work, config=CONFIG, at="localhost"):
+    """What one request costs, per figure; `at` is its host, with what stands before its path."""
+    work.mkdir(exist_ok=True)
+    runs = [
+        counted(binary, scenario, count, work / f"{scenario} {count}".replace(" ", "-"), config, at)
+        for count in (REQUESTS, 2 * REQUESTS)
+    ]
+    return {kind: round((runs[1][kind] - runs[0][kind]) / REQUESTS, 1) for kind in TOLERANCE}
 
 
 # -- the verdict
@@ -307,8 +350,7 @@ def main():
     if machine != MACHINE:
         print(f"benches/gate.py: the figures are for {MACHINE}, and this is {machine}: NOTHING WAS MEASURED")
         return
-    if not shutil.which("valgrind"):
-        raise Failed("valgrind is missing: install it (Debian: apt-get install valgrind)")
+    need("valgrind")
     rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
     known = json.loads(FIGURES.read_text())
     if not options.update and known["figures"].keys() != SCENARIOS.keys():
@@ -317,8 +359,7 @@ def main():
     binary = options.binary or build()
     with tempfile.TemporaryDirectory(prefix="upauth-gate-") as folder:
         work = options.keep or Path(folder)
-        work.mkdir(exist_ok=True)
-        figures = measure(binary.resolve(), work.resolve())
+        figures = {scenario: cost(binary.resolve(), scenario, work.resolve()) for scenario in SCENARIOS}
     above = judge(figures, figures | known["figures"])
     if options.update:
         now = {"profile": "release", "machine": machine, "rustc": rustc, "figures": figures}
@@ -331,8 +372,13 @@ def main():
         raise Failed("\n  ".join(lines))
 
 
-if __name__ == "__main__":
+def end_with(main):
+    """Runs a script of this folder; a sentence instead of a traceback where it cannot tell."""
     try:
         main()
     except Failed as failure:
-        sys.exit(f"benches/gate.py: {failure}")
+        sys.exit(f"benches/{Path(sys.argv[0]).name}: {failure}")
+
+
+if __name__ == "__main__":
+    end_with(main)

@@ -4,6 +4,8 @@
 //! browser, sends no `Sec-Fetch-Site`, and its `Origin` equals its `Host`. After that the page's origin decides, for every method,
 //! since a GET with the upstream's credential can do harm too.
 
+use std::collections::HashSet;
+
 use http::header::{HeaderMap, ORIGIN, REFERER};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
@@ -15,7 +17,8 @@ use super::rejection::Rejection;
 /// The hosts that are served and the browser origins that may call.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
-    hosts: Vec<String>,
+    /// Hashed: each upstream and route may have a name of its own.
+    hosts: HashSet<String>,
     origins: Vec<Origin>,
 }
 
@@ -61,7 +64,7 @@ impl Guard {
     }
 
     fn serves(&self, name: &str) -> bool {
-        is_loopback(name) || self.hosts.iter().any(|host| host == name)
+        is_loopback(name) || self.hosts.contains(name)
     }
 
     /// Passes what is of no browser, of one of the proxy's own pages, or of a listed origin.
