@@ -160,11 +160,12 @@ pub async fn serve<S, B>(
                         ..floor.clone()
                     };
                     let (service, entry) = (service.clone(), watch.enter());
-                    connections.spawn(async move {
+                    // Boxed: it is moved ten times before it is a task.
+                    connections.spawn(Box::pin(async move {
                         // Made here and not before: the task would have room for it twice.
                         connection::run(stream, tls, arrival, service, floor, entry).await;
                         drop((permit, hall));
-                    });
+                    }));
                 },
             )
             .await;

@@ -141,6 +141,8 @@ impl<S: Wire> Watched<S> {
             if known == PREFACE.len() {
                 return Ok(Some(Protocol::Http2));
             }
+            // Most heads fit in: hyper reads one that it has a part of with twice the memory.
+            self.first.reserve(FIRST);
             if self.stream.read_buf(&mut self.first).await? == 0 {
                 return Ok((known > 0).then_some(Protocol::Http1));
             }
@@ -237,6 +239,8 @@ fn joined<'a>(pieces: &[io::IoSlice<'_>], into: &'a mut [u8; SMALL]) -> Option<&
     into.get(..length)
 }
 
+/// Room for what a caller says first.
+const FIRST: usize = 2048;
 /// An answer with its head that is written in one piece.
 const SMALL: usize = 2048;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
