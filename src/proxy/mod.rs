@@ -24,7 +24,6 @@ mod upstream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::EXPECT;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
 use tokio::sync::Semaphore;
@@ -99,14 +98,12 @@ impl Proxy {
         let mut hint = Hint::new(&request);
         let cors = self.guard.cors_origin(request.headers()).cloned();
         let (parts, body) = request.into_parts();
-        let expects = parts.headers.contains_key(EXPECT);
         let mut body = Some(body);
         let served = self.serve(arrival, parts, &mut body, &mut hint, &mut finish);
         let answer = match served.await {
             Ok(outcome) => outcome.answer(finish, hint.closes()),
             Err(error) => {
-                // To read it would be to ask for it.
-                if let Some(body) = body.filter(|_| hint.closes() && !expects) {
+                if let Some(body) = body.filter(|_| hint.may_read()) {
                     // Boxed: few requests are refused.
                     hint.read(Box::pin(request_body::is_short(body)).await);
                 }
@@ -174,8 +171,8 @@ impl Proxy {
                 target: &target,
                 place: &self.place(arrival, host, entry, by),
             };
-            // Boxed: the same room would be part of every request.
             let body = body.take().ok_or(Error::Internal)?;
+            // Boxed: the same room would be part of every request.
             return Box::pin(self.answer_here(&local, body, finish)).await;
         }
         self.admit(upstream, surface, &parts, &target, finish)?;

@@ -1,7 +1,9 @@
 //! Errors become answers, here only: problem JSON (RFC 9457) with `Proxy-Status` (RFC 9209), an id and a code.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, EXPECT, HOST, ORIGIN, RETRY_AFTER,
+};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Request, Response, Version};
@@ -27,14 +29,18 @@ pub(super) struct Hint {
     in_turn: bool,
     /// It has a body that was not read to its end.
     unread: bool,
+    /// The body is sent only when it is read (RFC 9110 section 10.1.1).
+    held_back: bool,
 }
 
 impl Hint {
     /// Of a request that may yet be refused for what it says.
     pub(super) fn new<B: Body>(request: &Request<B>) -> Self {
+        let unread = !request.body().is_end_stream();
         Self {
             in_turn: request.version() < Version::HTTP_2,
-            unread: !request.body().is_end_stream(),
+            unread,
+            held_back: unread && request.headers().contains_key(EXPECT),
             ..Self::default()
         }
     }
@@ -42,6 +48,12 @@ impl Hint {
     /// Its body was read to the end, if `read`.
     pub(super) fn read(&mut self, read: bool) {
         self.unread &= !read;
+    }
+
+    /// Whether another request can follow it if the rest of its body is read. Not one that is held back: to read it would be
+    /// to ask for it.
+    pub(super) fn may_read(&self) -> bool {
+        self.closes() && !self.held_back
     }
 
     /// Whether its connection ends with the answer, which says so: the next request would begin somewhere in this one's body
