@@ -154,13 +154,7 @@ fn parse(key: &str, text: &Text, reading: &mut Reading<'_>) -> Option<Origin> {
         (OriginError::Scheme, Some((origin, _))) => format!("write {key} = \"{origin}\""),
         _ => format!("scheme, host and port only: {key} = {EXAMPLE}"),
     };
-    reading
-        .problem(
-            &code::NOT_AN_ORIGIN,
-            text.span.clone(),
-            format!("`{key}` {why}"),
-        )
-        .help(help);
+    note(key, text, why, help, reading);
     None
 }
 
@@ -172,13 +166,13 @@ fn not_a_url(key: &str, text: &Text, why: OriginError, example: &str, reading: &
         true => format!("write {key} = \"{with_scheme}\""),
         false => format!("a whole URL: {key} = {example}"),
     };
-    reading
-        .problem(
-            &code::NOT_AN_ORIGIN,
-            text.span.clone(),
-            format!("`{key}` {why}"),
-        )
-        .help(help);
+    note(key, text, why, help, reading);
+}
+
+fn note(key: &str, text: &Text, why: OriginError, help: String, reading: &mut Reading<'_>) {
+    let what = format!("`{key}` {why}");
+    let problem = reading.problem(&code::NOT_AN_ORIGIN, text.span.clone(), what);
+    problem.help(help);
 }
 
 const ENDPOINT: &str = "\"https://login.example.com/oauth2/token\"";

@@ -5,7 +5,6 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, COOKIE, EXPECT, HOST, LINK, LOCATION,
     MAX_FORWARDS, SET_COOKIE, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
 };
-
 use http::{HeaderMap, HeaderName};
 
 use super::rejection::Rejection;
@@ -84,10 +83,10 @@ pub fn answer(headers: &mut HeaderMap, keeps_length: bool) -> Speaks {
             SET_COOKIE => speaks.cookies = true,
             CACHE_CONTROL => speaks.caching = true,
             CONTENT_LENGTH => length = true,
-            ACCESS_CONTROL_ALLOW_ORIGIN | ACCESS_CONTROL_ALLOW_CREDENTIALS => {
-                doomed.push(name.clone());
-            }
-            ALT_SVC | STRICT_TRANSPORT_SECURITY => doomed.push(name.clone()),
+            ACCESS_CONTROL_ALLOW_ORIGIN
+            | ACCESS_CONTROL_ALLOW_CREDENTIALS
+            | ALT_SVC
+            | STRICT_TRANSPORT_SECURITY => doomed.push(name.clone()),
             _ if hop_by_hop::covers(name) || is_ours(name) || name.as_str() == CLEAR_SITE_DATA => {
                 of_connection |= *name == CONNECTION;
                 coded |= *name == TRANSFER_ENCODING;

@@ -84,15 +84,16 @@ where
         {
             unended.begin();
         }
-        let _active = self.active.take();
-        Poll::Ready(Ok(response.map(|body| Tracked { body, _active })))
+        let active = self.active.take();
+        Poll::Ready(Ok(response.map(|body| Tracked { body, active })))
     }
 }
 
 /// An answer's body that keeps its connection busy until it ends.
 pub(super) struct Tracked<B> {
     body: Option<B>,
-    _active: Option<Active>,
+    #[expect(dead_code, reason = "counts while it is held")]
+    active: Option<Active>,
 }
 
 impl<B: Body + Unpin> Body for Tracked<B> {
