@@ -33,6 +33,14 @@ async fn ask(handle: &Handle) -> (Result<Issued, Unavailable>, Duration) {
     (answer, asked.elapsed())
 }
 
+async fn is_served_at_once(handle: &Handle) {
+    let (answer, took) = ask(handle).await;
+    assert!(
+        answer.is_ok() && took <= Duration::from_millis(2),
+        "{took:?}"
+    );
+}
+
 /// When the next try is allowed, as far as a caller is told.
 fn retry_after(answer: Result<Issued, Unavailable>) -> Option<Duration> {
     match answer.unwrap_err() {
@@ -79,11 +87,7 @@ async fn an_operator_who_says_that_files_are_other_ones_has_them_tried_at_once()
         advance(seconds(5)).await;
     }
     handle.reread().await;
-    let (answer, took) = ask(&handle).await;
-    assert!(
-        answer.is_ok() && took <= Duration::from_millis(2),
-        "{took:?}"
-    );
+    is_served_at_once(&handle).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,11 +103,7 @@ async fn a_refused_secret_that_is_the_same_is_not_tried_again_by_a_second_look()
     assert_eq!(source.count(), 1);
     source.secret.store(1, std::sync::atomic::Ordering::SeqCst);
     handle.reread().await;
-    let (answer, took) = ask(&handle).await;
-    assert!(
-        answer.is_ok() && took <= Duration::from_millis(2),
-        "{took:?}"
-    );
+    is_served_at_once(&handle).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,10 +32,9 @@ async fn a_listener_that_stays_keeps_its_port_and_its_connections() {
     assert_eq!(api.seen().last().unwrap().target, "/no-prefix");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_listener_that_goes_ends_its_requests_first() {
-    let (go_on, gate) = tokio::sync::watch::channel(false);
-    let api = Scripted::start_with(&gate, |mut connection, mut gate| async move {
+/// An API that answers `/slow` only when the gate is open.
+async fn gated(gate: &tokio::sync::watch::Receiver<bool>) -> Scripted {
+    Scripted::start_with(gate, |mut connection, mut gate| async move {
         while let Some(seen) = connection.request().await {
             if seen.target == "/slow" {
                 gate.wait_for(|open| *open).await.unwrap();
@@ -43,7 +42,13 @@ async fn a_listener_that_goes_ends_its_requests_first() {
             connection.reply("200 OK", "", "hello").await;
         }
     })
-    .await;
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_goes_ends_its_requests_first() {
+    let (go_on, gate) = tokio::sync::watch::channel(false);
+    let api = gated(&gate).await;
     let mut proxy = TestProxy::start(&format!("{}{OWN}", api.upstream()));
     let gone = proxy.own("api");
     let (mut idle, mut busy) = (Caller::connect(gone).await, Caller::connect(gone).await);
@@ -142,15 +147,7 @@ async fn a_new_certificate_is_for_new_connections() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listener_that_asks_for_more_lets_nobody_stay_who_has_not_been_asked() {
     let (go_on, gate) = tokio::sync::watch::channel(false);
-    let api = Scripted::start_with(&gate, |mut connection, mut gate| async move {
-        while let Some(seen) = connection.request().await {
-            if seen.target == "/slow" {
-                gate.wait_for(|open| *open).await.unwrap();
-            }
-            connection.reply("200 OK", "", "hello").await;
-        }
-    })
-    .await;
+    let api = gated(&gate).await;
     let (own, callers, folder) = (Ca::new(), Ca::new(), Folder::new());
     let (certificate, key) = own.issue("localhost");
     let certificate = folder.write("cert.pem", &certificate);

@@ -163,16 +163,24 @@ async fn an_idle_connection_is_kept_for_the_idle_timeout_and_no_longer() {
     assert!(took < Duration::from_secs(4), "{took:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_stalls_is_answered_408_and_breaks_off_upstream() {
-    let api = Scripted::start(|mut connection| async move {
+/// An API that finds no body complete.
+async fn never_complete() -> Scripted {
+    Scripted::start(|mut connection| async move {
         if let Some(seen) = connection.head().await {
             assert_eq!(connection.body(&seen).await, None, "it looked complete");
         }
     })
-    .await;
-    let text = format!("{}[server.limits]\nidle_timeout = \"1s\"\n", api.upstream());
-    let proxy = TestProxy::start(&text);
+    .await
+}
+
+fn short_patience(api: &Scripted) -> String {
+    format!("{}[server.limits]\nidle_timeout = \"1s\"\n", api.upstream())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_stalls_is_answered_408_and_breaks_off_upstream() {
+    let api = never_complete().await;
+    let proxy = TestProxy::start(&short_patience(&api));
     for framing in [
         "Content-Length: 10\r\n\r\nx",
         "Content-Length: 1000000\r\n\r\nx",
@@ -250,14 +258,8 @@ async fn a_caller_who_takes_nothing_of_its_answer_is_cut() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chunk_size_that_drips_without_end_is_a_body_that_stalls() {
-    let api = Scripted::start(|mut connection| async move {
-        if let Some(seen) = connection.head().await {
-            assert_eq!(connection.body(&seen).await, None, "it looked complete");
-        }
-    })
-    .await;
-    let text = format!("{}[server.limits]\nidle_timeout = \"1s\"\n", api.upstream());
-    let proxy = TestProxy::start(&text);
+    let api = never_complete().await;
+    let proxy = TestProxy::start(&short_patience(&api));
     let mut caller = proxy.caller().await;
     caller.begin_upload("/api/up").await;
     caller.piece("hello").await;

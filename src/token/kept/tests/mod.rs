@@ -13,11 +13,11 @@ use tokio::time::{Instant, sleep};
 use super::{Keeping, Kept};
 use crate::clock::Clock;
 use crate::provider::{Credential, Lifetime, LoginFailure};
-use crate::secret::{Fingerprinter, Secret};
-use crate::token::script::{number, seconds, token, transient};
+use crate::secret::Secret;
+use crate::token::script::{number, prints, seconds, token, transient};
 use crate::token::store::{Kind, Lease, Memory, Name, Put, Record, Store, StoreError, StoreFuture};
 use crate::token::{
-    Answered, Exchange, ExchangeFuture, Exchanged, Handle, Issued, LineageFuture, Prints, Refusals,
+    Answered, Exchange, ExchangeFuture, Exchanged, Handle, Issued, LineageFuture, Refusals,
     SecretsFuture, Settings, Unfinished,
 };
 
@@ -115,13 +115,7 @@ impl Exchange for Arc<Wire> {
     }
 
     fn secrets(&self) -> SecretsFuture<'_> {
-        let print = Fingerprinter::new().of([]);
-        let prints = Prints {
-            user: print,
-            secrets: print,
-            asks: print,
-        };
-        Box::pin(async move { Ok(prints) })
+        Box::pin(async { Ok(prints()) })
     }
 }
 

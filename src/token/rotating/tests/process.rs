@@ -10,14 +10,14 @@ use tokio::time::sleep;
 
 use super::{LIFE, Way, World, lineage_of};
 use crate::provider::{Credential, LoginFailure, Refused};
-use crate::secret::{Fingerprinter, Secret};
-use crate::token::script::{refused, token, transient};
+use crate::secret::Secret;
+use crate::token::script::{prints, refused, token, transient};
 use crate::token::store::{
     Grant, Held, Lease, Name, Put, Record, Store, StoreError, StoreFuture, decode,
 };
 use crate::token::{
     Answered, Exchange, ExchangeFuture, Exchanged, Lineage, LineageFuture, NotExchanged, Presented,
-    Prints, SecretsFuture, Unfinished,
+    SecretsFuture, Unfinished,
 };
 
 /// A process: what it has of the world, until it is killed.
@@ -141,13 +141,7 @@ impl Exchange for Arc<Process> {
     }
 
     fn secrets(&self) -> SecretsFuture<'_> {
-        let print = Fingerprinter::new().of([]);
-        let prints = Prints {
-            user: print,
-            secrets: print,
-            asks: print,
-        };
-        Box::pin(async move { Ok(prints) })
+        Box::pin(async { Ok(prints()) })
     }
 }
 
