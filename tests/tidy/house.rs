@@ -42,6 +42,8 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("hyper", &["server", "egress"]),
     ("hyper_util", &["server", "egress"]),
     ("memchr", &["provider", "egress"]),
+    // Of the program alone: main.rs, which is no room.
+    ("mimalloc", &[]),
     ("percent_encoding", &["message", "config", "provider"]),
     ("prometheus_client", &["telemetry"]),
     ("rcgen", &["tls"]),
