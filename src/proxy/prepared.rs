@@ -73,7 +73,7 @@ impl Attempt<'_> {
     pub fn head(&self) -> Head<'_> {
         Head {
             method: &self.prepared.method,
-            target: self.target.path_and_query().as_str(),
+            target: self.target.as_str(),
             host: self.host,
             fields: &self.prepared.headers,
             own: &self.carried,
