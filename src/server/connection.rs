@@ -127,7 +127,7 @@ where
     B: AnswerBody,
 {
     entry.speaks_frames();
-    let unended = stream.unended();
+    let ending = stream.ending();
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(100)
@@ -139,7 +139,7 @@ where
         .keep_alive_timeout(floor.limits.header_timeout)
         .serve_connection(
             TokioIo::new(stream),
-            tracked(service, entry.clone(), unended, floor.limits.header_fields),
+            tracked(service, entry.clone(), ending, floor.limits.header_fields),
         );
     let mut connection = std::pin::pin!(connection);
     tokio::select! {

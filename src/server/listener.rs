@@ -124,6 +124,8 @@ fn bound(addr: SocketAddr) -> io::Result<StdListener> {
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
+    // For what is accepted there (`socket::of_tcp`).
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&addr.into())?;
     Ok(socket.into())
 }
@@ -251,6 +253,21 @@ mod tests {
         assert_eq!(bound.sockets.len(), 3);
         let each = bound.sockets.iter();
         assert!(each.map(Vec::len).all(|count| count == bound.addrs.len()));
+    }
+
+    #[tokio::test]
+    async fn what_is_written_to_a_caller_is_not_held_back_by_the_system() {
+        let bound = bind(&listen(&["127.0.0.1:0"]), 1, Ours::default()).unwrap();
+        let addr = addrs(&bound)[0];
+        let socket = bound.sockets.into_iter().flatten().next().unwrap();
+        let acceptor = Acceptor::new(socket).unwrap();
+        let (caller, accepted) =
+            tokio::join!(tokio::net::TcpStream::connect(addr), acceptor.accept());
+        caller.unwrap();
+        let tokio_util::either::Either::Left(stream) = accepted.unwrap().0 else {
+            panic!("not a port");
+        };
+        assert!(stream.nodelay().unwrap());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod connection;
 mod door;
+mod ending;
 mod http1;
 mod listener;
 mod seldom;

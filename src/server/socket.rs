@@ -143,6 +143,8 @@ pub(super) fn reached(stream: &Stream) -> Option<SocketAddr> {
 }
 
 fn of_tcp(stream: TcpStream) -> Stream {
+    // Linux has given it the listener's option already.
+    #[cfg(not(target_os = "linux"))]
     let _ = stream.set_nodelay(true);
     #[cfg(unix)]
     return Either::Left(stream);

@@ -1,9 +1,8 @@
 //! The bytes of a connection: the first ones looked at, the rest watched.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -12,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::Stream;
+use super::ending::Ending;
 use super::watch::Entry;
 
 /// What a connection speaks, as its first bytes tell.
@@ -25,6 +25,11 @@ pub(super) enum Protocol {
 pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Has the connection end, when it is dropped, in a way that nobody takes for a good one.
     fn end_badly(&self);
+
+    /// Whether its end has to be said, since the end of the socket alone could be anybody's (RFC 8446 section 6.1).
+    fn says_its_end(&self) -> bool {
+        false
+    }
 
     /// Whether there is something to read, or the end.
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()>;
@@ -65,29 +70,13 @@ impl Wire for TlsStream<Stream> {
         self.get_ref().0.end_badly();
     }
 
+    fn says_its_end(&self) -> bool {
+        true
+    }
+
     /// Right only where all that has come was read: TLS may have more to give than the socket.
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.get_ref().0.poll_readable(cx)
-    }
-}
-
-/// Whether an answer is under way of which only the connection's end tells the caller that it is whole, as to callers
-/// of HTTP/1.0 (RFC 9112 section 6.3). Clones are the same.
-#[derive(Clone, Default)]
-pub(super) struct Unended(Arc<AtomicBool>);
-
-impl Unended {
-    /// Such an answer begins.
-    pub(super) fn begin(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    fn end(&self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_under_way(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -97,7 +86,7 @@ pub(super) struct Watched<S: Wire> {
     stream: S,
     first: BytesMut,
     entry: Entry,
-    unended: Unended,
+    ending: Ending,
 }
 
 impl<S: Wire> Watched<S> {
@@ -106,13 +95,29 @@ impl<S: Wire> Watched<S> {
             stream,
             first: BytesMut::new(),
             entry,
-            unended: Unended::default(),
+            ending: Ending::default(),
         }
     }
 
-    /// To be told of answers that end with the stream.
-    pub(super) fn unended(&self) -> Unended {
-        self.unended.clone()
+    /// To be told what the end has to heed.
+    pub(super) fn ending(&self) -> Ending {
+        self.ending.clone()
+    }
+
+    /// Whether it can end here and now: the caller sends nothing more that would meet a closed socket, and nothing has to be
+    /// said to it.
+    pub(super) async fn may_end(&self) -> bool {
+        if self.stream.says_its_end() {
+            return false;
+        }
+        self.ending.has_left()
+            || self.ending.is_last()
+                && poll_fn(|cx| Poll::Ready(self.poll_readable(cx).is_pending())).await
+    }
+
+    /// Ends, with everything written.
+    pub(super) fn end(self) {
+        self.ending.end_unended();
     }
 
     /// Whether something can be read.
@@ -161,6 +166,8 @@ impl<S: Wire> AsyncRead for Watched<S> {
             let read = Pin::new(&mut self.stream).poll_read(cx, buf);
             if buf.filled().len() > before {
                 self.entry.bytes_came();
+            } else if matches!(read, Poll::Ready(Ok(()))) && buf.remaining() > 0 {
+                self.ending.leaves();
             }
             return read;
         }
@@ -215,14 +222,14 @@ impl<S: Wire> AsyncWrite for Watched<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper shuts down what it has written to the end, and drops what broke off.
-        self.unended.end();
+        self.ending.end_unended();
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
 impl<S: Wire> Drop for Watched<S> {
     fn drop(&mut self) {
-        if self.unended.is_under_way() {
+        if self.ending.is_unended() {
             self.stream.end_badly();
         }
     }

@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use http::header::CONNECTION;
 use http::{Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 
-use super::stream::Unended;
+use super::ending::Ending;
 use super::watch::{Active, Entry};
 use super::{AnswerBody, Serve};
 
@@ -17,7 +18,7 @@ use super::{AnswerBody, Serve};
 pub(super) fn tracked<S, B>(
     service: S,
     entry: Entry,
-    unended: Unended,
+    ending: Ending,
     most_fields: usize,
 ) -> impl hyper::service::Service<
     Request<Incoming>,
@@ -39,15 +40,27 @@ where
             (false, false) => None,
         };
         let is_old = request.version() == Version::HTTP_10;
+        if is_last(&request, is_old) {
+            ending.says_last();
+        }
         Answering {
             answer: match refused {
                 Some(status) => Err(status),
                 None => Ok(service.clone().call(request)),
             },
             active: Some(active),
-            ended_by_close: is_old.then(|| unended.clone()),
+            ended_by_close: is_old.then(|| ending.clone()),
         }
     })
+}
+
+/// Whether the caller says in so many words that nothing comes after this head; what is written in other ways is not looked into.
+fn is_last(request: &Request<Incoming>, is_old: bool) -> bool {
+    let says = match request.headers().get(CONNECTION) {
+        Some(option) => option.as_bytes().eq_ignore_ascii_case(b"close"),
+        None => is_old,
+    };
+    says && request.body().is_end_stream()
 }
 
 /// A request whose answer has not begun.
@@ -56,7 +69,7 @@ struct Answering<F> {
     answer: Result<F, StatusCode>,
     active: Option<Active>,
     /// To be told of an answer that ends with the connection: for callers of HTTP/1.0.
-    ended_by_close: Option<Unended>,
+    ended_by_close: Option<Ending>,
 }
 
 impl<F, B> Future for Answering<F>
@@ -79,10 +92,10 @@ where
             .body()
             .as_ref()
             .map(|body| body.size_hint().exact());
-        if let Some(unended) = &self.ended_by_close
+        if let Some(ending) = &self.ended_by_close
             && length == Some(None)
         {
-            unended.begin();
+            ending.begin_unended();
         }
         let active = self.active.take();
         Poll::Ready(Ok(response.map(|body| Tracked { body, active })))

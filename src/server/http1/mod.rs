@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use hyper::server::conn::http1::Builder;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::connection::ended;
@@ -35,12 +35,12 @@ where
     S: Serve<B>,
     B: AnswerBody,
 {
-    let unended = stream.unended();
+    let ending = stream.ending();
     loop {
         let service = tracked(
             service.clone(),
             entry.clone(),
-            unended.clone(),
+            ending.clone(),
             floor.limits.header_fields,
         );
         let io = TokioIo::new(stream);
@@ -78,16 +78,18 @@ where
         ended(&result);
         let parts = connection.into_parts();
         stream = parts.io.into_inner();
+        stream.put_back(parts.read_buf);
         match result {
+            // Dropped here, it ends badly.
+            Err(_) if ending.is_unended() => return,
+            Err(_) => break,
             Ok(()) if rests => {
-                stream.put_back(parts.read_buf);
                 if !rest(&stream, floor).await {
                     break;
                 }
             }
-            // Dropped here, it ends badly.
-            Err(_) if unended.is_under_way() => return,
-            Ok(()) | Err(_) => break,
+            Ok(()) if stream.may_end().await => return stream.end(),
+            Ok(()) => break,
         }
     }
     Box::pin(linger(stream, floor)).await;
@@ -100,7 +102,6 @@ fn builder(limits: &Limits) -> Builder {
         builder.max_headers(limits.header_fields);
     }
     builder
-        .timer(TokioTimer::new())
         // The watch does this with one timer per worker, and tells an idle caller from a slow one.
         .header_read_timeout(None)
         // A caller that closes its writing side has left, and its request upstream ends: from here half a close

@@ -15,8 +15,15 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::server::watch::Watch;
 
-/// A socket that counts how often it was asked to tell when there is something to read: only who rests does.
-struct Bare(TcpStream, Arc<AtomicUsize>);
+/// A socket that counts how often it was asked to tell when there is something to read, as who rests does, and how often it
+/// was shut down, as who lingers does.
+struct Bare(TcpStream, Arc<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    asked: AtomicUsize,
+    shut: AtomicUsize,
+}
 
 impl Wire for Bare {
     fn end_badly(&self) {
@@ -24,7 +31,7 @@ impl Wire for Bare {
     }
 
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.1.fetch_add(1, Ordering::Relaxed);
+        self.1.asked.fetch_add(1, Ordering::Relaxed);
         self.0.poll_readable(cx)
     }
 }
@@ -53,6 +60,7 @@ impl AsyncWrite for Bare {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.1.shut.fetch_add(1, Ordering::Relaxed);
         Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
@@ -72,7 +80,7 @@ fn limits() -> Limits {
 
 struct Connected {
     caller: TcpStream,
-    asked: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
     entry: Entry,
     floor: Floor,
     served: JoinSet<()>,
@@ -85,8 +93,8 @@ impl Connected {
         let (caller, accepted) = tokio::join!(caller, listener.accept());
         let floor = Floor::new(limits());
         let entry = Watch::new(&floor.limits).enter();
-        let asked = Arc::new(AtomicUsize::new(0));
-        let bare = Bare(accepted.unwrap().0, asked.clone());
+        let counts = Arc::<Counts>::default();
+        let bare = Bare(accepted.unwrap().0, counts.clone());
         let (at, own) = (floor.clone(), entry.clone());
         let mut served = JoinSet::new();
         served.spawn(async move {
@@ -97,7 +105,7 @@ impl Connected {
         });
         Self {
             caller: caller.unwrap(),
-            asked,
+            counts,
             entry,
             floor,
             served,
@@ -113,7 +121,8 @@ impl Connected {
         while !heard.ends_with(b"hello") {
             assert_ne!(self.caller.read_buf(&mut heard).await.unwrap(), 0);
         }
-        assert!(heard.starts_with(b"HTTP/1.1 200 "));
+        assert!(heard.starts_with(b"HTTP/1."));
+        assert!(heard[8..].starts_with(b" 200 "));
     }
 
     async fn until(&self, what: impl Fn(&Self) -> bool) {
@@ -127,12 +136,15 @@ impl Connected {
             .expect("it does not come about");
     }
 
+    fn asked(&self) -> usize {
+        self.counts.asked.load(Ordering::Relaxed)
+    }
+
     async fn rests(&self) {
         self.until(|this| this.entry.is_idle()).await;
-        let before = self.asked.load(Ordering::Relaxed);
+        let before = self.asked();
         self.entry.tell_to_rest();
-        self.until(|this| this.asked.load(Ordering::Relaxed) > before)
-            .await;
+        self.until(|this| this.asked() > before).await;
     }
 }
 
@@ -160,7 +172,7 @@ async fn half_a_request_is_not_given_up() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     connected.say(rest).await;
     connected.hears_hello().await;
-    assert_eq!(connected.asked.load(Ordering::Relaxed), 0);
+    assert_eq!(connected.asked(), 0);
 }
 
 #[tokio::test]
@@ -192,4 +204,43 @@ async fn the_drain_ends_idle_connections_but_no_request_that_was_sent() {
         }
         assert_eq!(connected.caller.read(&mut [0]).await.unwrap(), 0);
     }
+}
+
+#[tokio::test]
+async fn a_caller_that_has_said_its_last_is_not_listened_to_any_longer() {
+    let rows = [
+        ("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", 0),
+        ("GET / HTTP/1.1\r\nhost: a\r\nconnection: Close\r\n\r\n", 0),
+        ("GET / HTTP/1.0\r\n\r\n", 0),
+        // More may be on its way.
+        (
+            "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\nGET",
+            1,
+        ),
+        (
+            "POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 9\r\n\r\n",
+            1,
+        ),
+    ];
+    for (said, shut) in rows {
+        let mut connected = Connected::new().await;
+        connected.say(said).await;
+        connected.hears_hello().await;
+        assert_eq!(connected.caller.read(&mut [0]).await.unwrap(), 0, "{said}");
+        assert_eq!(
+            connected.counts.shut.load(Ordering::Relaxed),
+            shut,
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_has_left_is_not_said_good_bye_to() {
+    let mut connected = Connected::new().await;
+    connected.say(REQUEST).await;
+    connected.hears_hello().await;
+    connected.caller.shutdown().await.unwrap();
+    assert_eq!(connected.caller.read(&mut [0]).await.unwrap(), 0);
+    assert_eq!(connected.counts.shut.load(Ordering::Relaxed), 0);
 }
