@@ -148,21 +148,27 @@ fn line(rest: &[u8]) -> Result<Option<&[u8]>, Fault> {
 /// digits.
 fn size(line: &[u8]) -> Result<(u64, usize), Fault> {
     let odd = Fault::Framing("a chunk's size is not a number");
-    let hex = |byte: &&u8| byte.is_ascii_hexdigit();
-    let (digits, rest) = line.split_at(line.iter().take_while(hex).count());
-    if digits.is_empty() {
+    let (mut size, mut rest) = (0_u64, line);
+    while let [byte, behind @ ..] = rest {
+        let value = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => break,
+        };
+        if size > u64::MAX >> 4 {
+            return Err(Fault::Framing("a chunk's size has no end"));
+        }
+        size = size << 4 | u64::from(value);
+        rest = behind;
+    }
+    if rest.len() == line.len() {
         return Err(odd);
     }
-    let mut size: u64 = 0;
-    for digit in digits {
-        let value = char::from(*digit).to_digit(16).unwrap_or_default();
-        size = size
-            .checked_mul(16)
-            .and_then(|size| size.checked_add(value.into()))
-            .ok_or(Fault::Framing("a chunk's size has no end"))?;
+    while let [b' ' | b'\t', behind @ ..] = rest {
+        rest = behind;
     }
-    let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t'));
-    match rest.split_at(blanks.count()).1 {
+    match rest {
         [] => Ok((size, 0)),
         // A bare CR is a line's end to some readers (RFC 9112 section 2.2).
         [b';', extension @ ..] if !extension.contains(&b'\r') => Ok((size, extension.len())),
