@@ -299,5 +299,7 @@ fn has_end(bytes: &[u8]) -> bool {
 
 /// Interim answers to one request: many more than any upstream has reason for.
 pub(super) const MOST_INTERIM: usize = 100;
+/// What is read in one go, at first and at most. The most is a little less than a segment holds that the system sends in one go
+/// (64 KiB with its headers): a piece of 64 KiB would be sent as one segment and one of some bytes, which costs as much.
 const LITTLE: usize = 8 * 1024;
-const MUCH: usize = 256 * 1024;
+const MUCH: usize = 60 * 1024;

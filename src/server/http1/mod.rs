@@ -108,7 +108,7 @@ fn builder(limits: &Limits) -> Builder {
         // (RFC 9112 section 9.6) looks the same as a whole one, and hyper's `half_close` would notice neither.
         .half_close(false)
         .max_header_size(limits.header_bytes)
-        .max_buf_size(limits.header_bytes.max(64 * 1024));
+        .max_buf_size(limits.header_bytes.max(READ));
     builder
 }
 
@@ -161,6 +161,9 @@ async fn linger(mut stream: Watched<impl Wire>, floor: &Floor) {
 /// How long, and how much, is still taken of a caller whose last answer was sent.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
+/// What hyper reads at most in one go. Written in one go it fills segments of 64 KiB, the largest of loopback, with little left
+/// over: with 64 KiB itself, each is followed by one of some bytes, which costs as much.
+const READ: usize = 120 * 1024;
 /// The most fields that hyper takes when it is told nothing.
 const HYPERS_FIELDS: usize = 100;
 
