@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """What upauth costs per request beside nginx and HAProxy that do the same work: set `Authorization: Bearer` and `Host`, stream the rest.
 
-  benches/compare/run.py                    eight scenarios, five rounds: under three minutes, after the build
+  benches/compare/run.py                    nine scenarios, five rounds: under four minutes, after the build
   benches/compare/run.py --rounds 15 --scenarios get-1k,chunked
   benches/compare/run.py --noise            nginx a second time, as a measure of the day's noise
   benches/compare/run.py --syscalls         system calls per GET of 1 KiB instead (strace): a figure without noise
 
-Needs two cores, the Rust toolchain, python3, and of Debian nginx, haproxy, wrk and openssl (strace for --syscalls).
+Needs two cores, the Rust toolchain, python3, and of Debian nginx, haproxy, wrk, nghttp2-client and openssl (strace for --syscalls).
 
-How it measures. Each proxy has one worker, alone on one core; wrk, the origin and this script are on another. The origin is nginx
+How it measures. Each proxy has one worker, alone on one core; wrk (h2load for HTTP/2), the origin and this script are on another. The origin is nginx
 (`origin.conf`) and answers 401 unless both fields are exactly right; the token endpoint is this script. The proxies take turns of one
 second within a round, in another order each round. CPU time per request is what the scheduler says all threads of a proxy ran
 (/proc/PID/task/*/schedstat), the kernel's work for them included, by the requests that wrk counted. A ratio is the median of the ratios
@@ -55,9 +55,9 @@ class Failed(Exception):
 
 
 class Scenario:
-    def __init__(self, text, path, size, port="PLAIN", connections=64, upload=0, close=False):
+    def __init__(self, text, path, size, port="PLAIN", connections=64, upload=0, close=False, streams=0):
         self.text, self.path, self.size, self.port = text, path, size, port
-        self.connections, self.upload, self.close = connections, upload, close
+        self.connections, self.upload, self.close, self.streams = connections, upload, close, streams
 
     @property
     def scheme(self):
@@ -73,6 +73,7 @@ SCENARIOS = {
     "new-conn": Scenario("a new connection each", "/1k", 1024, close=True),
     "tls-in": Scenario("TLS from the caller", "/1k", 1024, port="TLS_IN"),
     "tls-up": Scenario("TLS to the upstream", "/1k", 1024, port="TLS_UP"),
+    "h2-in": Scenario("HTTP/2 from the caller, over TLS, 8 connections of 16 streams", "/1k", 1024, port="TLS_IN", connections=8, streams=16),
 }
 
 
@@ -246,8 +247,21 @@ class Proxy:
 # -- measuring
 
 
+def load_http2(stage, proxy, scenario, seconds):
+    """As `load`, over HTTP/2."""
+    command = ["taskset", "-c", str(stage.options.load_core), program("h2load", "nghttp2-client"), "-t1", f"-c{scenario.connections}"]
+    command += [f"-m{scenario.streams}", f"-D{seconds}", proxy.url(scenario)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = re.search(r"finished in [^,]*, ([\d.]+) req/s", told), re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", told)
+    if not all(done) or "protocol: h2" not in told or any(int(done[1][number]) for number in (2, 3)):
+        raise Failed(f"{proxy.name}, {scenario.text}: not every request succeeded:\n{told}")
+    return int(done[1][1]), float(done[0][1])
+
+
 def load(stage, proxy, scenario, seconds):
     """Requests in a row as fast as they are answered: how many, and how many a second."""
+    if scenario.streams:
+        return load_http2(stage, proxy, scenario, seconds)
     command = ["taskset", "-c", str(stage.options.load_core), program("wrk"), "-t1", f"-c{scenario.connections}", f"-d{seconds}s"]
     if scenario.close:
         command += ["-H", "Connection: close"]
@@ -356,6 +370,7 @@ def main():
         raise Failed(f"no scenario {', '.join(unknown)}; there are {', '.join(SCENARIOS)}")
     if options.proxy_core == options.load_core:
         raise Failed("two cores are needed: one for the proxy, one for what calls it and answers it")
+    program("h2load", "nghttp2-client")
     for name in ("nginx", "haproxy", "wrk", "openssl", *(["strace"] if options.syscalls else [])):
         program(name)
     program("taskset", "util-linux")
