@@ -36,7 +36,7 @@ pub(super) struct Exchange<S, B> {
     /// What was read and not given out yet.
     input: BytesMut,
     reader: Reader,
-    /// How much is read at once: little while answers are small.
+    /// How much is read at once where nobody has said how much comes: little while answers are small, also those before.
     room: usize,
     receiving: Receiving,
     /// Something of the request was written.
@@ -110,7 +110,6 @@ where
     pub(super) fn rest(&mut self) -> bool {
         if self.input.capacity() > 2 * LITTLE {
             self.input = BytesMut::new();
-            self.room = LITTLE;
         }
         self.keep && self.is_over() && self.sending.is_over() && self.input.is_empty()
     }
@@ -268,13 +267,23 @@ where
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.input.reserve(self.room);
+        let known = match self.receiving {
+            // With a byte more: only who reads less than there was room for knows that nothing is left to be read.
+            Receiving::Length(left) => {
+                Some(usize::try_from(left).map_or(MUCH, |left| left.saturating_add(1)))
+            }
+            _ => None,
+        };
+        self.input
+            .reserve(known.unwrap_or(self.room).clamp(LITTLE, MUCH));
         let space = self.input.capacity() - self.input.len();
         let count = ready!(pin!(self.stream.read_buf(&mut self.input)).poll(cx))?;
-        if count == space {
-            self.room = (self.room * 2).min(MUCH);
-        } else if count < self.room / 4 {
-            self.room = (self.room / 2).max(LITTLE);
+        if known.is_none() {
+            if count == space {
+                self.room = (self.room * 2).min(MUCH);
+            } else if count < self.room / 4 {
+                self.room = (self.room / 2).max(LITTLE);
+            }
         }
         Poll::Ready(Ok(count))
     }
