@@ -62,12 +62,12 @@ impl Chunked {
             };
             match next {
                 Step::Skip(count) => read += count,
-                Step::Data(count) => {
+                Step::Data(count, behind) => {
                     if data < read {
                         input.copy_within(read..read + count, data);
                     }
                     data += count;
-                    read += count;
+                    read += count + behind;
                 }
             }
         }
@@ -80,11 +80,19 @@ impl Chunked {
     fn step(&mut self, rest: &[u8]) -> Result<Option<Step>, Fault> {
         match self.state {
             State::Size => {
-                let Some(line) = line(rest)? else {
-                    return Ok(None);
+                let (size, length) = match digits(rest)? {
+                    (size, [b'\r', b'\n', behind @ ..]) if !rest.starts_with(b"\r") => {
+                        (size, rest.len() - behind.len())
+                    }
+                    _ => {
+                        let Some(line) = line(rest)? else {
+                            return Ok(None);
+                        };
+                        let (size, extension) = size(line)?;
+                        self.extensions += extension;
+                        (size, line.len() + 2)
+                    }
                 };
-                let (size, extension) = size(line)?;
-                self.extensions += extension;
                 if self.extensions >= MOST_EXTENSIONS {
                     return Err(Fault::Framing("chunk extensions without end"));
                 }
@@ -92,18 +100,21 @@ impl Chunked {
                     0 => State::Trailers,
                     size => State::Data(size),
                 };
-                Ok(Some(Step::Skip(line.len() + 2)))
+                Ok(Some(Step::Skip(length)))
             }
             State::Data(left) => {
                 let count = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                 if count == 0 {
                     return Ok(None);
                 }
-                self.state = match left - count as u64 {
-                    0 => State::DataEnd,
-                    left => State::Data(left),
+                let ended = rest.get(count..count + 2) == Some(b"\r\n");
+                let (state, behind) = match left - count as u64 {
+                    0 if ended => (State::Size, 2),
+                    0 => (State::DataEnd, 0),
+                    left => (State::Data(left), 0),
                 };
-                Ok(Some(Step::Data(count)))
+                self.state = state;
+                Ok(Some(Step::Data(count, behind)))
             }
             State::DataEnd => match rest {
                 [b'\r', b'\n', ..] => {
@@ -128,8 +139,8 @@ impl Chunked {
 enum Step {
     /// Framing of this length.
     Skip(usize),
-    /// Data of this length.
-    Data(usize),
+    /// Data of this length, and framing behind it.
+    Data(usize, usize),
 }
 
 /// The line at the beginning of `rest`, without its CRLF. A bare LF ends no line.
@@ -148,20 +159,7 @@ fn line(rest: &[u8]) -> Result<Option<&[u8]>, Fault> {
 /// digits.
 fn size(line: &[u8]) -> Result<(u64, usize), Fault> {
     let odd = Fault::Framing("a chunk's size is not a number");
-    let (mut size, mut rest) = (0_u64, line);
-    while let [byte, behind @ ..] = rest {
-        let value = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            b'A'..=b'F' => byte - b'A' + 10,
-            _ => break,
-        };
-        if size > u64::MAX >> 4 {
-            return Err(Fault::Framing("a chunk's size has no end"));
-        }
-        size = size << 4 | u64::from(value);
-        rest = behind;
-    }
+    let (size, mut rest) = digits(line)?;
     if rest.len() == line.len() {
         return Err(odd);
     }
@@ -174,6 +172,25 @@ fn size(line: &[u8]) -> Result<(u64, usize), Fault> {
         [b';', extension @ ..] if !extension.contains(&b'\r') => Ok((size, extension.len())),
         _ => Err(odd),
     }
+}
+
+/// The number that `rest` begins with, and what is behind it.
+fn digits(mut rest: &[u8]) -> Result<(u64, &[u8]), Fault> {
+    let mut number: u64 = 0;
+    while let [byte, behind @ ..] = rest {
+        let value = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => break,
+        };
+        if number > u64::MAX >> 4 {
+            return Err(Fault::Framing("a chunk's size has no end"));
+        }
+        number = number << 4 | u64::from(value);
+        rest = behind;
+    }
+    Ok((number, rest))
 }
 
 /// The length of the trailers, with the empty line that ends them.
