@@ -305,7 +305,9 @@ def read(profile):
     return {"instructions": instructions, "allocations": allocations}
 
 
+# The program's own, and those of the C library, which C code in it calls.
 ALLOCATORS = {"malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign", "memalign"}
+ALLOCATORS |= {"mi_malloc", "mi_zalloc", "mi_realloc", "mi_malloc_aligned", "mi_zalloc_aligned", "mi_realloc_aligned"}
 
 
 def cost(binary, scenario, work, config=CONFIG, at="localhost"):
