@@ -42,8 +42,8 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("hyper", &["server", "egress"]),
     ("hyper_util", &["server", "egress"]),
     ("memchr", &["provider", "egress"]),
-    // Of the program alone: main.rs, which is no room.
-    ("mimalloc", &[]),
+    // Of the program alone, which is no room.
+    ("mimalloc", &["main.rs"]),
     ("percent_encoding", &["message", "config", "provider"]),
     ("prometheus_client", &["telemetry"]),
     ("rcgen", &["tls"]),
