@@ -104,6 +104,26 @@ class Tally:
         )
 
 
+# What is read otherwise than one careless reader would: a check that does not find these finds nothing.
+PLANTED = {
+    "a second request": (b"GET / HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n", b""),
+    "a byte left over": (b"GET / HTTP/1.1\r\nhost: x\r\n\r\n?", b""),
+    "a body longer than told": (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nab", b"ab"),
+    "two lengths": (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\na", b"a"),
+    "no last chunk": (b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n", b"a"),
+    "a bare CR": (b"GET / HTTP/1.1\r\nhost: x\r\nx-own: a\rb: c\r\n\r\n", b""),
+}
+
+
+def planted():
+    for raw, body in PLANTED.values():
+        stream = traffic.Stream()
+        method, lines = raw[: raw.index(b" ")], raw[: raw.index(b"\r\n\r\n")].split(b"\r\n")[1:]
+        fields = [tuple(line.split(b": ", 1)) for line in lines]
+        stream.requests, stream.raw = [traffic.Request(method, b"/", fields, body)], [raw]
+        yield stream
+
+
 def differences(name, streams, readings):
     """Where a parser read otherwise than the upstream; how many requests it read, and how many it refused as it may."""
     wrong, compared, refused = [], 0, 0
@@ -178,14 +198,17 @@ async def main():
         record, tally = await send(binary, options, work)
         wrong = tally.wrong
         print(f"{tally.told()}; {time.monotonic() - started:.0f} s", flush=True)
-        streams = {name: list(readers.apart(name, record.streams)) for name in readers.MAY_REFUSE}
+        streams = {name: [*planted(), *readers.apart(name, record.streams)] for name in readers.MAY_REFUSE}
         readings = await asyncio.gather(
             asyncio.to_thread(readers.by_h11, streams["h11"]),
             readers.by_node(streams["node"]),
             readers.by_nginx(streams["nginx"], work),
         )
     for (name, sent), read in zip(streams.items(), readings):
-        found, compared, refused = differences(name, sent, read)
+        for what, stream, reading in zip(PLANTED, sent, read):
+            if not differences(name, [stream], [reading])[0]:
+                wrong.append(f"{name} does not find what is planted: {what}")
+        found, compared, refused = differences(name, sent[len(PLANTED) :], read[len(PLANTED) :])
         wrong += found
         print(f"{name}: {compared} requests compared, {refused} refused as it may, {len(found)} streams read otherwise")
     print(f"{len(wrong)} differences, {time.monotonic() - started:.0f} s")

@@ -21,7 +21,7 @@ from traffic import PATIENCE, Request, Stream, read
 HERE = Path(__file__).resolve().parent
 END = b"GET /end-of-stream HTTP/1.1\r\nHost: end\r\nConnection: close\r\n\r\n"
 # nginx writes these anew, or adds them.
-OF_A_HOP = {b"host", b"connection", b"content-length", b"transfer-encoding", b"x-replayed-from"}
+OF_A_HOP = {b"host", b"connection", b"content-length", b"transfer-encoding", b"x-stream"}
 # Streams at once at one parser.
 AT_ONCE = 16
 
@@ -137,23 +137,14 @@ def _read_by_h11(bytes_):
 # -- servers: a stream is a connection to them
 
 
-async def replay(streams, address):
-    """Sends each stream to a server; its ports on this side, in their order, and what was answered."""
-    ports, answers = [None] * len(streams), [b""] * len(streams)
+async def replay(streams, connect):
+    """Sends each stream to a server, over a connection by `connect`, which is told the number of the stream. What was answered."""
+    answers = [b""] * len(streams)
     todo = iter(range(len(streams)))
-
-    async def connect():
-        while True:
-            reader, writer = await asyncio.open_connection(*address)
-            # The system may give a port again that a stream before had.
-            if writer.get_extra_info("sockname")[1] not in ports:
-                return reader, writer
-            writer.close()
 
     async def worker():
         for number in todo:
-            reader, writer = await connect()
-            ports[number] = writer.get_extra_info("sockname")[1]
+            reader, writer = await connect(number)
             sending = asyncio.create_task(send(writer, streams[number]))
             with contextlib.suppress(ConnectionError):
                 answers[number] = await asyncio.wait_for(reader.read(), PATIENCE)
@@ -168,7 +159,7 @@ async def replay(streams, address):
                 writer.write_eof()
 
     await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
-    return ports, answers
+    return answers
 
 
 @contextlib.asynccontextmanager
@@ -183,23 +174,31 @@ async def running(*command, **streams):
 
 
 async def by_node(streams):
-    """By the port: what node says of each connection, which it does when that has ended."""
+    """What node says of each connection, which it does when that has ended."""
     pipe = asyncio.subprocess.PIPE
     async with running("node", str(HERE / "read_by_node.mjs"), stdout=pipe, limit=1 << 30) as node:
         port = int(await node.stdout.readline())
-        by_port = {}
+        numbers, readings = {}, {}
+
+        async def connect(number):
+            while True:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                # The system may give a port again that a stream before had.
+                if numbers.setdefault(writer.get_extra_info("sockname")[1], number) == number:
+                    return reader, writer
+                writer.close()
 
         async def listen():
-            while len(by_port) < len(streams):
+            while len(readings) < len(streams):
                 said = json.loads(await asyncio.wait_for(node.stdout.readline(), PATIENCE))
-                reading = by_port[said["port"]] = Reading()
+                reading = readings[numbers[said["port"]]] = Reading()
                 reading.faults = said["faults"]
                 for method, target, fields, body in said["requests"]:
                     fields = [(latin1(name).lower(), latin1(value)) for name, value in fields]
                     reading.requests.append(Request(latin1(method), latin1(target), fields, latin1(body)))
 
-        (ports, _), _ = await asyncio.gather(replay(streams, ("127.0.0.1", port)), listen())
-    return [by_port[port] for port in ports]
+        await asyncio.gather(replay(streams, connect), listen())
+    return [readings[number] for number in range(len(streams))]
 
 
 def latin1(text):
@@ -208,47 +207,37 @@ def latin1(text):
 
 async def by_nginx(streams, work):
     """What nginx passes on to a sink; its own refusals are among its answers."""
-    by_port = {}
+    readings = [Reading() for _ in streams]
     loop = asyncio.get_running_loop()
-    sink = await loop.create_server(lambda: Sink(by_port), "127.0.0.1", 0)
-    # It cannot tell its port, and a socket in a folder needs none; but then it would not tell ports of callers.
-    held = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
-    listen = held.sockets[0].getsockname()
-    held.close()
-    address = "{}:{}".format
-    made = string.Template((HERE / "nginx.conf").read_text()).safe_substitute(
-        work=work, sink=address(*sink.sockets[0].getsockname()), listen=address(*listen)
-    )
-    (work / "nginx.conf").write_text(made)
-    async with running("nginx", "-p", str(work), "-c", str(work / "nginx.conf"), "-e", str(work / "nginx.log")) as nginx:
-        await up(nginx, listen, work / "nginx.log")
-        ports, answers = await replay(streams, listen)
+    sink = await loop.create_unix_server(lambda: Sink(readings), work / "sink")
+    (work / "nginx.conf").write_text(string.Template((HERE / "nginx.conf").read_text()).safe_substitute(work=work))
+    log = work / "nginx.log"
+
+    async def connect(number):
+        reader, writer = await asyncio.open_unix_connection(work / "nginx")
+        # A line that its listener takes off: the address of the caller, which is the number of the stream here.
+        address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        writer.write(f"PROXY TCP4 {address} {address} 1 1\r\n".encode())
+        return reader, writer
+
+    async with running("nginx", "-p", str(work), "-c", str(work / "nginx.conf"), "-e", str(log)) as nginx:
+        while not (work / "nginx.pid").exists():
+            if nginx.returncode is not None:
+                raise OSError(f"nginx did not start:\n{log.read_text()}")
+            await asyncio.sleep(0.05)
+        answers = await replay(streams, connect)
     sink.close()
-    readings = []
-    for port, answered in zip(ports, answers):
-        reading = by_port.get(port) or Reading()
-        statuses = [int(status) for status in re.findall(rb"^HTTP/1\.1 (\d{3}) ", answered, re.M)]
-        reading.faults += [f"it answered {status}" for status in statuses if status != 200]
-        readings.append(reading)
+    for reading, answered in zip(readings, answers):
+        statuses = re.findall(rb"^HTTP/1\.1 (\d{3}) ", answered, re.M)
+        reading.faults += [f"it answered {status.decode()}" for status in statuses if status != b"200"]
     return readings
 
 
-async def up(process, address, log):
-    for _ in range(10 * PATIENCE):
-        with contextlib.suppress(ConnectionError):
-            _, writer = await asyncio.open_connection(*address)
-            return writer.close()
-        if process.returncode is not None:
-            break
-        await asyncio.sleep(0.1)
-    raise OSError(f"nginx did not start:\n{log.read_text()}")
-
-
 class Sink(asyncio.Protocol):
-    """What nginx wrote; only what came from one port is a stream."""
+    """What nginx wrote, and for which stream."""
 
-    def __init__(self, by_port):
-        self.by_port, self.buffer = by_port, b""
+    def __init__(self, readings):
+        self.readings, self.buffer = readings, b""
 
     def connection_made(self, transport):
         self.transport = transport
@@ -259,6 +248,6 @@ class Sink(asyncio.Protocol):
             return
         request, length = found
         self.buffer = self.buffer[length:]
-        port = int(request.values(b"x-replayed-from")[0])
-        self.by_port.setdefault(port, Reading()).requests.append(request)
+        _, *parts = map(int, request.values(b"x-stream")[0].split(b"."))
+        self.readings[int.from_bytes(parts)].requests.append(request)
         self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
