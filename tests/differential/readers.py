@@ -249,5 +249,5 @@ class Sink(asyncio.Protocol):
         request, length = found
         self.buffer = self.buffer[length:]
         _, *parts = map(int, request.values(b"x-stream")[0].split(b"."))
-        self.readings[int.from_bytes(parts)].requests.append(request)
+        self.readings[int.from_bytes(parts, "big")].requests.append(request)
         self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
