@@ -83,7 +83,7 @@ async fn panic_within_a_request() {
     };
     let answer = tokio::time::timeout(PATIENCE, panicked).await.unwrap();
     assert_eq!((answer.status, &*answer.code()), (500, "UA-0503"));
-    println!("{:?} {}", answer.headers, answer.text());
+    eprintln!("{:?} {}", answer.headers, answer.text());
     readings.store(USUAL, Ordering::SeqCst);
     assert_eq!(caller.get("/api/x").await.status, 200, "its connection");
     assert_eq!(proxy.get("/api/x").await.status, 200, "its worker");
