@@ -31,9 +31,11 @@ use self::args::{Arguments, Command, TokenCommand};
 pub use self::exit::Exit;
 use self::output::Output;
 use crate::config::{Checked, Config, Upstream, nearest};
+use crate::telemetry;
 
 /// The whole program: reads the arguments, runs the command.
 pub fn main() -> ExitCode {
+    telemetry::panics::tell_places_alone();
     // clap prints help and usage errors itself, with exit code 0 or 2.
     let arguments = Arguments::parse();
     execute(arguments.command, &mut Output::of_process()).into()

@@ -45,6 +45,7 @@ pub fn request(
         let name = Spelled::of(name.as_str());
         credentials::covers(name)
             || forwarding::covers(name)
+            || hop_by_hop::is_twin_of_protected(name)
             || ours.iter().any(|names| names.cover(name))
     });
     if let Some(cookies) = cookies {

@@ -7,6 +7,7 @@ pub mod access;
 pub mod id;
 pub mod log;
 pub mod metrics;
+pub mod panics;
 mod printable;
 mod seconds;
 

@@ -15,6 +15,7 @@
 
 mod keyed;
 mod logs;
+mod panics;
 mod run;
 mod stage;
 #[path = "../e2e/support/mod.rs"]

@@ -63,6 +63,9 @@ async fn a_field_that_the_proxy_writes_has_no_twin_of_the_callers() {
         "X-Tenant: mine\r\nX_Tenant: mine\r\nX-Tenant_: mine",
         "X-Gone: mine\r\nX_Gone: mine\r\nXGone: mine",
         "Zuora-Entity-Ids: mine\r\nZuora_Entity_Ids: mine\r\nentityId: mine",
+        // What frames is written anew as well. CGI and WSGI know `Content_Length` by the name of the true one.
+        "Content_Length: 5\r\nContentLength: 5\r\nContent-Length_: 5",
+        "Transfer_Encoding: chunked\r\nTransferEncoding: chunked\r\nHost_: evil",
     ];
     let kept = fields(&[("x-tenant", b"ours"), ("zuora-entity-ids", b"7")]).fields;
     let rows = rows.map(|lines| {
