@@ -4,14 +4,14 @@ use http::Method;
 
 /// A case: what the upstream says.
 #[derive(Clone)]
-pub(super) struct Case {
-    pub(super) method: Method,
-    pub(super) pieces: Vec<Vec<u8>>,
-    pub(super) closes: bool,
+pub(crate) struct Case {
+    pub(crate) method: Method,
+    pub(crate) pieces: Vec<Vec<u8>>,
+    pub(crate) closes: bool,
 }
 
 impl Case {
-    pub(super) fn show(&self) -> String {
+    pub(crate) fn show(&self) -> String {
         let pieces: Vec<_> = self
             .pieces
             .iter()
