@@ -10,15 +10,35 @@
     reason = "for tests and fuzz targets, which fail by it"
 )]
 
+#[cfg(test)]
 mod cases;
 mod readers;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
-pub(crate) use self::cases::Case;
 #[cfg(test)]
 use self::cases::{Dice, generated};
 pub(crate) use self::readers::{by_hyper, by_ours, written};
+
+/// A case: what the upstream says.
+#[derive(Clone)]
+pub(crate) struct Case {
+    pub(crate) method: Method,
+    pub(crate) pieces: Vec<Vec<u8>>,
+    pub(crate) closes: bool,
+}
+
+impl Case {
+    pub(crate) fn show(&self) -> String {
+        let pieces: Vec<_> = self
+            .pieces
+            .iter()
+            .map(|p| p.escape_ascii().to_string())
+            .collect();
+        let Self { method, closes, .. } = self;
+        format!("{method}, closes: {closes}\n{}", pieces.join("\n"))
+    }
+}
 
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,8 +16,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::cases::Case;
-use super::{End, Outcome};
+use super::{Case, End, Outcome};
 use crate::egress::exchange::{Exchange, Head};
 
 /// An upstream that says this, piece by piece, and then closes or stays silent.
