@@ -80,36 +80,38 @@ fn split(authority: &str) -> (&str, Option<&str>) {
 }
 
 fn is_listed(origin: &str) -> bool {
-    let origin = origin.to_ascii_lowercase();
-    let same = |listed: &str, port: &str| {
-        let rest = origin.strip_prefix(listed);
-        rest.is_some_and(|rest| {
-            ["", ".", port].contains(&rest.trim_end_matches('/')) || rest == format!(".{port}")
-        })
-    };
-    same("https://app.example", ":443") || same("http://localhost:3000", "")
+    let listed = [("https", "app.example", 443), ("http", "localhost", 3000)];
+    page(origin).is_some_and(|page| {
+        let page = (page.0.as_str(), page.1.as_str(), page.2);
+        listed.contains(&page)
+    })
 }
 
 /// Whether a page of `origin` is one of the proxy at `host`.
 fn is_own(origin: &str, host: &str) -> bool {
-    let Ok(page) = origin.parse::<Uri>() else {
-        return false;
+    page(origin).is_some_and(|(scheme, name, port)| place(&scheme, host) == Some((name, port)))
+}
+
+/// Scheme, name and port of an origin.
+fn page(origin: &str) -> Option<(String, String, u16)> {
+    let url: Uri = origin.parse().ok()?;
+    let scheme = url.scheme_str()?.to_owned();
+    let (name, port) = place(&scheme, url.authority()?.as_str())?;
+    (url.path() == "/" && url.query().is_none()).then_some((scheme, name, port))
+}
+
+/// Name and port at `authority`; a name with a dot behind it is the same.
+fn place(scheme: &str, authority: &str) -> Option<(String, u16)> {
+    let (name, port) = split(authority);
+    let default = match scheme {
+        "https" => 443,
+        "http" => 80,
+        _ => return None,
     };
-    let Some(authority) = page.authority() else {
-        return false;
-    };
-    let default = match page.scheme_str() {
-        Some("https") => "443",
-        Some("http") => "80",
-        _ => return false,
-    };
-    let parts = |authority: &str| {
-        let (name, port) = split(authority);
-        let name = name.to_ascii_lowercase();
-        let port: u16 = port.unwrap_or(default).parse().unwrap();
-        (name.strip_suffix('.').unwrap_or(&name).to_owned(), port)
-    };
-    parts(authority.as_str()) == parts(host)
+    let name = name.to_ascii_lowercase();
+    let name = name.strip_suffix('.').unwrap_or(&name).to_owned();
+    let port = port.map_or(Some(default), |port| port.parse().ok())?;
+    Some((name, port))
 }
 
 static GUARD: LazyLock<Guard> = LazyLock::new(|| {
