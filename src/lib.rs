@@ -16,6 +16,8 @@
 //! | 1 | [`config`]: what the operator decided |
 //! | ground | [`message`]: rules of forwarding; [`telemetry`]: words for watching; [`secret`]; [`clock`]; [`code`] |
 //! | annex | [`emulator`]: the providers, imitated; imports no room |
+//!
+//! Above all of them, in tests and in fuzz targets alone, `fuzz`: what these hold true.
 
 pub mod clock;
 pub mod code;
@@ -39,3 +41,6 @@ pub mod app;
 pub mod cli;
 
 pub mod emulator;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;

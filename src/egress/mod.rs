@@ -25,6 +25,8 @@ use http_body::Body;
 use tokio::time::Instant;
 
 pub use self::answer::{AnswerBody, Broken};
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::exchange::reference;
 pub use self::exchange::{Fault, Head};
 pub use self::failure::{Failure, Phase};
 use self::pool::Pool;

@@ -19,9 +19,7 @@ impl Told {
     pub(super) fn of(answer: &Value, token: &str, secrets: &Secrets) -> Self {
         let field = |name| answer.get(name).and_then(Value::as_str);
         let scope = field("scope").filter(|scope| {
-            is_scope(scope)
-                && !scope.contains(token)
-                && refusal::shown(scope, secrets, LONGEST) == **scope
+            is_scope(scope) && refusal::shown(scope, secrets, &[token], LONGEST) == **scope
         });
         Self {
             identity: field("id").and_then(identity),

@@ -33,6 +33,8 @@ pub use self::callers::Callers;
 pub use self::error::Error;
 use self::finish::Finish;
 use self::judge::Answer;
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::links::{Format, turned};
 use self::local_login::Local;
 use self::outcome::{Outcome, Place, Way};
 pub use self::prepared::{Attempt, BLOCK, Buffers, Making, Prepared};

@@ -10,7 +10,7 @@ pub(super) const FLOORS: &[&[&str]] = &[
     &["token", "egress", "server"],
     &["proxy", "admin"],
     &["app"],
-    &["cli"],
+    &["cli", "fuzz"],
     &["main"],
 ];
 
@@ -36,7 +36,7 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("http", EVERYWHERE),
     ("http_body", &["server", "egress", "proxy"]),
     ("http_body_util", &["egress", "proxy", "app/remote.rs"]),
-    ("httparse", &["egress"]),
+    ("httparse", &["egress", "fuzz"]),
     ("httpdate", &["provider"]),
     ("humantime", &["config", "provider", "telemetry", "admin"]),
     ("hyper", &["server", "egress"]),
@@ -73,6 +73,7 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
             "admin",
             "emulator",
             "cli",
+            "fuzz",
         ],
     ),
     ("smallvec", &["telemetry"]),

@@ -27,11 +27,24 @@ impl Mask {
         Self::hiding(scan.secrets(), text)
     }
 
-    /// A message, which may quote a value, without the user names, passwords and queries of URLs in it.
+    /// A message, which may quote a value between backticks, without the user names, passwords and queries of URLs in it.
+    /// Where a string is not closed, the value goes on over whatever lines come next: these are left out, and what looks
+    /// like a secret in a value is hidden.
     pub(super) fn message(text: &str) -> String {
         let mut ranges = Vec::new();
-        Scan::new(text).hide_in_urls(&mut ranges);
-        Self::hiding(ranges, text).text
+        let scan = Scan::new(text);
+        scan.hide_in_urls(&mut ranges);
+        if let (Some(open), Some(close)) = (text.find('`'), text.rfind('`')) {
+            let quoted = Scan::new(scan.slice(open + 1..close)).secrets();
+            let quoted = quoted.into_iter();
+            ranges.extend(quoted.map(|range| open + 1 + range.start..open + 1 + range.end));
+        }
+        let masked = Self::hiding(ranges, text).text;
+        match masked.split_once(['\n', '\r']) {
+            None => masked,
+            Some((first, _)) if first.matches('`').count() % 2 == 0 => format!("{first}…"),
+            Some((first, _)) => format!("{first}…`"),
+        }
     }
 
     fn hiding(mut ranges: Vec<Range<usize>>, text: &str) -> Self {

@@ -104,6 +104,9 @@ fn no_problem_shows_a_secret() {
         "[upstream.crm]\nprovider = \"zuora\"\nset_headers = { Authorization = \"hunter2\" }\n",
         "[upstream.crm]\nprovider = \"zuora\"\nrefresh_token = \"hunter2\"\n",
         "upstream = { crm = { provider = \"x\", client_secret = \"hunter2\" } }\n",
+        "[upstream.crm]\nprovider = \"\"\"zuora\nclient_secret = \"hunter2\"\n",
+        "[upstream.crm]\nprovider = \"\"\"zuora\\\nclient_secret = \"hunter2\"\n\"\"\"\n",
+        "[upstream.crm]\nprovider = '''zuora\nclient_secret = \"hunter2\"\n'''\n",
         "[outbound]\nproxy = { url = \"http://p\", username = \"u\", password = \"hunter2\" }\n",
     ];
     for text in rows {

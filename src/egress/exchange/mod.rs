@@ -7,8 +7,8 @@
 mod answer;
 mod chunked;
 mod fault;
-#[cfg(test)]
-mod reference;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod reference;
 mod request;
 
 use std::io;

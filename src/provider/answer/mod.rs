@@ -186,7 +186,7 @@ fn target(
         (Some(base), Some(wanted)) if !is_of(&base, wanted) => Strange::NotOf(wanted),
         (Some(base), _) => return Ok(Some(base)),
     };
-    let host = refusal::shown(&bare(text, token), secrets, HOST_SHOWN);
+    let host = refusal::shown(&bare(text), secrets, &[token], HOST_SHOWN);
     Err(LoginFailure::TargetRefused { host, why })
 }
 
@@ -208,7 +208,7 @@ fn is_of_org(
     }
     let named = match org {
         "" => "no org".to_owned(),
-        org => refusal::shown(&bare(org, token), secrets, HOST_SHOWN),
+        org => refusal::shown(&bare(org), secrets, &[token], HOST_SHOWN),
     };
     Err(LoginFailure::TargetRefused {
         host: named,
@@ -224,17 +224,13 @@ fn is_of(base: &Base, wanted: Environment) -> bool {
     }
 }
 
-/// A refused host without what may be secret in it: user information, query and fragment, the token itself.
-fn bare(text: &str, token: &str) -> String {
+/// A refused host without what may be secret in it: user information, query and fragment.
+fn bare(text: &str) -> String {
     let text = text.split(['?', '#']).next().unwrap_or_default();
-    let mut bare = match (text.split_once("://"), text.rsplit_once('@')) {
+    match (text.split_once("://"), text.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
         _ => text.to_owned(),
-    };
-    if !token.is_empty() {
-        bare = bare.replace(token, refusal::HIDDEN);
     }
-    bare
 }
 
 /// An answer that looks good and is none; whether it is a refusal, the provider's rules say.

@@ -133,7 +133,9 @@ pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> 
         Some(said) if !said.code.is_empty() || !said.text.is_empty() => {
             let both = [said.code, said.text];
             let both: Vec<String> = both.into_iter().filter(|part| !part.is_empty()).collect();
-            shown(&both.join(": "), secrets, TEXT_SHOWN)
+            let granted = json.as_ref().map(|json| granted(&provider.answer, json));
+            let granted = granted.unwrap_or_default();
+            shown(&both.join(": "), secrets, &granted, TEXT_SHOWN)
         }
         Some(_) => format!("HTTP {} without a reason", status.as_u16()),
         None if status.is_redirection() => {
@@ -160,6 +162,14 @@ pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> 
     }
 }
 
+/// The tokens that stand beside an error: they are not used, but may be good.
+fn granted<'a>(map: &AnswerMap, json: &'a Value) -> Vec<&'a str> {
+    let places = [Some(&map.token), map.refresh_token.as_ref()];
+    let tokens = places.into_iter().flatten();
+    let tokens = tokens.filter_map(|place| json.pointer(place)?.as_str());
+    tokens.map(str::trim_end).collect()
+}
+
 /// What an error means where the provider has no rule: RFC 6749 section 5.2, read leniently.
 fn usual(status: StatusCode, is_json: bool, said: &Said) -> Class {
     match said.code.as_str() {
@@ -182,15 +192,16 @@ fn is_overload(status: StatusCode) -> bool {
         || status == StatusCode::REQUEST_TIMEOUT
 }
 
-/// `text` of a provider as it may be shown: without any of `secrets`, printable, and at most `max`
-/// characters.
-pub(super) fn shown(text: &str, secrets: &Secrets, max: usize) -> String {
+/// `text` of a provider as it may be shown: without any of `secrets` and of the `tokens` that came with it, printable, and at
+/// most `max` characters.
+pub(super) fn shown(text: &str, secrets: &Secrets, tokens: &[&str], max: usize) -> String {
     if text.len() > TEXT_READ {
         return format!("a text of {} bytes", text.len());
     }
     let mut hidden: Vec<String> = Vec::new();
-    for (_, secret) in secrets.iter().filter(|(field, _)| field.is_secret()) {
-        let secret = secret.expose();
+    let secrets = secrets.iter().filter(|(field, _)| field.is_secret());
+    let secrets = secrets.map(|(_, secret)| secret.expose());
+    for secret in secrets.chain(tokens.iter().copied()) {
         hidden.push(secret.to_owned());
         hidden.push(byte_serialize(secret.as_bytes()).collect());
     }
@@ -252,7 +263,7 @@ const TEXT_SHOWN: usize = 200;
 /// secret in two).
 const TEXT_READ: usize = 16 * 1024;
 /// What stands where a secret was.
-pub(super) const HIDDEN: &str = "[secret]";
+const HIDDEN: &str = "[secret]";
 
 #[cfg(test)]
 mod tests;

@@ -147,6 +147,18 @@ fn a_providers_text_is_printable_short_and_without_secrets() {
 }
 
 #[test]
+fn a_refusal_is_told_without_the_tokens_that_came_with_it() {
+    let mut provider = zuora();
+    provider.answer.refresh_token = Some("/refresh_token".into());
+    for status in [200, 400] {
+        let body = r#"{"error":"odd","error_description":"A-t0ken%21, n%65xt","access_token":"A-t0ken!\n","refresh_token":"next"}"#;
+        let failure = class_of(&provider, status, body);
+        let told = failure.to_string();
+        assert!(told.ends_with("odd: [secret], [secret]"), "{told}");
+    }
+}
+
+#[test]
 fn what_stands_for_a_secret_is_not_searched_for_others() {
     let rows: &[(&[&str], &str, &str)] = &[
         (&["s", "s"], "no such client", "no [secret]uch client"),

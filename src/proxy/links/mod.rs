@@ -23,7 +23,7 @@ mod tests;
 
 /// What documents with links are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Json,
     Xml,
 }
@@ -81,6 +81,23 @@ impl Turner {
             Self::Xml(document) => document.end(),
         }
     }
+}
+
+/// What becomes of a document that comes in `pieces`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn turned(
+    format: Format,
+    links: Links,
+    places: &[&str],
+    pieces: &[impl AsRef<[u8]>],
+) -> Vec<u8> {
+    let mut document = Turner::new(format, links, places);
+    let mut out = VecDeque::new();
+    for piece in pieces {
+        document.push(&Bytes::copy_from_slice(piece.as_ref()), &mut out);
+    }
+    put(&mut out, document.end());
+    out.iter().flatten().copied().collect()
 }
 
 fn put(out: &mut VecDeque<Bytes>, bytes: Bytes) {

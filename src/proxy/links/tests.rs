@@ -6,16 +6,11 @@ fn document(format: Format, cut: &[usize], text: &str) -> String {
     let upstream = vec!["https://rest.zuora.com".parse().unwrap()];
     let base = "http://localhost:7717/billing".to_owned();
     let links = Links::new(upstream, String::new(), base, "/billing".to_owned());
-    let mut document = Turner::new(format, links, PLACES);
-    let mut out = VecDeque::new();
     let mut from = 0;
-    for to in cut.iter().copied().chain([text.len()]) {
-        let piece = text.as_bytes().get(from..to).unwrap();
-        document.push(&Bytes::copy_from_slice(piece), &mut out);
-        from = to;
-    }
-    put(&mut out, document.end());
-    String::from_utf8(out.iter().flatten().copied().collect()).unwrap()
+    let pieces = cut.iter().copied().chain([text.len()]);
+    let pieces = pieces.map(|to| &text.as_bytes()[std::mem::replace(&mut from, to)..to]);
+    let pieces: Vec<_> = pieces.collect();
+    String::from_utf8(turned(format, links, PLACES, &pieces)).unwrap()
 }
 
 const PLACES: &[&str] = &["/nextPage", "/urls/*", "/*/next"];

@@ -2,25 +2,7 @@
 
 use http::Method;
 
-/// A case: what the upstream says.
-#[derive(Clone)]
-pub(super) struct Case {
-    pub(super) method: Method,
-    pub(super) pieces: Vec<Vec<u8>>,
-    pub(super) closes: bool,
-}
-
-impl Case {
-    pub(super) fn show(&self) -> String {
-        let pieces: Vec<_> = self
-            .pieces
-            .iter()
-            .map(|p| p.escape_ascii().to_string())
-            .collect();
-        let Self { method, closes, .. } = self;
-        format!("{method}, closes: {closes}\n{}", pieces.join("\n"))
-    }
-}
+use super::Case;
 
 /// Numbers that look random, the same in every run (xorshift64*).
 pub(super) struct Dice(pub(super) u64);

@@ -16,8 +16,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::cases::Case;
-use super::{End, Outcome};
+use super::{Case, End, Outcome};
 use crate::egress::exchange::{Exchange, Head};
 
 /// An upstream that says this, piece by piece, and then closes or stays silent.
@@ -82,7 +81,7 @@ impl Script {
     }
 }
 
-pub(super) fn by_ours(case: &Case) -> Outcome {
+pub(crate) fn by_ours(case: &Case) -> Outcome {
     let mut cx = Context::from_waker(Waker::noop());
     let mut exchange = Exchange::<_, Full<Bytes>>::new(Script::of(case));
     let head = Head {
@@ -116,7 +115,23 @@ pub(super) fn by_ours(case: &Case) -> Outcome {
     }
 }
 
-pub(super) fn by_hyper(case: &Case) -> Outcome {
+/// What goes to an upstream for a request with this body.
+pub(crate) fn written(head: &Head<'_>, body: &[u8]) -> Vec<u8> {
+    let case = Case {
+        method: head.method.clone(),
+        pieces: Vec::new(),
+        closes: false,
+    };
+    let script = Script::of(&case);
+    let written = script.written.clone();
+    let mut exchange = Exchange::new(script);
+    exchange.begin(head, Full::new(Bytes::copy_from_slice(body)));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(exchange.poll_head(&mut cx, &mut 0).is_pending());
+    written.lock().unwrap().clone()
+}
+
+pub(crate) fn by_hyper(case: &Case) -> Outcome {
     let mut cx = Context::from_waker(Waker::noop());
     let io = TokioIo::new(Script::of(case));
     let handshake = pin!(http1::handshake::<_, Full<Bytes>>(io)).poll(&mut cx);

@@ -159,7 +159,7 @@ fn no_beginning_of_an_answer_is_an_answer() {
 
 #[test]
 fn a_200_with_an_error_is_a_refusal() {
-    let body = br#"{"error":"invalid_client","error_description":"invalid client credentials","access_token":"t"}"#;
+    let body = br#"{"error":"invalid_client","error_description":"invalid client credentials","access_token":"t0ken"}"#;
     let expected = LoginFailure::Refused {
         what: Refused::Client,
         text: "invalid_client: invalid client credentials".to_owned(),
