@@ -99,7 +99,7 @@ impl<'a> Call<'a> {
     fn is_for(&self, sent: &str) {
         let mut query = self.target.query().unwrap_or_default().split('&');
         let may_be_cut = query.any(|one| one.to_ascii_lowercase().contains(['t', '%']));
-        let all = format!("{}{}", self.base.path, self.target.path_and_query());
+        let all = format!("{}{}", self.base.path, self.target.as_str());
         let path = format!("{}{}", self.base.path, self.target.path());
         assert!(
             sent == all || may_be_cut && sent.starts_with(&path),

@@ -220,6 +220,9 @@ async fn wrong_chunks_are_refused_and_right_ones_are_written_anew() {
         ("A10 capital hex", "A\r\n0123456789\r\n0\r\n\r\n".to_owned(), "0123456789"),
         ("A13 trailers", "3\r\nabc\r\n0\r\nContent-Length: 9\r\nHost: evil.example\r\nAuthorization: Bearer x\r\nTransfer-Encoding: chunked\r\nX-T: 1\r\n\r\n".to_owned(), "abc"),
         ("A10 no data", "0\r\n\r\n".to_owned(), ""),
+        // hyper reads on to an empty line with CRLF: what follows belongs to this message, and is thrown away with its trailers.
+        ("A13 a bare LF for the empty line", format!("3\r\nabc\r\n0\r\n\n{HIDDEN}"), "abc"),
+        ("A13 a bare LF behind a trailer", format!("3\r\nabc\r\n0\r\nX-T: 1\r\n\n{HIDDEN}"), "abc"),
     ];
     rows.extend(
         right
