@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// A new connection costs a tenth less than with the C library's allocator, and idle callers half the memory, for 9 MiB more at the
-/// start (`docs/performance.md`).
+/// A new connection costs a tenth less than with the C library's allocator, and an idle caller two fifths less memory, for 9 MiB
+/// more at the start (`docs/performance.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

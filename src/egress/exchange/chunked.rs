@@ -81,6 +81,7 @@ impl Chunked {
         match self.state {
             State::Size => {
                 let (size, length) = match digits(rest)? {
+                    // As nearly every chunk begins: the end of its line need not be searched for.
                     (size, [b'\r', b'\n', behind @ ..]) if !rest.starts_with(b"\r") => {
                         (size, rest.len() - behind.len())
                     }
