@@ -27,6 +27,7 @@ import http.server
 import json
 import os
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -88,9 +89,15 @@ def program(name, package=None):
 
 
 def free_ports(count):
+    """From where no system finds a port by itself: the callers' connections take none of them meanwhile."""
     with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in sockets]
+        ports = []
+        while len(ports) < count:
+            port = random.randrange(10_000, 30_000)
+            with contextlib.suppress(OSError):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+                ports.append(port)
+        return ports
 
 
 @contextlib.contextmanager

@@ -227,7 +227,7 @@ fn requests_that_fail_for_the_same_reason_are_told_once_and_not_each() {
     let stage = Stage::new("told");
     let path = stage.folder.join("log");
     let log = std::fs::File::create(&path).unwrap();
-    let (_running, addr) = stage.run_telling(&stage.config("wrong", ""), log);
+    let (_running, addr) = stage.run_telling(&stage.config("wrong", ""), log).unwrap();
     for _ in 0..20 {
         assert_eq!(get(&addr, "/crm/x"), 502);
     }

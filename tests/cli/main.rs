@@ -8,14 +8,18 @@
 )]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use upauth::emulator::{Emulator, Settings};
 
+use self::ports::free_port;
+
 mod asking;
+#[path = "../e2e/support/ports.rs"]
+mod ports;
 /// What ends a start.
 mod starting;
 /// The file store.
@@ -56,16 +60,11 @@ impl Stage {
             .unwrap();
         let folder = std::env::temp_dir().join(format!("upauth-cli-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let admin = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
         Self {
             emulator,
             _runtime: runtime,
             folder,
-            admin,
+            admin: free_port(),
         }
     }
 
@@ -103,25 +102,32 @@ impl Stage {
 
     /// `upauth run`, and the address it prints for `crm`.
     fn run(&self, config: &str) -> (Running, String) {
-        self.run_telling(config, Stdio::null())
+        let log = self.folder.join("log");
+        let file = std::fs::File::create(&log).unwrap();
+        self.run_telling(config, file)
+            .unwrap_or_else(|status| panic!("{status}: {}", std::fs::read_to_string(log).unwrap()))
     }
 
-    /// The same, with a place for what it logs.
-    fn run_telling(&self, config: &str, log: impl Into<Stdio>) -> (Running, String) {
+    /// The same, with a place for what it logs. Fails with how it ended, if it did before it served.
+    fn run_telling(
+        &self,
+        config: &str,
+        log: impl Into<Stdio>,
+    ) -> Result<(Running, String), ExitStatus> {
         let mut command = self.command(&["run"], config);
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = lines
-            .find(|line| line.as_ref().unwrap().trim().starts_with("crm "))
-            .unwrap()
-            .unwrap();
+        let line = lines.find(|line| line.as_ref().unwrap().trim().starts_with("crm "));
+        let Some(line) = line.transpose().unwrap() else {
+            return Err(child.wait().unwrap());
+        };
         std::thread::spawn(move || lines.count());
         let url = line.split_whitespace().last().unwrap();
         let addr = url
             .strip_prefix("http://")
             .unwrap()
             .replace("localhost", "127.0.0.1");
-        (Running(child), addr.split('/').next().unwrap().to_owned())
+        Ok((Running(child), addr.split('/').next().unwrap().to_owned()))
     }
 }
 

@@ -2,8 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use self::ports::free_port;
 use super::*;
 use crate::server::Door;
+
+#[path = "../../../tests/e2e/support/ports.rs"]
+mod ports;
 
 /// Listeners as a proxy of one worker has them, with the doors that its worker would serve.
 struct House {
@@ -18,11 +22,10 @@ impl House {
     fn new() -> Self {
         let text = "[upstream.a]\nprovider = \"zuora\"\nlogin_url = \"http://127.0.0.1:9\"\nclient_id = \"i\"\nclient_secret = \"s\"\n";
         let limits = parse(text).server.limits;
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let name = crate::secret::hex(&crate::secret::random::<8>());
         Self {
             state: std::env::temp_dir().join(format!("upauth-{name}")),
-            port: port.local_addr().unwrap().port(),
+            port: free_port(),
             listeners: Listeners::new(1, &Floor::new(limits), &CancellationToken::new()),
             doors: Vec::new(),
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::task::JoinSet;
 
-use super::free_port;
+use crate::support::ports::free_port;
 use crate::support::{Caller, Scripted, TestProxy};
 
 /// Two upstreams of which one listens at `addr`, or none does.

@@ -6,8 +6,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::free_port;
 use crate::support::caller::PATIENCE;
+use crate::support::ports::free_port;
 use crate::support::tls::{Ca, Folder, connect, connect_as};
 use crate::support::{Caller, Scripted, TestProxy};
 

@@ -35,12 +35,6 @@ fn refused(result: Result<Reloaded, ReloadError>) -> String {
     }
 }
 
-/// A port that nobody has.
-fn free_port() -> u16 {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    free.local_addr().unwrap().port()
-}
-
 /// Waits until the status of an upstream is as wanted.
 async fn becomes(at: &Emulated, upstream: &str, wanted: impl Fn(&serde_json::Value) -> bool) {
     let waiting = async {
