@@ -1,5 +1,7 @@
 //! Takes off a message what does not go on: each name is looked at once.
 
+use std::sync::LazyLock;
+
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ALT_SVC, CACHE_CONTROL,
     CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, COOKIE, EXPECT, HOST, LINK, LOCATION,
@@ -7,9 +9,11 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName};
 
+use super::credentials::{self, CREDENTIALS};
+use super::forwarding::{self, FORWARDING, PREFIXES};
+use super::hop_by_hop::{self, PROTECTED};
 use super::rejection::Rejection;
 use super::twins::{Names, Spelled, remove_where};
-use super::{credentials, forwarding, hop_by_hop};
 
 /// Takes off a request what belongs to the caller's connection, who the caller is and says it is, and every field in
 /// `ours`, each with its twins; of the cookies those named in `cookies` stay; `Max-Forwards` is counted down. Refuses a
@@ -43,9 +47,8 @@ pub fn request(
         }
         limited |= *name == MAX_FORWARDS;
         let name = Spelled::of(name.as_str());
-        credentials::covers(name)
-            || forwarding::covers(name)
-            || hop_by_hop::is_twin_of_protected(name)
+        NEVER.cover(name)
+            || PREFIXES.iter().any(|prefix| name.begins(prefix))
             || ours.iter().any(|names| names.cover(name))
     });
     if let Some(cookies) = cookies {
@@ -59,6 +62,13 @@ pub fn request(
     }
     Ok(())
 }
+
+/// What no upstream is sent: whose twin some server takes for a credential of the caller's, for where a request comes from, or
+/// for where a message goes or ends. Of the last none goes on itself: they are written anew.
+static NEVER: LazyLock<Names> = LazyLock::new(|| {
+    let protected = PROTECTED.iter().map(HeaderName::as_str);
+    Names::of(CREDENTIALS.into_iter().chain(FORWARDING).chain(protected))
+});
 
 /// What an answer speaks of that is another's in front of the proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
