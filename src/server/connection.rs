@@ -159,5 +159,5 @@ pub(super) fn ended(result: &hyper::Result<()>) {
     }
 }
 
-/// How long a connection without a request is waited for when the drain begins.
-const LAST_CALL: Duration = Duration::from_millis(250);
+/// How long a connection without a request is waited for in a drain: before its first, and after its last.
+pub(super) const LAST_CALL: Duration = Duration::from_millis(250);
