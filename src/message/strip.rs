@@ -8,6 +8,7 @@ use http::header::{
     MAX_FORWARDS, SET_COOKIE, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderName};
+use smallvec::SmallVec;
 
 use super::credentials::{self, CREDENTIALS};
 use super::forwarding::{self, FORWARDING, PREFIXES};
@@ -87,7 +88,7 @@ pub struct Speaks {
 pub fn answer(headers: &mut HeaderMap, keeps_length: bool) -> Speaks {
     let mut speaks = Speaks::default();
     let (mut of_connection, mut coded, mut length) = (false, false, false);
-    let mut doomed = Vec::new();
+    let mut doomed = SmallVec::<[HeaderName; 4]>::new();
     for name in headers.keys() {
         match *name {
             LOCATION | CONTENT_LOCATION | LINK => speaks.places = true,
