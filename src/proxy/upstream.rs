@@ -85,7 +85,7 @@ impl Upstream {
 
     /// Whether a call may pass at all (`DESIGN.md` 3, path rules): `deny` beats `allow`, `allow` beats what the
     /// provider denies.
-    pub(super) fn admit(
+    pub(super) fn permits(
         &self,
         surface: &Surface,
         narrow: Option<&Narrow>,
