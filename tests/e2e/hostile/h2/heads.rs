@@ -20,6 +20,7 @@ async fn a_head_of_http_2_that_http_1_cannot_say_is_refused() {
             Err(None),
         ),
         says("A44 a colon in a name", &[(b"x:a", b"1")], Err(None)),
+        says("A44 a quote in a name", &[(b"x\"a", b"1")], Err(Some(400))),
         says("A44 a blank in a name", &[(b"x a", b"1")], Err(None)),
         says("A44 a capital in a name", &[(b"X-A", b"1")], Err(None)),
         says("A44 no name", &[(b"", b"1")], Err(None)),
@@ -104,6 +105,11 @@ async fn a_head_of_http_2_that_http_1_cannot_say_is_refused() {
             "A45 nothing in :path",
             [b"GET", b"http", b"localhost", b""],
             Err(None),
+        ),
+        asks(
+            "A45 a query alone in :path",
+            [b"GET", b"http", b"localhost", b"?x"],
+            Err(Some(400)),
         ),
         asks(
             "A45 a URL in :path",
