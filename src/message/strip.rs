@@ -7,7 +7,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, COOKIE, EXPECT, HOST, LINK, LOCATION,
     MAX_FORWARDS, SET_COOKIE, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
 };
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use super::credentials::{self, CREDENTIALS};
@@ -71,6 +71,21 @@ static NEVER: LazyLock<Names> = LazyLock::new(|| {
     Names::of(CREDENTIALS.into_iter().chain(FORWARDING).chain(protected))
 });
 
+/// Takes the blanks off both ends of each value, as HTTP/1 does for its callers. HTTP/2 has them only from who should have
+/// sent none (RFC 9113 section 8.2.1), and passed on they would be a part of the value to some and not to others.
+pub fn blanks(headers: &mut HeaderMap) {
+    for value in headers.values_mut() {
+        let trimmed = value.as_bytes().trim_ascii();
+        if trimmed.len() < value.len()
+            && let Ok(mut trimmed) = HeaderValue::from_bytes(trimmed)
+        {
+            // As the caller wants it kept out of tables (RFC 7541 section 7.1.3).
+            trimmed.set_sensitive(value.is_sensitive());
+            *value = trimmed;
+        }
+    }
+}
+
 /// What an answer speaks of that is another's in front of the proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Speaks {
@@ -130,6 +145,31 @@ const CLEAR_SITE_DATA: &str = "clear-site-data";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blanks_around_a_value_go_and_nothing_else() {
+        let rows = [
+            ("a", "a"),
+            (" a ", "a"),
+            ("\ta \t", "a"),
+            ("a \t b", "a \t b"),
+            ("  ", ""),
+            ("", ""),
+        ];
+        for (given, expected) in rows {
+            for sensitive in [true, false] {
+                let mut headers = HeaderMap::new();
+                let mut value: HeaderValue = given.parse().unwrap();
+                value.set_sensitive(sensitive);
+                headers.append("x-a", HeaderValue::from_static("1"));
+                headers.append("x-a", value);
+                blanks(&mut headers);
+                let left: Vec<_> = headers.get_all("x-a").iter().collect();
+                assert_eq!(left, ["1", expected], "{given:?}");
+                assert_eq!(left[1].is_sensitive(), sensitive, "{given:?}");
+            }
+        }
+    }
 
     #[test]
     fn a_name_of_ours_goes_with_its_twins() {

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT_ENCODING, HOST, VIA};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use http_body::Body;
 use http_body_util::BodyExt;
 use smallvec::SmallVec;
@@ -107,6 +107,9 @@ impl Prepared {
             readable,
         } = *making;
         let mut headers = parts.headers;
+        if parts.version == Version::HTTP_2 {
+            strip::blanks(&mut headers);
+        }
         let stamps = stamped(surface, &headers, id);
         strip::request(
             &mut headers,

@@ -59,18 +59,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
     }
 
     pub async fn headers(&mut self, id: u32, fields: &[(&[u8], &[u8])], is_last: bool) {
-        let mut block = Vec::new();
-        for (name, value) in fields {
-            // A literal without indexing and with a new name (RFC 7541 section 6.2.2).
-            block.push(0);
-            for text in [name, value] {
-                assert!(text.len() < 127, "a length of one byte");
-                block.push(u8::try_from(text.len()).unwrap());
-                block.extend_from_slice(text);
-            }
-        }
         let flags = END_HEADERS | if is_last { END_STREAM } else { 0 };
-        self.frame(HEADERS, flags, id, &block).await;
+        self.frame(HEADERS, flags, id, &block(fields)).await;
     }
 
     pub async fn data(&mut self, id: u32, data: &[u8], is_last: bool) {
@@ -125,6 +115,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
         // Whoever has given the connection up need not take it.
         let _ = self.stream.write_all(&frame).await;
     }
+}
+
+/// Fields as a block, each a literal without indexing and with a new name (RFC 7541 section 6.2.2).
+pub fn block(fields: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        block.push(0);
+        for text in [name, value] {
+            assert!(text.len() < 127, "a length of one byte");
+            block.push(u8::try_from(text.len()).unwrap());
+            block.extend_from_slice(text);
+        }
+    }
+    block
 }
 
 /// `:status` as the first field of a block: indexed, or three digits, perhaps in Huffman's code.
