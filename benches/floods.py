@@ -74,8 +74,7 @@ async def answer(reader, writer):
             head = await reader.readuntil(b"\r\n\r\n")
             path = head.split(b" ", 2)[1]
             if path == b"/deaf":
-                writer.transport.pause_reading()
-                await asyncio.Future()
+                return await writer.wait_closed()
             elif path == b"/large":
                 # What the system holds of it is no memory of the proxy's, but the machine's.
                 writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 << 10)
