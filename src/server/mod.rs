@@ -12,6 +12,7 @@ mod seldom;
 mod socket;
 mod stream;
 mod tracked;
+mod untaken;
 mod watch;
 
 use std::future::Future;
@@ -78,20 +79,17 @@ impl Floor {
 
 /// What an answer's body must be.
 pub trait AnswerBody:
-    Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-    + Send
-    + Unpin
-    + 'static
+    Body<Data = bytes::Bytes, Error: Into<BoxError>> + Send + Unpin + 'static
 {
 }
 
 impl<B> AnswerBody for B where
-    B: Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static
+    B: Body<Data = bytes::Bytes, Error: Into<BoxError>> + Send + Unpin + 'static
 {
 }
+
+/// Any error.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a connection's service must be.
 pub trait Serve<B>:

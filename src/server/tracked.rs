@@ -11,8 +11,9 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 
 use super::ending::Ending;
+use super::untaken::Shared;
 use super::watch::{Active, Entry};
-use super::{AnswerBody, Serve};
+use super::{AnswerBody, BoxError, Serve};
 
 /// The service, with each request counted until its answer's body ends.
 pub(super) fn tracked<S, B>(
@@ -44,6 +45,7 @@ where
             ending.says_last();
         }
         Answering {
+            shares: entry.has_frames().then(|| entry.clone()),
             answer: match refused {
                 Some(status) => Err(status),
                 None => Ok(service.clone().call(request)),
@@ -68,6 +70,8 @@ struct Answering<F> {
     /// Or why there will be none of the service's.
     answer: Result<F, StatusCode>,
     active: Option<Active>,
+    /// The watch looks after the answer: of HTTP/2.
+    shares: Option<Entry>,
     /// To be told of an answer that ends with the connection: for callers of HTTP/1.0.
     ended_by_close: Option<Ending>,
 }
@@ -75,7 +79,7 @@ struct Answering<F> {
 impl<F, B> Future for Answering<F>
 where
     F: Future<Output = Result<Response<B>, Infallible>> + Unpin,
-    B: Body,
+    B: AnswerBody,
 {
     type Output = Result<Response<Tracked<B>>, Infallible>;
 
@@ -97,38 +101,59 @@ where
         {
             ending.begin_unended();
         }
-        let active = self.active.take();
-        Poll::Ready(Ok(response.map(|body| Tracked { body, active })))
+        let (active, shares) = (self.active.take(), self.shares.take());
+        Poll::Ready(Ok(response.map(|body| {
+            Tracked(match (body, shares) {
+                (Some(body), Some(entry)) => Held::Shared(Shared::new(body, active, entry)),
+                (body, _) => Held::Own { body, active },
+            })
+        })))
     }
 }
 
 /// An answer's body that keeps its connection busy until it ends.
-pub(super) struct Tracked<B> {
-    body: Option<B>,
-    #[expect(dead_code, reason = "counts while it is held")]
-    active: Option<Active>,
+pub(super) struct Tracked<B: AnswerBody>(Held<B>);
+
+enum Held<B: AnswerBody> {
+    Own {
+        body: Option<B>,
+        #[expect(dead_code, reason = "counts while it is held")]
+        active: Option<Active>,
+    },
+    Shared(Shared<B>),
 }
 
-impl<B: Body + Unpin> Body for Tracked<B> {
+impl<B: AnswerBody> Body for Tracked<B> {
     type Data = B::Data;
-    type Error = B::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        match &mut self.body {
-            Some(body) => Pin::new(body).poll_frame(cx),
-            None => Poll::Ready(None),
+    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
+        match &mut self.0 {
+            Held::Own {
+                body: Some(body), ..
+            } => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Held::Own { body: None, .. } => Poll::Ready(None),
+            Held::Shared(shared) => shared.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
+        match &self.0 {
+            Held::Own { body, .. } => body.as_ref().is_none_or(Body::is_end_stream),
+            Held::Shared(shared) => shared.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        let hint = self.body.as_ref().map(Body::size_hint);
-        hint.unwrap_or_else(|| SizeHint::with_exact(0))
+        match &self.0 {
+            Held::Own { body, .. } => {
+                let hint = body.as_ref().map(Body::size_hint);
+                hint.unwrap_or_else(|| SizeHint::with_exact(0))
+            }
+            Held::Shared(shared) => shared.size_hint(),
+        }
     }
 }

@@ -2,11 +2,12 @@
 //! nothing of their answer, are cut in time.
 //!
 //! One timer per worker looks over all connections; a connection costs no timer of its own. Each carries a few
-//! numbers that its stream and its service keep up to date. What it deliberately does not see is a single HTTP/2
-//! stream whose window the caller keeps shut while the connection moves on.
+//! numbers that its stream and its service keep up to date, and of HTTP/2 its answers, each of which may wait for its caller while
+//! the connection moves on.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -48,12 +49,20 @@ struct State {
     told: AtomicU64,
     rest: Notify,
     cut: CancellationToken,
+    /// HTTP/2: the answers under way, by where they are.
+    answers: Mutex<BTreeMap<usize, Weak<dyn Answer>>>,
+}
+
+/// An answer that is given up when its caller takes nothing of it.
+pub(super) trait Answer: Send + Sync {
+    /// Gives it up if it waits for longer than `limit`, at the sweep of `now`.
+    fn give_up_after(&self, limit: Duration, now: u64);
 }
 
 /// Since when something is so, in ms since the watch's start, as the sweep sees it: it is the sweep that looks at the clock, and not
 /// each request. So a time is at most one sweep too long, and never too short.
 #[derive(Default)]
-struct Since(AtomicU64);
+pub(super) struct Since(AtomicU64);
 
 impl Since {
     const NOT: u64 = 0;
@@ -70,8 +79,13 @@ impl Since {
         self.0.load(Ordering::Relaxed) != Self::NOT
     }
 
+    /// Begins anew, or is so no more.
+    pub(super) fn begin_if(&self, begins: bool) {
+        self.set(if begins { Self::LATELY } else { Self::NOT });
+    }
+
     /// For how long, at the sweep of `now`.
-    fn lasts(&self, now: u64) -> Option<Duration> {
+    pub(super) fn lasts(&self, now: u64) -> Option<Duration> {
         let known = self.0.load(Ordering::Relaxed);
         if known == Self::LATELY {
             // Unless it has changed since it was looked at.
@@ -111,6 +125,7 @@ impl Watch {
                 told: AtomicU64::new(0),
                 rest: Notify::new(),
                 cut: CancellationToken::new(),
+                answers: Mutex::default(),
             }),
         };
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -134,6 +149,7 @@ impl Watch {
             let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
             entries.retain(|entry| match entry.upgrade() {
                 Some(state) => {
+                    state.look_after_answers(self.idle_timeout.saturating_mul(STUCK), now);
                     if self.over(&state, now, idle_timeout) {
                         state.cut.cancel();
                     } else if state.may_rest(now) {
@@ -161,6 +177,21 @@ impl State {
         self.active.load(Ordering::Relaxed) == 0 && !self.head.is_set() && !self.stuck.is_set()
     }
 
+    fn look_after_answers(&self, limit: Duration, now: u64) {
+        // The lock is not held: who is given up may end its connection.
+        let answers: Vec<_> = {
+            let answers = self.answers();
+            answers.values().filter_map(Weak::upgrade).collect()
+        };
+        for answer in answers {
+            answer.give_up_after(limit, now);
+        }
+    }
+
+    fn answers(&self) -> MutexGuard<'_, BTreeMap<usize, Weak<dyn Answer>>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether it has been idle long enough to rest, and was not told to. Asked by the sweep alone.
     fn may_rest(&self, now: u64) -> bool {
         let long = self.idle.lasts(now).is_some_and(|time| time >= REST);
@@ -181,6 +212,22 @@ impl Entry {
     /// The connection speaks HTTP/2. Its first head must come in time; later bytes need not begin one.
     pub(super) fn speaks_frames(&self) {
         self.state.frames.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_frames(&self) -> bool {
+        self.state.frames.load(Ordering::Relaxed)
+    }
+
+    /// An answer of HTTP/2 begins.
+    pub(super) fn look_after(&self, answer: &Arc<dyn Answer>) {
+        self.state
+            .answers()
+            .insert(place(answer), Arc::downgrade(answer));
+    }
+
+    /// It has ended.
+    pub(super) fn forget(&self, answer: &Arc<dyn Answer>) {
+        self.state.answers().remove(&place(answer));
     }
 
     /// Something was written, or (`stuck`) the caller had no room for it.
@@ -259,6 +306,10 @@ impl Drop for Active {
         state.idle.set(Since::LATELY);
         state.active.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+fn place(answer: &Arc<dyn Answer>) -> usize {
+    Arc::as_ptr(answer).addr()
 }
 
 fn millis(start: Instant) -> u64 {

@@ -1,6 +1,14 @@
 //! How long callers may keep a connection waiting, on a clock that is moved by hand.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+
 use super::*;
+use crate::server::untaken::Shared;
 
 const HEADER: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(75);
@@ -121,4 +129,51 @@ async fn a_connection_rests_once_for_each_time_that_it_is_idle() {
     assert!(!may_rest());
     tokio::time::advance(REST).await;
     assert!(may_rest());
+}
+
+/// A body without end, or one that waits for its upstream.
+struct Pieces {
+    come: bool,
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.come {
+            true => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x"))))),
+            false => Poll::Pending,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_which_its_caller_takes_nothing_for_long_is_given_up_and_no_other() {
+    let (watch, entry) = watch();
+    entry.speaks_frames();
+    let begin = |come| Shared::new(Pieces { come }, Some(entry.request()), entry.clone());
+    let (untaken, slow, waiting) = (begin(true), begin(true), begin(false));
+    let take = |answer: &Shared<Pieces>| {
+        let mut cx = Context::from_waker(Waker::noop());
+        answer.poll_frame(&mut cx)
+    };
+    assert!(take(&untaken).is_ready() && take(&waiting).is_pending());
+    let limit = IDLE * STUCK;
+    for _ in 0..4 {
+        let sweep = || entry.state.look_after_answers(limit, millis(watch.start));
+        sweep();
+        tokio::time::advance(limit / 3 + Duration::from_secs(1)).await;
+        assert!(matches!(take(&slow), Poll::Ready(Some(Ok(_)))), "given up");
+        sweep();
+    }
+    assert!(matches!(take(&untaken), Poll::Ready(Some(Err(_)))), "kept");
+    assert!(take(&waiting).is_pending(), "given up");
+    assert_eq!(entry.state.active.load(Ordering::Relaxed), 2);
+    drop((untaken, slow, waiting));
+    assert_eq!(entry.state.active.load(Ordering::Relaxed), 0);
+    assert!(entry.state.answers().is_empty());
 }

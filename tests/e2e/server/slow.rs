@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::caller::PATIENCE;
+use crate::support::frames::{End, Frames, WINDOW_UPDATE};
 use crate::support::tls::{Ca, Folder, connect};
 use crate::support::{Caller, H2, Scripted, TestProxy};
 
@@ -254,6 +255,53 @@ async fn a_caller_who_takes_nothing_of_its_answer_is_cut() {
     caller.begin("/api/x").await;
     assert_eq!(caller.head().await.unwrap().status, 200);
     timeout(PATIENCE, went.recv()).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_on_a_stream_whose_window_stays_shut_is_given_up_and_its_connection_goes_on() {
+    let (gone, mut went) = mpsc::channel(1);
+    let api = Scripted::start_with(&gone, |mut connection, gone| async move {
+        while let Some(seen) = connection.request().await {
+            if seen.target != "/endless" {
+                connection.reply("200 OK", "", "ok").await;
+                continue;
+            }
+            connection.write("HTTP/1.1 200 OK\r\n\r\n").await;
+            let piece = [b'x'; 0x10000];
+            while connection.caller.stream.write_all(&piece).await.is_ok() {}
+            return gone.send(()).await.unwrap();
+        }
+    })
+    .await;
+    let limits = "[server.limits]\nidle_timeout = \"200ms\"\n";
+    let proxy = TestProxy::start(&format!("{limits}{}", api.upstream()));
+    let mut caller = Frames::connect(proxy.addr()).await;
+    let get = async |caller: &mut Frames, id, path: &[u8]| {
+        let fields: [(&[u8], &[u8]); 4] = [
+            (b":method", b"GET"),
+            (b":scheme", b"http"),
+            (b":authority", b"localhost"),
+            (b":path", path),
+        ];
+        caller.headers(id, &fields, true).await;
+        caller.end(id).await
+    };
+    let more = 0x10000_u32.to_be_bytes();
+    assert_eq!(get(&mut caller, 1, b"/api/endless").await, End::Status(200));
+    let mut id = 1;
+    let given_up = async {
+        while went.try_recv().is_err() {
+            id += 2;
+            caller.frame(WINDOW_UPDATE, 0, 0, &more).await;
+            assert_eq!(get(&mut caller, id, b"/api/x").await, End::Status(200));
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, given_up).await.expect("never given up");
+    caller.frame(WINDOW_UPDATE, 0, 1, &more).await;
+    // Or it is gone: idle by now, if this machine is slow.
+    let end = caller.end(1).await;
+    assert!(matches!(end, End::Reset | End::Gone), "{end:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
