@@ -18,7 +18,9 @@ use crate::egress::{Client, Profile};
 use crate::message::forwarding;
 use crate::message::twins::Names;
 use crate::provider::Provider;
-use crate::proxy::{self, BLOCK, Buffers, Callers, Proxy, RequestBody, Slot, Troubles, Upstream};
+use crate::proxy::{
+    self, BLOCK, Buffers, Callers, Places, Proxy, RequestBody, Slot, Troubles, Upstream,
+};
 use crate::secret::{hex, random};
 use crate::server::{self, Door, Floor};
 use crate::telemetry::{Ids, Metrics};
@@ -29,7 +31,7 @@ pub(super) struct Shared {
     metrics: Metrics,
     clock: Clock,
     ids: Ids,
-    in_flight: Arc<Semaphore>,
+    in_flight: Arc<Places>,
     memory: Arc<Semaphore>,
     troubles: Troubles,
     instance: String,
@@ -57,7 +59,7 @@ impl Shared {
             metrics: metrics.clone(),
             clock,
             ids: Ids::new(),
-            in_flight: Arc::new(Semaphore::new(limits.requests_in_flight)),
+            in_flight: Places::new(limits.requests_in_flight),
             memory: Arc::new(Semaphore::new(limits.buffer_bytes / BLOCK)),
             troubles: Troubles::default(),
             instance: hex(&random::<8>()),
@@ -80,7 +82,7 @@ impl Shared {
             buffers: Buffers {
                 replay_bytes: self.limits.replay_bytes,
                 memory: self.memory.clone(),
-                patience: self.limits.idle_timeout,
+                silence: self.limits.idle_timeout,
             },
             via: forwarding::via(&self.instance),
             instance: self.instance.clone(),

@@ -26,6 +26,8 @@ pub(super) struct Place<B: Outgoing> {
     idle: Mutex<Vec<Box<Line<B>>>>,
     lanes: Lanes,
     permits: Arc<Semaphore>,
+    /// As many idle ones are kept as may be in use: after a burst, the next one finds them.
+    most_idle: usize,
 }
 
 impl<B: Outgoing> Default for Pool<B> {
@@ -92,6 +94,7 @@ impl<B: Outgoing> Pool<B> {
             idle: Mutex::default(),
             lanes: Lanes::default(),
             permits: Arc::new(Semaphore::new(to.profile.connections)),
+            most_idle: to.profile.connections,
         });
         places.push(place.clone());
         place
@@ -130,7 +133,7 @@ impl<B: Outgoing> Place<B> {
     /// Keeps a connection for the next request.
     pub(super) fn keep(&self, line: Box<Line<B>>) {
         let mut idle = lock(&self.idle);
-        if idle.len() < MOST_IDLE {
+        if idle.len() < self.most_idle {
             idle.push(line);
         }
     }
@@ -203,5 +206,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-const MOST_IDLE: usize = 64;
 const LONGEST_QUEUE: Duration = Duration::from_secs(60);

@@ -3,18 +3,8 @@
 //! Credentials in query parameters are cut by [`Target::without_parameters`](super::Target::without_parameters); those
 //! in SOAP envelopes are not looked at here.
 
-use std::sync::LazyLock;
-
 use http::HeaderValue;
 use http::header::{COOKIE, HeaderMap};
-
-use super::twins::{Names, Spelled};
-
-/// Whether some server takes a field of this name for a credential.
-pub(super) fn covers(name: Spelled<'_>) -> bool {
-    static NAMES: LazyLock<Names> = LazyLock::new(|| Names::of(CREDENTIALS));
-    NAMES.cover(name)
-}
 
 /// The cookies named in `names`, joined in one field (RFC 9113 section 8.2.3).
 pub(super) fn keep_cookies(headers: &HeaderMap, names: &[&str]) -> Option<HeaderValue> {
@@ -46,7 +36,7 @@ pub fn is_credential(name: &str) -> bool {
 
 /// Every way in which the providers accept a credential in a header (PROVIDERS 1.11, 3.3), and the key that is for
 /// this proxy alone: no upstream may learn it, whether it is asked for or not.
-const CREDENTIALS: [&str; 8] = [
+pub(super) const CREDENTIALS: [&str; 8] = [
     "authorization",
     "proxy-authorization",
     "cookie",
@@ -63,6 +53,7 @@ mod tests {
 
     use super::*;
     use crate::message::strip;
+    use crate::message::twins::Names;
 
     #[test]
     fn credentials_and_their_twins_go() {

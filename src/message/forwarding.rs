@@ -3,21 +3,12 @@
 //! None of these fields is an input to any decision of the proxy except `Via`. Nothing is added for the
 //! upstream to learn about the caller.
 
-use std::sync::LazyLock;
-
 use http::header::{HeaderMap, VIA};
 use http::{HeaderValue, Method};
 use percent_encoding::percent_decode_str;
 
 use super::target::{Target, is_named};
-use super::twins::{Names, Spelled, alike};
-
-/// Whether some server takes a field of this name for one that says where a request comes from (RFC 7239 and its
-/// forerunners), for one that a browser adds, or for `Via`.
-pub(super) fn covers(name: Spelled<'_>) -> bool {
-    static NAMES: LazyLock<Names> = LazyLock::new(|| Names::of(FORWARDING));
-    NAMES.cover(name) || PREFIXES.iter().any(|prefix| name.begins(prefix))
-}
+use super::twins::alike;
 
 /// `Max-Forwards` counted down (RFC 9110 section 7.6.2). `None`: it goes.
 pub(super) fn fewer_forwards(hops: &HeaderValue) -> Option<HeaderValue> {
@@ -76,7 +67,8 @@ pub fn method_override(method: &Method, target: &Target, headers: &HeaderMap) ->
 
 const PSEUDONYM: &str = "upauth-";
 
-const FORWARDING: [&str; 8] = [
+/// Fields that say where a request comes from (RFC 7239 and its forerunners), that a browser adds, and `Via`.
+pub(super) const FORWARDING: [&str; 8] = [
     "forwarded",
     "x-real-ip",
     "referer",
@@ -87,7 +79,8 @@ const FORWARDING: [&str; 8] = [
     "x-original-host",
 ];
 
-const PREFIXES: [&str; 2] = ["x-forwarded-", "sec-fetch-"];
+/// How others of them begin.
+pub(super) const PREFIXES: [&str; 2] = ["x-forwarded-", "sec-fetch-"];
 
 const OVERRIDE_FIELDS: [&str; 3] = [
     "x-http-method-override",

@@ -3,8 +3,6 @@
 //! This comes before anything of ours goes in: a caller that writes `Connection: authorization` would otherwise have
 //! the credential taken off again, here or by the next intermediary (CVE-2021-32813, CVE-2022-31813).
 
-use std::sync::LazyLock;
-
 use http::HeaderMap;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
@@ -12,7 +10,6 @@ use http::header::{
 };
 
 use super::rejection::Rejection;
-use super::twins::{Names, Spelled};
 
 /// Whether a field of this name belongs to one connection, whatever `Connection` says.
 pub(super) fn covers(name: &HeaderName) -> bool {
@@ -21,14 +18,6 @@ pub(super) fn covers(name: &HeaderName) -> bool {
         | TRANSFER_ENCODING | UPGRADE => true,
         _ => OTHERS.contains(&name.as_str()),
     }
-}
-
-/// Whether some server takes a field of this name for one that says where the message goes or ends. Of those themselves, none
-/// goes on: they are written anew.
-pub(super) fn is_twin_of_protected(name: Spelled<'_>) -> bool {
-    static NAMES: LazyLock<Names> =
-        LazyLock::new(|| Names::of(PROTECTED.iter().map(HeaderName::as_str)));
-    NAMES.cover(name)
 }
 
 /// The fields that any `Connection` line of a request names. One that cannot be read, or names a field that the message
@@ -70,7 +59,7 @@ fn connection_tokens(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Fields without which the message is another one. `Content-Length` off a request turns its body into the next request.
-static PROTECTED: [HeaderName; 3] = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING];
+pub(super) static PROTECTED: [HeaderName; 3] = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING];
 
 const OTHERS: [&str; 3] = ["keep-alive", "proxy-connection", "http2-settings"];
 

@@ -1,15 +1,20 @@
 //! Takes off a message what does not go on: each name is looked at once.
 
+use std::sync::LazyLock;
+
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ALT_SVC, CACHE_CONTROL,
     CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, COOKIE, EXPECT, HOST, LINK, LOCATION,
     MAX_FORWARDS, SET_COOKIE, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
 };
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
 
+use super::credentials::{self, CREDENTIALS};
+use super::forwarding::{self, FORWARDING, PREFIXES};
+use super::hop_by_hop::{self, PROTECTED};
 use super::rejection::Rejection;
 use super::twins::{Names, Spelled, remove_where};
-use super::{credentials, forwarding, hop_by_hop};
 
 /// Takes off a request what belongs to the caller's connection, who the caller is and says it is, and every field in
 /// `ours`, each with its twins; of the cookies those named in `cookies` stay; `Max-Forwards` is counted down. Refuses a
@@ -43,9 +48,8 @@ pub fn request(
         }
         limited |= *name == MAX_FORWARDS;
         let name = Spelled::of(name.as_str());
-        credentials::covers(name)
-            || forwarding::covers(name)
-            || hop_by_hop::is_twin_of_protected(name)
+        NEVER.cover(name)
+            || PREFIXES.iter().any(|prefix| name.begins(prefix))
             || ours.iter().any(|names| names.cover(name))
     });
     if let Some(cookies) = cookies {
@@ -58,6 +62,28 @@ pub fn request(
         headers.insert(MAX_FORWARDS, fewer);
     }
     Ok(())
+}
+
+/// What no upstream is sent: whose twin some server takes for a credential of the caller's, for where a request comes from, or
+/// for where a message goes or ends. Of the last none goes on itself: they are written anew.
+static NEVER: LazyLock<Names> = LazyLock::new(|| {
+    let protected = PROTECTED.iter().map(HeaderName::as_str);
+    Names::of(CREDENTIALS.into_iter().chain(FORWARDING).chain(protected))
+});
+
+/// Takes the blanks off both ends of each value, as HTTP/1 does for its callers. HTTP/2 has them only from who should have
+/// sent none (RFC 9113 section 8.2.1), and passed on they would be a part of the value to some and not to others.
+pub fn blanks(headers: &mut HeaderMap) {
+    for value in headers.values_mut() {
+        let trimmed = value.as_bytes().trim_ascii();
+        if trimmed.len() < value.len()
+            && let Ok(mut trimmed) = HeaderValue::from_bytes(trimmed)
+        {
+            // As the caller wants it kept out of tables (RFC 7541 section 7.1.3).
+            trimmed.set_sensitive(value.is_sensitive());
+            *value = trimmed;
+        }
+    }
 }
 
 /// What an answer speaks of that is another's in front of the proxy.
@@ -77,7 +103,7 @@ pub struct Speaks {
 pub fn answer(headers: &mut HeaderMap, keeps_length: bool) -> Speaks {
     let mut speaks = Speaks::default();
     let (mut of_connection, mut coded, mut length) = (false, false, false);
-    let mut doomed = Vec::new();
+    let mut doomed = SmallVec::<[HeaderName; 4]>::new();
     for name in headers.keys() {
         match *name {
             LOCATION | CONTENT_LOCATION | LINK => speaks.places = true,
@@ -119,6 +145,31 @@ const CLEAR_SITE_DATA: &str = "clear-site-data";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blanks_around_a_value_go_and_nothing_else() {
+        let rows = [
+            ("a", "a"),
+            (" a ", "a"),
+            ("\ta \t", "a"),
+            ("a \t b", "a \t b"),
+            ("  ", ""),
+            ("", ""),
+        ];
+        for (given, expected) in rows {
+            for sensitive in [true, false] {
+                let mut headers = HeaderMap::new();
+                let mut value: HeaderValue = given.parse().unwrap();
+                value.set_sensitive(sensitive);
+                headers.append("x-a", HeaderValue::from_static("1"));
+                headers.append("x-a", value);
+                blanks(&mut headers);
+                let left: Vec<_> = headers.get_all("x-a").iter().collect();
+                assert_eq!(left, ["1", expected], "{given:?}");
+                assert_eq!(left[1].is_sensitive(), sensitive, "{given:?}");
+            }
+        }
+    }
 
     #[test]
     fn a_name_of_ours_goes_with_its_twins() {

@@ -5,6 +5,7 @@
 
 use http::HeaderMap;
 use http::header::HeaderName;
+use smallvec::SmallVec;
 
 /// Header names, with every name that some server takes for one of them.
 #[derive(Clone, Debug, Default)]
@@ -77,9 +78,9 @@ pub(super) fn alike(a: &str, b: &str) -> bool {
     letters(a).eq(letters(b))
 }
 
-/// Removes every field whose name `doomed` says; allocates only if there is one.
+/// Removes every field whose name `doomed` says; allocates only if there are many.
 pub(super) fn remove_where(headers: &mut HeaderMap, mut doomed: impl FnMut(&HeaderName) -> bool) {
-    let mut names = Vec::new();
+    let mut names = SmallVec::<[HeaderName; 4]>::new();
     for name in headers.keys() {
         if doomed(name) {
             names.push(name.clone());

@@ -105,7 +105,7 @@ impl Provider {
     }
 
     /// The API family of `path`. Looked up once per request.
-    pub fn surface(&self, path: &Readings) -> &Surface {
+    pub fn surface(&self, path: &Readings<'_>) -> &Surface {
         self.surfaces
             .iter()
             .find(|surface| surface.covers(path))

@@ -107,7 +107,7 @@ pub enum Stamp {
 
 impl Surface {
     /// What is known of the links in the answer to a call.
-    pub fn links(&self, method: &Method, path: &Readings) -> Option<&LinkRule> {
+    pub fn links(&self, method: &Method, path: &Readings<'_>) -> Option<&LinkRule> {
         // A URL that is not turned back costs more than a look at a document without one.
         let of_path = |rule: &&LinkRule| rule.paths.iter().any(|one| one.matches_any(method, path));
         self.links.iter().find(of_path)
@@ -115,7 +115,7 @@ impl Surface {
 
     /// Whether `path` belongs here. A denial looks at any reading of the path, everything else at all
     /// of them, so that a path that could be read as a login is one.
-    pub fn covers(&self, path: &Readings) -> bool {
+    pub fn covers(&self, path: &Readings<'_>) -> bool {
         // Families are told apart by path alone; no rule here names a method.
         let method = Method::GET;
         self.paths.iter().any(|rule| match self.denied {

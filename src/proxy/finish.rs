@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use super::in_flight::Taken;
 use super::upstream::Upstream;
 use crate::code;
 use crate::egress::Broken;
@@ -25,7 +25,7 @@ pub(super) struct Finish {
     log: AccessLog,
     metrics: Option<Arc<UpstreamMetrics>>,
     /// The place among the requests in flight: given back with the record.
-    permit: Option<OwnedSemaphorePermit>,
+    pub(super) place: Option<Taken>,
 }
 
 impl Finish {
@@ -42,21 +42,16 @@ impl Finish {
             answered: arrived,
             log,
             metrics: None,
-            permit: None,
+            place: None,
         })
     }
 
     /// The upstream and its API family are known.
     pub(super) fn of(&mut self, upstream: &Upstream, surface: &Surface) {
         self.entry.surface = surface.name;
-        self.entry.upstream = upstream.name.clone();
+        self.entry.upstream = Some(upstream.name.clone());
         upstream.metrics.request_began();
         self.metrics = Some(upstream.metrics.clone());
-    }
-
-    /// The request is in flight until its record is written.
-    pub(super) fn hold(&mut self, permit: OwnedSemaphorePermit) {
-        self.permit = Some(permit);
     }
 
     /// What was sent at this time was answered, or failed, now.
@@ -88,7 +83,7 @@ impl Finish {
     }
 
     pub(super) fn broke(&self, broken: &Broken) {
-        let upstream = &*self.entry.upstream;
+        let upstream = self.entry.upstream();
         tracing::warn!(id = %self.id, upstream, error = %broken, "an answer broke off");
     }
 }
@@ -118,7 +113,7 @@ pub(super) fn entry(arrival: &Arrival, method: Method) -> Entry {
     Entry {
         time: Duration::ZERO,
         id: None,
-        upstream: Arc::default(),
+        upstream: None,
         surface: "",
         method,
         path: ShownPath::default(),

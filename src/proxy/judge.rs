@@ -62,7 +62,7 @@ impl Answer {
 }
 
 /// Judges an answer; its bytes are all still there afterwards.
-pub(super) async fn judge(
+pub(super) async fn verdict(
     surface: &Surface,
     method: &Method,
     answer: Response<AnswerBody<RequestBody>>,
@@ -129,17 +129,9 @@ async fn read_prefix(answer: &mut Answer) -> Option<End> {
 
 /// A good status: looks only where the whole answer is small and at hand, so that nothing that streams waits.
 async fn read_small(answer: &mut Answer) -> Option<End> {
-    let declared = answer
-        .head
-        .headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if let Some(length) = declared {
-        return if length <= LOOK {
-            read_prefix(answer).await
-        } else {
-            None
-        };
+    // Where a length is said, what is looked at was found small enough by it.
+    if answer.head.headers.contains_key(CONTENT_LENGTH) {
+        return read_prefix(answer).await;
     }
     match next(answer).await {
         Some(Ok(bytes)) if bytes.len() <= LOOK => answer.looked.push_back(bytes),
@@ -200,7 +192,7 @@ pub(super) fn proves(status: StatusCode) -> bool {
 }
 
 /// Most bytes a look takes.
-const LOOK: usize = 4096;
+const LOOK: usize = judge::PREFIX_MAX;
 /// Longest time it takes.
 const LOOK_TIME: Duration = Duration::from_secs(5);
 

@@ -166,7 +166,7 @@ impl Local<'_> {
         let room = buffers.memory.try_acquire_many(blocks);
         let _room = room.map_err(|_| Error::Overload)?;
         let body = Limited::new(body, LONGEST as usize).collect();
-        let body = tokio::time::timeout(buffers.patience, body).await;
+        let body = tokio::time::timeout(buffers.silence, body).await;
         let body = match body.map_err(|_| Error::CallerBody)? {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => return Err(too_long.into()),

@@ -1,12 +1,18 @@
 //! The life of a request, on one screen: [`Proxy::serve`].
 //!
-//! check · route · admit · local · prepare · authorize · attempt · send · judge · finish. Errors become answers in `rescue`,
+//! check · route · local · admit · prepare · authorize · attempt · send · judge · finish. Errors become answers in `rescue`,
 //! nowhere else.
+//!
+//! The way back is hyper's to walk: for each piece of the answer it polls [`ResponseBody`], that the
+//! [`AnswerBody`](crate::egress::AnswerBody), and that the connection, which sends what is left of the request's own body on the
+//! way. At its end `AnswerBody` gives the connection back to the pool; `Finish`, which goes with the body, writes the metrics and
+//! the line of the access log when it is dropped.
 
 mod callers;
 mod cors;
 mod error;
 mod finish;
+mod in_flight;
 mod judge;
 mod links;
 mod local_login;
@@ -26,17 +32,17 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 pub use self::callers::Callers;
 pub use self::error::Error;
 use self::finish::Finish;
+pub use self::in_flight::Places;
 use self::judge::Answer;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::links::{Format, turned};
 use self::local_login::Local;
-use self::outcome::{Outcome, Place, Way};
+use self::outcome::{Outcome, Place, Sent};
 pub use self::prepared::{Attempt, BLOCK, Buffers, Making, Prepared};
 pub use self::request_body::RequestBody;
 use self::rescue::Hint;
@@ -55,7 +61,7 @@ use crate::message::offered::offered;
 use crate::message::{Allowed, Guard, Origin, Readings, Rejection, Target, check, forwarding};
 use crate::provider::Surface;
 use crate::server::{Arrival, Incoming};
-use crate::telemetry::{AccessLog, Ids};
+use crate::telemetry::{AccessLog, Id, Ids};
 use crate::token::Issued;
 
 /// What all requests of one worker share.
@@ -68,8 +74,8 @@ pub struct Proxy {
     pub callers: Callers,
     /// The worker's connections to the upstreams.
     pub client: Client<RequestBody>,
-    /// One permit per request in flight.
-    pub in_flight: Arc<Semaphore>,
+    /// One for each request in flight.
+    pub in_flight: Arc<Places>,
     /// Memory for replays.
     pub buffers: Buffers,
     /// This process, in `Via`.
@@ -94,9 +100,9 @@ impl Proxy {
         &self,
         arrival: &Arrival,
         request: Request<Incoming>,
+        id: Id,
     ) -> Response<ResponseBody> {
-        let now = Instant::now();
-        let mut finish = self.begin(arrival, &request, now);
+        let mut finish = self.begin(arrival, &request, id);
         let mut hint = Hint::new(&request);
         let cors = self.guard.cors_origin(request.headers()).cloned();
         let (parts, body) = request.into_parts();
@@ -118,7 +124,8 @@ impl Proxy {
         }
     }
 
-    fn begin(&self, arrival: &Arrival, request: &Request<Incoming>, now: Instant) -> Box<Finish> {
+    fn begin(&self, arrival: &Arrival, request: &Request<Incoming>, id: Id) -> Box<Finish> {
+        let now = Instant::now();
         let mut entry = finish::entry(arrival, request.method().clone());
         // Path and time are only for the log.
         if self.log.is_on() {
@@ -127,13 +134,13 @@ impl Proxy {
                 entry.path = target.as_str().into();
             }
         }
-        Finish::new(self.ids.next(), entry, now, self.log.clone())
+        Finish::new(id, entry, now, self.log.clone())
     }
 
     /// The answer when a defect ended the request; its record was written when it was dropped.
-    fn panicked(&self, arrival: &Arrival, method: Method) -> Response<ResponseBody> {
+    fn panicked(&self, arrival: &Arrival, method: Method, id: Id) -> Response<ResponseBody> {
         let entry = finish::entry(arrival, method);
-        let finish = Finish::new(self.ids.next(), entry, Instant::now(), AccessLog::off());
+        let finish = Finish::new(id, entry, Instant::now(), AccessLog::off());
         rescue::answer(
             &Error::Internal,
             finish,
@@ -164,7 +171,7 @@ impl Proxy {
         finish.of(upstream, surface);
         let narrow = entry.narrow.as_ref();
         if let Some(call) = upstream.local_call(surface, narrow, &parts.method, &path) {
-            self.hold(finish)?;
+            self.take_place(finish)?;
             let local = Local {
                 call,
                 upstream,
@@ -178,8 +185,8 @@ impl Proxy {
             return Box::pin(self.answer_here(&local, body, finish)).await;
         }
         self.admit(upstream, surface, &parts, &target, finish)?;
-        upstream.admit(surface, narrow, &parts, &target, &path)?;
-        self.hold(finish)?;
+        upstream.permits(surface, narrow, &parts, &target, &path)?;
+        self.take_place(finish)?;
         let links = surface.links(&parts.method, &path);
         let making = Making {
             upstream,
@@ -199,7 +206,7 @@ impl Proxy {
         let (answer, issued) = exchanged?;
         finish.headed(upstream.token_wait.saturating_sub(patience));
         let base = upstream.provider.target(surface, &issued.credential);
-        let way = Way {
+        let sent = Sent {
             method: prepared.method(),
             base: base.ok_or(Error::Internal)?,
             place: &self.place(arrival, prepared.named(), entry, by),
@@ -207,7 +214,7 @@ impl Proxy {
             links,
             replayed: finish.entry.replayed,
         };
-        let mut outcome = Outcome::forwarded(answer, &way);
+        let mut outcome = Outcome::forwarded(answer, &sent);
         outcome.reuse(prepared.into_fields());
         Ok(outcome)
     }
@@ -244,10 +251,9 @@ impl Proxy {
         admitted.map_err(Error::Denied)
     }
 
-    /// Takes a place among the requests in flight.
-    fn hold(&self, finish: &mut Finish) -> Result<(), Error> {
-        let permit = self.in_flight.clone().try_acquire_owned();
-        finish.hold(permit.map_err(|_| Error::Overload)?);
+    /// Takes a place among the requests in flight, until the request's record is written.
+    fn take_place(&self, finish: &mut Finish) -> Result<(), Error> {
+        finish.place = Some(self.in_flight.take().ok_or(Error::Overload)?);
         Ok(())
     }
 
@@ -317,19 +323,19 @@ impl Proxy {
                 Err(failure) => {
                     if failure.refused {
                         // What nobody took notice of can be sent again once the rest of it is here.
-                        prepared.catch_up(self.buffers.patience).await;
+                        prepared.catch_up(self.buffers.silence).await;
                     }
                     tries.after_failure(prepared, failure)?;
                     continue;
                 }
             };
-            let (mut answer, verdict) = judge::judge(surface, prepared.method(), answer).await;
+            let (mut answer, verdict) = judge::verdict(surface, prepared.method(), answer).await;
             match tries.after_answer(prepared, upstream, &issued, &answer, verdict) {
                 Next::Pass => return Ok((answer, issued)),
                 Next::Again => {}
                 Next::Renewed => {
                     answer.let_go();
-                    if !prepared.catch_up(self.buffers.patience).await {
+                    if !prepared.catch_up(self.buffers.silence).await {
                         return Ok((answer, issued));
                     }
                     tracing::info!(id = %finish.id, upstream = %upstream.name, surface = surface.name,

@@ -33,7 +33,7 @@ pub(super) enum Outcome {
 
 /// How a request went that was answered by an upstream.
 #[derive(Clone, Copy)]
-pub(super) struct Way<'a> {
+pub(super) struct Sent<'a> {
     pub(super) method: &'a Method,
     /// Where it went.
     pub(super) base: &'a Base,
@@ -83,15 +83,15 @@ impl Outcome {
         Self::Own(Box::new(own))
     }
 
-    pub(super) fn forwarded(mut answer: Answer, way: &Way<'_>) -> Self {
-        let Way {
+    pub(super) fn forwarded(mut answer: Answer, sent: &Sent<'_>) -> Self {
+        let Sent {
             method,
             base,
             place,
             upstream,
             links,
             replayed,
-        } = *way;
+        } = *sent;
         let status = answer.head.status;
         let headers = &mut answer.head.headers;
         // Elsewhere its length is that of its body: nothing else passed for an answer.
@@ -113,7 +113,7 @@ impl Outcome {
         if replayed {
             headers.insert(REPLAYED, HeaderValue::from_static("1"));
         }
-        let turned = links.and_then(|rule| turn(&mut answer.head, rule, way));
+        let turned = links.and_then(|rule| turn(&mut answer.head, rule, sent));
         Self::Forwarded(answer, turned)
     }
 
@@ -189,19 +189,19 @@ impl<'a> Place<'a> {
 }
 
 /// What turns the URLs in the answer's body as it streams, if there may be some.
-fn turn(head: &mut http::response::Parts, rule: &LinkRule, way: &Way<'_>) -> Option<Box<Turner>> {
+fn turn(head: &mut http::response::Parts, rule: &LinkRule, sent: &Sent<'_>) -> Option<Box<Turner>> {
     let format = head.headers.get(CONTENT_TYPE).and_then(Format::of);
     let format = format.filter(|_| head.status == StatusCode::OK)?;
     let coding = head.headers.get(CONTENT_ENCODING);
     if coding.is_some_and(|coding| coding != "identity") {
-        way.upstream.metrics.links_passed();
+        sent.upstream.metrics.links_passed();
         return None;
     }
     // They speak of other bytes than the caller gets.
     for name in DIGESTS.iter().chain(&[CONTENT_LENGTH]) {
         head.headers.remove(name);
     }
-    let links = way.place.links(way.base).also(&rule.hosts);
+    let links = sent.place.links(sent.base).also(&rule.hosts);
     Some(Box::new(Turner::new(format, links, &rule.places)))
 }
 

@@ -10,9 +10,10 @@ use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT_ENCODING, HOST, VIA};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use http_body::Body;
 use http_body_util::BodyExt;
+use smallvec::SmallVec;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::Error;
@@ -32,7 +33,7 @@ pub struct Buffers {
     /// All such bytes together: one permit is one [`BLOCK`].
     pub memory: Arc<Semaphore>,
     /// How long a caller may be silent within a body.
-    pub patience: Duration,
+    pub silence: Duration,
 }
 
 /// What a request is made ready with.
@@ -65,7 +66,7 @@ pub struct Attempt<'a> {
     prepared: &'a Prepared,
     target: Target,
     host: &'a str,
-    carried: Vec<(HeaderName, HeaderValue)>,
+    carried: SmallVec<[(HeaderName, HeaderValue); 2]>,
 }
 
 impl Attempt<'_> {
@@ -106,6 +107,9 @@ impl Prepared {
             readable,
         } = *making;
         let mut headers = parts.headers;
+        if parts.version == Version::HTTP_2 {
+            strip::blanks(&mut headers);
+        }
         let stamps = stamped(surface, &headers, id);
         strip::request(
             &mut headers,
@@ -213,9 +217,9 @@ impl Prepared {
     }
 
     /// Waits for the rest of a body whose sending was given up. Says whether all of it is at hand.
-    pub(super) async fn catch_up(&mut self, patience: Duration) -> bool {
+    pub(super) async fn catch_up(&mut self, silence: Duration) -> bool {
         if let Held::Passed(capture) = &self.body {
-            let rest = Stream::catch_up(capture, patience);
+            let rest = Stream::catch_up(capture, silence);
             let _ = tokio::time::timeout(CATCH_UP, rest).await;
         }
         self.is_at_hand()
@@ -271,9 +275,7 @@ async fn hold(body: Incoming, buffers: &Buffers) -> Result<Held, Error> {
         .then(|| u32::try_from(wanted.div_ceil(BLOCK)).unwrap_or(u32::MAX))
         .and_then(|blocks| buffers.memory.clone().try_acquire_many_owned(blocks).ok());
     match (declared, permit) {
-        (Some(declared), Some(permit)) => {
-            read_whole(body, declared, permit, buffers.patience).await
-        }
+        (Some(declared), Some(permit)) => read_whole(body, declared, permit, buffers.silence).await,
         (_, permit) => {
             let room = if permit.is_some() {
                 buffers.replay_bytes
@@ -281,7 +283,7 @@ async fn hold(body: Incoming, buffers: &Buffers) -> Result<Held, Error> {
                 0
             };
             let capture = Arc::new(Mutex::new(Capture::new(room, permit)));
-            let body = RequestBody::stream(body, capture.clone(), buffers.patience);
+            let body = RequestBody::stream(body, capture.clone(), buffers.silence);
             Ok(Held::Fresh(body, capture))
         }
     }
@@ -291,11 +293,12 @@ async fn read_whole(
     mut body: Incoming,
     length: usize,
     permit: OwnedSemaphorePermit,
-    patience: Duration,
+    silence: Duration,
 ) -> Result<Held, Error> {
-    let mut whole = BytesMut::with_capacity(length);
+    // Nearly all come in one piece, which is taken as it is.
+    let mut whole = BytesMut::new();
     loop {
-        let frame = tokio::time::timeout(patience, body.frame())
+        let frame = tokio::time::timeout(silence, body.frame())
             .await
             .map_err(|_| Error::CallerBody)?;
         match frame {
@@ -308,6 +311,7 @@ async fn read_whole(
                 if whole.is_empty() && bytes.len() == length {
                     return Ok(Held::Whole(bytes, Some(permit)));
                 }
+                whole.reserve(length.saturating_sub(whole.len()));
                 whole.extend_from_slice(&bytes);
             }
         }

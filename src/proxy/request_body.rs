@@ -27,7 +27,7 @@ pub struct Stream {
     /// Taken only when the stream is dropped.
     incoming: Option<Incoming>,
     capture: Arc<Mutex<Capture>>,
-    patience: Duration,
+    silence: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -138,27 +138,27 @@ impl RequestBody {
     pub(super) fn stream(
         incoming: Incoming,
         capture: Arc<Mutex<Capture>>,
-        patience: Duration,
+        silence: Duration,
     ) -> Self {
-        Self::Stream(Box::new(Stream::new(incoming, capture, patience)))
+        Self::Stream(Box::new(Stream::new(incoming, capture, silence)))
     }
 }
 
 impl Stream {
-    fn new(incoming: Incoming, capture: Arc<Mutex<Capture>>, patience: Duration) -> Self {
+    fn new(incoming: Incoming, capture: Arc<Mutex<Capture>>, silence: Duration) -> Self {
         Self {
             incoming: Some(incoming),
             capture,
-            patience,
+            silence,
             timer: None,
         }
     }
 
     /// Reads what is still to come of a body whose sending was given up, as far as there is room for it.
-    pub(super) async fn catch_up(capture: &Arc<Mutex<Capture>>, patience: Duration) {
+    pub(super) async fn catch_up(capture: &Arc<Mutex<Capture>>, silence: Duration) {
         let rest = lock(capture).rest.take();
         let Some(rest) = rest else { return };
-        let mut stream = Self::new(rest, capture.clone(), patience);
+        let mut stream = Self::new(rest, capture.clone(), silence);
         while let Some(Ok(_)) = std::future::poll_fn(|cx| stream.poll_next(cx)).await {
             if !lock(capture).may_come() {
                 return;
@@ -172,10 +172,10 @@ impl Stream {
                 return Poll::Ready(None);
             };
             let Poll::Ready(frame) = Pin::new(incoming).poll_frame(cx) else {
-                let patience = self.patience;
+                let silence = self.silence;
                 let timer = self
                     .timer
-                    .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+                    .get_or_insert_with(|| Box::pin(tokio::time::sleep(silence)));
                 ready!(timer.as_mut().poll(cx));
                 lock(&self.capture).state = Passed::Lost;
                 return Poll::Ready(Some(Err(BodyError::Stalled)));

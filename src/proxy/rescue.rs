@@ -167,12 +167,12 @@ fn detail(error: &Error, hint: &Hint, ways: Option<&Table>) -> String {
 
 /// What fails for the same reason again and again is told now and then; each of them is in the access log.
 fn log(error: &Error, finish: &Finish, troubles: &Troubles) {
-    let (code, upstream, id) = (error.code().id, &finish.entry.upstream, finish.id);
+    let (code, upstream, id) = (error.code().id, finish.entry.upstream(), finish.id);
     if !error.status().is_server_error() {
         tracing::info!(%code, %upstream, %id, %error, "a request was refused");
         return;
     }
-    match troubles.tell(upstream, error.code(), Instant::now()) {
+    match troubles.tell(finish.entry.upstream.as_ref(), error.code(), Instant::now()) {
         Some(0) => tracing::warn!(%code, %upstream, %id, %error, "a request failed"),
         Some(left_out) => {
             tracing::warn!(%code, %upstream, %id, %error, left_out, "a request failed, as others did");

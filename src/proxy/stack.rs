@@ -1,4 +1,4 @@
-//! The tower stack around the proxy: one line and one reason per layer.
+//! The tower service around the proxy.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -51,11 +51,12 @@ pub fn stack(
         let (proxy, arrival) = (slot.0.load_full(), arrival.clone());
         // Boxed: it is large, each layer above would move it, and a connection would have room for it while it is idle.
         Box::pin(async move {
-            let method = request.method().clone();
+            // What went wrong has one id: in the answer, in the access log, in the diagnostics.
+            let (method, id) = (request.method().clone(), proxy.ids.next());
             // A defect costs one request its answer, not the worker its other connections.
-            let answer = pin!(proxy.answer(&arrival, request));
+            let answer = pin!(proxy.answer(&arrival, request, id));
             let answer = AssertUnwindSafe(answer).catch_unwind().await;
-            Ok(answer.unwrap_or_else(|_| proxy.panicked(&arrival, method)))
+            Ok(answer.unwrap_or_else(|_| proxy.panicked(&arrival, method, id)))
         })
     })
 }

@@ -14,8 +14,8 @@ use crate::code::{self, Code};
 #[derive(Clone, Debug, Default)]
 pub struct Troubles(Arc<Mutex<HashMap<Trouble, Told>>>);
 
-/// The upstream and the code.
-type Trouble = (Arc<str>, &'static str);
+/// The upstream, if there was one, and the code.
+type Trouble = (Option<Arc<str>>, &'static str);
 
 #[derive(Debug)]
 struct Told {
@@ -27,7 +27,7 @@ impl Troubles {
     /// Whether this failure of `upstream` is worth a line: if so, how many like it were left out since the last one.
     pub(super) fn tell(
         &self,
-        upstream: &Arc<str>,
+        upstream: Option<&Arc<str>>,
         code: &'static Code,
         now: Instant,
     ) -> Option<u64> {
@@ -36,7 +36,7 @@ impl Troubles {
             return Some(0);
         }
         let mut troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let trouble = (upstream.clone(), code.id);
+        let trouble = (upstream.cloned(), code.id);
         if let Some(told) = troubles.get_mut(&trouble) {
             if now.saturating_duration_since(told.at) < APART {
                 told.left_out += 1;
@@ -83,7 +83,7 @@ mod tests {
             let now = start + Duration::from_secs(second);
             // Workers share it.
             assert_eq!(
-                troubles.clone().tell(upstream, code, now),
+                troubles.clone().tell(Some(upstream), code, now),
                 expected,
                 "{row}"
             );
@@ -96,7 +96,10 @@ mod tests {
         for number in 0..u64::try_from(MANY).unwrap() * 4 {
             let upstream: Arc<str> = number.to_string().into();
             let now = start + APART * u32::try_from(number).unwrap();
-            assert_eq!(troubles.tell(&upstream, &code::TOKEN_REFUSED, now), Some(0));
+            assert_eq!(
+                troubles.tell(Some(&upstream), &code::TOKEN_REFUSED, now),
+                Some(0)
+            );
         }
         assert!(troubles.0.lock().unwrap().len() <= MANY);
     }

@@ -73,7 +73,7 @@ impl Upstream {
         surface: &'a Surface,
         narrow: Option<&Narrow>,
         method: &Method,
-        path: &Readings,
+        path: &Readings<'_>,
     ) -> Option<&'a LocalCall> {
         if !self.local_login {
             return None;
@@ -85,13 +85,13 @@ impl Upstream {
 
     /// Whether a call may pass at all (`DESIGN.md` 3, path rules): `deny` beats `allow`, `allow` beats what the
     /// provider denies.
-    pub(super) fn admit(
+    pub(super) fn permits(
         &self,
         surface: &Surface,
         narrow: Option<&Narrow>,
         parts: &Parts,
         target: &Target,
-        path: &Readings,
+        path: &Readings<'_>,
     ) -> Result<(), Error> {
         let (method, headers) = (&parts.method, &parts.headers);
         let policy = &self.policy;
@@ -127,13 +127,13 @@ impl Upstream {
         }
     }
 
-    fn denies(&self, narrow: Option<&Narrow>, method: &Method, path: &Readings) -> bool {
+    fn denies(&self, narrow: Option<&Narrow>, method: &Method, path: &Readings<'_>) -> bool {
         let narrow = narrow.into_iter().flat_map(|narrow| &narrow.deny);
         let mut deny = self.policy.deny.iter().chain(narrow);
         deny.any(|rule| rule.matches_any(method, path))
     }
 
-    fn allows(&self, method: &Method, path: &Readings) -> bool {
+    fn allows(&self, method: &Method, path: &Readings<'_>) -> bool {
         let mut allow = self.policy.allow.iter();
         allow.any(|rule| rule.matches_all(method, path))
     }

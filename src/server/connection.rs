@@ -133,6 +133,8 @@ where
         .max_concurrent_streams(100)
         .initial_stream_window_size(64 * 1024)
         .initial_connection_window_size(1024 * 1024)
+        // Whatever window the caller opens: hyper would keep 400 KiB of each answer that nobody reads.
+        .max_send_buf_size(64 * 1024)
         .max_header_list_size(u32::try_from(floor.limits.header_bytes).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(20)
         .keep_alive_interval(Some(floor.limits.idle_timeout))
@@ -159,5 +161,5 @@ pub(super) fn ended(result: &hyper::Result<()>) {
     }
 }
 
-/// How long a connection without a request is waited for when the drain begins.
-const LAST_CALL: Duration = Duration::from_millis(250);
+/// How long a connection without a request is waited for in a drain: before its first, and after its last.
+pub(super) const LAST_CALL: Duration = Duration::from_millis(250);

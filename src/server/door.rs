@@ -26,7 +26,7 @@ pub struct Hall {
     pub listener: usize,
     /// Cancelled when its connections are to end: idle ones at once, others after their request. A child of the
     /// floor's drain.
-    pub leaving: CancellationToken,
+    pub drain: CancellationToken,
     tls: ArcSwapOption<ServerConfig>,
 }
 
@@ -43,10 +43,10 @@ struct Leading {
 
 impl Hall {
     /// An empty one, for plain text.
-    pub fn new(listener: usize, leaving: CancellationToken) -> Arc<Self> {
+    pub fn new(listener: usize, drain: CancellationToken) -> Arc<Self> {
         Arc::new(Self {
             listener,
-            leaving,
+            drain,
             tls: ArcSwapOption::empty(),
         })
     }

@@ -56,7 +56,8 @@ pub struct Floor {
     pub connections: Arc<Semaphore>,
     /// Cancelled when the wish to stop is heard: nobody should send requests any more, but who does is served.
     pub leaving: CancellationToken,
-    /// Cancelled when the drain begins: no new connections, idle ones close.
+    /// Cancelled when the drain begins: no new connections, idle ones close. What a connection sees is its hall's, which may
+    /// begin before the floor's.
     pub drain: CancellationToken,
     /// Cancelled at the drain deadline: everything ends.
     pub cut: CancellationToken,
@@ -155,9 +156,8 @@ pub async fn serve<S, B>(
                         tls: tls.is_some(),
                         client: None,
                     };
-                    // A connection drains with its hall.
                     let floor = Floor {
-                        drain: hall.leaving.clone(),
+                        drain: hall.drain.clone(),
                         ..floor.clone()
                     };
                     let (service, entry) = (service.clone(), watch.enter());

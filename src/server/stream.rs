@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
+use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -201,10 +202,16 @@ impl<S: Wire> AsyncWrite for Watched<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let stream = Pin::new(&mut self.stream);
-        let mut together = [0; SMALL];
-        let written = match joined(bufs, &mut together) {
-            Some(bytes) => stream.poll_write(cx, bytes),
-            None => stream.poll_write_vectored(cx, bufs),
+        let length: usize = bufs.iter().map(|piece| piece.len()).sum();
+        let written = if length <= SMALL {
+            // The kernel gathers pieces for more than it costs to copy small ones here.
+            let mut together = SmallVec::<[u8; SMALL]>::new();
+            for piece in bufs {
+                together.extend_from_slice(piece);
+            }
+            stream.poll_write(cx, &together)
+        } else {
+            stream.poll_write_vectored(cx, bufs)
         };
         self.entry.wrote(written.is_pending());
         written
@@ -233,17 +240,6 @@ impl<S: Wire> Drop for Watched<S> {
             self.stream.end_badly();
         }
     }
-}
-
-/// Small pieces in one: the kernel gathers pieces for more than it costs to copy them here.
-fn joined<'a>(pieces: &[io::IoSlice<'_>], into: &'a mut [u8; SMALL]) -> Option<&'a [u8]> {
-    let mut length = 0;
-    for piece in pieces {
-        into.get_mut(length..length + piece.len())?
-            .copy_from_slice(piece);
-        length += piece.len();
-    }
-    into.get(..length)
 }
 
 /// Room for what a caller says first.

@@ -36,7 +36,15 @@ fn a_panic_costs_one_request_its_answer_and_its_text_is_told_to_nobody() {
     assert!(text.contains("it panicked"), "{text}");
     assert!(text.contains("tests/canary/panics.rs:"), "{text}");
     let entry = text.lines().find(|line| line.contains("\"status\":500"));
-    assert!(entry.unwrap_or_default().contains("UA-0503"), "{text}");
+    let entry = entry.unwrap_or_default();
+    assert!(entry.contains("UA-0503"), "{text}");
+    let id = text
+        .lines()
+        .find_map(|line| line.strip_prefix("id of the answer: "));
+    assert!(
+        entry.contains(id.unwrap()),
+        "the log has another id: {text}"
+    );
     let mut canaries = Canaries::default();
     canaries.add("the text of the panic", TEXT);
     assert_eq!(canaries.found_in(&told), Vec::<String>::new(), "{text}");
@@ -84,6 +92,10 @@ async fn panic_within_a_request() {
     let answer = tokio::time::timeout(PATIENCE, panicked).await.unwrap();
     assert_eq!((answer.status, &*answer.code()), (500, "UA-0503"));
     eprintln!("{:?} {}", answer.headers, answer.text());
+    eprintln!(
+        "id of the answer: {}",
+        answer.header("x-request-id").unwrap()
+    );
     readings.store(USUAL, Ordering::SeqCst);
     assert_eq!(caller.get("/api/x").await.status, 200, "its connection");
     assert_eq!(proxy.get("/api/x").await.status, 200, "its worker");

@@ -7,7 +7,6 @@ Ends with 1 if it is not; README.md says how to read what is printed then.
 
 import argparse
 import asyncio
-import collections
 import gc
 import sys
 import tempfile
@@ -18,9 +17,15 @@ HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent.parent / "benches"))
 
 import gate  # noqa: E402
+import generate  # noqa: E402
+import h2_caller  # noqa: E402
+import h2_frames  # noqa: E402
+import h2_planted  # noqa: E402
 import readers  # noqa: E402
 import traffic  # noqa: E402
-from generate import Generator  # noqa: E402
+from h1_cases import Http1  # noqa: E402
+from h2_cases import Http2  # noqa: E402
+from tally import SHOWN, Tally  # noqa: E402
 
 # How long the proxy waits for the rest of what was begun, in seconds.
 PATIENCE = 2
@@ -46,63 +51,10 @@ api_url = "http://{upstream}"
 client_id = "differential"
 client_secret = "differential"
 """.replace("{patience}", str(PATIENCE))
-# Callers at once.
+# Callers at once, of each kind.
 CALLERS = 64
-# Differences that are printed.
-SHOWN = 10
-
-
-class Tally:
-    """What became of the cases, and whatever is not as it must be."""
-
-    def __init__(self, record):
-        self.record, self.cases, self.wrong = record, collections.Counter(), []
-        self.connections = self.resets = 0
-        self.answered = set()
-
-    def judge(self, batch, outcome):
-        answers, plain = outcome.answers, len(batch.plain)
-        self.resets += outcome.is_reset
-        self.connections += 1
-        for _, seen in answers:
-            if seen is not None and seen in self.answered:
-                self.wrong.append(f"two answers are of one request: {self.record.seen[seen]}")
-            self.answered.add(seen)
-        if outcome.took > PATIENCE and (len(answers) < plain or 408 in [status for status, _ in answers[:plain]]):
-            # The machine had something else to do, and the proxy no patience: that says nothing of either.
-            self.cases["cut by the clock"] += batch.cases
-            return
-        for meaning, (status, seen) in zip(batch.plain, answers):
-            came = None if seen is None else self.record.seen[seen]
-            if came is None or (came.method, came.target, came.values(b"x-own"), came.body) != tuple(meaning):
-                self.wrong.append(f"a plain request came otherwise: {meaning} was answered {status}, and came as {came}")
-        if len(answers) < plain:
-            self.wrong.append(f"plain requests without an answer: {batch.sent!r} was answered {answers}")
-        for status, seen in answers[: batch.cases]:
-            self.cases["forwarded" if seen is not None else str(status)] += 1
-        # What never became a request has no answer.
-        if (missing := batch.cases - len(answers)) > 0:
-            self.cases["no answer"] += missing
-
-    def finish(self):
-        """What callers were told and what came upstream is the same."""
-        self.wrong += self.record.faults
-        if self.cases["cut by the clock"] > self.cases.total() / 100:
-            self.wrong.append("the machine is too slow: more than one case of a hundred was cut by the clock")
-        missing = [request for number, request in enumerate(self.record.seen) if number not in self.answered]
-        # An answer may be lost with a connection that is reset.
-        if len(missing) > self.resets:
-            self.wrong.append(f"{len(missing)} requests upstream that no caller was answered: {missing[:SHOWN]}")
-
-    def told(self):
-        cases, forwarded = self.cases.total(), self.cases.pop("forwarded")
-        refused = ", ".join(f"{what}: {count}" for what, count in sorted(self.cases.items()))
-        broken = sum(bool(stream.rest) for stream in self.record.streams)
-        return (
-            f"{cases} cases over {self.connections} connections: {forwarded} forwarded, {cases - forwarded} not ({refused})\n"
-            f"{len(self.record.seen)} requests upstream in {len(self.record.streams)} streams, of which {broken} broke off"
-        )
-
+# Of four requests one is over HTTP/2.
+PART = 4
 
 # What is read otherwise than one careless reader would: a check that does not find these finds nothing.
 PLANTED = {
@@ -155,30 +107,38 @@ def own(request, name):
     return request._replace(fields=fields + [(b"host", host) for host in request.values(b"host")])
 
 
+def batches(generator, cases):
+    while cases > 0:
+        batch = generator.batch()
+        cases -= batch.cases
+        yield batch
+
+
 async def send(binary, options, work):
-    """Phase one: the callers, the proxy, its upstream. What the upstream saw."""
+    """Phase one: the callers, the proxy, its upstream. What the upstream saw, and what is wrong with it."""
     record = traffic.Record()
     tally = Tally(record)
+    http1, http2 = kinds = Http1(tally, PATIENCE), Http2(tally, PATIENCE)
+    over_http2 = options.cases // PART
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: traffic.Upstream(record), "127.0.0.1", 0)
     upstream = "{}:{}".format(*server.sockets[0].getsockname())
-
-    def batches():
-        generator, cases = Generator(options.seed), 0
-        while cases < options.cases:
-            batch = generator.batch()
-            cases += batch.cases
-            yield batch
-
     # The upstream must serve while the proxy starts and ends.
     proxy = gate.running(binary, CONFIG, upstream, work / "proxy")
     _, url = await asyncio.to_thread(proxy.__enter__)
     try:
-        await traffic.send_all(batches(), gate.address(url), record, CALLERS, tally.judge)
+        at = gate.address(url)
+        await asyncio.gather(
+            traffic.send_all(batches(generate.Generator(options.seed), options.cases - over_http2), at, record, CALLERS, http1.judge),
+            h2_caller.send_all(batches(h2_frames.Generator(options.seed), over_http2), at, CALLERS, http2.judge),
+        )
     finally:
         await asyncio.to_thread(proxy.__exit__, None, None, None)
     server.close()
-    tally.finish()
+    for kind in kinds:
+        kind.finish()
+        print(kind.told())
+    tally.finish(kinds)
     return record, tally
 
 
@@ -187,7 +147,7 @@ async def main():
     gc.disable()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1, help="what all cases follow from (default 1)")
-    parser.add_argument("--cases", type=int, default=100_000, help="how many requests callers send (default 100000)")
+    parser.add_argument("--cases", type=int, default=100_000, help="requests of callers, one of four over HTTP/2 (default 100000)")
     parser.add_argument("--binary", type=Path, help="this program instead of a release build")
     options = parser.parse_args()
     binary = (options.binary or gate.build()).resolve()
@@ -196,7 +156,7 @@ async def main():
     with tempfile.TemporaryDirectory(prefix="upauth-differential-") as folder:
         work = Path(folder)
         record, tally = await send(binary, options, work)
-        wrong = tally.wrong
+        wrong = tally.wrong + [f"callers do not find what is planted: {what}" for what in h2_planted.not_found()]
         print(f"{tally.told()}; {time.monotonic() - started:.0f} s", flush=True)
         streams = {name: [*planted(), *readers.apart(name, record.streams)] for name in readers.MAY_REFUSE}
         readings = await asyncio.gather(

@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 import h11
 
-from traffic import PATIENCE, Request, Stream, read
+from traffic import PATIENCE, Fault, Request, Stream, read
 
 HERE = Path(__file__).resolve().parent
 END = b"GET /end-of-stream HTTP/1.1\r\nHost: end\r\nConnection: close\r\n\r\n"
@@ -24,8 +24,6 @@ END = b"GET /end-of-stream HTTP/1.1\r\nHost: end\r\nConnection: close\r\n\r\n"
 OF_A_HOP = {b"host", b"connection", b"content-length", b"transfer-encoding", b"x-stream"}
 # Streams at once at one parser.
 AT_ONCE = 16
-
-
 
 
 class Reading:
@@ -244,7 +242,12 @@ class Sink(asyncio.Protocol):
 
     def data_received(self, data):
         self.buffer += data
-        if (found := read(self.buffer)) is None:
+        try:
+            found = read(self.buffer)
+        except Fault:
+            # What the proxy wrote was not canonical either; nginx answers that it got no answer.
+            return self.transport.abort()
+        if found is None:
             return
         request, length = found
         self.buffer = self.buffer[length:]

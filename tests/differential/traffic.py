@@ -15,7 +15,7 @@ GRANT = b'{"access_token":"%s","token_type":"Bearer","expires_in":3600}' % TOKEN
 PATIENCE = 60
 
 TCHAR = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-FIELD = re.compile(rb"(" + TCHAR + rb"+):[ ]?((?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?)\r\n")
+FIELD = re.compile(rb"^(" + TCHAR + rb"+):[ ]?((?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?)\r\n", re.M)
 HEAD = re.compile(rb"([A-Z]+) (/[!-~\x80-\xff]*) HTTP/1\.1\r\n((?:" + TCHAR + rb"+:[\t -~\x80-\xff]*\r\n)*)\r\n")
 CHUNK = re.compile(rb"([0-9A-Fa-f]+)\r\n")
 ANSWER = re.compile(rb"HTTP/1\.[01] (\d{3}) [^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n")

@@ -108,6 +108,32 @@ async fn a_connection_that_the_upstream_has_closed_is_let_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_connections_of_a_burst_are_there_for_the_next_one() {
+    const BURST: usize = 100;
+    let all = Arc::new(Barrier::new(BURST));
+    let api = Scripted::start_with(&all, |mut connection, all| async move {
+        while connection.request().await.is_some() {
+            all.wait().await;
+            connection.reply("200 OK", "", "ok").await;
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    for _ in 0..2 {
+        let mut callers = tokio::task::JoinSet::new();
+        for _ in 0..BURST {
+            let addr = proxy.addr();
+            callers.spawn(async move { Caller::connect(addr).await.get("/api/x").await.status });
+        }
+        assert_eq!(callers.join_all().await, [200; BURST]);
+    }
+    let seen = api.seen.lock().unwrap();
+    let connections: std::collections::BTreeSet<_> =
+        seen.iter().map(|seen| seen.connection).collect();
+    assert_eq!((seen.len(), connections.len()), (2 * BURST, BURST));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_died_while_it_was_idle_costs_none_of_the_three_sends() {
     let json = "Content-Type: application/json\r\n";
     let close = Arc::new(Notify::new());

@@ -76,7 +76,7 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
             "fuzz",
         ],
     ),
-    ("smallvec", &["telemetry"]),
+    ("smallvec", &["telemetry", "server", "message", "proxy"]),
     ("socket2", &["server"]),
     ("tempfile", &["secret"]),
     ("thiserror", EVERYWHERE),

@@ -94,10 +94,10 @@ impl Next {
         for listener in &listeners.closing {
             let heirs = listener.heirs(&listeners.open);
             listener.passage.lead(listener.hall.clone(), heirs);
-            listener.hall.leaving.cancel();
+            listener.hall.drain.cancel();
         }
         for (hall, _) in &listeners.parted {
-            hall.leaving.cancel();
+            hall.drain.cancel();
         }
         (listeners, self.opened)
     }
@@ -235,7 +235,7 @@ impl Binding {
 
     /// Lets a listener that is there be what it is from now on.
     fn take_over(&mut self, mut listener: Listener, purpose: &Purpose) {
-        if listener.terms != purpose.terms || listener.hall.leaving.is_cancelled() {
+        if listener.terms != purpose.terms || listener.hall.drain.is_cancelled() {
             let hall = self.hall(&purpose.leads);
             let old = std::mem::replace(&mut listener.hall, hall);
             self.next.listeners.parted.push((old, listener.leads));

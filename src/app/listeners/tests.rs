@@ -192,7 +192,7 @@ fn who_came_before_is_led_as_before_until_the_last_has_left() {
         };
         house.reload(a, b);
         house.close();
-        assert!(connection.leaving.is_cancelled());
+        assert!(connection.drain.is_cancelled());
         assert_eq!(house.led(&connection).as_deref(), Some("a"), "{round}");
         assert_eq!(house.led(&house.hall("127.0.0.1")).as_deref(), Some("b"));
     }
@@ -248,7 +248,7 @@ fn who_was_asked_for_less_comes_anew_and_others_stay_where_they_are() {
         assert_eq!(house.reload_with(a, b, tls).len(), 0);
         let now = house.hall("127.0.0.1");
         assert_eq!(Arc::ptr_eq(&here, &now), stay, "{tls}");
-        assert_eq!(here.leaving.is_cancelled(), !stay, "{tls}");
+        assert_eq!(here.drain.is_cancelled(), !stay, "{tls}");
         here = now;
     }
 }

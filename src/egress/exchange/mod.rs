@@ -10,15 +10,17 @@ mod fault;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod reference;
 mod request;
+#[cfg(test)]
+mod tests;
 
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Response};
 use http_body::SizeHint;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 pub(super) use self::answer::MOST_FIELDS;
 use self::answer::{Framing, Reader};
@@ -81,7 +83,12 @@ where
     /// Whether it can take a request now. Notices that the upstream has closed it, or has said something unasked.
     pub(super) fn is_live(&mut self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
-        self.is_over() && self.keep && self.input.is_empty() && self.poll_fill(&mut cx).is_pending()
+        // Not into the input: an idle connection that is looked after would get its room back.
+        let mut byte = [0];
+        let mut unasked = ReadBuf::new(&mut byte);
+        let at_rest = self.is_over() && self.keep && self.input.is_empty();
+        let stream = Pin::new(&mut self.stream);
+        at_rest && stream.poll_read(&mut cx, &mut unasked).is_pending()
     }
 
     /// Begins a request; it goes out when the answer is waited for.
@@ -114,7 +121,7 @@ where
         self.keep && self.is_over() && self.sending.is_over() && self.input.is_empty()
     }
 
-    /// Has room for the head of the next answer.
+    /// Takes the map of a request that was answered, as room for the fields of the next answer.
     pub(super) fn reuse(&mut self, fields: HeaderMap) {
         self.reader.reuse(fields);
     }

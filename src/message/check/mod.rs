@@ -10,6 +10,7 @@ use http::header::{
     CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, MAX_FORWARDS, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Version};
 
 use super::origin::split_port;
@@ -30,6 +31,7 @@ pub struct Asked<'a> {
 /// Refuses what cannot be forwarded safely.
 pub fn check(parts: &Parts) -> Result<Asked<'_>, Rejection> {
     method(&parts.method)?;
+    http2(parts)?;
     let target = match parts.method == Method::OPTIONS && parts.uri.path() == "*" {
         true => None,
         false => Some(Target::of(&parts.uri)?),
@@ -115,6 +117,22 @@ fn method(method: &Method) -> Result<(), Rejection> {
         // TRACE would echo the credential (RFC 9110 section 9.3.8). Methods are case-sensitive; no upstream here has others.
         _ => Err(Rejection::Method),
     }
+}
+
+/// What its library lets through on HTTP/2 alone, and HTTP/1.1 cannot say: a query without a path (RFC 9113 section 8.3.1), which is
+/// no absolute-form that leaves `/` out; a field name that is no token, for it has a quote.
+fn http2(parts: &Parts) -> Result<(), Rejection> {
+    if parts.version < Version::HTTP_2 {
+        return Ok(());
+    }
+    let target = parts.uri.path_and_query().map(PathAndQuery::as_str);
+    if target.is_some_and(|target| target.starts_with('?')) {
+        return Err(Rejection::Malformed("the target is not a path"));
+    }
+    if parts.headers.keys().any(|name| name.as_str().contains('"')) {
+        return Err(Rejection::Malformed("a field name is not a token"));
+    }
+    Ok(())
 }
 
 /// RFC 9112 section 6.3. The one coding that hyper takes off is `chunked`; any other would stay on the body unnamed.

@@ -82,6 +82,21 @@ fn targets_that_are_no_path_are_refused() {
     }
 }
 
+#[test]
+fn what_http_2_alone_lets_through_is_refused_there() {
+    let quoted = HeaderName::from_lowercase(b"x\"y").unwrap();
+    for (version, expected) in [(V11, Ok(())), (H2, BAD)] {
+        let query_alone = parts(version, "GET", "http://h?x", &[("host", "h")]);
+        let mut odd_name = parts(version, "GET", "http://h/", &[("host", "h")]);
+        odd_name
+            .headers
+            .insert(&quoted, HeaderValue::from_static("1"));
+        for parts in [query_alone, odd_name] {
+            assert_eq!(plain(check(&parts)), expected, "{parts:?}");
+        }
+    }
+}
+
 /// Version, target, fields, and the host asked for; `Err`: malformed.
 type HostRow = (
     Version,

@@ -21,8 +21,8 @@ pub struct PathRule {
 
 /// Every way a server might read a raw path: as it stands, decoded, without dot segments, and so on in any order.
 #[derive(Clone, Debug)]
-pub struct Readings {
-    raw: String,
+pub struct Readings<'a> {
+    raw: &'a str,
     others: Vec<Vec<u8>>,
     complete: bool,
 }
@@ -39,11 +39,11 @@ enum Segment {
     Rest,
 }
 
-impl Readings {
+impl<'a> Readings<'a> {
     /// The readings of `raw`, the path as it came (without a query).
-    pub fn of(raw: &str) -> Self {
+    pub fn of(raw: &'a str) -> Self {
         let mut readings = Self {
-            raw: raw.to_owned(),
+            raw,
             others: Vec::new(),
             complete: true,
         };
@@ -60,7 +60,7 @@ impl Readings {
 
     /// Applies every transformation to every reading until nothing new comes out. `false`: gave up.
     fn close(&mut self) -> bool {
-        let mut from = self.raw.clone().into_bytes();
+        let mut from = self.raw.as_bytes().to_vec();
         for next in 0.. {
             for transform in TRANSFORMS {
                 let to = transform(&from);
@@ -92,12 +92,12 @@ impl PathRule {
     }
 
     /// Whether any reading matches: what a deny asks. A path with too many readings matches every deny.
-    pub fn matches_any(&self, method: &Method, path: &Readings) -> bool {
+    pub fn matches_any(&self, method: &Method, path: &Readings<'_>) -> bool {
         self.is_for(method) && (!path.complete || path.each().any(|path| self.covers(path)))
     }
 
     /// Whether all readings match: what an allow asks. A path with too many readings matches no allow.
-    pub fn matches_all(&self, method: &Method, path: &Readings) -> bool {
+    pub fn matches_all(&self, method: &Method, path: &Readings<'_>) -> bool {
         self.is_for(method) && path.complete && path.each().all(|path| self.covers(path))
     }
 

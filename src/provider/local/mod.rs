@@ -171,7 +171,11 @@ pub struct Filling<'a> {
 }
 
 /// The call that `method` and `path` are, if any. A path that could be read in another way is none.
-pub fn find<'a>(calls: &'a [LocalCall], method: &Method, path: &Readings) -> Option<&'a LocalCall> {
+pub fn find<'a>(
+    calls: &'a [LocalCall],
+    method: &Method,
+    path: &Readings<'_>,
+) -> Option<&'a LocalCall> {
     let is = |call: &&LocalCall| call.on.iter().any(|rule| rule.matches_all(method, path));
     calls.iter().find(is)
 }

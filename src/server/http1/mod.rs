@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use hyper::server::conn::http1::Builder;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::connection::ended;
+use super::connection::{LAST_CALL, ended};
 use super::seldom::Seldom;
 use super::stream::{Watched, Wire};
 use super::tracked::tracked;
@@ -125,7 +125,7 @@ async fn rest(stream: &Watched<impl Wire>, floor: &Floor) -> bool {
         () = poll_fn(|cx| stream.poll_readable(cx)) => return true,
         () = floor.drain.cancelled() => {}
     }
-    // As above.
+    // The runtime looks at its sockets, as when hyper has the connection.
     tokio::task::yield_now().await;
     poll_fn(|cx| Poll::Ready(stream.poll_readable(cx).is_ready())).await
 }
@@ -152,10 +152,13 @@ async fn linger(mut stream: Watched<impl Wire>, floor: &Floor) {
         }
         io::Result::Ok(())
     };
+    let mut rest = pin!(tokio::time::timeout(LINGER, rest));
     tokio::select! {
-        _ = tokio::time::timeout(LINGER, rest) => {}
+        _ = rest.as_mut() => return,
         () = floor.drain.cancelled() => {}
     }
+    // Whose answer was the last for the drain could not know it, and may have sent its next request.
+    let _ = tokio::time::timeout(LAST_CALL, rest).await;
 }
 
 /// How long, and how much, is still taken of a caller whose last answer was sent.

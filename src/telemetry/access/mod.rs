@@ -30,8 +30,8 @@ pub struct Entry {
     pub time: Duration,
     /// The request's id, if one was given.
     pub id: Option<Id>,
-    /// The upstream's name: letters, digits and hyphens, like the names below; empty when no upstream was chosen.
-    pub upstream: Arc<str>,
+    /// The upstream's name: letters, digits and hyphens, like the names below. `None`: no upstream was chosen.
+    pub upstream: Option<Arc<str>>,
     /// The surface's name; empty when none was chosen.
     pub surface: &'static str,
     /// The method.
@@ -56,6 +56,13 @@ pub struct Entry {
     pub client: Option<Arc<str>>,
     /// The caller's address; none on a unix socket.
     pub caller: Option<Arc<str>>,
+}
+
+impl Entry {
+    /// The upstream's name; empty when none was chosen.
+    pub fn upstream(&self) -> &str {
+        self.upstream.as_deref().unwrap_or_default()
+    }
 }
 
 /// What is shown of a target: not its query, which is never written, since values in it may be secret. Most paths are short enough to

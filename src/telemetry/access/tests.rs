@@ -7,7 +7,7 @@ pub(super) fn entry(target: &'static str) -> Entry {
     Entry {
         time: Duration::from_millis(1_795_440_000_250),
         id: None,
-        upstream: "crm".into(),
+        upstream: Some("crm".into()),
         surface: "rest",
         method: Method::GET,
         path: target.into(),

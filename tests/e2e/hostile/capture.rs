@@ -172,8 +172,12 @@ fn parse(bytes: &[u8]) -> Result<Option<(Taken, usize)>, &'static str> {
         if name.is_empty() || !name.iter().all(is_name) || !value.iter().all(is_value) {
             return Err("a field is odd");
         }
+        let value = value[1..].strip_prefix(b" ").unwrap_or(&value[1..]);
+        if value.trim_ascii() != value {
+            return Err("blanks around a value");
+        }
         let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-        taken.fields.push((name, value[1..].trim_ascii().to_vec()));
+        taken.fields.push((name, value.to_vec()));
     }
     let from = end + 4;
     let length = if taken.values("transfer-encoding").is_empty() {

@@ -98,7 +98,7 @@ async fn who_waits_at_a_socket_that_closes_goes_to_whoever_has_the_address_now()
     let floor = Floor::new(limits());
     let hall = |number| Hall::new(number, floor.drain.child_token());
     let (old, new, nobodys) = (hall(1), hall(2), hall(3));
-    old.leaving.cancel();
+    old.drain.cancel();
     let passage = Passage::to(Arc::clone(&old));
     let elsewhere = Address::Tcp(([127, 0, 0, 1], port ^ 1).into());
     let but = vec![(elsewhere, nobodys), (Address::Tcp(one.into()), new)];

@@ -238,6 +238,36 @@ async fn during_the_drain_delay_callers_are_served_and_readiness_says_no() {
     assert_eq!(stop.await.unwrap(), Stopped::Drained);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_answer_arrives_whole_though_more_requests_are_on_their_way() {
+    const LENGTH: usize = 8 * 1024 * 1024;
+    let api = Scripted::constant("~".repeat(LENGTH).leak()).await;
+    let proxy = start(&api);
+    let mut caller = proxy.caller().await;
+    let get = b"GET /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    caller.stream.write_all(get).await.unwrap();
+    caller.stream.readable().await.unwrap();
+    let stop = tokio::task::spawn(proxy.stop());
+    // One that is read ahead, and one behind it that nobody reads.
+    for _ in 0..2 {
+        caller.stream.write_all(get).await.unwrap();
+        sleep(Duration::from_millis(50)).await;
+    }
+    let (mut bytes, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        match caller.stream.read(&mut piece).await {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(&piece[..count]),
+            Err(error) => panic!("{error} after {} bytes", bytes.len()),
+        }
+        // So that much is still on its way when the last of it is written.
+        sleep(Duration::from_millis(1)).await;
+    }
+    let of_body = bytes.iter().filter(|byte| **byte == b'~').count();
+    assert_eq!(of_body, LENGTH);
+    assert_eq!(stop.await.unwrap(), Stopped::Drained);
+}
+
 #[test]
 fn a_taken_port_is_an_error_that_names_it() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -59,18 +59,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
     }
 
     pub async fn headers(&mut self, id: u32, fields: &[(&[u8], &[u8])], is_last: bool) {
-        let mut block = Vec::new();
-        for (name, value) in fields {
-            // A literal without indexing and with a new name (RFC 7541 section 6.2.2).
-            block.push(0);
-            for text in [name, value] {
-                assert!(text.len() < 127, "a length of one byte");
-                block.push(u8::try_from(text.len()).unwrap());
-                block.extend_from_slice(text);
-            }
-        }
         let flags = END_HEADERS | if is_last { END_STREAM } else { 0 };
-        self.frame(HEADERS, flags, id, &block).await;
+        self.frame(HEADERS, flags, id, &block(fields)).await;
     }
 
     pub async fn data(&mut self, id: u32, data: &[u8], is_last: bool) {
@@ -117,14 +107,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
     }
 
     pub async fn frame(&mut self, kind: u8, flags: u8, id: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut frame = length[1..].to_vec();
-        frame.extend([kind, flags]);
-        frame.extend(id.to_be_bytes());
-        frame.extend(payload);
         // Whoever has given the connection up need not take it.
-        let _ = self.stream.write_all(&frame).await;
+        let _ = self
+            .stream
+            .write_all(&frame(kind, flags, id, payload))
+            .await;
     }
+}
+
+/// Fields as a block, each a literal without indexing and with a new name (RFC 7541 section 6.2.2).
+pub fn block(fields: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        block.push(0);
+        for text in [name, value] {
+            assert!(text.len() < 127, "a length of one byte");
+            block.push(u8::try_from(text.len()).unwrap());
+            block.extend_from_slice(text);
+        }
+    }
+    block
+}
+
+/// The bytes of a frame.
+pub fn frame(kind: u8, flags: u8, id: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = length[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(id.to_be_bytes());
+    frame.extend(payload);
+    frame
 }
 
 /// `:status` as the first field of a block: indexed, or three digits, perhaps in Huffman's code.
@@ -162,13 +174,15 @@ fn huffman(mut bits: u64) -> u16 {
     number
 }
 
-const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;
+pub const PRIORITY: u8 = 2;
 pub const RST_STREAM: u8 = 3;
 pub const SETTINGS: u8 = 4;
 pub const PING: u8 = 6;
 pub const GOAWAY: u8 = 7;
+pub const WINDOW_UPDATE: u8 = 8;
 pub const CONTINUATION: u8 = 9;
 pub const END_STREAM: u8 = 1;
 pub const END_HEADERS: u8 = 4;

@@ -24,7 +24,7 @@ fn json(line: &mut Vec<u8>, entry: &Entry, stamp: &mut Stamp) {
         line.extend_from_slice(&id.letters());
     }
     put(line, r#"","upstream":""#);
-    name(line, &entry.upstream);
+    name(line, entry.upstream());
     put(line, r#"","surface":""#);
     name(line, entry.surface);
     put(line, r#"","method":""#);
@@ -69,7 +69,7 @@ fn json(line: &mut Vec<u8>, entry: &Entry, stamp: &mut Stamp) {
 /// Columns that are always there, then `name=value` for what is not.
 fn text(line: &mut Vec<u8>, entry: &Entry, stamp: &mut Stamp) {
     stamp.put(line, entry.time);
-    for known in [&entry.upstream, entry.surface, entry.method.as_str()] {
+    for known in [entry.upstream(), entry.surface, entry.method.as_str()] {
         line.push(b' ');
         name(line, if known.is_empty() { "-" } else { known });
     }

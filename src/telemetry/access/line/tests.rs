@@ -29,7 +29,7 @@ fn a_line_of_text_has_the_same_columns_always() {
     let rest =
         "upstream=10ms replayed code=UA-0301 key=etl client=a\\u0020b\\u000a caller=127.0.0.1:9";
     assert_eq!(line(&entry, Format::Text), format!("{bare} {rest}\n"));
-    entry.upstream = "".into();
+    entry.upstream = None;
     entry.surface = "";
     let text = line(&entry, Format::Text);
     assert!(text.contains("Z - - GET /services/data 200"), "{text}");
@@ -113,7 +113,7 @@ fn as_serde_writes(entry: &Entry) -> String {
     let shown = Shown {
         time: humantime::format_rfc3339_millis(time).to_string(),
         id: entry.id.map(|id| id.to_string()),
-        upstream: &entry.upstream,
+        upstream: entry.upstream(),
         surface: entry.surface,
         method: entry.method.as_str(),
         path: printable(str::from_utf8(&entry.path.0).unwrap()),
@@ -146,7 +146,7 @@ proptest! {
         let entry = Entry {
             time: Duration::from_millis(millis),
             id: Some(Ids::new().next()),
-            upstream: upstream.into(),
+            upstream: Some(upstream.into()),
             path: target.as_str().into(),
             status: http::StatusCode::from_u16(status).unwrap(),
             bytes,

@@ -122,6 +122,11 @@ async fn bodies_and_fields_of_http_2_arrive_as_http_1_says_them() {
             Ok(fields(&[("x-a", b"a")])),
         ),
         says(
+            "A49 blanks of all kinds around values",
+            &[(b"x-a", b"\ta \t b\t "), (b"x-b", b"  ")],
+            Ok(fields(&[("x-a", b"a \t b"), ("x-b", b"")])),
+        ),
+        says(
             "A43 bytes that are not ASCII",
             &[(b"x-a", b"\x80\xff")],
             Ok(fields(&[("x-a", b"\x80\xff")])),

@@ -7,8 +7,8 @@ use tokio::time::timeout;
 
 use crate::support::caller::PATIENCE;
 use crate::support::frames::{
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, PING, RST_STREAM,
-    SETTINGS,
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, PING, PRIORITY,
+    RST_STREAM, SETTINGS, WINDOW_UPDATE,
 };
 use crate::support::{Scripted, TestProxy};
 
@@ -16,8 +16,6 @@ use crate::support::{Scripted, TestProxy};
 type Round = fn(u32) -> Vec<(u8, u8, u32, Vec<u8>)>;
 
 const WHOLE: u8 = END_HEADERS | END_STREAM;
-const PRIORITY: u8 = 2;
-const WINDOW_UPDATE: u8 = 8;
 /// GET or POST, http, `/api/x`, `localhost` (RFC 7541 appendix A).
 const GET: &[u8] = b"\x82\x86\x04\x06/api/x\x01\x09localhost";
 const POST: &[u8] = b"\x83\x86\x04\x06/api/x\x01\x09localhost";

@@ -1,7 +1,10 @@
 //! Heads of HTTP/2 that HTTP/1.1 cannot say: the rows A24, A26, A44 and A45.
 
-use super::{ABSENT, POST, asks, fire, says, sends};
-use crate::hostile::fields;
+use super::{ABSENT, PLAIN, POST, asks, fire, says, sends};
+use crate::hostile::capture::Capture;
+use crate::hostile::{fields, is_as};
+use crate::support::TestProxy;
+use crate::support::frames::{CONTINUATION, END_HEADERS, END_STREAM, End, Frames, HEADERS, block};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_of_http_2_that_http_1_cannot_say_is_refused() {
@@ -20,6 +23,7 @@ async fn a_head_of_http_2_that_http_1_cannot_say_is_refused() {
             Err(None),
         ),
         says("A44 a colon in a name", &[(b"x:a", b"1")], Err(None)),
+        says("A44 a quote in a name", &[(b"x\"a", b"1")], Err(Some(400))),
         says("A44 a blank in a name", &[(b"x a", b"1")], Err(None)),
         says("A44 a capital in a name", &[(b"X-A", b"1")], Err(None)),
         says("A44 no name", &[(b"", b"1")], Err(None)),
@@ -106,6 +110,11 @@ async fn a_head_of_http_2_that_http_1_cannot_say_is_refused() {
             Err(None),
         ),
         asks(
+            "A45 a query alone in :path",
+            [b"GET", b"http", b"localhost", b"?x"],
+            Err(Some(400)),
+        ),
+        asks(
             "A45 a URL in :path",
             [b"GET", b"http", b"localhost", b"http://evil.example/api/x"],
             Err(None),
@@ -172,4 +181,50 @@ async fn a_head_of_http_2_that_http_1_cannot_say_is_refused() {
         ),
     ];
     fire(rows).await;
+}
+
+/// Where a frame ends within a field, h2 forgets what was wrong before it in that head, which it has left out by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_overlooked_in_a_head_of_several_frames_goes_no_further() {
+    let api = Capture::start().await;
+    let proxy = TestProxy::start(&api.upstream());
+    let wrong: [(&[u8], &[u8]); 9] = [
+        (b":path", b"/api/y"),
+        (b":method", b"POST"),
+        (b":authority", b"evil.example"),
+        (b"connection", b"x-a"),
+        (b"transfer-encoding", b"chunked"),
+        (b"upgrade", b"websocket"),
+        (b"keep-alive", b"timeout=5"),
+        (b"te", b"gzip"),
+        (b"", b"1"),
+    ];
+    for wrong in wrong {
+        let [method, scheme, authority, path] = PLAIN;
+        let block = block(&[
+            (b":method", method),
+            (b":scheme", scheme),
+            (b":authority", authority),
+            (b":path", path),
+            wrong,
+            (b"x-a", b"1"),
+        ]);
+        let (begin, rest) = block.split_at(block.len() - 1);
+        let mut caller = Frames::connect(proxy.addr()).await;
+        caller.frame(HEADERS, END_STREAM, 1, begin).await;
+        caller.frame(CONTINUATION, END_HEADERS, 1, rest).await;
+        let end = caller.end(1).await;
+        assert_eq!(proxy.get("/api/probe").await.status, 200);
+        let mut taken = api.take("A45 several frames");
+        taken.retain(|taken| taken.target != b"/probe");
+        let is_fine = match end {
+            End::Status(200) => {
+                taken.len() == 1
+                    && taken[0].method == "GET"
+                    && is_as(&taken[0], &fields(&[("x-a", b"1")]))
+            }
+            _ => taken.is_empty(),
+        };
+        assert!(is_fine, "{wrong:?}: {end:?}, upstream {taken:?}");
+    }
 }

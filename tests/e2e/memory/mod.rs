@@ -1,4 +1,9 @@
-//! Bodies stream: a gibibyte each way costs the process next to no memory.
+//! Bodies stream: a gibibyte each way costs the process next to no memory. Of what is not taken, little is held.
+
+/// Frames of HTTP/2 without end.
+mod frames;
+/// Answers and uploads that are not taken.
+mod unread;
 
 use std::process::Stdio;
 use std::sync::Arc;
