@@ -46,6 +46,8 @@ async fn a_refresh_token_of_another_version_is_not_begun_again_and_is_found_afte
     let mut at = Emulated::start(&config).await;
     assert_eq!(at.proxy.get(ASSETS).await.status, 200);
     at.pass(Duration::from_secs(4000)).await;
+    // Records are written behind the answers; a process that stops waits for that.
+    at.restart(&config).await;
     let own = records(&folder, "grant-");
     assert_eq!(own.len(), 1);
     let logins = at.counters().grants;
@@ -80,7 +82,10 @@ async fn an_access_token_of_another_version_costs_a_login_and_stays_that_version
     let config = stored(&folder, CRM);
     let mut at = Emulated::start(&config).await;
     assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    // Records are written behind the answers; a process that stops waits for that.
+    at.restart(&config).await;
     let own = records(&folder, "token-");
+    assert_eq!(own.len(), 1);
     hand_over(&folder, "token-");
     let theirs = records(&folder, "token-");
     at.restart(&config).await;
