@@ -136,6 +136,10 @@ fn status(member: &Member, clock: &Clock) -> UpstreamStatus {
     let (now, status) = (clock.now().wall, member.tokens.status());
     // A token is of no use to those who do not get to the API.
     let api = || member.api_tls.trouble().map(|why| format!("ca: {why}"));
+    let lacks = || {
+        let scope = status.lacks.as_ref()?;
+        Some(format!("the token lacks scope that was asked for: {scope}"))
+    };
     UpstreamStatus {
         name: member.config.name.clone(),
         provider: member.provider.name,
@@ -147,7 +151,7 @@ fn status(member: &Member, clock: &Clock) -> UpstreamStatus {
             State::Refused => admin::State::Refused,
         },
         since: Some(now.saturating_sub(status.since)),
-        why: status.why.or_else(api),
+        why: status.why.or_else(api).or_else(lacks),
         next_try: status.next_try.map(|wait| now + wait),
         expires_in: status.expires_in,
         surfaces: surfaces(&member.provider),

@@ -107,6 +107,15 @@ codes! {
         "jwt_bearer and private_key_jwt sign with a private key in PEM, without a password: RSA of at least 2048 bits for RS256 \
          (-----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY-----), an EC key on P-256 for ES256. Key stores (PKCS#12, .p12, .pfx, .jks) \
          and encrypted keys must be converted first; the problem names the command."
+    EXPOSED_SECRET "UA-0134" "everybody on the machine can read a secret"
+        "A file that the configuration reads a secret from, or a configuration file with a secret in it, has a mode that lets everybody on the \
+         machine read it, and every folder above it lets everybody in: chmod 600 FILE, as the user that runs upauth. This is a warning, for a mode does not say who else there is: secrets \
+         that Kubernetes and Docker mount are readable by everybody in the container, which is usually upauth alone. There, defaultMode: 0440 with an fsGroup \
+         (Kubernetes) or mode: 0400 with a uid (Docker) ends the warning."
+    CHANGEABLE_FILE "UA-0135" "everybody on the machine can change a file of the configuration"
+        "Whoever changes the configuration decides where tokens are sent and which programs run as upauth's user; whoever changes a file that it \
+         names decides who upauth logs in as, or whom it trusts. chmod o-w FILE. This is a warning, for a mode does not always say who may: where a folder of a system without modes \
+         is mounted (from Windows, or by some network file systems), every file shows 0777 and chmod does nothing. Who may write there is decided on that system."
     BAD_INCLUDE "UA-0140" "a file cannot be included"
         "include names files or patterns, relative to the configuration's folder. They are read in the order of their names, and hold \
          [upstream.NAME] and [route.NAME] sections only; everything else stands in the configuration itself. A name without * must exist; a pattern that matches nothing is a warning."

@@ -215,6 +215,11 @@ impl Files {
         Some((format!("{}:{row}", file.name), end))
     }
 
+    /// The files themselves, the configuration first.
+    pub(super) fn each(&self) -> impl Iterator<Item = &Arc<File>> {
+        self.parts.iter().map(|part| &part.file)
+    }
+
     /// A problem at a place of the whole.
     pub(super) fn problem(
         &self,

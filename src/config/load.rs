@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use super::credential::PRIVATE_KEY;
+use super::exposed::{self, Named};
 use super::files::Files;
 use super::reading::{Holds, Pem, Reading, Reference};
 use super::reference::{Text, remedy};
@@ -28,6 +29,7 @@ pub struct Checked {
     pub warnings: Vec<Problem>,
     files: Files,
     references: Vec<Reference>,
+    named: Vec<Named>,
 }
 
 impl Config {
@@ -36,7 +38,10 @@ impl Config {
         let text =
             std::fs::read_to_string(path).map_err(|error| Problems::unreadable(path, &error))?;
         let base = path.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, &path.display().to_string(), base, env)
+        let mut checked = Self::parse(&text, &path.display().to_string(), base, env)?;
+        let exposed = exposed::warnings(&checked.files, &checked.named, &checked.warnings);
+        checked.warnings.extend(exposed);
+        Ok(checked)
     }
 
     /// The same for a text; `name` is what problems call it, `base` the folder that relative paths start from.
@@ -61,6 +66,7 @@ impl Config {
                 warnings,
                 files: reading.files,
                 references: reading.references,
+                named: reading.named,
             }),
             _ => Err(Problems::new(name, errors)),
         }

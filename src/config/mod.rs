@@ -28,6 +28,7 @@ pub mod zuora;
 
 mod credential;
 mod defaults;
+mod exposed;
 mod files;
 mod header;
 mod http2;

@@ -78,6 +78,16 @@ impl Problem {
         }
     }
 
+    /// Another problem at the same place.
+    pub(super) fn beside(&self, code: &'static Code, message: impl Into<String>) -> Self {
+        Self::new(code, &self.file, self.span.clone(), message)
+    }
+
+    /// Whether it says that a secret is written in `file`.
+    pub(super) fn plain_in(&self, file: &Arc<File>) -> bool {
+        self.code == &code::PLAIN_SECRET && Arc::ptr_eq(&self.file, file)
+    }
+
     /// Says under the caret what is there.
     pub(super) fn label(&mut self, label: impl Into<String>) -> &mut Self {
         self.label = label.into();

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::PathBuf;
 
+use super::exposed::Named;
 use super::files::Files;
 use super::problem::Problem;
 use super::server::Listen;
@@ -18,6 +19,8 @@ pub(super) struct Reading<'a> {
     /// Whether refresh tokens outlive the process; so as long as nobody knows.
     pub(super) durable: bool,
     pub(super) references: Vec<Reference>,
+    /// Every file that a value is read from, now or later.
+    pub(super) named: Vec<Named>,
     /// `section.key` of every key and section that was asked for.
     pub(super) asked: BTreeSet<String>,
     /// Those that hold a value: what this version accepts.
@@ -89,6 +92,7 @@ impl<'a> Reading<'a> {
             doors: Vec::new(),
             durable: true,
             references: Vec::new(),
+            named: Vec::new(),
             asked: BTreeSet::new(),
             accepted: BTreeSet::new(),
             astray: Vec::new(),

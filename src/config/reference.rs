@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
+use super::exposed::Named;
 use super::reading::{Holds, Pem, Reading};
 use super::section::{Item, Leftover, Section};
 use crate::code;
@@ -157,7 +158,7 @@ fn reference(mut table: Section<'_>, reading: &mut Reading<'_>) -> Option<Value>
     table.finish(Leftover::default(), reading);
     let value = match (env, file, command) {
         (Some(env), _, _) => from_env(env, span, reading).map(Value::Text),
-        (_, Some(file), _) => from_file(file, span, reading),
+        (_, Some(file), _) => from_file(&key, file, span, reading),
         (_, _, Some(command)) => from_command(command, span, reading),
         _ => None,
     };
@@ -188,7 +189,12 @@ fn from_env(item: Item<'_>, span: Range<usize>, reading: &mut Reading<'_>) -> Op
     }
 }
 
-fn from_file(item: Item<'_>, span: Range<usize>, reading: &mut Reading<'_>) -> Option<Value> {
+fn from_file(
+    key: &str,
+    item: Item<'_>,
+    span: Range<usize>,
+    reading: &mut Reading<'_>,
+) -> Option<Value> {
     let path = item.text(reading)?;
     if path.text.is_empty() {
         reading
@@ -197,6 +203,11 @@ fn from_file(item: Item<'_>, span: Range<usize>, reading: &mut Reading<'_>) -> O
         return None;
     }
     let path = reading.path(path.span.start, &path.text);
+    reading.named.push(Named {
+        path: path.clone(),
+        span: span.clone(),
+        key: key.rsplit('.').next().unwrap_or_default().to_owned(),
+    });
     Some(Value::Later(Source::File(path), span))
 }
 

@@ -3,6 +3,7 @@
 //! A file is written under another name, synchronised, and put in its place; then the folder is synchronised too.
 //! Whoever is killed in between leaves the old file, or the new one, and perhaps a `.part` beside it.
 
+use std::fmt;
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
 use std::path::Path;
@@ -52,6 +53,48 @@ pub fn is_exposed(path: &Path) -> io::Result<bool> {
 #[cfg(not(unix))]
 pub fn is_exposed(path: &Path) -> io::Result<bool> {
     fs::metadata(path).map(|_| false)
+}
+
+/// How far everybody on the machine can use a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exposure {
+    mode: u32,
+    /// They can read it.
+    pub read: bool,
+    /// They can change it.
+    pub write: bool,
+}
+
+impl fmt::Display for Exposure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "mode {:04o}", self.mode)
+    }
+}
+
+/// How far everybody on the machine can use the file at `path`, if it is one and every folder above it lets them in.
+/// What cannot be looked at is left to whoever reads it.
+#[cfg(unix)]
+pub fn exposure(path: &Path) -> Exposure {
+    use std::os::unix::fs::MetadataExt;
+
+    let lets_in = |folder: &Path| fs::metadata(folder).is_ok_and(|data| data.mode() & 0o001 != 0);
+    // A link leads into other folders than its own.
+    let real = path.canonicalize();
+    let open = real.is_ok_and(|real| real.ancestors().skip(1).all(lets_in));
+    match fs::metadata(path) {
+        Ok(data) if open && data.is_file() => Exposure {
+            mode: data.mode() & 0o7777,
+            read: data.mode() & 0o004 != 0,
+            write: data.mode() & 0o002 != 0,
+        },
+        _ => Exposure::default(),
+    }
+}
+
+/// How far everybody on the machine can use the file; not known on this system.
+#[cfg(not(unix))]
+pub fn exposure(_path: &Path) -> Exposure {
+    Exposure::default()
 }
 
 /// Removes what processes that were killed left in `folder`, and shows that a file can be written there.

@@ -39,6 +39,8 @@ pub struct Status {
     pub since: Duration,
     /// What the last login failed with, if it failed (a valid credential may be there all the same).
     pub why: Option<String>,
+    /// The scope that was asked for and that the credential lacks.
+    pub lacks: Option<String>,
     /// When the next login is allowed after a failed one; `None`: at once, or not by itself.
     pub next_try: Option<Duration>,
     /// When the credential expires; `None`: there is none, or the provider does not say.

@@ -235,3 +235,36 @@ fn requests_that_fail_for_the_same_reason_are_told_once_and_not_each() {
     let told = log.lines().filter(|line| line.contains("a request failed"));
     assert_eq!(told.count(), 1, "{log}");
 }
+
+#[test]
+fn a_token_with_fewer_scopes_than_were_asked_for_is_told_once_for_each_login_and_in_the_status() {
+    let stage = Stage::new("scope");
+    let any = "[upstream.any]\nprovider = \"oauth2\"\ntoken_url = \"${DEMO_OAUTH_TOKEN_URL}\"\napi_url = \"${DEMO_OAUTH_API_URL}\"\n\
+         client_id = \"${DEMO_OAUTH_CLIENT_ID}\"\nclient_secret = \"${DEMO_OAUTH_CLIENT_SECRET}\"\nscope = \"read write\"\n";
+    let config = stage.config("${DEMO_CRM_CLIENT_SECRET}", any);
+    let path = stage.folder.join("log");
+    let log = std::fs::File::create(&path).unwrap();
+    let (_running, addr) = stage.run_telling(&config, log).unwrap();
+    let told = || {
+        let log = std::fs::read_to_string(&path).unwrap();
+        log.matches("the token lacks scope that was asked for")
+            .count()
+    };
+    assert_eq!(stage.say(&["token", "renew", "any"], &config).0, 0);
+    assert_eq!(told(), 0);
+    stage
+        .emulator
+        .knobs()
+        .turn(|dials| dials.oauth2.answer.scope = Some("read".to_owned()));
+    for logins in 1..=2 {
+        assert_eq!(stage.say(&["token", "renew", "any"], &config).0, 0);
+        assert_eq!(get(&addr, "/any/me"), 200);
+        assert_eq!(told(), logins);
+    }
+    let (code, out, _) = stage.say(&["status"], &config);
+    assert_eq!(code, 0);
+    assert!(
+        out.contains("the token lacks scope that was asked for: write"),
+        "{out}"
+    );
+}

@@ -114,3 +114,62 @@ fn check_names_the_refresh_tokens_that_no_upstream_goes_on_from_and_changes_noth
         "{err}"
     );
 }
+
+#[test]
+fn a_store_that_another_version_began_ends_the_start_with_74_and_is_found_again_by_that_version() {
+    let stage = Stage::new("versions");
+    let config = config(&stage, MAIL);
+    let (running, _) = stage.run(&config);
+    assert_eq!(stage.say(&["token", "renew", "mail"], &config).0, 0);
+    drop(running);
+    let contents = || -> Vec<_> {
+        let files = files(&stage).into_iter();
+        files
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect()
+    };
+    let before = contents();
+    let next = |bytes: &[u8]| match bytes.strip_prefix(b"upauth record 1\n") {
+        Some(rest) => [b"upauth record 2\n", rest].concat(),
+        None => bytes.to_vec(),
+    };
+    let hand_over = |which: &str| {
+        for (path, bytes) in contents() {
+            if path
+                .file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .starts_with(which)
+            {
+                std::fs::write(path, next(&bytes)).unwrap();
+            }
+        }
+        contents()
+    };
+    // A refresh token alone, then all of it.
+    let words = "was written by another version of upauth";
+    let theirs = hand_over("grant-");
+    let (code, out, err) = stage.say(&["check"], &config);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("is sound"), "{out}");
+    assert!(err.contains("grant-") && err.contains(words), "{err}");
+    assert_eq!(contents(), theirs);
+    let theirs = hand_over("");
+    let (code, out, err) = stage.say(&["run"], &config);
+    assert_eq!((code, out.as_str()), (74, ""), "{err}");
+    assert!(err.contains("store/check") && err.contains(words), "{err}");
+    let (code, _, err) = stage.say(&["check"], &config);
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains(words), "{err}");
+    assert_eq!(contents(), theirs);
+    // Back to the version that wrote it.
+    for (path, bytes) in &before {
+        std::fs::write(path, bytes).unwrap();
+    }
+    let (_running, _) = stage.run(&config);
+    assert_eq!(stage.say(&["token", "renew", "mail"], &config).0, 0);
+    let counters = stage.emulator.counters();
+    assert_eq!(counters.grants["marketing-cloud-legacy refresh"], 1);
+    assert_eq!(counters.spent_refresh_tokens, 0);
+}

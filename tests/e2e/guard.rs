@@ -257,3 +257,22 @@ fn a_listener_that_others_can_reach_is_refused_without_a_word() {
     let health = format!("[admin]\nhealth_listen = \"0.0.0.0:0\"\n{api}");
     assert_eq!(problems(&health), None, "health may be anywhere");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_looks_like_a_preflight_goes_to_the_api() {
+    let (api, proxy) = pair("[access]\norigins = [\"http://localhost:5173\"]\n").await;
+    let page = "Host: localhost\r\nOrigin: http://localhost:5173\r\nSec-Fetch-Site: same-site\r\n";
+    let asked = "Access-Control-Request-Method: PATCH\r\n";
+    let rows = [
+        ("OPTIONS", page.to_owned()),
+        ("GET", format!("{page}{asked}")),
+        // A program's, which no page sent.
+        ("OPTIONS", format!("Host: localhost\r\n{asked}")),
+    ];
+    for (count, (method, lines)) in (1..).zip(rows) {
+        let answer = ask(&proxy, method, &lines).await;
+        assert_eq!(answer.status, 200, "{method} {lines}");
+        assert_eq!(answer.header("access-control-allow-methods"), None);
+        assert_eq!(api.seen().len(), count, "{method} {lines}");
+    }
+}

@@ -64,6 +64,8 @@ mod store;
 mod streaming;
 /// The life of tokens through the whole product: sharing, renewing, failing.
 mod token;
+/// Two versions of the program at one store.
+mod versions;
 /// Zilliant: the exact answer as credential, environments apart.
 mod zilliant;
 /// Zuora: track ids, entities, three dead shapes.

@@ -91,3 +91,30 @@ fn a_warning_does_not_fail_a_check() {
         "{err}"
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn check_tells_of_files_that_everybody_can_use_and_is_content() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let plain = CRM.replace("\"secret\"", "{ file = \"crm-secret\" }");
+    let folder = Folder::with(&plain);
+    let secret = folder.0.join("crm-secret");
+    std::fs::write(&secret, "hunter2\n").unwrap();
+    // Whether everybody gets that far depends on where temporary files are kept.
+    let open = |mode| {
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(mode)).unwrap();
+        crate::secret::private::exposure(&secret).read
+    };
+    if open(0o644) {
+        let (exit, _, err) = folder.run("check");
+        assert_eq!(exit, Exit::Done);
+        assert!(
+            err.contains("warning[UA-0134]") && err.contains("crm-secret (mode 0644)"),
+            "{err}"
+        );
+        assert!(!err.contains("hunter2"), "{err}");
+    }
+    assert!(!open(0o600));
+    assert_eq!(folder.run("check").2, "");
+}

@@ -1,6 +1,8 @@
 //! Whole files through [`Config::parse`].
 
 mod defaults;
+#[cfg(unix)]
+mod exposed;
 mod files;
 mod grants;
 mod http2;

@@ -108,6 +108,10 @@ pub struct OauthAnswerDials {
     pub content_type: String,
     /// Every answer comes with 200, refusals too, and says in `ok` what it is.
     pub envelope: bool,
+    /// `token_type`.
+    pub token_type: String,
+    /// The scope that is granted, if it is another than the one that was asked for.
+    pub scope: Option<String>,
     /// The API's origin is part of the answer, as `instance_url`.
     pub instance_url: bool,
     /// The answer is at least this long.
@@ -121,6 +125,8 @@ impl Default for OauthAnswerDials {
             expires_in: ExpiresIn::Integer,
             content_type: "application/json".to_owned(),
             envelope: false,
+            token_type: "Bearer".to_owned(),
+            scope: None,
             instance_url: false,
             pad_to: 0,
         }

@@ -34,8 +34,9 @@ pub(super) fn answer(world: &World, dials: &OauthAnswerDials, granted: &Granted)
         );
     };
     put("access_token", token.into());
-    put("token_type", "Bearer".into());
-    put("scope", granted.scope.clone().into());
+    put("token_type", dials.token_type.clone().into());
+    let scope = dials.scope.as_ref().unwrap_or(&granted.scope);
+    put("scope", scope.clone().into());
     let written = answer::lifetime(dials.expires_in, life, world.unix_ms());
     if let Some(value) = written.and_then(|text| serde_json::from_str(&text).ok()) {
         put("expires_in", value);

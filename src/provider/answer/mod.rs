@@ -3,6 +3,8 @@
 //! A host that the allow-list does not cover is refused here, so a credential for a strange host cannot
 //! exist as a value. Bodies are never put into a failure; only what a provider says in its error fields.
 
+mod kind;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use super::expiry::{self, Unit};
 use super::failure::{LoginFailure, Strange};
 use super::login::Secrets;
 use super::refusal::{self, Said};
-use super::told::Told;
+use super::told::{self, Told};
 use crate::config::org::OrgId;
 use crate::config::salesforce::Environment;
 use crate::message::Allowed;
@@ -122,6 +124,7 @@ pub fn read(
     if token.is_empty() {
         return Err(no_token(&refused()));
     }
+    kind::can_carry(map, &json)?;
     if let Some(org) = &map.org {
         is_of_org(org, secrets, token, &json)?;
     }
@@ -135,7 +138,12 @@ pub fn read(
     let lifetime = expiry::lifetime(expires_in, map.unit, answer.wall, map.unused);
     let credential = Credential::new(token, answer.body, &map.templates, targets, lifetime)
         .map_err(|_| LoginFailure::transient("the token holds bytes that no header can carry"))?
-        .telling(Told::of(&json, token, secrets));
+        .telling(Told::of(
+            &json,
+            token,
+            secrets,
+            told::asked(&provider.login),
+        ));
     let refresh_token = map.refresh_token.as_ref();
     let refresh_token = refresh_token.and_then(|place| json.pointer(place)?.as_str());
     Ok(Granted {

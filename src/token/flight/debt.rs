@@ -32,6 +32,9 @@ impl Debt {
                 Landed::Credential(Arrived { credential, .. }) => {
                     let lifetime = credential.lifetime();
                     tracing::info!(account, %lifetime, "token obtained");
+                    if let Some(lacks) = &credential.told().lacks {
+                        tracing::warn!(account, %lacks, "the token lacks scope that was asked for");
+                    }
                 }
                 Landed::Failed { failure, .. } => tracing::warn!(account, %failure, "no token"),
                 Landed::PutOff { failure, .. } => {

@@ -107,6 +107,9 @@ impl Life {
             state: self.state.0,
             since: now.since(self.state.1),
             why,
+            lacks: self
+                .usable(now)
+                .and_then(|held| held.issued.credential.told().lacks.clone()),
             next_try: next_try.map(|at| at.saturating_sub(now.mono)),
             expires_in,
             generation: self.generation,

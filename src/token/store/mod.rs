@@ -98,7 +98,9 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// It has another layout.
-    #[error("the record {path} was written by another version of upauth: it is left as it is")]
+    #[error(
+        "the record {path} was written by another version of upauth: it is left as it is; go on with that version"
+    )]
     Foreign {
         /// The file.
         path: PathBuf,

@@ -156,3 +156,33 @@ async fn a_token_without_a_lifetime_is_renewed_after_half_of_the_time_it_may_lie
     assert_eq!(at.proxy.get(ME).await.status, 200);
     assert_eq!(at.counters().oauth2_token_requests, 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_wants_a_proof_is_refused_once_and_one_with_fewer_scopes_serves_and_is_told() {
+    let at = Emulated::start(&format!("{ANY}{SECRET}")).await;
+    at.turn(|dials| dials.oauth2.answer.token_type = "DPoP".to_owned());
+    for _ in 0..3 {
+        assert_eq!(at.proxy.get(ME).await.code(), "UA-0301");
+    }
+    assert_eq!(at.counters().oauth2_token_requests, 1);
+    assert!(
+        why(&at).await.contains("of the type DPoP"),
+        "{}",
+        why(&at).await
+    );
+
+    let at = Emulated::start(&format!("{ANY}{SECRET}scope = \"read write\"\n")).await;
+    assert_eq!(at.proxy.get(ME).await.status, 200);
+    assert_eq!(why(&at).await, "");
+    let at = Emulated::start(&format!("{ANY}{SECRET}scope = \"read write\"\n")).await;
+    at.turn(|dials| dials.oauth2.answer.scope = Some("read".to_owned()));
+    for _ in 0..3 {
+        assert_eq!(at.proxy.get(ME).await.status, 200);
+    }
+    assert_eq!(at.counters().oauth2_token_requests, 1);
+    assert_eq!(
+        why(&at).await,
+        "the token lacks scope that was asked for: write"
+    );
+    assert_eq!(at.proxy.status("any").await["state"], "valid");
+}

@@ -205,3 +205,37 @@ async fn a_listener_and_a_host_of_an_upstream_with_routes_lead_nowhere_else() {
     }
     assert_eq!(proxy.get("/other/x").await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_of_an_upstream_whose_routes_are_elsewhere_leads_to_nobody_else() {
+    let (one, two) = (named("one").await, named("two").await);
+    let route = "[route.named]\nupstream = \"one\"\nhost = \"named.example\"\n";
+    let proxy = TestProxy::start(&format!(
+        "{}{}{route}",
+        upstream(&one, "one", ""),
+        upstream(&two, "two", "")
+    ));
+    check(
+        &proxy,
+        &[
+            ("named.example", "/a", "one /a"),
+            ("localhost", "/two/a", "two /a"),
+            ("one.localhost", "/two/a", "UA-0204"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_of_a_route_for_one_method_is_not_evaded_by_a_method_override() {
+    let api = Scripted::constant("ok").await;
+    let route = "[route.some]\nupstream = \"api\"\npath = \"/some\"\ndeny = [\"DELETE /x\"]\n";
+    let proxy = TestProxy::start(&format!("{}{route}", api.upstream()));
+    assert_eq!(proxy.post("/some/x", "y").await.status, 200);
+    let request = "POST /some/x HTTP/1.1\r\nHost: localhost\r\nX-HTTP-Method-Override: DELETE\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(
+        proxy.caller().await.ask(request.to_owned()).await.code(),
+        "UA-0211"
+    );
+    assert_eq!(api.seen().len(), 1);
+}

@@ -1,6 +1,7 @@
 //! Byte fixtures: answers of token endpoints.
 
 mod instances;
+mod kinds;
 
 use http::HeaderMap;
 

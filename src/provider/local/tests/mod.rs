@@ -139,6 +139,7 @@ fn an_answer_names_the_user_and_scope_of_the_proxys_own_token() {
     let told = Told {
         identity: Some("/id/00Dxx0000000001EAA/005xx000000000AAAQ".to_owned()),
         scope: Some("a b".to_owned()),
+        lacks: None,
     };
     let rows = [
         (

@@ -40,6 +40,8 @@ pub struct Files(Arc<Inner>);
 struct Inner {
     metrics: Metrics,
     folder: PathBuf,
+    /// How its records begin: [`FORMAT`], unless a test plays another version.
+    format: &'static [u8],
     key: SealKey,
     /// File work that may be under way at once, so that a disk that hangs takes no more threads than these.
     slots: Arc<Semaphore>,
@@ -76,23 +78,29 @@ impl Inner {
     fn unseal(&self, path: &Path, bytes: &[u8]) -> Result<Record, StoreError> {
         let path_of = || path.to_owned();
         let damaged = || StoreError::Damaged { path: path_of() };
-        if !bytes.starts_with(FORMAT) && bytes.starts_with(ANY_FORMAT) {
+        if !bytes.starts_with(self.format) && bytes.starts_with(ANY_FORMAT) {
             return Err(StoreError::Foreign { path: path_of() });
         }
-        let rest = bytes.strip_prefix(FORMAT).ok_or_else(damaged)?;
+        let rest = bytes.strip_prefix(self.format).ok_or_else(damaged)?;
         let (version, sealed) = rest.split_first_chunk::<8>().ok_or_else(damaged)?;
         let version = u64::from_be_bytes(*version);
-        let value = self.key.open(&beside(path, version), sealed);
+        let value = self.key.open(&self.beside(path, version), sealed);
         let value = value.map_err(|_| damaged())?;
         Ok(Record { version, value })
     }
 
     fn seal(&self, path: &Path, version: u64, value: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let sealed = self.key.seal(&beside(path, version), value);
+        let sealed = self.key.seal(&self.beside(path, version), value);
         let sealed = sealed.map_err(|_| StoreError::Damaged {
             path: path.to_owned(),
         })?;
-        Ok([FORMAT, &version.to_be_bytes(), &sealed].concat())
+        Ok([self.format, &version.to_be_bytes(), &sealed].concat())
+    }
+
+    /// What is bound into the seal.
+    fn beside(&self, path: &Path, version: u64) -> Vec<u8> {
+        let name = path.file_name().unwrap_or_default();
+        [self.format, &version.to_be_bytes(), name.as_encoded_bytes()].concat()
     }
 
     /// Compares and replaces, under the record's lock.
@@ -257,12 +265,6 @@ fn is_still(_file: &File, path: &Path) -> io::Result<bool> {
     path.try_exists()
 }
 
-/// What is bound into the seal.
-fn beside(path: &Path, version: u64) -> Vec<u8> {
-    let name = path.file_name().unwrap_or_default();
-    [FORMAT, &version.to_be_bytes(), name.as_encoded_bytes()].concat()
-}
-
 fn io_error(what: &'static str, path: &Path, source: io::Error) -> StoreError {
     StoreError::Io {
         what,
@@ -271,6 +273,9 @@ fn io_error(what: &'static str, path: &Path, source: io::Error) -> StoreError {
     }
 }
 
+/// A version that means anything else by a record, its name, or what decides its name (what accounts and lineages
+/// consist of) begins it in another way: neither takes what the other wrote for its own, and a refresh token that was
+/// replaced is not begun again from its seed. Fields may be added to a record without that.
 const FORMAT: &[u8] = b"upauth record 1\n";
 const ANY_FORMAT: &[u8] = b"upauth record ";
 /// The record that shows that the key fits.

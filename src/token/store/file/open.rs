@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::{CHECK, Files, Inner, SLOTS};
+use super::{CHECK, FORMAT, Files, Inner, SLOTS};
 use crate::config::store::{FileStore, StoreKey};
 use crate::secret::{ReadError, SealKey, Secret, private};
 use crate::telemetry::Metrics;
@@ -81,10 +81,19 @@ pub enum Unusable {
 impl Files {
     /// Opens the folder; makes it and its key on first use. To be called on the control runtime.
     pub async fn open(config: &FileStore, metrics: Metrics) -> Result<Self, Unusable> {
+        Self::open_as(FORMAT, config, metrics).await
+    }
+
+    /// The same as a version whose records begin with `format`.
+    pub(in crate::token::store) async fn open_as(
+        format: &'static [u8],
+        config: &FileStore,
+        metrics: Metrics,
+    ) -> Result<Self, Unusable> {
         let config = config.clone();
         let given = given(&config).await?;
         let opened = spawn_blocking(move || {
-            let inner = Inner::new(&config, given, metrics)?;
+            let inner = Inner::new(format, &config, given, metrics)?;
             begin(&inner)?;
             inner.fits(&config)?;
             private::sweep(&inner.folder).map_err(|source| folder_error(&inner.folder, source))?;
@@ -102,7 +111,7 @@ impl Files {
         }
         let given = given(&config).await?;
         let looked = spawn_blocking(move || {
-            let inner = Inner::new(&config, given, Metrics::new())?;
+            let inner = Inner::new(FORMAT, &config, given, Metrics::new())?;
             inner.fits(&config)?;
             Ok(Some(Self(Arc::new(inner))))
         });
@@ -119,7 +128,12 @@ async fn given(config: &FileStore) -> Result<Option<Secret>, Unusable> {
 }
 
 impl Inner {
-    fn new(config: &FileStore, given: Option<Secret>, metrics: Metrics) -> Result<Self, Unusable> {
+    fn new(
+        format: &'static [u8],
+        config: &FileStore,
+        given: Option<Secret>,
+        metrics: Metrics,
+    ) -> Result<Self, Unusable> {
         let key = match (&config.key, given) {
             (StoreKey::Own(path), _) => own_key(path, &config.path)?,
             (StoreKey::Given(_), given) => given.ok_or(Unusable::Cut)?,
@@ -131,6 +145,7 @@ impl Inner {
         Ok(Self {
             metrics,
             folder: config.path.clone(),
+            format,
             key,
             slots: Arc::new(Semaphore::new(SLOTS)),
         })

@@ -22,7 +22,8 @@ pub struct Leftover {
 }
 
 impl Files {
-    /// The refresh tokens that have none of the names `known`, in the order of their names.
+    /// The refresh tokens that have none of the names `known`, in the order of their names. An error if one that is known
+    /// is there and cannot be read.
     pub async fn leftovers(&self, known: Vec<Name>) -> Result<Vec<Leftover>, StoreError> {
         self.work(move |inner| inner.leftovers(&known)).await
     }
@@ -31,6 +32,9 @@ impl Files {
 impl Inner {
     fn leftovers(&self, known: &[Name]) -> Result<Vec<Leftover>, StoreError> {
         let known: HashSet<_> = known.iter().map(|name| self.path(name)).collect();
+        for path in &known {
+            self.read(path)?;
+        }
         let mut paths = self.records(Kind::Grant)?;
         paths.retain(|path| !known.contains(path));
         paths.sort();

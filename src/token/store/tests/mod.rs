@@ -1,6 +1,7 @@
 //! What is promised of every store, and of the files of one.
 
 mod unusable;
+mod versions;
 
 use std::fs;
 use std::path::{Path, PathBuf};
