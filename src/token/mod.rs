@@ -182,7 +182,7 @@ pub struct NotExchanged {
 }
 
 /// Whether the token endpoint has seen what it was presented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Presented {
     /// Nothing was sent.
     Never,
@@ -190,6 +190,8 @@ pub enum Presented {
     InVain,
     /// Nobody knows what became of it.
     Perhaps,
+    /// It has taken it and given this refresh token in its place, with an access token that cannot be used.
+    Replaced(Secret),
 }
 
 /// A token endpoint's answer, as it came. Its `Debug` does not show it.

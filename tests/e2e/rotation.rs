@@ -124,6 +124,35 @@ async fn a_token_of_any_server_has_its_successor_where_the_operator_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_successor_is_kept_even_if_the_token_beside_it_cannot_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = stored(&folder, ANY_TOKEN);
+    let mut at = Emulated::start(&config).await;
+    at.turn(|dials| {
+        dials.oauth2.rotation = true;
+        let names = &mut dials.oauth2.answer.names;
+        names.insert("refresh_token".to_owned(), "/data/next".to_owned());
+    });
+    for (kind, status) in [
+        ("Bearer", 200),
+        ("DPoP", 502),
+        ("DPoP", 502),
+        ("Bearer", 200),
+    ] {
+        at.emulator.end_sessions("oauth2");
+        at.turn(|dials| dials.oauth2.answer.token_type = kind.to_owned());
+        at.restart(&config).await;
+        assert_eq!(at.proxy.get("/any-token/me").await.status, status, "{kind}");
+    }
+    let counters = at.counters();
+    assert_eq!(counters.grants["oauth2 refresh_token"], 4);
+    assert_eq!(
+        (counters.spent_refresh_tokens, counters.refused_logins),
+        (0, 0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_changed_client_secret_keeps_the_lineage() {
     let folder = tempfile::tempdir().unwrap();
     let config = stored(&folder, CRM_TOKEN);

@@ -111,9 +111,7 @@ pub fn read(
     }
     let json = document(answer).ok_or_else(refused)?;
     let map = &provider.answer;
-    // Some servers answer 200 with an error (PROVIDERS 5); a token beside an error is not used.
-    let succeeded = map.success.as_ref().is_none_or(|test| test.passes(&json));
-    if Said::of(map, &json).has_code() || !succeeded {
+    if !grants(map, &json) {
         return Err(refused());
     }
     let token = match json.pointer(&map.token).and_then(Value::as_str) {
@@ -144,14 +142,32 @@ pub fn read(
             secrets,
             told::asked(&provider.login),
         ));
-    let refresh_token = map.refresh_token.as_ref();
-    let refresh_token = refresh_token.and_then(|place| json.pointer(place)?.as_str());
     Ok(Granted {
         credential,
-        refresh_token: refresh_token
-            .filter(|token| !token.is_empty())
-            .map(Secret::new),
+        refresh_token: next(map, &json),
     })
+}
+
+/// The refresh token to be used next, of an answer that grants no credential that can be used: it is for a strange host, or in a
+/// way that is not understood. The one that was presented may be of no use any more.
+pub fn successor(provider: &Provider, answer: &Answer<'_>) -> Option<Secret> {
+    let map = &provider.answer;
+    if !answer.status.is_success() || answer.body.len() > TOKEN_ANSWER_MAX {
+        return None;
+    }
+    let json = document(answer).filter(|json| grants(map, json))?;
+    next(map, &json)
+}
+
+/// Some servers answer 200 with an error (PROVIDERS 5); a token beside an error is not used.
+fn grants(map: &AnswerMap, json: &Value) -> bool {
+    let succeeded = map.success.as_ref().is_none_or(|test| test.passes(json));
+    succeeded && !Said::of(map, json).has_code()
+}
+
+fn next(map: &AnswerMap, json: &Value) -> Option<Secret> {
+    let token = json.pointer(map.refresh_token.as_ref()?)?.as_str()?;
+    (!token.is_empty()).then(|| Secret::new(token))
 }
 
 /// The body as JSON; older servers answer with a form, some of them as plain text (PROVIDERS 5). A byte order mark is

@@ -131,10 +131,11 @@ impl Endpoint {
             Ok(granted) => Ok(exchanged(granted, body, sent)),
             Err(failure) => Err(NotExchanged {
                 failure,
-                // A gateway's error, or an answer that cannot be read, may hide one that was good.
-                presented: match status.is_client_error() {
-                    true => Presented::InVain,
-                    false => Presented::Perhaps,
+                presented: match answer::successor(&self.provider, &answer) {
+                    Some(successor) => Presented::Replaced(successor),
+                    None if status.is_client_error() => Presented::InVain,
+                    // A gateway's error, or an answer that cannot be read, may hide one that was good.
+                    None => Presented::Perhaps,
                 },
             }),
         }

@@ -18,6 +18,7 @@ use crate::provider::{CarrierForm, Credential, LoginFailure, Rotation};
 use crate::secret::{Fingerprint, Fingerprinter};
 
 mod redeem;
+mod saving;
 
 use self::redeem::Redeemed;
 

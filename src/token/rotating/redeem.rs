@@ -10,18 +10,17 @@
 //! | unless given, and it was | once, with an alarm; if that is not answered either, a person must act |
 //! | stays | always; there is no intent |
 //!
-//! If nothing was sent, or the endpoint said no, the record is as it was before: that try used nothing up.
+//! If nothing was sent, or the endpoint said no, the record is as it was before: that try used nothing up. A successor is kept even
+//! if the access token beside it cannot be used: its predecessor may be of no use any more.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-
-use super::{Inner, SAVE};
+use super::Inner;
 use crate::provider::{LoginFailure, Refused, Rotation};
 use crate::secret::Secret;
 use crate::telemetry::Seconds;
-use crate::token::store::{self, Answer, Grant, Intent, Lease, Name, Put, StoreError, millis};
+use crate::token::store::{Grant, Intent, Lease, Name, StoreError, millis};
 use crate::token::{Exchange, Exchanged, Lineage, NotExchanged, Obtained, Presented};
 
 /// What a redemption brought, or another's did.
@@ -33,13 +32,13 @@ pub(super) struct Redeemed {
 }
 
 /// A redemption under way.
-struct Turn {
+pub(super) struct Turn {
     /// `None`: the store does not work, and the operator says that nothing is lost by it.
-    lease: Option<Lease>,
-    name: Name,
+    pub(super) lease: Option<Lease>,
+    pub(super) name: Name,
     /// The record as it is in the store.
-    grant: Grant,
-    version: u64,
+    pub(super) grant: Grant,
+    pub(super) version: u64,
 }
 
 impl<E: Exchange> Inner<E> {
@@ -60,13 +59,18 @@ impl<E: Exchange> Inner<E> {
         self.intend(&mut turn).await?;
         match self.present(&lineage, &turn).await {
             Ok(exchanged) => self.save(turn, exchanged).await,
-            Err(NotExchanged { failure, presented }) => {
-                if presented != Presented::Perhaps {
+            Err(NotExchanged { failure, presented }) => Err(match presented {
+                Presented::Never | Presented::InVain => {
                     self.take_back(&mut turn, before).await;
-                    return Err(failure);
+                    failure
                 }
-                Err(self.perhaps_used(&turn.grant, lost_before, failure))
-            }
+                Presented::Perhaps => self.perhaps_used(&turn.grant, lost_before, failure),
+                Presented::Replaced(successor) => self
+                    .save_alone(turn, &successor)
+                    .await
+                    .err()
+                    .unwrap_or(failure),
+            }),
         }
     }
 
@@ -179,89 +183,6 @@ impl<E: Exchange> Inner<E> {
         presented
     }
 
-    /// Stores what came, the successor above all, before anybody gets the access token.
-    async fn save(
-        self: Arc<Self>,
-        mut turn: Turn,
-        exchanged: Exchanged,
-    ) -> Result<Redeemed, LoginFailure> {
-        let account = self.account();
-        let successor = exchanged.successor.as_ref().map(Secret::expose);
-        let given = successor.filter(|next| turn.grant.refresh_token.as_deref() != Some(*next));
-        if self.settings.rotation == Rotation::Stays && given.is_some() {
-            tracing::error!(
-                %account,
-                "rotates = \"never\", but the provider has replaced the refresh token: unless it is stored, the grant ends with this process"
-            );
-        }
-        let answer = &exchanged.answer;
-        let next = Grant {
-            refresh_token: given
-                .map(str::to_owned)
-                .or_else(|| turn.grant.refresh_token.clone()),
-            redeemed: turn.grant.redeemed + 1,
-            rotated: turn.grant.rotated || given.is_some(),
-            intent: None,
-            account: self.settings.asks.clone(),
-            upstream: account.to_string(),
-            answer: Answer::new(answer, answer.sent),
-        };
-        let must = given.is_some();
-        let redeemed = Redeemed {
-            obtained: Obtained::from(exchanged.credential),
-            name: turn.name.clone(),
-            redeemed: next.redeemed,
-        };
-        if turn.lease.is_none() {
-            return Ok(redeemed);
-        }
-        let (until, mut pause) = (Instant::now() + SAVE, FIRST_PAUSE);
-        loop {
-            let Err(error) = self.put(&mut turn, next.clone()).await else {
-                return Ok(redeemed);
-            };
-            if matches!(error, StoreError::Overtaken) {
-                tracing::error!(%account, %error, "its successor is kept, and not the one that came here");
-                return Ok(redeemed);
-            }
-            if !must {
-                tracing::warn!(%account, %error, "the token is not stored: a restart logs in again");
-                return Ok(redeemed);
-            }
-            if Instant::now() >= until {
-                let text = format!("the next refresh token cannot be stored: {error}");
-                tracing::error!(%account, %error, "the next refresh token is not stored yet: it is tried until it is, and nobody gets the token");
-                self.hand().unsaved = Some(text.clone());
-                self.keep_saving(turn, next);
-                return Err(LoginFailure::Store { text });
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-
-    /// Goes on until the successor is stored, and holds the lease until then: nobody else may use its predecessor.
-    fn keep_saving(self: Arc<Self>, mut turn: Turn, next: Grant) {
-        let under_way = self.keeping.unfinished.begin();
-        let runtime = self.keeping.runtime.clone();
-        runtime.spawn(async move {
-            let _under_way = under_way;
-            let account = self.account();
-            loop {
-                match self.put(&mut turn, next.clone()).await {
-                    Ok(()) => {
-                        break tracing::info!(%account, "the next refresh token is stored now");
-                    }
-                    Err(error @ StoreError::Overtaken) => {
-                        break tracing::error!(%account, %error, "its successor is kept");
-                    }
-                    Err(_) => sleep(LONGEST_PAUSE).await,
-                }
-            }
-            self.hand().unsaved = None;
-        });
-    }
-
     /// That try has used nothing up.
     async fn take_back(&self, turn: &mut Turn, before: Grant) {
         if turn.lease.is_none() || turn.grant == before {
@@ -291,33 +212,6 @@ impl<E: Exchange> Inner<E> {
             ),
         }
     }
-
-    /// Replaces the record, which nobody else may while the lease is ours.
-    async fn put(&self, turn: &mut Turn, next: Grant) -> Result<(), StoreError> {
-        let value = store::encode(&next);
-        let store = &self.keeping.store;
-        for _ in 0..CONFLICTS {
-            match store.put(&turn.name, turn.version, value.clone()).await? {
-                Put::Done(version) => {
-                    (turn.version, turn.grant) = (version, next);
-                    return Ok(());
-                }
-                Put::Conflict => {
-                    // A write of ours that was given up may have been done all the same.
-                    let Some(there) = store.get(&turn.name).await? else {
-                        turn.version = 0;
-                        continue;
-                    };
-                    let stored: Grant = store::decode(&there)?;
-                    if stored.redeemed > turn.grant.redeemed && stored != next {
-                        return Err(StoreError::Overtaken);
-                    }
-                    turn.version = there.version;
-                }
-            }
-        }
-        Err(StoreError::Busy("the record changes all the time"))
-    }
 }
 
 /// What the store says of itself; where others are at it, they will be done.
@@ -328,7 +222,3 @@ fn unusable(error: &StoreError) -> LoginFailure {
         _ => LoginFailure::Store { text },
     }
 }
-
-const CONFLICTS: usize = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);

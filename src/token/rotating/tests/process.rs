@@ -79,7 +79,7 @@ impl Exchange for Arc<Process> {
             }
             if world.goes_wrong() {
                 let said = [Presented::Never, Presented::InVain];
-                return Err(lost(said[world.below(2) as usize]));
+                return Err(lost(said[world.below(2) as usize].clone()));
             }
             let meanwhile = world.meanwhile.lock().unwrap().take();
             if let Some(grant) = meanwhile {
