@@ -60,7 +60,8 @@ impl Assertion {
         claims.insert("iss".to_owned(), text(self.issuer).into());
         claims.insert("sub".to_owned(), text(self.subject).into());
         claims.insert("aud".to_owned(), self.audience.as_ref().into());
-        // Whole seconds as a number, and no longer than Salesforce takes it (PROVIDERS 1.5.3).
+        // Whole seconds as a number, and no longer than Salesforce says it takes (Salesforce Help, "OAuth 2.0 JWT
+        // Bearer Flow for Server-to-Server Integration"), though clients get away with more.
         claims.insert("exp".to_owned(), (now + LIFETIME.as_secs()).into());
         if self.unique {
             claims.insert("iat".to_owned(), now.into());

@@ -1,4 +1,5 @@
-//! Marketing Cloud by a legacy package as data (PROVIDERS 2.2): another login, and no hosts in its answer.
+//! Marketing Cloud by a legacy package as data: another login, and no hosts in its answer (Marketing Cloud Engagement
+//! APIs, "requestToken Reference for Legacy Packages").
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -85,8 +86,8 @@ fn login(keys: &MarketingCloudLegacy) -> Call {
     call
 }
 
-/// For how long a spent refresh token is still taken (PROVIDERS 2.2), less than Marketing Cloud says: the clock of its
-/// first use is ours.
+/// For how long a spent refresh token is still taken, less than Marketing Cloud says (five minutes, "requestToken
+/// Reference for Legacy Packages"): the clock of its first use is ours.
 const GRACE: Duration = Duration::from_secs(5 * 60 - 10);
 /// Marketing Cloud says how long a token lives (an hour); this is for an answer that does not.
 const UNUSED: Duration = Duration::from_secs(60 * 60);
@@ -143,7 +144,7 @@ mod tests {
 
     #[test]
     fn an_answer_brings_token_and_lifetime_and_if_asked_for_the_next_refresh_token() {
-        // The example of PROVIDERS 2.2.
+        // The names of "requestToken Reference for Legacy Packages"; the values are invented.
         let body = br#"{"accessToken":"7FAKEtoken24chars","expiresIn":3600,"refreshToken":"1FAKEnew","legacyToken":"6FAKElegacy"}"#;
         for offline in [false, true] {
             let provider = provider(&MarketingCloudLegacy { offline, ..keys() });

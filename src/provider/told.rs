@@ -32,8 +32,8 @@ impl Told {
     }
 }
 
-/// Clients take the last two segments for the ids of org and user (PROVIDERS 1.3). What programs print names the org
-/// alone.
+/// Clients (jsforce, sfdx-core) take the last two segments for the ids of org and user. What programs print names the
+/// org alone.
 fn identity(url: &str) -> Option<String> {
     let (_, ids) = url.split_once("://")?.1.split_once("/id/")?;
     let (org, user) = ids.split_once('/')?;

@@ -1,4 +1,5 @@
-//! Zilliant as data (PROVIDERS 4): a Salesforce login whose whole answer is the credential.
+//! Zilliant as data: a Salesforce login whose whole answer is the credential (docs.zilliant.com, "Request an access
+//! token").
 
 use http::{HeaderName, header};
 
@@ -61,7 +62,7 @@ fn rest(keys: &Zilliant) -> Surface {
         cut_parameters: vec![],
         strip: Names::of(["authorization", "x-forwarded-host"]),
         cookies: vec![],
-        // Zilliant finds the environment by the OAuth host (PROVIDERS 4.2).
+        // Zilliant finds the environment by the OAuth host (docs.zilliant.com, "Introduction").
         stamps: vec![Stamp::Set(
             HeaderName::from_static("x-forwarded-host"),
             keys.login_url.host_value(),

@@ -1,4 +1,4 @@
-//! Zuora as data (PROVIDERS 3): one REST host, three shapes of a dead session.
+//! Zuora as data: one REST host, three shapes of a dead session.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -61,7 +61,7 @@ pub fn provider(keys: &Zuora) -> Provider {
             RefusalRule::status(403, Class::Refused(Refused::Policy)),
         ],
         // It counts by address and tenant, far above what one user's logins come to here, and says when it is too much
-        // (PROVIDERS 3.1, 3.5): what a user may do is no measure of it.
+        // (developer.zuora.com, "Rate and concurrent request limits"): what a user may do is no measure of it.
         budget: None,
         surfaces: vec![logins, soap],
         rest: family("rest", &[], keys),
@@ -88,7 +88,7 @@ fn login(keys: &Zuora) -> Call {
                 Value::Fields(vec![Field::ClientSecret]),
             ),
         ],
-        // No authentication header of any kind (PROVIDERS 3.1).
+        // No authentication header of any kind (developer.zuora.com, "Create an OAuth token").
         basic: None,
         headers: vec![],
         sources: vec![
@@ -132,7 +132,8 @@ fn family(name: &'static str, patterns: &[&str], keys: &Zuora) -> Surface {
         // `ZSession` is a session of its own.
         cookies: vec![],
         stamps,
-        // Lists name their next page by the whole URL; `dataFile` and such are foreign and signed (PROVIDERS 3.6).
+        // Lists name their next page by the whole URL (optimizely/zuora-client-python); `dataFile` and such are foreign
+        // and signed (Edrolo/airbyte-source-zuora).
         links: vec![LinkRule {
             paths: constants(&["/v1/**", "/*/v1/**"]),
             places: vec!["/nextPage"],
@@ -141,7 +142,8 @@ fn family(name: &'static str, patterns: &[&str], keys: &Zuora) -> Surface {
     }
 }
 
-/// PROVIDERS 3.4. The last two digits of a code are its category; 11 is authentication.
+/// The shapes that zuora-sdk (`proxy_unauthorized_response.py`) and zendesk/iron_bank know. The last two digits of a
+/// code are its category; 11 is authentication (developer.zuora.com, "Error codes").
 fn dead() -> Vec<DeadRule> {
     let message = |text| Sign::Json(Cow::Borrowed("/message"), Test::Is(Cow::Borrowed(text)));
     let category = || {

@@ -44,7 +44,7 @@ pub struct AnswerMap {
     /// Header values of the operator's own making; [`CarrierForm::Template`](super::CarrierForm) counts them.
     pub templates: Vec<Template>,
     /// Without a lifetime: how long the token lives unused. The token room renews it at half of that, because Salesforce
-    /// notes activity only in the second half of the timeout (PROVIDERS 1.6).
+    /// notes activity only in the second half of the timeout (Salesforce Help on session timeouts).
     pub unused: Duration,
     /// The code of an error; the first that is there counts.
     pub error_code: Vec<Cow<'static, str>>,
@@ -159,7 +159,7 @@ pub fn successor(provider: &Provider, answer: &Answer<'_>) -> Option<Secret> {
     next(map, &json)
 }
 
-/// Some servers answer 200 with an error (PROVIDERS 5); a token beside an error is not used.
+/// Some servers answer 200 with an error; a token beside an error is not used.
 fn grants(map: &AnswerMap, json: &Value) -> bool {
     let succeeded = map.success.as_ref().is_none_or(|test| test.passes(json));
     succeeded && !Said::of(map, json).has_code()
@@ -170,8 +170,8 @@ fn next(map: &AnswerMap, json: &Value) -> Option<Secret> {
     (!token.is_empty()).then(|| Secret::new(token))
 }
 
-/// The body as JSON; older servers answer with a form, some of them as plain text (PROVIDERS 5). A byte order mark is
-/// read over, as RFC 8259 section 8.1 allows.
+/// The body as JSON; older servers answer with a form, some of them as plain text. A byte order mark is read over, as
+/// RFC 8259 section 8.1 allows.
 pub(super) fn document(answer: &Answer<'_>) -> Option<Value> {
     let marked = answer.body.strip_prefix("\u{feff}".as_bytes());
     if let Ok(json) = serde_json::from_slice(marked.unwrap_or(answer.body)) {
@@ -214,8 +214,7 @@ fn target(
     Err(LoginFailure::TargetRefused { host, why })
 }
 
-/// `id` is the address of the user who logged in: `https://HOST/id/ORG/USER` (PROVIDERS 1.1). Programs print the org's
-/// alone.
+/// `id` is the address of the user who logged in: `https://HOST/id/ORG/USER`. Programs print the org's alone.
 fn is_of_org(
     wanted: &OrgId,
     secrets: &Secrets,

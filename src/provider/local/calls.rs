@@ -7,8 +7,8 @@ use super::{
 };
 use crate::provider::surface::constants;
 
-/// Salesforce's (PROVIDERS 1.2 to 1.5 and 1.10), and so Zilliant's. The device flow is not among them: a person would
-/// have to approve it at an address that leads nowhere here, and its clients hold no key.
+/// Salesforce's, and so Zilliant's. The device flow is not among them: a person would have to approve it at an address
+/// that leads nowhere here, and its clients hold no key.
 pub fn salesforce() -> Vec<LocalCall> {
     // A site of the org has its own, behind its name.
     let call = |method: &str, name: &str, kind| {
@@ -39,7 +39,7 @@ const SALESFORCE_LOGIN: LocalLogin = LocalLogin {
         grant("hybrid_refresh"),
         keyless(JWT),
         keyless(SAML),
-        // The same document without an app of its own (PROVIDERS 1.5.7).
+        // The same document without an app of its own (Salesforce Help, `remoteaccess_oauth_web_sso_flow`).
         keyless("assertion"),
         grant(EXCHANGE),
     ],
@@ -54,7 +54,8 @@ const SALESFORCE_LOGIN: LocalLogin = LocalLogin {
         always("instance_url", Said::Here("")),
         always("id", Said::Identity),
         always("token_type", Said::Fixed(Text("Bearer"))),
-        // Assertions are answered without these two, passwords without a scope (PROVIDERS 1.4).
+        // Assertions are answered without these two (crate `force`), passwords without a scope (Salesforce's Postman
+        // collection).
         line("issued_at", Said::Now, SIGNED),
         line(
             "signature",
@@ -107,7 +108,7 @@ const SALESFORCE_INTROSPECTION: Introspection = Introspection {
     unavailable: SALESFORCE_UNAVAILABLE,
 };
 
-/// Zuora's (PROVIDERS 3.1).
+/// Zuora's (developer.zuora.com, "Create an OAuth token").
 pub fn zuora() -> Vec<LocalCall> {
     const LOGIN: LocalLogin = LocalLogin {
         grant: Some("grant_type"),
@@ -117,7 +118,7 @@ pub fn zuora() -> Vec<LocalCall> {
             always("access_token", Said::Placeholder),
             always("token_type", Said::Fixed(Text("bearer"))),
             always("expires_in", Said::Fixed(Number(3598))),
-            // Clients take the names of entities from it (PROVIDERS 3.1).
+            // Clients take the names of entities from it (optimizely/zuora-client-python).
             always("scope", Said::Scope("service.echo.read")),
             always("jti", Said::Fixed(Text("upauth"))),
         ],
@@ -144,7 +145,7 @@ pub fn zuora() -> Vec<LocalCall> {
     )]
 }
 
-/// Marketing Cloud's older one (PROVIDERS 2.2), which has one grant and names none.
+/// Marketing Cloud's older one ("requestToken Reference for Legacy Packages"), which has one grant and names none.
 pub fn marketing_cloud_legacy() -> Vec<LocalCall> {
     const REFUSAL: Refusal = Refusal {
         status: Some(401),
@@ -191,7 +192,7 @@ pub fn marketing_cloud_legacy() -> Vec<LocalCall> {
     )]
 }
 
-/// Marketing Cloud's newer one (PROVIDERS 2.3). Its addresses end with a slash.
+/// Marketing Cloud's newer one ("Access Token for Server-to-Server Integrations"). Its addresses end with a slash.
 pub fn marketing_cloud() -> Vec<LocalCall> {
     const LOGIN: LocalLogin = LocalLogin {
         grant: Some("grant_type"),
@@ -291,7 +292,7 @@ const SCOPED: When = When::By(&[
     SAML,
     EXCHANGE,
 ]);
-/// PROVIDERS 1.8.
+/// Salesforce's own word for "try again" (amazon-connect/amazon-connect-salesforce-lambda, issue 43).
 const SALESFORCE_UNAVAILABLE: Refusal = Refusal {
     status: None,
     reason: ("error_description", "no token can be had now"),

@@ -274,8 +274,8 @@ fn authorization(basic: Basic, secrets: &Secrets) -> HeaderValue {
     value
 }
 
-/// Every value is encoded on its own: a raw `+` in a password would arrive as a space and count as a failed
-/// login (PROVIDERS 1.2).
+/// Every value is encoded on its own: a raw `+` in a password would arrive as a space, as in every form, and count as a
+/// failed login.
 fn form(values: Vec<(&str, Json)>) -> String {
     let mut body = Serializer::new(String::new());
     for (name, value) in values {

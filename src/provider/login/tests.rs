@@ -76,7 +76,7 @@ fn names_with_slashes_are_members_of_objects_in_json_and_names_in_a_form() {
 
 #[test]
 fn basic_is_written_as_the_rfc_or_as_many_servers_want_it() {
-    // The example of PROVIDERS 5.
+    // Form-encoded first, as RFC 6749 section 2.3.1 wants it; and raw.
     let rows = [
         (
             Basic::Encoded,

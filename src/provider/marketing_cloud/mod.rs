@@ -1,4 +1,5 @@
-//! Marketing Cloud as data (PROVIDERS 2): a login in JSON, and two hosts that come with the token.
+//! Marketing Cloud as data: a login in JSON, and two hosts that come with the token (Marketing Cloud Engagement APIs,
+//! "Access Token for Server-to-Server Integrations").
 //!
 //! The first generation of logins has the same APIs, and takes their surfaces from here.
 
@@ -57,7 +58,8 @@ pub fn provider(keys: &MarketingCloud, plain_http: &[String]) -> Provider {
                 .map(Cow::Borrowed)
                 .to_vec(),
         },
-        // Those of OAuth 2.0 (PROVIDERS 2.3); the usual reading knows them.
+        // Those of OAuth 2.0: `invalid_client` is in SFMC-SDK's tests, the others are inferred from it. The usual reading
+        // knows them.
         refusals: vec![],
         budget: Some(BUDGET),
         surfaces: surfaces(calls::marketing_cloud()),
@@ -140,7 +142,7 @@ pub(super) fn surfaces(local: Vec<LocalCall>) -> Vec<Surface> {
 pub(super) fn rest(mut hosts: Vec<HostRule>, soap_url: Option<&Origin>) -> Surface {
     hosts.extend(soap_url.map(HostRule::of));
     let mut surface = family("rest", &[]);
-    // Old clients ask where SOAP is, and go there by themselves (PROVIDERS 2.4).
+    // Old clients (FuelSDK) ask where SOAP is, and go there by themselves.
     surface.links = vec![LinkRule {
         paths: constants(&["GET /platform/v1/endpoints/**"]),
         places: vec!["/url", "/items/*/url"],
@@ -161,7 +163,7 @@ fn family(name: &'static str, patterns: &[&str]) -> Surface {
         dead: dead(),
         denied: None,
         local: vec![],
-        // Very old code has its token there (PROVIDERS 2.4).
+        // Very old code has its token there.
         cut_parameters: vec!["access_token"],
         strip: Names::of(["authorization"]),
         cookies: vec![],
@@ -170,8 +172,9 @@ fn family(name: &'static str, patterns: &[&str]) -> Surface {
     }
 }
 
-/// PROVIDERS 2.5. All other codes of a 403 speak of permissions or of the host (40002), and a 429 of haste: the next token
-/// would meet the same. The challenge of a dead token is not always sent, so nothing depends on it.
+/// Marketing Cloud Engagement APIs, "Handle Errors in REST API". All other codes of a 403 speak of permissions or of
+/// the host (40002), and a 429 of haste: the next token would meet the same. No document says that a dead token is
+/// always answered with a challenge, so nothing depends on it.
 fn dead() -> Vec<DeadRule> {
     let code = |code| Sign::Json(Cow::Borrowed("/errorcode"), Test::Is(Cow::Borrowed(code)));
     let unmendable = UNMENDABLE.into_iter().map(|text| {
@@ -197,7 +200,8 @@ pub(super) const INSTANCE_HOSTS: [&str; 3] = [
     "*.exacttarget.com",
     "*.exacttargetapis.com",
 ];
-/// It asks not to be asked for each call, and names no number (PROVIDERS 2.2). A token lives 18 minutes at least.
+/// It asks not to be asked for each call, and names no number (Marketing Cloud Engagement APIs, "Get an Access Token
+/// for Legacy Packages"). A token lives 18 minutes at least.
 pub(super) const BUDGET: Budget = Budget {
     logins: 60,
     hard: false,

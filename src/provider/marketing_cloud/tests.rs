@@ -38,7 +38,7 @@ fn read(provider: &Provider, status: u16, body: &str) -> Result<answer::Granted,
     answer::read(provider, &secrets(provider), &answer)
 }
 
-/// The example of PROVIDERS 2.3.
+/// After DougMidgley/SFMC-SDK, `test/resources/auth.js`; token and hosts are invented.
 const ANSWER: &str = r#"{"access_token":"eyJhbGciOiJIUzI1NiIsFAKE.FAKE.FAKE","token_type":"Bearer","expires_in":1079,
  "scope":"email_read email_write offline",
  "soap_instance_url":"https://mcfakefakefakefakefakefake00.soap.marketingcloudapis.com/",

@@ -1,4 +1,4 @@
-//! Any OAuth 2.0 server as data (PROVIDERS 5), as the operator describes it.
+//! Any OAuth 2.0 server (RFC 6749) as data, as the operator describes it.
 
 use std::borrow::Cow;
 

@@ -173,7 +173,7 @@ fn what_stands_for_a_secret_is_not_searched_for_others() {
     }
 }
 
-/// PROVIDERS 1.8: code, description, what becomes of it.
+/// Code, description, what becomes of it. Where they come from stands at the rules themselves.
 const SALESFORCE: &[(&str, &str, &str)] = &[
     ("invalid_grant", "authentication failure", "password"),
     (

@@ -1,4 +1,4 @@
-//! Salesforce as data (PROVIDERS 1): REST, Bulk 1.0, identity and streaming; SOAP is not carried yet.
+//! Salesforce as data: REST, Bulk 1.0, identity and streaming; SOAP is not carried yet.
 
 mod surfaces;
 
@@ -193,7 +193,9 @@ pub(super) fn answer_map(targets: Vec<TargetField>, session_timeout: Duration) -
     }
 }
 
-/// PROVIDERS 1.8. The order matters: `invalid_grant` is a rate limit, a policy or a password.
+/// Salesforce Help, "OAuth 2.0 Authorization Errors"; SalesforceMobileSDK-iOS, `SFSDKOAuthConstants.h`; and what clients
+/// quote in their issues. `inactive_org`, `rate_limit_exceeded` and `invalid assertion` are inferred, and `login rate
+/// exceeded` is known from one report. The order matters: `invalid_grant` is a rate limit, a policy or a password.
 pub(super) fn refusals() -> Vec<RefusalRule> {
     let policy = Class::Refused(Refused::Policy);
     let client = Class::Refused(Refused::Client);
@@ -227,11 +229,11 @@ pub(super) fn refusals() -> Vec<RefusalRule> {
 }
 
 const INSTANCE_HOSTS: [&str; 3] = ["*.salesforce.com", "*.salesforce.mil", "*.sfcrmproducts.cn"];
-/// Answers API calls with a redirect (PROVIDERS 1.1).
+/// Answers API calls with a redirect (Salesforce Help, article 005228480).
 const NEVER: [&str; 1] = ["*.lightning.force.com"];
-/// The limit counts logins per hour (PROVIDERS 1.9: wait 15 to 30 min).
+/// The limit counts logins per hour. To wait for 15 to 30 minutes is the advice of users, not of Salesforce.
 const RATE_LIMITED: Duration = Duration::from_secs(15 * 60);
-/// PROVIDERS 1.9: 3600 for each user, whatever the application.
+/// 3600 for each user, whatever the application (Salesforce Help, article 000312767).
 pub(super) const BUDGET: Budget = Budget {
     logins: 3600,
     hard: true,

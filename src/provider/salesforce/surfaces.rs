@@ -1,4 +1,4 @@
-//! The API families of Salesforce (PROVIDERS 1.7, 1.11, 1.12).
+//! The API families of Salesforce: their paths, how they take the token, and how they say that it is dead.
 
 use std::borrow::Cow;
 
@@ -50,12 +50,13 @@ fn family(name: &'static str, patterns: &[&str], carriers: &[Carrier]) -> Surfac
 /// The family of every other path.
 pub(super) fn rest(carriers: &[Carrier], login_url: Option<&Origin>) -> Surface {
     let mut surface = family("rest", &[], carriers);
-    // The list of resources; everything else in REST answers is relative (PROVIDERS 1.12).
+    // The list of resources; everything else in REST answers is relative (REST API Developer Guide; jsforce and
+    // simple-salesforce take it so).
     surface.links = vec![links(&["GET /services/data/*"], &["/identity"], login_url)];
     surface
 }
 
-/// The identity URL names the host of the login, whatever the instance is (PROVIDERS 1.3).
+/// The identity URL names the host of the login, whatever the instance is.
 fn links(paths: &[&str], places: &[&'static str], login_url: Option<&Origin>) -> LinkRule {
     let mut hosts = constants(&IDENTITY_HOSTS);
     hosts.extend(login_url.map(HostRule::of));
@@ -95,7 +96,8 @@ fn identity(carriers: &[Carrier], login_url: Option<&Origin>) -> Surface {
     surface
 }
 
-/// Calls that mint, end or show a session (RELIABILITY C32). A site of an org has its own, behind its name.
+/// Calls that mint, end or show a session: with the token put in, they would hand it on. A site of an org has its own,
+/// behind its name.
 fn logins(carriers: &[Carrier]) -> Surface {
     let mut surface = family(
         "login",
@@ -168,9 +170,9 @@ fn streaming(carriers: &[Carrier]) -> Surface {
     surface
 }
 
-/// PROVIDERS 1.7. Not here: `INVALID_AUTH_HEADER`, which speaks of the header's form, and
-/// `URL_NOT_RESET`, which speaks of the host; a new token would travel in the same header to the same
-/// host.
+/// The same that jsforce (`src/http-api.ts`) and simple-salesforce log in again after. Not here:
+/// `INVALID_AUTH_HEADER`, which speaks of the header's form, and `URL_NOT_RESET`, which speaks of the host; a new token
+/// would travel in the same header to the same host.
 fn rest_dead() -> Vec<DeadRule> {
     // No renewal mends these: jsforce lists them because it looped.
     let unmendable = [

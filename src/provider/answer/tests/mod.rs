@@ -23,7 +23,7 @@ fn read_as(provider: &Provider, status: u16, body: &[u8]) -> Result<Credential, 
     read(provider, &secrets(provider), &answer).map(|granted| granted.credential)
 }
 
-/// The client_credentials example of PROVIDERS 1.4.
+/// An answer to client_credentials with the fields of Salesforce's Postman collection; the values are invented.
 const SALESFORCE: &str = r#"{"access_token":"00Dxx0000000001!AQ4AQFakeFakeFake_fake.0","signature":"ZmFrZXNpZ25hdHVyZQ==","scope":"api",
  "instance_url":"https://acme.my.salesforce.com","id":"https://login.salesforce.com/id/00Dxx0000000001EAA/005xx000000000AAAQ",
  "token_type":"Bearer","issued_at":"1700000000000","api_instance_url":"https://api.salesforce.com"}"#;
@@ -59,7 +59,7 @@ fn a_byte_order_mark_is_read_over_and_an_empty_token_is_none() {
 
 #[test]
 fn the_zilliant_header_is_the_base64_of_the_exact_bytes() {
-    // The test vector of PROVIDERS 4.1.
+    // Computed apart from this code, not recorded.
     let body = r#"{"access_token":"00Dxx0000000001!AQ4AQFakeFakeFake_fake.0","instance_url":"https://acme.my.salesforce.com","id":"https://login.salesforce.com/id/00Dxx0000000001EAA/005xx000000000AAAQ","token_type":"Bearer","issued_at":"1700000000000","signature":"ZmFrZXNpZ25hdHVyZQ=="}"#;
     assert_eq!(body.len(), 269);
     let credential = read_as(&zilliant(), 200, body.as_bytes()).unwrap();
