@@ -1,4 +1,4 @@
-//! [`Environment`]: what the name of a Salesforce host tells (PROVIDERS 1.1).
+//! [`Environment`]: what the name of a Salesforce host tells (forcedotcom/sfdx-core, `sfdcUrl.ts`).
 
 use std::fmt;
 
