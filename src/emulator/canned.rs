@@ -44,7 +44,7 @@ impl Canned {
         }
     }
 
-    /// A refusal of the Salesforce token endpoint (`PROVIDERS.md` 1.8).
+    /// A refusal of the Salesforce token endpoint (Salesforce Help, "OAuth 2.0 Authorization Errors").
     pub fn refusal(error: &str, description: &str) -> Self {
         Self::json(400, refusal_body(error, description))
     }
@@ -111,12 +111,13 @@ impl Canned {
         )
     }
 
-    /// Zuora's internal hiccup: a 401 that the same token survives (`PROVIDERS.md` 3.4).
+    /// Zuora's internal hiccup: a 401 that the same token survives (zuora-sdk,
+    /// `proxy_unauthorized_response.py`).
     pub fn zuora_hiccup() -> Self {
         Self::json(401, r#"{"message":"Failed to get user info"}"#)
     }
 
-    /// Marketing Cloud's 429 that says when to come back (`PROVIDERS.md` 2.5).
+    /// Marketing Cloud's 429 that says when to come back (its "Rate Limiting Errors").
     pub fn cloud_rate_limited() -> Self {
         let body = r#"{"message":"Rate limit exceeded","errorcode":50100,"retryAfter":5,"documentation":""}"#;
         Self {

@@ -1,5 +1,6 @@
-//! Login limits of a user: so many logins in an hour, so many failures until the lock
-//! (`PROVIDERS.md` 1.9).
+//! Login limits of a user: so many logins in an hour (Salesforce Help, article 000312767), so many
+//! failures until the lock (sfdc316.com, "password policies", 2015). How many failures is a dial: its
+//! default is inferred.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! Sessions: who got which token, where it is good, and when it dies.
 //!
 //! A Salesforce session slides, but its last activity is written only after half of the timeout
-//! (`PROVIDERS.md` 1.6); a Zuora token lives a fixed time. Time is given by the caller.
+//! (Salesforce Help on session timeouts); a Zuora token lives a fixed time. Time is given by the
+//! caller.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Zilliant: two environments, one token each (`PROVIDERS.md` 4).
+//! Zilliant: two environments, one token each (docs.zilliant.com, "Request an access token").
 //!
 //! The credential is `OAuth` and the base64 of the whole token answer, byte for byte; the login host
 //! travels in `X-Forwarded-Host`. A token belongs to the environment it was first used in.

@@ -1,7 +1,7 @@
 //! What a test or a visitor of the demo may turn while the emulator runs.
 //!
-//! [`Dials`] are plain values; [`Knobs`] is the shared handle. Everything that `PROVIDERS.md` calls
-//! unconfirmed is a dial here. Deliberately no logic: who reads a dial decides what it means.
+//! [`Dials`] are plain values; [`Knobs`] is the shared handle. Whatever of the real providers could
+//! not be confirmed is a dial here. Deliberately no logic: who reads a dial decides what it means.
 
 mod marketing_cloud;
 mod oauth2;
@@ -219,7 +219,7 @@ pub enum ExpiresIn {
     Missing,
 }
 
-/// How Zuora reports a dead token (`PROVIDERS.md` 3.4).
+/// How Zuora reports a dead token, as zuora-sdk and zendesk/iron_bank know it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeadShape {

@@ -1,4 +1,5 @@
-//! Who may pass at a REST host, and what a dead token looks like there (`PROVIDERS.md` 2.4, 2.5).
+//! Who may pass at a REST host, and what a dead token looks like there (Marketing Cloud
+//! Engagement APIs, "Handle Errors in REST API").
 
 use axum::response::Response;
 use http::request::Parts;

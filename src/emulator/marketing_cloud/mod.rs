@@ -1,5 +1,5 @@
-//! Marketing Cloud, the second generation: tokens on one host, REST and SOAP on two more
-//! (`PROVIDERS.md` 2). REST and SOAP serve the first generation, too.
+//! Marketing Cloud, the second generation: tokens on one host, REST and SOAP on two more. REST and
+//! SOAP serve the first generation, too.
 //!
 //! Left out: web and public apps, whose grants need a person.
 

@@ -1,4 +1,4 @@
-//! A few REST calls, with pages, and the endpoint discovery of old SDKs (`PROVIDERS.md` 2.4).
+//! A few REST calls, with pages, and the endpoint discovery of old SDKs (FuelSDK).
 //!
 //! What an account owns, only a token of that account sees.
 

@@ -1,5 +1,5 @@
 //! SOAP at `/Service.asmx`, in any letter case: `Retrieve` of what an account owns, and the faults of
-//! a bad token (`PROVIDERS.md` 2.4, 2.5).
+//! a bad token (DougMidgley/SFMC-SDK, `test/resources/soap.js`).
 //!
 //! The token is an element of the envelope's `Header`, which real clients also write behind the
 //! `Body`. HTTP's `Authorization` counts for nothing here.

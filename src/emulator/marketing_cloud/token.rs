@@ -1,4 +1,5 @@
-//! `POST /v2/token`: client credentials in a JSON body in snake case (`PROVIDERS.md` 2.3).
+//! `POST /v2/token`: client credentials in a JSON body in snake case (Marketing Cloud Engagement
+//! APIs, "Access Token for Server-to-Server Integrations").
 
 use std::time::Duration;
 

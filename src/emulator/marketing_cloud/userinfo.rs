@@ -1,4 +1,5 @@
-//! `GET /v2/userinfo` (`PROVIDERS.md` 2.3).
+//! `GET /v2/userinfo` (Marketing Cloud Engagement APIs, `getUserInfo`); the names in `rest` are
+//! inferred.
 
 use axum::response::Response;
 use http::StatusCode;

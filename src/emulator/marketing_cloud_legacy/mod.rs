@@ -1,4 +1,5 @@
-//! Marketing Cloud, the first generation: `POST /v1/requestToken` (`PROVIDERS.md` 2.2).
+//! Marketing Cloud, the first generation: `POST /v1/requestToken` (Marketing Cloud Engagement APIs,
+//! "requestToken Reference for Legacy Packages").
 //!
 //! Its REST and SOAP hosts behave like those of the second generation and share their code.
 

@@ -1,5 +1,5 @@
 //! An OAuth 2.0 server that nobody in particular runs, and an API that takes its tokens: RFC 6749 as
-//! it is written, and the dialects that its dials name (`PROVIDERS.md` 5).
+//! it is written, and the dialects that its dials name.
 
 mod api;
 mod assertion;

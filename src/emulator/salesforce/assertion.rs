@@ -1,4 +1,6 @@
-//! The JWT bearer grant: whom an assertion names, or why it is refused (`PROVIDERS.md` 1.5.3).
+//! The JWT bearer grant: whom an assertion names, or why it is refused (Salesforce Help,
+//! "OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration"; its clients show what it takes beyond
+//! that; the words for a bad signature or issuer are inferred).
 
 use serde_json::Value;
 

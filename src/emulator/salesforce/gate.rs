@@ -1,4 +1,6 @@
-//! Who may pass at an instance, and what a dead session looks like there (`PROVIDERS.md` 1.7, 1.11).
+//! Who may pass at an instance, and what a dead session looks like there: after jsforce,
+//! simple-salesforce (issue 272) and SalesforceMobileSDK-Android, for streaming after Salesforce's
+//! "Handling Streaming API Errors".
 
 use axum::response::Response;
 use http::request::Parts;

@@ -1,4 +1,5 @@
-//! A successful login: the session and the answer that carries it (`PROVIDERS.md` 1.3, 1.4).
+//! A successful login: the session and the answer that carries it (Salesforce's Postman collection;
+//! how `signature` is made is inferred).
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
-//! The token endpoint: `POST /services/oauth2/token` (`PROVIDERS.md` 1.2, 1.5, 1.8, 1.9).
+//! The token endpoint: `POST /services/oauth2/token` (Salesforce Help, "OAuth 2.0 Authorization
+//! Errors").
 //!
-//! Real endpoints take parameters from the query string, too; this one does not and counts them,
-//! since secrets would land in access logs.
+//! Real endpoints take parameters from the query string, too (amazon-connect-salesforce-lambda,
+//! issue 43); this one does not and counts them, since secrets would land in access logs.
 
 use std::time::Duration;
 

@@ -102,7 +102,7 @@ fn not_found() -> Response {
     answer::json(StatusCode::NOT_FOUND, body)
 }
 
-/// The cookies that come with every answer (`PROVIDERS.md` 1.13).
+/// The cookies that come with every answer (jsforce, pull request 1301).
 fn with_cookies(mut response: Response) -> Response {
     for cookie in COOKIES {
         response = answer::with(response, "set-cookie", cookie);

@@ -1,4 +1,6 @@
-//! Revoke, introspect, userinfo and the identity document (`PROVIDERS.md` 1.10).
+//! Revoke, introspect, userinfo and the identity document (Salesforce Help,
+//! `remoteaccess_oidc_token_introspection_endpoint` and `remoteaccess_using_userinfo_endpoint`;
+//! the texts of refused revocations are inferred).
 
 use axum::response::Response;
 use http::request::Parts;

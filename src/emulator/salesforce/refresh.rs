@@ -1,4 +1,5 @@
-//! The refresh token grant, with and without rotation (`PROVIDERS.md` 1.5.4).
+//! The refresh token grant, with and without rotation (Salesforce Help, "OAuth 2.0 Refresh Token Flow
+//! for Renewed Sessions").
 
 use super::login::Refusal;
 use super::{Form, Site, User, World, user};

@@ -1,4 +1,4 @@
-//! REST under `/services/data` (`PROVIDERS.md` 1.12, 1.13), as far as real clients go in their tests.
+//! REST under `/services/data`, as far as real clients go in their tests.
 
 use axum::response::Response;
 use http::request::Parts;

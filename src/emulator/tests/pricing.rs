@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 
 use super::{Emulator, Reply, bearer, call, emulator, person_form, token_request};
 
-/// The token answer of `PROVIDERS.md` 4.1, and its header value.
+/// A token answer, invented, and its header value, computed apart from this code.
 const ANSWER: &str = r#"{"access_token":"00Dxx0000000001!AQ4AQFakeFakeFake_fake.0","instance_url":"https://acme.my.salesforce.com","id":"https://login.salesforce.com/id/00Dxx0000000001EAA/005xx000000000AAAQ","token_type":"Bearer","issued_at":"1700000000000","signature":"ZmFrZXNpZ25hdHVyZQ=="}"#;
 const HEADER: &str = "OAuth eyJhY2Nlc3NfdG9rZW4iOiIwMER4eDAwMDAwMDAwMDEhQVE0QVFGYWtlRmFrZUZha2VfZmFrZS4wIiwiaW5zdGFuY2VfdXJsIjoiaHR0cHM6Ly9hY21lLm15LnNhbGVzZm9yY2UuY29tIiwiaWQiOiJodHRwczovL2xvZ2luLnNhbGVzZm9yY2UuY29tL2lkLzAwRHh4MDAwMDAwMDAwMUVBQS8wMDV4eDAwMDAwMDAwMEFBQVEiLCJ0b2tlbl90eXBlIjoiQmVhcmVyIiwiaXNzdWVkX2F0IjoiMTcwMDAwMDAwMDAwMCIsInNpZ25hdHVyZSI6IlptRnJaWE5wWjI1aGRIVnlaUT09In0=";
 

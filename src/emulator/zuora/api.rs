@@ -1,4 +1,4 @@
-//! Zuora's API: who may pass, and a few calls (`PROVIDERS.md` 3.3 to 3.6).
+//! Zuora's API: who may pass, and a few calls.
 
 use axum::response::Response;
 use http::request::Parts;

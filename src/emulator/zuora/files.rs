@@ -1,5 +1,5 @@
 //! The foreign host that results of data queries are fetched from: a pre-signed address is all it
-//! wants, and a credential beside it is refused (`PROVIDERS.md` 3.6).
+//! wants, and a credential beside it is refused (Edrolo/airbyte-source-zuora).
 
 use aws_lc_rs::hmac;
 use axum::extract::Request;

@@ -1,5 +1,4 @@
-//! Zuora: the token endpoint and the API on one host, results of data queries on a foreign one
-//! (`PROVIDERS.md` 3).
+//! Zuora: the token endpoint and the API on one host, results of data queries on a foreign one.
 
 mod api;
 mod files;

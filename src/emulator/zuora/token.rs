@@ -1,4 +1,5 @@
-//! `POST /oauth/token`: a form, and no `Authorization` of any kind (`PROVIDERS.md` 3.1).
+//! `POST /oauth/token`: a form, and no `Authorization` of any kind (developer.zuora.com, "Create an
+//! OAuth token").
 
 use axum::response::Response;
 use http::StatusCode;
