@@ -1,7 +1,7 @@
 //! The house as a test: floors, dependencies and their rooms, names, sizes.
 //!
 //! It reads the sources as text and knows no more of Rust than comments, strings and `use`. What it
-//! refuses is a change of the house: argue for it, then change the tables of `tidy/house.rs` and `DESIGN` with them.
+//! refuses is a change of the house: argue for it, then change the tables of `tidy/house.rs`.
 
 #[path = "tidy/house.rs"]
 mod house;

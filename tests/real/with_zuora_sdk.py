@@ -12,7 +12,7 @@ configuration.access_token = "junk-of-the-caller"
 client = ZuoraClient("nobody", "nothing", env=None, config=configuration)
 client.set_accept_encoding("gzip")
 
-# How a dead token is reported (PROVIDERS 3.4): 401 in two forms, and 200.
+# How a dead token is reported: 401 in two forms, and 200.
 IN_401 = ("message", "reasons")
 
 
