@@ -14,7 +14,7 @@ pub struct Address {
 }
 
 /// An absolute URL without query and fragment. A slash at its end does not count: answers of token endpoints have it
-/// or not (PROVIDERS 2.3).
+/// or not (those of Marketing Cloud do).
 impl FromStr for Address {
     type Err = OriginError;
 

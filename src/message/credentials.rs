@@ -34,7 +34,7 @@ pub fn is_credential(name: &str) -> bool {
     CREDENTIALS.contains(&name)
 }
 
-/// Every way in which the providers accept a credential in a header (PROVIDERS 1.11, 3.3), and the key that is for
+/// Every way in which the providers accept a credential in a header, and the key that is for
 /// this proxy alone: no upstream may learn it, whether it is asked for or not.
 pub(super) const CREDENTIALS: [&str; 8] = [
     "authorization",

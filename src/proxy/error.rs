@@ -171,7 +171,7 @@ const FILES_AGAIN: Duration = Duration::from_secs(10);
 /// The methods that are ever forwarded.
 pub(super) const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-/// The status of each code (`DESIGN.md` 4).
+/// The status of each code.
 const STATUSES: &[(&Code, StatusCode)] = &[
     (&code::MALFORMED, StatusCode::BAD_REQUEST),
     (&code::WRONG_HOST, StatusCode::MISDIRECTED_REQUEST),

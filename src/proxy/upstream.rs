@@ -83,8 +83,7 @@ impl Upstream {
         (!passes_by).then_some(call)
     }
 
-    /// Whether a call may pass at all (`DESIGN.md` 3, path rules): `deny` beats `allow`, `allow` beats what the
-    /// provider denies.
+    /// Whether a call may pass at all: `deny` beats `allow`, `allow` beats what the provider denies.
     pub(super) fn permits(
         &self,
         surface: &Surface,
