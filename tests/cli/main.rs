@@ -18,6 +18,8 @@ use upauth::emulator::{Emulator, Settings};
 use self::ports::free_port;
 
 mod asking;
+/// Files that change under load.
+mod hangup;
 #[path = "../e2e/support/ports.rs"]
 mod ports;
 /// What ends a start.
