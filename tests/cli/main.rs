@@ -18,6 +18,9 @@ use upauth::emulator::{Emulator, Settings};
 use self::ports::free_port;
 
 mod asking;
+/// A disk without room.
+#[cfg(target_os = "linux")]
+mod full;
 /// Files that change under load.
 mod hangup;
 #[path = "../e2e/support/ports.rs"]
