@@ -94,12 +94,15 @@ impl Held {
             .map(|at| u8::from_str_radix(&key[at..at + 2], 16).unwrap())
             .collect();
         canaries.add("bytes of the key of the store", bytes);
-        let pem = std::fs::read(self.state.join("ca.key")).unwrap();
-        let key = PrivateKeyDer::from_pem_slice(&pem).unwrap();
+        let pem = std::fs::read_to_string(self.state.join("ca.key")).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
         // ECPrivateKey (RFC 5915): version 1, and the number as an octet string. What is behind it is public.
         let before = [2, 1, 1, 4, 32];
         let at = memchr::memmem::find(key.secret_der(), &before).unwrap() + before.len();
         canaries.add("key of the own CA", &key.secret_der()[at..at + 32]);
+        // As it stands in the file, where it goes over the end of a line.
+        let line = pem.lines().nth(1).unwrap();
+        canaries.add("line of the key of the own CA", &line[at * 4 / 3..]);
     }
 
     /// A call over the own CA's TLS, one by somebody who does not trust it, and a store that is gone for a while.
