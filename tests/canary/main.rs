@@ -38,8 +38,7 @@ async fn no_secret_of_a_run_full_of_failures_is_told_to_anybody() {
     let (logs, folder) = (Logs::listen(), Folder::new());
     let access_log = folder.path().join("access.log");
     let (mut run, _tls, held) = stage::begin(&folder, &access_log, Canaries::default()).await;
-    run.call_all().await;
-    run.ask_admin().await;
+    run.ask_all().await;
     let keyed_log = folder.path().join("keyed.log");
     run.keyed(&keyed_log).await;
     run.dead_sessions().await;
@@ -55,8 +54,7 @@ async fn no_secret_of_a_run_full_of_failures_is_told_to_anybody() {
         };
     });
     run.renew(&UPSTREAMS).await;
-    run.call_all().await;
-    run.ask_admin().await;
+    run.ask_all().await;
     let Run {
         proxy,
         canaries,

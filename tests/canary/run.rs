@@ -121,6 +121,12 @@ impl Run {
         }
     }
 
+    /// Every upstream, and the admin listener.
+    pub async fn ask_all(&mut self) {
+        self.call_all().await;
+        self.ask_admin().await;
+    }
+
     /// Everything the admin listener has to say, and a renewal of each upstream.
     pub async fn ask_admin(&mut self) {
         for path in [
