@@ -67,8 +67,9 @@ pub fn method_override(method: &Method, target: &Target, headers: &HeaderMap) ->
 
 const PSEUDONYM: &str = "upauth-";
 
-/// Fields that say where a request comes from (RFC 7239 and its forerunners), that a browser adds, and `Via`.
-pub(super) const FORWARDING: [&str; 8] = [
+/// Fields that say where a request comes from (RFC 7239 and its forerunners) and with which certificate (RFC 9440 and its
+/// forerunners), that a browser adds, and `Via`.
+pub(super) const FORWARDING: [&str; 11] = [
     "forwarded",
     "x-real-ip",
     "referer",
@@ -77,10 +78,13 @@ pub(super) const FORWARDING: [&str; 8] = [
     "x-original-url",
     "x-rewrite-url",
     "x-original-host",
+    "client-cert",
+    "client-cert-chain",
+    "x-client-cert",
 ];
 
 /// How others of them begin.
-pub(super) const PREFIXES: [&str; 2] = ["x-forwarded-", "sec-fetch-"];
+pub(super) const PREFIXES: [&str; 3] = ["x-forwarded-", "sec-fetch-", "x-ssl-"];
 
 const OVERRIDE_FIELDS: [&str; 3] = [
     "x-http-method-override",
@@ -124,6 +128,11 @@ mod tests {
             ("X-Original-URL", false),
             ("X_Original_URL", false),
             ("X-Rewrite-Url", false),
+            ("Client-Cert", false),
+            ("Client-Cert-Chain", false),
+            ("X-SSL-Cert", false),
+            ("X_SSL_Client_S_DN", false),
+            ("X-Forwarded-Client-Cert", false),
             ("Sec-Fetch-Site", false),
             ("Sec_Fetch_Mode", false),
             ("X-HTTP-Method-Override", true),

@@ -276,3 +276,20 @@ async fn what_only_looks_like_a_preflight_goes_to_the_api() {
         assert_eq!(api.seen().len(), count, "{method} {lines}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_is_let_into_a_private_network() {
+    let (api, proxy) = pair("[access]\norigins = [\"https://app.example\"]\n").await;
+    // A page of the internet that calls this machine (WICG, Private Network Access, 3.1): an allowed one is allowed to call, but a
+    // browser that asks is not told to go on.
+    let asked =
+        "Access-Control-Request-Method: GET\r\nAccess-Control-Request-Private-Network: true\r\n";
+    for (origin, status) in [("https://app.example", 204), ("https://evil.example", 403)] {
+        let page = format!("Host: localhost\r\nOrigin: {origin}\r\nSec-Fetch-Site: cross-site\r\n");
+        let answer = ask(&proxy, "OPTIONS", &format!("{page}{asked}")).await;
+        assert_eq!(answer.status, status, "{origin}");
+        let granted = answer.header("access-control-allow-private-network");
+        assert_eq!(granted, None, "{origin}");
+    }
+    is_untouched(&api);
+}

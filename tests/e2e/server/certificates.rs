@@ -55,15 +55,31 @@ async fn only_callers_with_a_certificate_get_in_and_the_log_has_their_name() {
     let h2 = connect_as(Some(&named), addr, "localhost", &own.pem, &["h2"]).await;
     assert_eq!(H2::over(h2.unwrap()).await.get("/api/x").await.status, 200);
     // It is the handshake that tells, not what a caller says.
+    let stream = connect_as(Some(&named), addr, "localhost", &own.pem, &["http/1.1"]).await;
+    let mut liar = Caller::over(stream.unwrap());
+    let said =
+        "X-SSL-Cert: admin\r\nClient-Cert: :admin:\r\nX-Forwarded-Client-Cert: Subject=admin\r\n";
+    let request = format!("GET /api/x HTTP/1.1\r\nHost: localhost\r\n{said}\r\n");
+    assert_eq!(liar.ask(request).await.status, 200);
     let seen = api.seen().pop().unwrap();
-    assert!(seen.header("x-ssl-cert").is_none());
+    for name in ["x-ssl-cert", "client-cert", "x-forwarded-client-cert"] {
+        assert_eq!(seen.header(name), None);
+    }
     proxy.stop().await;
     let log = std::fs::read_to_string(folder.path().join("access.log")).unwrap();
     let names: Vec<_> = log
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["client"].clone())
         .collect();
-    assert_eq!(names, ["etl\\u000ajob", "job.example", "etl\\u000ajob"]);
+    assert_eq!(
+        names,
+        [
+            "etl\\u000ajob",
+            "job.example",
+            "etl\\u000ajob",
+            "etl\\u000ajob"
+        ]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ mod doors;
 mod drain;
 mod limits;
 mod slow;
+mod slow_http2;
 mod tls;
 mod troubles;
 #[cfg(unix)]

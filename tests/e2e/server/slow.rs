@@ -7,16 +7,15 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::caller::PATIENCE;
-use crate::support::frames::{End, Frames, WINDOW_UPDATE};
 use crate::support::tls::{Ca, Folder, connect};
 use crate::support::{Caller, H2, Scripted, TestProxy};
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// An empty SETTINGS frame.
-const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+pub(super) const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 
 /// How long the proxy takes to close `caller`, which reads whatever comes.
-async fn closed_after<S>(mut caller: Caller<S>) -> Duration
+pub(super) async fn closed_after<S>(mut caller: Caller<S>) -> Duration
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
@@ -165,7 +164,7 @@ async fn an_idle_connection_is_kept_for_the_idle_timeout_and_no_longer() {
 }
 
 /// An API that finds no body complete.
-async fn never_complete() -> Scripted {
+pub(super) async fn never_complete() -> Scripted {
     Scripted::start(|mut connection| async move {
         if let Some(seen) = connection.head().await {
             assert_eq!(connection.body(&seen).await, None, "it looked complete");
@@ -174,7 +173,7 @@ async fn never_complete() -> Scripted {
     .await
 }
 
-fn short_patience(api: &Scripted) -> String {
+pub(super) fn short_patience(api: &Scripted) -> String {
     format!("{}[server.limits]\nidle_timeout = \"1s\"\n", api.upstream())
 }
 
@@ -226,18 +225,6 @@ async fn a_slow_body_that_keeps_coming_is_not_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_idle_http2_connection_outlives_the_time_for_a_head() {
-    let api = Scripted::constant("ok").await;
-    let limits = "[server.limits]\nheader_timeout = \"400ms\"\n";
-    let proxy = TestProxy::start(&format!("{limits}{}", api.upstream()));
-    let mut caller = H2::connect(proxy.addr()).await;
-    assert_eq!(caller.get("/api/x").await.status, 200);
-    // Idle, but for pings.
-    sleep(Duration::from_millis(1500)).await;
-    assert_eq!(caller.get("/api/x").await.status, 200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_takes_nothing_of_its_answer_is_cut() {
     let (gone, mut went) = mpsc::channel(1);
     let api = Scripted::start_with(&gone, |mut connection, gone| async move {
@@ -255,53 +242,6 @@ async fn a_caller_who_takes_nothing_of_its_answer_is_cut() {
     caller.begin("/api/x").await;
     assert_eq!(caller.head().await.unwrap().status, 200);
     timeout(PATIENCE, went.recv()).await.unwrap().unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_on_a_stream_whose_window_stays_shut_is_given_up_and_its_connection_goes_on() {
-    let (gone, mut went) = mpsc::channel(1);
-    let api = Scripted::start_with(&gone, |mut connection, gone| async move {
-        while let Some(seen) = connection.request().await {
-            if seen.target != "/endless" {
-                connection.reply("200 OK", "", "ok").await;
-                continue;
-            }
-            connection.write("HTTP/1.1 200 OK\r\n\r\n").await;
-            let piece = [b'x'; 0x10000];
-            while connection.caller.stream.write_all(&piece).await.is_ok() {}
-            return gone.send(()).await.unwrap();
-        }
-    })
-    .await;
-    let limits = "[server.limits]\nidle_timeout = \"200ms\"\n";
-    let proxy = TestProxy::start(&format!("{limits}{}", api.upstream()));
-    let mut caller = Frames::connect(proxy.addr()).await;
-    let get = async |caller: &mut Frames, id, path: &[u8]| {
-        let fields: [(&[u8], &[u8]); 4] = [
-            (b":method", b"GET"),
-            (b":scheme", b"http"),
-            (b":authority", b"localhost"),
-            (b":path", path),
-        ];
-        caller.headers(id, &fields, true).await;
-        caller.end(id).await
-    };
-    let more = 0x10000_u32.to_be_bytes();
-    assert_eq!(get(&mut caller, 1, b"/api/endless").await, End::Status(200));
-    let mut id = 1;
-    let given_up = async {
-        while went.try_recv().is_err() {
-            id += 2;
-            caller.frame(WINDOW_UPDATE, 0, 0, &more).await;
-            assert_eq!(get(&mut caller, id, b"/api/x").await, End::Status(200));
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, given_up).await.expect("never given up");
-    caller.frame(WINDOW_UPDATE, 0, 1, &more).await;
-    // Or it is gone: idle by now, if this machine is slow.
-    let end = caller.end(1).await;
-    assert!(matches!(end, End::Reset | End::Gone), "{end:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
