@@ -4,6 +4,7 @@
 mod ends;
 mod heads;
 mod lengths;
+mod resets;
 
 use std::sync::Arc;
 
