@@ -11,6 +11,7 @@ mod fields;
 mod framing;
 mod h2;
 mod heads;
+mod planted;
 mod targets;
 mod timing;
 
