@@ -157,6 +157,8 @@ pub(super) const CONFIG: &str = "proxy.toml";
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use clap::CommandFactory;
 
     use super::*;
@@ -197,6 +199,27 @@ mod tests {
             (config.to_str(), listen.as_deref()),
             (Some("proxy.toml"), Some("localhost:1"))
         );
+    }
+
+    /// Everybody on the machine can read the arguments of a process. What is added here was made sure to be no secret.
+    #[test]
+    fn no_argument_of_any_command_is_a_secret() {
+        let (mut open, mut taken) = (vec![Arguments::command()], BTreeSet::new());
+        while let Some(command) = open.pop() {
+            for argument in command.get_arguments() {
+                taken.insert(argument.get_id().to_string());
+                let variable = argument.get_env();
+                taken.extend(variable.map(|name| name.to_string_lossy().into_owned()));
+            }
+            open.extend(command.get_subcommands().cloned());
+        }
+        let known = [
+            "UPAUTH_CONFIG all api_url client_id code config folder json listen live",
+            "login_url name provider shell token_url username yes",
+        ];
+        let known = known.iter().flat_map(|line| line.split(' '));
+        let known: BTreeSet<_> = known.map(str::to_owned).collect();
+        assert_eq!(taken, known);
     }
 
     #[test]

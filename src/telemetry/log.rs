@@ -65,6 +65,8 @@ where
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(level)?)
         .with_ansi(false)
+        // Else what cannot be written is told by `eprintln!`, which panics where it cannot be written either.
+        .log_internal_errors(false)
         .with_writer(Lines(to));
     Ok(match format {
         Format::Text => Box::new(builder.finish()),

@@ -13,6 +13,7 @@
     reason = "a test that panics has failed, which is what it is for"
 )]
 
+mod held;
 mod keyed;
 mod logs;
 mod panics;
@@ -36,12 +37,13 @@ use self::support::tls::Folder;
 async fn no_secret_of_a_run_full_of_failures_is_told_to_anybody() {
     let (logs, folder) = (Logs::listen(), Folder::new());
     let access_log = folder.path().join("access.log");
-    let (mut run, _tls) = stage::begin(&folder, &access_log, Canaries::default()).await;
+    let (mut run, _tls, held) = stage::begin(&folder, &access_log, Canaries::default()).await;
     run.call_all().await;
     run.ask_admin().await;
     let keyed_log = folder.path().join("keyed.log");
     run.keyed(&keyed_log).await;
     run.dead_sessions().await;
+    held.trouble(&mut run).await;
     run.bad_logins().await;
     run.echoing_logins().await;
     run.refused().await;
@@ -64,6 +66,7 @@ async fn no_secret_of_a_run_full_of_failures_is_told_to_anybody() {
     tokio::time::timeout(Duration::from_secs(40), proxy.stop())
         .await
         .unwrap();
+    held.assert_used();
     assert!(canaries.len() > 25, "only {} secrets", canaries.len());
     assert!(
         emulator.counters().dead_sessions > 5,

@@ -20,7 +20,7 @@ pub struct Run {
     pub told: String,
 }
 
-pub const UPSTREAMS: [&str; 18] = [
+pub const UPSTREAMS: [&str; 20] = [
     "any",
     "any-signed",
     "any-refresh",
@@ -39,6 +39,8 @@ pub const UPSTREAMS: [&str; 18] = [
     "mail",
     "mail-legacy",
     "mail-shut",
+    "held",
+    "barred",
 ];
 
 impl Run {
@@ -50,6 +52,7 @@ impl Run {
         let Answer {
             status, headers, ..
         } = answer;
+        assert!(answer.header("content-encoding").is_none(), "not searched");
         writeln!(self.told, "{status} {headers:?}\n{}", answer.text()).unwrap();
     }
 
@@ -86,6 +89,8 @@ impl Run {
             "/crm-jwt/services/data/v61.0/limits",
             "/crm-program/services/data/v61.0/limits",
             "/crm-failing/services/data/v61.0/limits",
+            "/held/x",
+            "/barred/x",
         ] {
             self.call(path).await;
         }

@@ -7,16 +7,22 @@ use upauth::config::Config;
 use upauth::emulator::{Emulator, Settings};
 use upauth::telemetry::{AccessLog, Format};
 
+use crate::held::Held;
 use crate::run::Run;
 use crate::support::canary::Canaries;
 use crate::support::tls::{Ca, Folder};
 use crate::support::{Scripted, TestProxy};
 
-/// All providers; upstreams that fail in every way; secrets from the file, the environment, a file and a program.
-pub async fn begin(folder: &Folder, access_log: &Path, mut canaries: Canaries) -> (Run, Scripted) {
+/// All providers; upstreams that fail in every way; secrets from the file, the environment, a file, a program and a store.
+pub async fn begin(
+    folder: &Folder,
+    access_log: &Path,
+    mut canaries: Canaries,
+) -> (Run, Scripted, Held) {
     let emulator = Emulator::start(Settings::default()).await.unwrap();
     let (tls, ca) = (Scripted::constant("ok").await, Ca::new());
     let front = ca.front("localhost", tls.addr).await;
+    let held = Held::start(&ca, folder, &mut canaries).await;
     let ca = folder.write("ca.pem", &ca.pem);
     let dead = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
@@ -24,7 +30,7 @@ pub async fn begin(folder: &Folder, access_log: &Path, mut canaries: Canaries) -
         .local_addr()
         .unwrap();
     let secret_file = folder.write("secret", "canary \"secret\" from/a+file\n");
-    let text = text(front.port(), &ca, &dead.to_string(), &secret_file);
+    let text = text(front.port(), &ca, &dead.to_string(), &secret_file) + &held.text(&ca);
     for (name, value) in OWN_SECRETS {
         canaries.add(name, value);
     }
@@ -50,6 +56,7 @@ pub async fn begin(folder: &Folder, access_log: &Path, mut canaries: Canaries) -
     }
     let log = AccessLog::file(access_log, Format::Json).unwrap();
     let proxy = TestProxy::start_with(&text, &variables, log);
+    held.keep_keys(&mut canaries);
     let mut run = Run {
         emulator,
         proxy,
@@ -67,7 +74,7 @@ pub async fn begin(folder: &Folder, access_log: &Path, mut canaries: Canaries) -
             .unwrap();
         writeln!(run.told, "{problems}{}{problems:?}", problems.render(false)).unwrap();
     }
-    (run, tls)
+    (run, tls, held)
 }
 
 /// The configuration.

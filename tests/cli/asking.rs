@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Stdio;
 use std::time::Duration;
 
 use super::{Stage, signal};
@@ -9,7 +10,7 @@ use super::{Stage, signal};
 const WRONG: &str = "wrong-secret";
 
 /// The status of a `GET` on a new connection.
-fn get(addr: &str, path: &str) -> u16 {
+pub(super) fn get(addr: &str, path: &str) -> u16 {
     let mut caller = TcpStream::connect(addr).unwrap();
     let wait = Some(Duration::from_secs(20));
     caller.set_read_timeout(wait).unwrap();
@@ -23,7 +24,7 @@ fn get(addr: &str, path: &str) -> u16 {
     answer.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-const LIMITS: &str = "/crm/services/data/v59.0/limits";
+pub(super) const LIMITS: &str = "/crm/services/data/v59.0/limits";
 
 #[test]
 fn reload_prints_what_changed_or_what_is_wrong_as_check_does() {
@@ -234,6 +235,21 @@ fn requests_that_fail_for_the_same_reason_are_told_once_and_not_each() {
     let log = std::fs::read_to_string(&path).unwrap();
     let told = log.lines().filter(|line| line.contains("a request failed"));
     assert_eq!(told.count(), 1, "{log}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_any_more_costs_no_request() {
+    let stage = Stage::new("unread");
+    let config = stage.right();
+    let (mut running, addr) = stage.run_telling(&config, Stdio::piped()).unwrap();
+    drop(running.0.stderr.take());
+    // Each has something to log.
+    assert_eq!(get(&addr, LIMITS), 200);
+    assert_eq!(stage.say(&["reload"], &config).0, 0);
+    stage.config(WRONG, "");
+    assert_eq!(stage.say(&["reload"], &config).0, 0);
+    assert_eq!(get(&addr, LIMITS), 200);
+    assert!(running.0.try_wait().unwrap().is_none());
 }
 
 #[test]

@@ -18,6 +18,11 @@ use upauth::emulator::{Emulator, Settings};
 use self::ports::free_port;
 
 mod asking;
+/// A disk without room.
+#[cfg(target_os = "linux")]
+mod full;
+/// Files that change under load.
+mod hangup;
 #[path = "../e2e/support/ports.rs"]
 mod ports;
 /// What ends a start.
@@ -29,6 +34,7 @@ mod store;
 mod system;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_upauth");
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The emulator, a folder for configurations, and the variables that lead from one to the other.
 struct Stage {
@@ -114,21 +120,25 @@ impl Stage {
         config: &str,
         log: impl Into<Stdio>,
     ) -> Result<(Running, String), ExitStatus> {
-        let mut command = self.command(&["run"], config);
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = lines.find(|line| line.as_ref().unwrap().trim().starts_with("crm "));
-        let Some(line) = line.transpose().unwrap() else {
-            return Err(child.wait().unwrap());
-        };
-        std::thread::spawn(move || lines.count());
-        let url = line.split_whitespace().last().unwrap();
-        let addr = url
-            .strip_prefix("http://")
-            .unwrap()
-            .replace("localhost", "127.0.0.1");
-        Ok((Running(child), addr.split('/').next().unwrap().to_owned()))
+        serving(&mut self.command(&["run"], config), log)
     }
+}
+
+/// Starts a program that becomes `upauth run`: the address it prints for `crm`, or how it ended before.
+fn serving(command: &mut Command, log: impl Into<Stdio>) -> Result<(Running, String), ExitStatus> {
+    let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = lines.find(|line| line.as_ref().unwrap().trim().starts_with("crm "));
+    let Some(line) = line.transpose().unwrap() else {
+        return Err(child.wait().unwrap());
+    };
+    std::thread::spawn(move || lines.count());
+    let url = line.split_whitespace().last().unwrap();
+    let addr = url
+        .strip_prefix("http://")
+        .unwrap()
+        .replace("localhost", "127.0.0.1");
+    Ok((Running(child), addr.split('/').next().unwrap().to_owned()))
 }
 
 impl Drop for Stage {
@@ -144,6 +154,15 @@ fn said(output: &Output) -> (i32, String, String) {
         text(&output.stdout),
         text(&output.stderr),
     )
+}
+
+/// Waits until `is_so`; complains of `what` if that takes too long.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn signal(name: &str, child: &Child) {

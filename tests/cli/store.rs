@@ -11,7 +11,7 @@ const MAIL: &str = "[upstream.mail]\nprovider = \"marketing-cloud-legacy\"\noffl
     client_id = \"${DEMO_MAIL_LEGACY_CLIENT_ID}\"\nclient_secret = \"${DEMO_MAIL_LEGACY_CLIENT_SECRET}\"\n";
 
 /// `crm` and `more`, with a store in the stage's folder.
-fn config(stage: &Stage, more: &str) -> String {
+pub(super) fn config(stage: &Stage, more: &str) -> String {
     let store = "[store]\nkind = \"file\"\n";
     let path = stage.config("${DEMO_CRM_CLIENT_SECRET}", &format!("{more}{store}"));
     let text = std::fs::read_to_string(&path).unwrap();

@@ -3,20 +3,9 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{BINARY, Running, Stage};
-
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Waits until `is_so`.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
+use super::{BINARY, Running, Stage, until};
 
 /// The time that a process has computed, in hundredths of a second.
 fn computed(child: &Child) -> u64 {
@@ -95,35 +84,96 @@ fn without_a_file_left_to_open_it_waits_and_then_serves_again() {
     until("it never serves again", || answers(&addr));
 }
 
+/// Looks at what a program sees that upauth runs: its own environment and arguments, and those of upauth.
+const LOOK: &str = r#"{ env
+  tr '\0' '\n' < /proc/$$/cmdline
+  tr '\0' '\n' < /proc/$PPID/cmdline
+  tr '\0' '\n' < /proc/$PPID/environ
+} > "$1"
+cat "$2"
+"#;
+
+/// A file, a store and programs as sources; the program of `any` looks.
+const SOURCES: &str = r#"[store]
+kind = "file"
+[upstream.held]
+provider = "salesforce"
+grant = "refresh_token"
+login_url = "${DEMO_LOGIN_URL}"
+client_id = "${DEMO_CRM_CLIENT_ID}"
+client_secret = { file = "crm" }
+refresh_token = { file = "refresh" }
+instance_hosts = ["${DEMO_INSTANCE_HOST}"]
+[upstream.mail]
+provider = "marketing-cloud-legacy"
+offline = true
+login_url = "${DEMO_MAIL_LEGACY_LOGIN_URL}"
+api_url = "${DEMO_MAIL_LEGACY_URL}"
+client_id = "${DEMO_MAIL_LEGACY_CLIENT_ID}"
+client_secret = { command = ["cat", "FOLDER/mail"] }
+[upstream.program]
+provider = "salesforce"
+grant = "command"
+api_url = "http://${DEMO_INSTANCE_HOST}"
+command = ["cat", "FOLDER/token"]
+[upstream.any]
+provider = "oauth2"
+token_url = "${DEMO_OAUTH_TOKEN_URL}"
+api_url = "${DEMO_OAUTH_API_URL}"
+client_id = "${DEMO_OAUTH_CLIENT_ID}"
+client_secret = { command = ["sh", "FOLDER/look", "FOLDER/seen", "FOLDER/any"] }
+"#;
+
 #[test]
-fn what_the_system_shows_of_the_process_holds_no_secret_that_a_file_has() {
-    let stage = Stage::new("shown");
+fn a_program_that_is_run_sees_no_secret_of_a_file_a_store_or_another_program() {
+    let stage = Stage::new("children");
     let variables = stage.emulator.variables();
-    let is_secret = |name: &str| name.ends_with("CLIENT_SECRET");
-    let secret = variables
-        .iter()
-        .find(|(name, _)| name == "DEMO_CRM_CLIENT_SECRET");
-    let (_, secret) = secret.unwrap();
-    std::fs::write(stage.folder.join("secret"), secret).unwrap();
-    let config = stage.config("placeholder", "warm = true\n");
+    let mut secrets = Vec::new();
+    for (file, variable) in [
+        ("crm", "DEMO_CRM_CLIENT_SECRET"),
+        ("refresh", "DEMO_CRM_REFRESH_TOKEN"),
+        ("mail", "DEMO_MAIL_LEGACY_CLIENT_SECRET"),
+        ("any", "DEMO_OAUTH_CLIENT_SECRET"),
+        ("token", "00D!token.of.a.program"),
+    ] {
+        let found = variables.iter().find(|(name, _)| name == variable);
+        let secret = found
+            .map_or(variable, |(_, value)| value.as_str())
+            .to_owned();
+        std::fs::write(stage.folder.join(file), &secret).unwrap();
+        secrets.push((file, secret));
+    }
+    std::fs::write(stage.folder.join("look"), LOOK).unwrap();
+    let folder = stage.folder.display().to_string();
+    let config = stage.config("placeholder", &SOURCES.replace("FOLDER", &folder));
     let text = std::fs::read_to_string(&config).unwrap();
-    let text = text.replace("\"placeholder\"", "{ file = \"secret\" }");
+    let text = text.replace("\"placeholder\"", "{ file = \"crm\" }");
+    let text = text.replace("[server]\n", "[server]\nstate = \"state\"\n");
     std::fs::write(&config, text).unwrap();
     let mut command = stage.command(&["run"], &config);
-    for (name, _) in variables.iter().filter(|(name, _)| is_secret(name)) {
-        command.env_remove(name);
+    for (name, value) in &variables {
+        if secrets.iter().any(|(_, secret)| secret == value) {
+            command.env_remove(name);
+        }
     }
-    let child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let proxy = Running(child);
-    until("it never logs in", || stage.emulator.counters().live > 0);
-    for place in ["cmdline", "environ"] {
-        let shown = std::fs::read(format!("/proc/{}/{place}", proxy.0.id())).unwrap();
-        let shown = String::from_utf8_lossy(&shown);
-        assert!(shown.contains("run") || shown.contains("DEMO_LOGIN_URL"));
-        assert!(!shown.contains(secret.as_str()), "{place}: {shown}");
+    let silent = command.stdout(Stdio::null()).stderr(Stdio::null());
+    let _running = Running(silent.spawn().unwrap());
+    until("it never logs in", || {
+        stage.say(&["token", "renew", "crm"], &config).0 == 0
+    });
+    // The one that looks is the last: by then the others are all in the hands of the process.
+    for name in ["held", "mail", "program", "any"] {
+        let (code, _, err) = stage.say(&["token", "renew", name], &config);
+        assert_eq!(code, 0, "{name}: {err}");
+    }
+    let key = std::fs::read_to_string(stage.folder.join("state/store.key")).unwrap();
+    secrets.push(("the key of the store", key.trim().to_owned()));
+    let seen = std::fs::read_to_string(stage.folder.join("seen")).unwrap();
+    for known in ["/look\n", "/seen\n", "\n--config\n"] {
+        assert!(seen.contains(known), "it has not looked: {known}{seen}");
+    }
+    assert_eq!(seen.matches("DEMO_LOGIN_URL=").count(), 2, "{seen}");
+    for (what, secret) in secrets {
+        assert!(!seen.contains(&secret), "{what}: {seen}");
     }
 }

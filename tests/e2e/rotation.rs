@@ -270,7 +270,7 @@ async fn two_proxies_over_one_store_redeem_in_turn_and_share_what_they_get() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_hands_out_no_token_whose_successor_is_not_stored_and_loses_nothing() {
+async fn a_store_that_is_gone_for_a_while_costs_no_refresh_token() {
     let folder = tempfile::tempdir().unwrap();
     // Nobody is held for what is known: this caller would be gone long before.
     let config = stored(&folder, &format!("{CRM_TOKEN}token_wait = \"300s\"\n"));

@@ -1,0 +1,115 @@
+//! SIGHUP at the real program, while callers call.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{JoinHandle, sleep, spawn};
+use std::time::Duration;
+
+use super::asking::{LIMITS, get};
+use super::{Stage, signal, until};
+
+/// Callers who ask all the time.
+struct Load {
+    over: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
+    callers: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    fn begin(addr: &str) -> Self {
+        let (over, answered) = <(Arc<AtomicBool>, Arc<AtomicUsize>)>::default();
+        let caller = |_| {
+            let (addr, over, answered) = (addr.to_owned(), over.clone(), answered.clone());
+            spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    assert_eq!(get(&addr, LIMITS), 200);
+                    answered.fetch_add(1, Ordering::Relaxed);
+                    // Each call is a connection: ports are not to run out.
+                    sleep(Duration::from_millis(1));
+                }
+            })
+        };
+        let callers = (0..3).map(caller).collect();
+        Self {
+            over,
+            answered,
+            callers,
+        }
+    }
+
+    /// Waits for answers that were asked for from now on.
+    fn goes_on(&self) {
+        let before = self.answered.load(Ordering::Relaxed);
+        until("nobody is answered", || {
+            let failed = self.callers.iter().any(JoinHandle::is_finished);
+            assert!(!failed, "a request has failed");
+            self.answered.load(Ordering::Relaxed) >= before + 2 * self.callers.len()
+        });
+    }
+
+    fn end(self) {
+        self.over.store(true, Ordering::Relaxed);
+        for caller in self.callers {
+            caller.join().unwrap();
+        }
+    }
+}
+
+#[test]
+fn no_request_fails_while_sighup_finds_half_a_file_then_a_wrong_one_then_a_right_one() {
+    let stage = Stage::new("hangups");
+    let write = |round: usize, more: &str| {
+        let lines = format!("deny = [\"/round-{round}/**\"]\n{more}");
+        stage.config("${DEMO_CRM_CLIENT_SECRET}", &lines)
+    };
+    let config = write(0, "");
+    let log = stage.folder.join("log");
+    let file = std::fs::File::create(&log).unwrap();
+    let (mut running, addr) = stage.run_telling(&config, file).unwrap();
+    let refused = || {
+        let log = std::fs::read_to_string(&log).unwrap();
+        log.matches("the configuration stays as it was").count()
+    };
+    // What the configuration denies that is in force.
+    let is_denied = |round: usize| get(&addr, &format!("/crm/round-{round}/x")) == 403;
+    assert!(is_denied(0) && !is_denied(1));
+    let load = Load::begin(&addr);
+    for round in 1..=6 {
+        let text = std::fs::read_to_string(write(round, "")).unwrap();
+        // Within a string, so that the half is no configuration by itself.
+        let half = text.find("SECRET").unwrap() - round;
+        std::fs::write(&config, &text[..half]).unwrap();
+        signal("-HUP", &running.0);
+        until("half a file was not refused", || refused() == 3 * round - 2);
+        load.goes_on();
+        assert!(is_denied(round - 1), "half a file took effect");
+
+        let mut file = OpenOptions::new().append(true).open(&config).unwrap();
+        file.write_all(&text.as_bytes()[half..]).unwrap();
+        file.write_all(b"nonsense = 1\n").unwrap();
+        signal("-HUP", &running.0);
+        until("a wrong file was not refused", || {
+            refused() == 3 * round - 1
+        });
+        load.goes_on();
+        assert!(is_denied(round - 1), "a wrong file took effect");
+
+        // No file at all, as between a removal and a writing.
+        std::fs::remove_file(&config).unwrap();
+        signal("-HUP", &running.0);
+        until("no file was not refused", || refused() == 3 * round);
+        load.goes_on();
+
+        write(round, "");
+        signal("-HUP", &running.0);
+        until("a right file took no effect", || is_denied(round));
+        load.goes_on();
+        assert!(!is_denied(round - 1), "what was is in force still");
+    }
+    load.end();
+    assert!(running.0.try_wait().unwrap().is_none());
+    signal("-TERM", &running.0);
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
+}
