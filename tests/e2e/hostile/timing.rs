@@ -7,10 +7,12 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use upauth::telemetry::{AccessLog, Format};
 
 use super::capture::Capture;
 use super::get;
 use crate::support::caller::PATIENCE;
+use crate::support::tls::Folder;
 use crate::support::{Scripted, TestProxy};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +75,10 @@ async fn a_caller_that_closes_its_side_is_taken_for_one_that_left() {
         }
     })
     .await;
-    let proxy = TestProxy::start(&api.upstream());
+    let folder = Folder::new();
+    let file = folder.path().join("access.log");
+    let log = AccessLog::file(&file, Format::Json).unwrap();
+    let proxy = TestProxy::start_with(&api.upstream(), &[], log);
     let mut stream = TcpStream::connect(proxy.addr()).await.unwrap();
     stream.write_all(&get("X-A: 1")).await.unwrap();
     let came = tokio::time::timeout(PATIENCE, came.notified()).await;
@@ -86,6 +91,10 @@ async fn a_caller_that_closes_its_side_is_taken_for_one_that_left() {
     let left = tokio::time::timeout(PATIENCE, left.notified()).await;
     left.expect("its request goes on");
     assert_eq!(api.seen().len(), 1);
+    proxy.stop().await;
+    let told = std::fs::read_to_string(file).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["status"], 499);
 }
 
 #[tokio::test(flavor = "multi_thread")]
