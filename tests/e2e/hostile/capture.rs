@@ -53,9 +53,14 @@ impl Capture {
 
     /// What came since the last look.
     pub fn take(&self, row: &str) -> Vec<Taken> {
-        let mut shared = self.shared.lock().unwrap();
-        assert!(shared.faults.is_empty(), "{row}: {:?}", shared.faults);
-        std::mem::take(&mut shared.requests)
+        let faults = self.faults();
+        assert!(faults.is_empty(), "{row}: {faults:?}");
+        std::mem::take(&mut self.shared.lock().unwrap().requests)
+    }
+
+    /// What was wrong with all that came since it was asked for last.
+    pub fn faults(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.lock().unwrap().faults)
     }
 }
 
@@ -148,7 +153,13 @@ fn faults(taken: &Taken, addr: SocketAddr) -> Vec<String> {
 /// A whole request at the beginning of `bytes`, with its length; `None`: more must come.
 fn parse(bytes: &[u8]) -> Result<Option<(Taken, usize)>, &'static str> {
     let Some(end) = position(bytes, b"\r\n\r\n") else {
-        return Ok(None);
+        // Whoever took it for the end of a line would have a whole head already.
+        let is_bare = |at: usize| at == 0 || bytes[at - 1] != b'\r';
+        let mut ends = (0..bytes.len()).filter(|at| bytes[*at] == b'\n');
+        return match ends.any(is_bare) {
+            true => Err("a bare LF"),
+            false => Ok(None),
+        };
     };
     let mut lines = split(&bytes[..end]).into_iter();
     let line = lines.next().ok_or("no request line")?;
@@ -183,7 +194,10 @@ fn parse(bytes: &[u8]) -> Result<Option<(Taken, usize)>, &'static str> {
     let length = if taken.values("transfer-encoding").is_empty() {
         let length = taken.values("content-length").first().copied();
         let length = std::str::from_utf8(length.unwrap_or(b"0")).unwrap_or("");
-        let length: usize = length.parse().map_err(|_| "an odd length")?;
+        // Rust would read a sign as well.
+        let is_plain = length.bytes().all(|byte| byte.is_ascii_digit());
+        let length = length.parse::<usize>().ok().filter(|_| is_plain);
+        let length = length.ok_or("an odd length")?;
         let Some(body) = bytes.get(from..from + length) else {
             return Ok(None);
         };

@@ -1,8 +1,12 @@
-//! Bodies where none is expected, expectations, upgrades and odd lines of a head: the rows A8, A9, A14 to A19, A33 and A42.
+//! Bodies where none is expected, expectations, upgrades, odd lines of a head, and HTTP/2 where it is none: the rows A8,
+//! A9, A14 to A19, A33, A42 and A52.
 
 use super::capture::Capture;
-use super::{Closed, HIDDEN, Last, Once, Refused, body, exchange, fields, fire, get, post, row};
+use super::{
+    Closed, Dropped, HIDDEN, Last, Once, Refused, body, exchange, fields, fire, get, post, row,
+};
 use crate::support::TestProxy;
+use crate::support::frames::PREFACE;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_and_expectations_pass_or_are_refused_never_lost() {
@@ -47,10 +51,10 @@ async fn bodies_and_expectations_pass_or_are_refused_never_lost() {
         "A19 bytes behind an upgrade",
         [
             get("Connection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"),
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+            PREFACE.to_vec(),
         ]
         .concat(),
-        Once(body("")),
+        Last(body("")),
     ));
     rows.push(row(
         "C5 WebSocket",
@@ -150,6 +154,82 @@ async fn odd_lines_of_a_head_are_refused_or_made_plain() {
                 "a".repeat(70_000)
             ),
             Closed(431),
+        ),
+    ];
+    fire(rows, "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http_2_behind_a_request_or_in_a_damaged_preface_is_no_request() {
+    // SETTINGS, and HEADERS of a whole request for `/api/hidden` (RFC 9113 section 6, RFC 7541 appendix A).
+    let block = b"\x82\x86\x04\x0b/api/hidden\x01\x09localhost";
+    let mut frames = b"\0\0\0\x04\0\0\0\0\0\0\0".to_vec();
+    frames.push(u8::try_from(block.len()).unwrap());
+    frames.extend(b"\x01\x05\0\0\0\x01");
+    frames.extend(block);
+    let whole = [PREFACE.as_slice(), &frames].concat();
+    let behind = |first: Vec<u8>| [first, whole.clone()].concat();
+    let damaged = |preface: &str| [preface.as_bytes(), &frames].concat();
+    let rows = vec![
+        row(
+            "A52 behind a request",
+            behind(get("X-A: 1")),
+            Last(fields(&[("x-a", b"1")])),
+        ),
+        row(
+            "A52 behind a body",
+            behind(post("Content-Length: 2", "ok")),
+            Last(body("ok")),
+        ),
+        row(
+            "A52 behind chunks",
+            behind(post("Transfer-Encoding: chunked", "2\r\nok\r\n0\r\n\r\n")),
+            Last(body("ok")),
+        ),
+        row(
+            "A52 as a body",
+            post("Content-Length: 24", std::str::from_utf8(PREFACE).unwrap()),
+            Once(body("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")),
+        ),
+        row(
+            "A52 another word",
+            damaged("PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n"),
+            Closed(400),
+        ),
+        row(
+            "A52 another version",
+            damaged("PRI * HTTP/2.1\r\n\r\nSM\r\n\r\n"),
+            Closed(400),
+        ),
+        row(
+            "A52 another target",
+            damaged("PRI / HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+            Closed(400),
+        ),
+        row(
+            "A52 small letters",
+            damaged("pri * http/2.0\r\n\r\nsm\r\n\r\n"),
+            Closed(400),
+        ),
+        row(
+            "A52 LF alone",
+            damaged("PRI * HTTP/2.0\n\nSM\n\n"),
+            Closed(400),
+        ),
+        row(
+            "A52 half of it, and a request",
+            format!("PRI * HTTP/2.0\r\n\r\n{HIDDEN}"),
+            Closed(400),
+        ),
+        row(
+            "A52 an empty line before",
+            damaged("\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+            Dropped,
+        ),
+        row(
+            "A52 its method",
+            "PRI /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            Refused(405),
         ),
     ];
     fire(rows, "").await;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
-use tokio::time::{Instant, timeout};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, sleep, timeout};
 
+use crate::support::caller::PATIENCE;
 use crate::support::{Answer, Caller, H2, Scripted, TestProxy};
 
 /// An address where nobody listens.
@@ -83,6 +85,51 @@ async fn an_upstream_that_does_not_answer_in_time_is_504_and_is_hung_up_on() {
         .await
         .expect("the upstream was left waiting");
     assert_eq!(api.seen().len(), 1, "it may have acted: never again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_stalls_or_comes_without_end_is_504_in_time_and_is_hung_up_on() {
+    let (told, mut gone) = mpsc::unbounded_channel();
+    let api = Scripted::start_with(&told, |mut connection, told| async move {
+        if let Some(seen) = connection.request().await {
+            // Each piece comes in time, and none is the last.
+            let (begin, more) = match seen.target.as_str() {
+                "/stalls" => ("HTTP/1.1 200 OK\r\nContent-Le", ""),
+                "/drips" => ("HTTP/1.1 200 OK\r\nX-A: ", "x"),
+                "/lines" => ("HTTP/1.1 200 OK\r\n", "X-A: 1\r\n"),
+                _ => ("", "HTTP/1.1 103 Early Hints\r\nX-A: 1\r\n\r\n"),
+            };
+            connection.write(begin).await;
+            if more.is_empty() {
+                connection.left().await;
+            } else {
+                let stream = &mut connection.caller.stream;
+                let drip = async {
+                    while stream.write_all(more.as_bytes()).await.is_ok() {
+                        sleep(Duration::from_millis(50)).await;
+                    }
+                };
+                timeout(PATIENCE, drip).await.expect("never hung up on");
+            }
+            told.send(seen.target).unwrap();
+        }
+    })
+    .await;
+    let text = format!("{}response_timeout = \"1s\"\n", api.upstream());
+    let proxy = TestProxy::start(&text);
+    for path in ["/stalls", "/drips", "/lines", "/interim"] {
+        let began = Instant::now();
+        is_own(
+            &proxy.post(&format!("/api{path}"), "x").await,
+            504,
+            "UA-0402",
+        );
+        assert!(began.elapsed() >= Duration::from_millis(900), "{path}");
+        assert!(began.elapsed() < PATIENCE / 3, "{path}");
+        let left = timeout(PATIENCE, gone.recv()).await.expect("left waiting");
+        assert_eq!(left.as_deref(), Some(path));
+    }
+    assert_eq!(api.seen().len(), 4, "they may have acted: never again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -163,7 +163,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
 
     /// The next answer. `Err` says how it broke off.
     pub async fn answer(&mut self, to_head: bool) -> Result<Answer, String> {
-        let mut answer = self.head().await?;
+        let head = self.head().await?;
+        self.rest_of(head, to_head).await
+    }
+
+    /// The answer that belongs to a head. `Err` says how it broke off.
+    pub async fn rest_of(&mut self, mut answer: Answer, to_head: bool) -> Result<Answer, String> {
         if to_head || answer.status == 204 || answer.status == 304 {
             return Ok(answer);
         }
@@ -181,14 +186,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
         Ok(answer)
     }
 
-    /// The next chunk of a chunked body; `None` at its end.
+    /// The next chunk of a chunked body; `None` at its end, behind which there are no trailers.
     pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, String> {
         let line = self.until(b"\r\n").await?;
         let size = String::from_utf8_lossy(&line);
         let size = usize::from_str_radix(size.trim(), 16)
             .map_err(|_| format!("odd chunk size {size:?}"))?;
         let chunk = self.exactly(size).await?;
-        self.until(b"\r\n").await?;
+        let end = self.exactly(2).await?;
+        if end != b"\r\n" {
+            return Err(format!("behind a chunk: {}", end.escape_ascii()));
+        }
         Ok((size > 0).then_some(chunk))
     }
 

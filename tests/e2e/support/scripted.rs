@@ -137,6 +137,11 @@ impl Connection {
         assert!(matches!(gone, Ok(Ok(0) | Err(_))), "{gone:?}");
     }
 
+    /// Ends the connection by a reset.
+    pub fn reset(self) {
+        self.caller.stream.set_zero_linger().unwrap();
+    }
+
     /// A whole answer.
     pub async fn reply(&mut self, status: &str, headers: &str, body: &str) {
         let head = format!(
