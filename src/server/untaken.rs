@@ -4,7 +4,7 @@
 //! it is shared with the watch, which takes it away. An answer over HTTP/1 needs none of this: it has its connection for itself.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ impl<B: AnswerBody> Shared<B> {
         });
         // Perhaps the window is shut from the beginning.
         answer.waits.begin_if(true);
-        entry.look_after(&(answer.clone() as Arc<dyn Answer>));
+        entry.look_after(place(&answer), Arc::downgrade(&answer) as Weak<dyn Answer>);
         Self { answer, entry }
     }
 
@@ -67,8 +67,13 @@ impl<B: AnswerBody> Shared<B> {
 
 impl<B: AnswerBody> Drop for Shared<B> {
     fn drop(&mut self) {
-        self.entry.forget(&(self.answer.clone() as Arc<dyn Answer>));
+        self.entry.forget(place(&self.answer));
     }
+}
+
+/// By what the watch knows an answer: no two under way are in one place.
+fn place<B>(answer: &Arc<Held<B>>) -> usize {
+    Arc::as_ptr(answer).addr()
 }
 
 impl<B> Held<B> {

@@ -219,15 +219,13 @@ impl Entry {
     }
 
     /// An answer of HTTP/2 begins.
-    pub(super) fn look_after(&self, answer: &Arc<dyn Answer>) {
-        self.state
-            .answers()
-            .insert(place(answer), Arc::downgrade(answer));
+    pub(super) fn look_after(&self, place: usize, answer: Weak<dyn Answer>) {
+        self.state.answers().insert(place, answer);
     }
 
     /// It has ended.
-    pub(super) fn forget(&self, answer: &Arc<dyn Answer>) {
-        self.state.answers().remove(&place(answer));
+    pub(super) fn forget(&self, place: usize) {
+        self.state.answers().remove(&place);
     }
 
     /// Something was written, or (`stuck`) the caller had no room for it.
@@ -306,10 +304,6 @@ impl Drop for Active {
         state.idle.set(Since::LATELY);
         state.active.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-fn place(answer: &Arc<dyn Answer>) -> usize {
-    Arc::as_ptr(answer).addr()
 }
 
 fn millis(start: Instant) -> u64 {
