@@ -99,16 +99,22 @@ refresh_token = "${DEMO_OAUTH_REFRESH_TOKEN}"
 fields = { refresh_token = "/data/next" }
 "#;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_of_any_server_has_its_successor_where_the_operator_says() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = stored(&folder, ANY_TOKEN);
-    let mut at = Emulated::start(&config).await;
+/// A proxy before a server that replaces each refresh token, and its configuration.
+async fn any_token(folder: &TempDir) -> (Emulated, String) {
+    let config = stored(folder, ANY_TOKEN);
+    let at = Emulated::start(&config).await;
     at.turn(|dials| {
         dials.oauth2.rotation = true;
         let names = &mut dials.oauth2.answer.names;
         names.insert("refresh_token".to_owned(), "/data/next".to_owned());
     });
+    (at, config)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_any_server_has_its_successor_where_the_operator_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut at, config) = any_token(&folder).await;
     for logins in 1..=3 {
         assert_eq!(at.proxy.get("/any-token/me").await.status, 200);
         at.restart(&config).await;
@@ -126,13 +132,7 @@ async fn a_token_of_any_server_has_its_successor_where_the_operator_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_successor_is_kept_even_if_the_token_beside_it_cannot_be_used() {
     let folder = tempfile::tempdir().unwrap();
-    let config = stored(&folder, ANY_TOKEN);
-    let mut at = Emulated::start(&config).await;
-    at.turn(|dials| {
-        dials.oauth2.rotation = true;
-        let names = &mut dials.oauth2.answer.names;
-        names.insert("refresh_token".to_owned(), "/data/next".to_owned());
-    });
+    let (mut at, config) = any_token(&folder).await;
     for (kind, status) in [
         ("Bearer", 200),
         ("DPoP", 502),
