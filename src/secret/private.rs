@@ -105,7 +105,11 @@ pub fn sweep(folder: &Path) -> io::Result<()> {
         let age = age.and_then(|modified| modified.elapsed().ok());
         // A younger one may be another process's, at this moment.
         if is_part(&entry.path()) && age.is_some_and(|age| age > LEFT_BEHIND) {
-            fs::remove_file(entry.path())?;
+            match fs::remove_file(entry.path()) {
+                // Another process swept it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                swept => swept?,
+            }
         }
     }
     write_part(&folder.join("probe"), b"probe").map(drop)

@@ -168,8 +168,12 @@ fn own_key(path: &Path, folder: &Path) -> Result<Secret, Unusable> {
         path: path.to_owned(),
         source,
     };
+    // Looked for before the key, which is made first: else a store that another process begins in between would be
+    // one without its key.
+    let begun = folder.join(CHECK).try_exists();
+    let begun = begun.map_err(|source| folder_error(folder, source))?;
     if !path.try_exists().map_err(failed)? {
-        if folder.join(CHECK).exists() {
+        if begun {
             return Err(Unusable::KeyLost {
                 folder: folder.to_owned(),
                 key: path.to_owned(),
@@ -200,7 +204,8 @@ fn begin(inner: &Inner) -> Result<(), Unusable> {
         return Ok(());
     }
     private::make_folder(folder).map_err(failed)?;
-    if has_records(folder).map_err(failed)? {
+    // Another process may have made both since.
+    if has_records(folder).map_err(failed)? && !check.try_exists().map_err(failed)? {
         return Err(Unusable::Record(StoreError::Gone { path: check }));
     }
     let bytes = inner.seal(&check, 0, b"")?;
