@@ -68,20 +68,20 @@ impl Held {
     /// The configuration: of both upstreams, of the store, and of an own CA.
     pub fn text(&self, ca: &Path) -> String {
         let [_, (_, secret), (_, first)] = SECRETS;
-        let one = |name: &str, outbound: &Outbound| {
+        let one = |name: &str, outbound: &Outbound, more: &str| {
             let addr = outbound.addr;
             format!(
                 "[upstream.{name}]\nprovider = \"oauth2\"\ngrant = \"refresh_token\"\ntoken_url = \"https://login.example/token\"\n\
                  api_url = \"https://api.example\"\nclient_id = \"{name}\"\nclient_secret = \"{secret}\"\nrefresh_token = \"{first}\"\n\
-                 listen = \"127.0.0.1:0\"\ntls = \"auto\"\ntoken_wait = \"2s\"\nca = {{ file = {ca:?} }}\n\
+                 listen = \"127.0.0.1:0\"\ntls = \"auto\"\n{more}ca = {{ file = {ca:?} }}\n\
                  proxy = {{ url = \"http://{addr}\", username = \"canary\", password = \"{PASSWORD}\" }}\n"
             )
         };
         format!(
             "[server]\nstate = {:?}\n[store]\nkind = \"file\"\n{}{}",
             self.state,
-            one("held", &self.leads),
-            one("barred", &self.bars)
+            one("held", &self.leads, ""),
+            one("barred", &self.bars, "token_wait = \"2s\"\n")
         )
     }
 

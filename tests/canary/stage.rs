@@ -99,7 +99,7 @@ fn text(tls_port: u16, ca: &Path, dead: &str, secret_file: &Path) -> String {
          [upstream.any-refresh]\n{any}grant = \"refresh_token\"\nclient_secret = \"${{DEMO_OAUTH_CLIENT_SECRET}}\"\nrotates = \"never\"\n\
          refresh_token = \"canary+refresh/token of nobody\"\n\
          [upstream.crm-jwt]\nprovider = \"salesforce\"\nlogin_url = \"${{DEMO_LOGIN_URL}}\"\n{signed}{hosts}\
-         [upstream.crm-program]\nprovider = \"salesforce\"\ngrant = \"command\"\napi_url = \"http://${{DEMO_INSTANCE_HOST}}\"\ntoken_wait = \"200ms\"\n\
+         [upstream.crm-program]\nprovider = \"salesforce\"\ngrant = \"command\"\napi_url = \"http://${{DEMO_INSTANCE_HOST}}\"\n\
          command = [\"echo\", \"canary!token.of.a.program\"]\n\
          [upstream.crm-failing]\nprovider = \"salesforce\"\ngrant = \"command\"\napi_url = \"http://${{DEMO_INSTANCE_HOST}}\"\ntoken_wait = \"200ms\"\n\
          command = [\"sh\", \"-c\", \"echo canary words of a program; echo canary words of a program >&2; exit 3\"]\n\

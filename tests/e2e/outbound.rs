@@ -124,7 +124,7 @@ fn two(api: &Scripted, a: &str, b: &str) -> String {
         let text = api
             .upstream()
             .replace("upstream.api", &format!("upstream.{name}"));
-        format!("{text}token_wait = \"1s\"\n{more}")
+        format!("{text}{more}")
     };
     one("a", a) + &one("b", b)
 }

@@ -39,10 +39,7 @@ fn hand_over(folder: &TempDir, kind: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_token_of_another_version_is_not_begun_again_and_is_found_after_the_rollback() {
     let folder = tempfile::tempdir().unwrap();
-    let config = stored(
-        &folder,
-        &format!("{MAIL_LEGACY}offline = true\ntoken_wait = \"200ms\"\n"),
-    );
+    let config = stored(&folder, &format!("{MAIL_LEGACY}offline = true\n"));
     let mut at = Emulated::start(&config).await;
     assert_eq!(at.proxy.get(ASSETS).await.status, 200);
     at.pass(Duration::from_secs(4000)).await;

@@ -136,7 +136,7 @@ async fn json_as_plain_text_and_a_form_are_answers_and_an_error_with_200_is_none
         (counters.oauth2_token_requests, counters.dead_sessions),
         (2, 1)
     );
-    let at = Emulated::start(&format!("{ANY}{SECRET}token_wait = \"100ms\"\n")).await;
+    let at = Emulated::start(&format!("{ANY}{SECRET}")).await;
     at.turn(|dials| {
         let error = r#"{"error":"access_denied","access_token":"t"}"#;
         dials.oauth2.always_login = Some(Canned::json(200, error));

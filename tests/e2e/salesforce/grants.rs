@@ -102,7 +102,7 @@ async fn a_key_that_the_app_does_not_know_is_tried_once_until_it_changes() {
 async fn a_key_that_cannot_sign_is_told_and_a_mended_file_is_read_without_a_restart() {
     let key = SecretFile::new("key.pem", include_str!("../../keys/ec.pem"));
     let config = JWT.replace("\"${DEMO_CRM_PRIVATE_KEY}\"", &key.reference());
-    let at = Emulated::start(&format!("{config}token_wait = \"200ms\"\n")).await;
+    let at = Emulated::start(&config).await;
     for (bytes, words) in [
         (&include_bytes!("../../keys/ec.pem")[..], "not an RSA key"),
         (&b"\x30\x82\xff"[..], "binary: a PKCS#12 key store"),
@@ -203,7 +203,8 @@ async fn a_program_that_prints_the_dead_token_again_is_not_run_without_end() {
     let api = "api_url = \"http://${DEMO_INSTANCE_HOST}\"\ntoken_wait = \"100ms\"\n";
     let at = Emulated::start(&program(&["sh", "-c", &script], api)).await;
     printed.write(&token(&at).await);
-    assert_eq!(at.proxy.get(ECHO).await.status, 200);
+    // A program takes its time to start.
+    at.until_served(ECHO).await;
     at.emulator.end_sessions("all");
     for _ in 0..50 {
         let answer = at.proxy.get(ECHO).await;
@@ -218,8 +219,7 @@ async fn a_program_that_prints_the_dead_token_again_is_not_run_without_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_fails_is_told_by_its_exit_status_and_not_by_its_words() {
     let script = "echo hunter2; echo hunter2 >&2; exit 3";
-    let config = program(&["sh", "-c", script], "token_wait = \"100ms\"\n");
-    let at = Emulated::start(&config).await;
+    let at = Emulated::start(&program(&["sh", "-c", script], "")).await;
     let answer = at.proxy.get(ECHO).await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "UA-0303"));
     assert!(!answer.text().contains("hunter2"));
