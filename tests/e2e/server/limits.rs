@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use crate::support::caller::PATIENCE;
 use crate::support::h2::get;
 use crate::support::{Caller, H2, Scripted, TestProxy};
 
@@ -116,7 +118,7 @@ async fn a_caller_who_leaves_gives_the_place_back() {
     let mut first = proxy.caller().await;
     begin(&mut first).await;
     drop(first);
-    let served = timeout(Duration::from_secs(5), async {
+    let served = timeout(PATIENCE, async {
         loop {
             let mut caller = proxy.caller().await;
             caller.begin("/api/x").await;
@@ -153,12 +155,31 @@ async fn a_listener_that_nobody_calls_keeps_no_place_from_the_others() {
 async fn a_caller_who_sends_all_of_a_refused_upload_first_still_gets_the_answer() {
     let api = Scripted::constant("ok").await;
     let proxy = TestProxy::start(&format!("{}read_only = true\n", api.upstream()));
-    let upload = "x".repeat(4 * 1024 * 1024);
-    for _ in 0..5 {
+    let length = 4 * 1024 * 1024;
+    let head = "POST /api/v1/x HTTP/1.1\r\nHost: localhost\r\n";
+    let upload = format!(
+        "{head}Content-Length: {length}\r\n\r\n{}",
+        "x".repeat(length)
+    );
+    let mut in_time = 0;
+    for _ in 0..50 {
         // The answer is there long before the upload ends; a connection that was closed then would be reset.
-        let answer = proxy.post("/api/v1/x", &upload).await;
+        let mut caller = proxy.caller().await;
+        let began = Instant::now();
+        let sent = caller.stream.write_all(upload.as_bytes()).await;
+        // The proxy takes what comes for a second more. A busy machine may be slower: then it is tried again.
+        if began.elapsed() > Duration::from_millis(800) {
+            continue;
+        }
+        sent.unwrap();
+        let answer = caller.answer(false).await.unwrap();
         assert_eq!((answer.status, answer.code().as_str()), (403, "UA-0209"));
+        in_time += 1;
+        if in_time == 5 {
+            break;
+        }
     }
+    assert_eq!(in_time, 5, "this machine is too busy");
     assert!(api.seen().is_empty());
 }
 

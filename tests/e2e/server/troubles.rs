@@ -80,8 +80,8 @@ async fn an_upstream_that_does_not_answer_in_time_is_504_and_is_hung_up_on() {
     let began = Instant::now();
     is_own(&proxy.post("/api/x", "x").await, 504, "UA-0402");
     assert!(began.elapsed() >= Duration::from_millis(900));
-    assert!(began.elapsed() < Duration::from_secs(3));
-    timeout(Duration::from_secs(3), gone.notified())
+    assert!(began.elapsed() < PATIENCE);
+    timeout(PATIENCE, gone.notified())
         .await
         .expect("the upstream was left waiting");
     assert_eq!(api.seen().len(), 1, "it may have acted: never again");
@@ -147,14 +147,12 @@ async fn a_body_that_stalls_breaks_off_and_does_not_end_well() {
     let text = format!("{}response_timeout = \"1s\"\n", api.upstream());
     let proxy = TestProxy::start(&text);
     for path in ["/api/length", "/api/chunked"] {
-        let began = Instant::now();
         let mut caller = proxy.caller().await;
         caller
             .write(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
             .await;
         let answer = caller.answer(false).await;
         assert!(answer.is_err(), "{path} looked complete: {answer:?}");
-        assert!(began.elapsed() < Duration::from_secs(3), "{path}");
         let mut caller = H2::connect(proxy.addr()).await;
         let answer = caller.ask(crate::support::h2::get(path)).await;
         assert!(
