@@ -1,13 +1,14 @@
 //! Connections to the upstreams: how long an upstream may be silent on one, when it is used again, and when not.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt, Full};
 use tokio::sync::{Barrier, Notify};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use upauth::egress::{Client, Destination, Head, Profile};
 use upauth::message::Origin;
 use upauth::telemetry::Metrics;
@@ -204,13 +205,16 @@ async fn what_is_lost_on_a_used_connection_is_sent_once_more_on_a_new_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_closes_between_two_requests_loses_no_get_and_doubles_no_post() {
     const POSTS: u64 = 500;
+    // What a request takes, in microseconds: on a busy machine the race is run more slowly.
+    let pace = Arc::new(AtomicU64::new(0));
     // Closes a while after each answer without saying so: the classic keep-alive race. Of the connections half read
     // what comes meanwhile, and close upon that.
-    let api = Scripted::start(|mut connection| async move {
+    let api = Scripted::start_with(&pace, |mut connection, pace| async move {
         if let Some(seen) = connection.request().await {
             connection.reply("200 OK", "", "ok").await;
             let number: u64 = seen.target.rsplit('/').next().unwrap().parse().unwrap();
-            let while_open = Duration::from_millis(number % 8);
+            let pace = pace.load(Ordering::Relaxed).clamp(1000, 50_000);
+            let while_open = Duration::from_micros(number % 8 * pace);
             match number % 2 {
                 0 => sleep(while_open).await,
                 _ => drop(timeout(while_open, connection.request()).await),
@@ -222,8 +226,11 @@ async fn an_upstream_that_closes_between_two_requests_loses_no_get_and_doubles_n
     let mut caller = proxy.caller().await;
     let mut statuses = Vec::new();
     for number in 0..POSTS {
+        let began = Instant::now();
         let got = caller.get(&format!("/api/get/{number}")).await;
         assert_eq!(got.status, 200, "{number}: {}", got.text());
+        let took = u64::try_from(began.elapsed().as_micros()).unwrap();
+        pace.store(took, Ordering::Relaxed);
         sleep(Duration::from_millis(number % 3)).await;
         let posted = caller.post(&format!("/api/post/{number}"), "x").await;
         if posted.status != 200 {
@@ -263,18 +270,19 @@ async fn an_upload_that_moves_is_not_a_silent_upstream() {
         }
     })
     .await;
-    let text = format!("{}response_timeout = \"500ms\"\n", api.upstream());
+    let text = format!("{}response_timeout = \"2s\"\n", api.upstream());
     let proxy = TestProxy::start(&text);
     let mut caller = proxy.caller().await;
     caller.begin_upload("/api/up").await;
-    for _ in 0..12 {
+    // Together longer than the upstream may be silent.
+    for _ in 0..8 {
         caller.piece("more").await;
-        sleep(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(300)).await;
     }
     caller.end().await;
     let answer = caller.answer(false).await.unwrap();
     assert_eq!((answer.status, answer.text().as_str()), (200, "done"));
-    assert_eq!(api.seen()[0].body, b"more".repeat(12));
+    assert_eq!(api.seen()[0].body, b"more".repeat(8));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -309,7 +317,7 @@ async fn the_time_a_caller_takes_is_not_the_upstreams_silence() {
     .await;
     let metrics = Metrics::new();
     let way = Way::to(&api, &metrics);
-    let silence = Duration::from_millis(400);
+    let silence = Duration::from_millis(1500);
     let client = Client::<Full<Bytes>>::default();
     let fields = HeaderMap::new();
     let (to, head) = (way.destination(), get(&fields));
@@ -320,7 +328,7 @@ async fn the_time_a_caller_takes_is_not_the_upstreams_silence() {
         frame.expect("broken off").into_data().unwrap()
     };
     assert_eq!(next().await, "one");
-    sleep(silence * 2).await;
+    sleep(silence + Duration::from_millis(300)).await;
     go.notify_one();
     assert_eq!(next().await, "two");
 }

@@ -1,8 +1,6 @@
 //! An answer that is not whole never looks whole, and what is no answer is told as such; floods end the connection that
 //! they come on, and nothing else.
 
-use std::sync::Arc;
-
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -10,7 +8,7 @@ use crate::support::frames::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, PING, RST_STREAM,
     SETTINGS,
 };
-use crate::support::{Framed, TestProxy};
+use crate::support::{Framed, TestProxy, together};
 
 type Upstream = Frames<TlsStream<TcpStream>>;
 
@@ -207,6 +205,32 @@ async fn who_chooses_http2_and_does_not_speak_it_cannot_be_reached() {
 /// How a flood goes on: frames of an upstream, over and over.
 type Flood = fn(u32) -> (u8, u8, u32, Vec<u8>);
 
+/// An upstream whose first answer is a flood, behind no head, a whole one or half of one.
+async fn flooding(begins: u8, flood: Flood) -> Framed {
+    Framed::frames(&(), move |mut frames: Upstream, number, ()| async move {
+        frames.frame(SETTINGS, 0, 0, &[]).await;
+        let mut first = number == 0;
+        while let Some(id) = frames.request().await {
+            if first {
+                match begins {
+                    1 => frames.frame(HEADERS, END_HEADERS, id, OK).await,
+                    2 => frames.frame(HEADERS, 0, id, OK).await,
+                    _ => {}
+                }
+                for _ in 0..20_000 {
+                    let (kind, flags, id, payload) = flood(id);
+                    frames.frame(kind, flags, id, &payload).await;
+                }
+                first = false;
+            } else {
+                frames.frame(HEADERS, END_HEADERS, id, OK).await;
+                frames.frame(DATA, END_STREAM, id, b"fine").await;
+            }
+        }
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_ends_at_most_its_own_connection() {
     let floods: [(&str, u8, Flood); 6] = [
@@ -223,37 +247,16 @@ async fn a_flood_ends_at_most_its_own_connection() {
             (CONTINUATION, 0, id, b"\x00\x01a\x01b".repeat(2000))
         }),
     ];
-    for (name, begins, flood) in floods {
-        let api = Framed::frames(
-            &Arc::new(()),
-            move |mut frames: Upstream, number, _| async move {
-                frames.frame(SETTINGS, 0, 0, &[]).await;
-                let mut first = number == 0;
-                while let Some(id) = frames.request().await {
-                    if first {
-                        match begins {
-                            1 => frames.frame(HEADERS, END_HEADERS, id, OK).await,
-                            2 => frames.frame(HEADERS, 0, id, OK).await,
-                            _ => {}
-                        }
-                        for _ in 0..20_000 {
-                            let (kind, flags, id, payload) = flood(id);
-                            frames.frame(kind, flags, id, &payload).await;
-                        }
-                        first = false;
-                    } else {
-                        frames.frame(HEADERS, END_HEADERS, id, OK).await;
-                        frames.frame(DATA, END_STREAM, id, b"fine").await;
-                    }
-                }
-            },
-        )
-        .await;
-        let text = api.upstream("http2 = true\nresponse_timeout = \"2s\"");
+    // At once: some of them hold up their connection for as long as it may be silent.
+    let tries = together(floods.len(), move |number| async move {
+        let (name, begins, flood) = floods[number];
+        let api = flooding(begins, flood).await;
+        let text = api.upstream("http2 = true\nresponse_timeout = \"8s\"");
         let proxy = TestProxy::start(&text);
         let got = asked(&proxy).await;
         let sound = got.as_ref().is_none_or(|(status, _)| *status >= 500);
         assert!(sound, "{name}: {got:?}");
         assert_eq!(proxy.get("/api/fine").await.text(), "fine", "{name}");
-    }
+    });
+    tries.await;
 }

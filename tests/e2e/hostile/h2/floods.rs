@@ -1,8 +1,6 @@
 //! Callers who write frames without end: the rows B7 to B10. The library ends such a connection, or it costs nobody but
 //! the caller: what is looked at is that others are served meanwhile, and that no flood goes on for ever.
 
-use std::time::Duration;
-
 use tokio::time::timeout;
 
 use crate::support::caller::PATIENCE;
@@ -116,8 +114,9 @@ async fn a_flood_of_frames_ends_at_most_its_own_connection() {
                 write(&mut caller, round(number)).await;
             }
         };
-        // Who is not read from any more waits, which is as good an end as any.
-        let flooding = timeout(Duration::from_secs(5), flooding);
+        // Who is not read from any more waits, which is as good an end as any if there need be none.
+        let most = if is_cut { PATIENCE } else { PATIENCE / 6 };
+        let flooding = timeout(most, flooding);
         let beside = async {
             for _ in 0..20 {
                 let answer = timeout(PATIENCE, proxy.get("/api/fine")).await;
