@@ -7,6 +7,7 @@ use tokio::time::{sleep, timeout};
 use upauth::emulator::{Canned, Emulator, Settings};
 use upauth::telemetry::AccessLog;
 
+use crate::support::caller::PATIENCE;
 use crate::support::{Answer, Caller, TestProxy};
 
 /// The proxy with Zuora and Salesforce behind it, and a health listener.
@@ -56,16 +57,18 @@ async fn the_status_follows_a_login() {
         200,
         "readiness needs no token"
     );
-    emulator.knobs().turn(|dials| dials.billing.delay_ms = 1000);
+    let delay = |ms| emulator.knobs().turn(|dials| dials.billing.delay_ms = ms);
+    delay(600_000);
     let mut caller = proxy.caller().await;
     caller.begin("/billing/v1/accounts/A1").await;
-    timeout(Duration::from_secs(5), async {
+    timeout(PATIENCE, async {
         while status(&proxy, "billing").await["state"] != "logging_in" {
             sleep(Duration::from_millis(20)).await;
         }
     })
     .await
     .expect("a login under way is not shown");
+    delay(0);
     assert_eq!(caller.answer(false).await.unwrap().status, 200);
     let valid = status(&proxy, "billing").await;
     assert_eq!(
@@ -278,7 +281,7 @@ async fn metrics_count_requests_logins_and_replays_by_upstream() {
         let mut samples = SAMPLES.iter();
         samples.all(|(name, expected)| sample(page, name) == *expected)
     };
-    let _ = timeout(Duration::from_secs(2), async {
+    let _ = timeout(PATIENCE, async {
         while !as_expected(&get(&proxy, "/metrics").await.text()) {
             sleep(Duration::from_millis(20)).await;
         }

@@ -1,10 +1,12 @@
 //! Refresh tokens that have successors, through the whole product: none is lost, none is used twice.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::support::Emulated;
+use crate::support::caller::PATIENCE;
 use crate::support::emulated::{BILLING, CRM, CRM_TOKEN, MAIL_LEGACY, stored};
 
 const ASSETS: &str = "/mail-legacy/asset/v1/content/assets";
@@ -175,7 +177,12 @@ async fn a_changed_client_secret_keeps_the_lineage() {
 fn leave_alone(folder: &TempDir, by: Duration) {
     for entry in std::fs::read_dir(folder.path().join("store")).unwrap() {
         let path = entry.unwrap().path();
-        let file = std::fs::File::options().write(true).open(path).unwrap();
+        let opened = std::fs::File::options().write(true).open(path);
+        // A start sweeps by itself, and may be at it.
+        if matches!(&opened, Err(error) if error.kind() == ErrorKind::NotFound) {
+            continue;
+        }
+        let file = opened.unwrap();
         let modified = file.metadata().unwrap().modified().unwrap();
         file.set_modified(modified - by).unwrap();
     }
@@ -201,7 +208,7 @@ async fn a_refresh_token_outlives_a_week_without_its_upstream_and_an_access_toke
     let swept = async || {
         let began = std::time::Instant::now();
         while tokens() > 0 {
-            assert!(began.elapsed() < Duration::from_secs(20), "it stays");
+            assert!(began.elapsed() < PATIENCE, "it stays");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };

@@ -15,7 +15,8 @@ async fn a_changed_secret_logs_in_beside_the_old_one_and_replaces_it_on_success(
     assert_eq!(at.proxy.get(LIMITS).await.status, 200);
     at.turn(|dials| {
         dials.login.client_secret = Some("rotated".to_owned());
-        dials.login.delay_ms = 3_000;
+        // All that is seen meanwhile must fit in here.
+        dials.login.delay_ms = 8_000;
     });
     let changed = CRM.replace(SECRET, "\"rotated\"") + "read_only = true\n";
     let told = at.proxy.reload(&changed).unwrap();

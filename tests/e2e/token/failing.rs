@@ -69,7 +69,7 @@ async fn callers_are_told_when_to_come_back_if_the_token_endpoint_does_not_recov
             let asked = Instant::now();
             let answers = crowd(&at, 20, LIMITS).await;
             assert!(
-                asked.elapsed() < Duration::from_secs(8),
+                asked.elapsed() < Duration::from_secs(14),
                 "{:?}",
                 asked.elapsed()
             );
@@ -79,7 +79,7 @@ async fn callers_are_told_when_to_come_back_if_the_token_endpoint_does_not_recov
                 let expected = if failure.headers.is_empty() {
                     1..=60
                 } else {
-                    25..=30
+                    15..=30
                 };
                 assert!(expected.contains(&after), "{after}");
             }
@@ -96,7 +96,7 @@ async fn a_token_endpoint_that_hangs_costs_callers_their_token_wait_and_no_more(
     let asked = Instant::now();
     let answers = crowd(&at, 20, LIMITS).await;
     assert!(
-        asked.elapsed() < Duration::from_secs(8),
+        asked.elapsed() < Duration::from_secs(14),
         "{:?}",
         asked.elapsed()
     );
@@ -123,9 +123,9 @@ async fn a_login_that_hangs_is_given_up_and_the_next_one_serves_who_still_waits(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_waits_for_tokens_of_one_request_together_last_no_longer_than_token_wait() {
-    let at = Emulated::start(&format!("{CRM}token_wait = \"3s\"\n")).await;
+    let at = Emulated::start(&format!("{CRM}token_wait = \"7s\"\n")).await;
     at.turn(|dials| {
-        dials.login.delay_ms = 2000;
+        dials.login.delay_ms = 4500;
         // The login that it waits for brings a token that is dead on its first use.
         dials.salesforce.fresh_rejections = 1;
     });
