@@ -158,11 +158,13 @@ fn refusing() -> (SocketAddr, Arc<AtomicUsize>) {
     );
     let counted = Arc::clone(&count);
     std::thread::spawn(move || {
-        while let Ok((mut stream, _)) = listener.accept() {
+        'calls: while let Ok((mut stream, _)) = listener.accept() {
             let (mut sent, mut part) = (Vec::new(), [0; 1024]);
-            // The password comes last.
+            // The password comes last. Who leaves before has not asked.
             while !String::from_utf8_lossy(&sent).contains("&password=") {
-                let read = stream.read(&mut part).unwrap();
+                let Ok(read @ 1..) = stream.read(&mut part) else {
+                    continue 'calls;
+                };
                 sent.extend_from_slice(&part[..read]);
             }
             counted.fetch_add(1, Ordering::SeqCst);

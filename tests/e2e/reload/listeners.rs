@@ -1,5 +1,6 @@
 //! Listeners that come, go and stay.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -12,6 +13,16 @@ use crate::support::tls::{Ca, Folder, connect, connect_as};
 use crate::support::{Caller, Scripted, TestProxy};
 
 const OWN: &str = "listen = \"127.0.0.1:0\"\n";
+
+/// Waits until nobody listens there any more: the kernel may take a moment to let a port go. It must be one that nobody takes then.
+async fn let_go(addr: SocketAddr) {
+    let refused = timeout(PATIENCE, async {
+        while TcpStream::connect(addr).await.is_ok() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    });
+    refused.await.expect("the door stays open");
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listener_that_stays_keeps_its_port_and_its_connections() {
@@ -49,7 +60,8 @@ async fn gated(gate: &tokio::sync::watch::Receiver<bool>) -> Scripted {
 async fn a_listener_that_goes_ends_its_requests_first() {
     let (go_on, gate) = tokio::sync::watch::channel(false);
     let api = gated(&gate).await;
-    let mut proxy = TestProxy::start(&format!("{}{OWN}", api.upstream()));
+    let own = format!("listen = \"127.0.0.1:{}\"\n", free_port());
+    let mut proxy = TestProxy::start(&format!("{}{own}", api.upstream()));
     let gone = proxy.own("api");
     let (mut idle, mut busy) = (Caller::connect(gone).await, Caller::connect(gone).await);
     assert_eq!(idle.get("/api/a").await.status, 200);
@@ -62,10 +74,7 @@ async fn a_listener_that_goes_ends_its_requests_first() {
     let answer = busy.answer(false).await.unwrap();
     assert_eq!((answer.status, answer.text().as_str()), (200, "hello"));
     assert!(busy.is_closed(PATIENCE).await);
-    // The kernel may take a moment to let the port go.
-    while TcpStream::connect(gone).await.is_ok() {
-        sleep(Duration::from_millis(5)).await;
-    }
+    let_go(gone).await;
     assert_eq!(proxy.get("/api/a").await.status, 200);
 }
 
@@ -200,7 +209,7 @@ async fn the_admin_listener_may_move_and_widen() {
             api.upstream()
         )
     };
-    let mut proxy = TestProxy::start(&on("127.0.0.1:0", ""));
+    let mut proxy = TestProxy::start(&on(&format!("127.0.0.1:{}", free_port()), ""));
     let before = proxy.admin();
     let mut operator = Caller::connect(before).await;
     let port = free_port();
@@ -216,9 +225,7 @@ async fn the_admin_listener_may_move_and_widen() {
         assert_eq!(Caller::connect(addr).await.get("/readyz").await.status, 200);
     }
     assert!(operator.is_closed(PATIENCE).await);
-    while TcpStream::connect(before).await.is_ok() {
-        sleep(Duration::from_millis(5)).await;
-    }
+    let_go(before).await;
     let mut operator = Caller::connect(after).await;
     for host in ["0.0.0.0", "localhost", "127.0.0.1"] {
         proxy.reload(&on(&format!("{host}:{port}"), "")).unwrap();
