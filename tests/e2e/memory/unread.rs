@@ -46,6 +46,7 @@ async fn serve(mut connection: Connection, sent: Arc<AtomicUsize>) {
 /// A proxy with one worker and an upstream `api` that takes so many requests at once; `calm` is the same server, with
 /// connections of its own.
 async fn start(api: &Scripted, connections: usize, folder: &Folder) -> Process {
+    crate::support::open_files::as_many_as_there_may_be();
     let upstream = api.upstream();
     let calm = upstream.replace("[upstream.api]", "[upstream.calm]");
     let config = format!(

@@ -12,6 +12,7 @@ pub mod emulated;
 pub mod framed;
 pub mod frames;
 pub mod h2;
+pub mod open_files;
 pub mod outbound;
 pub mod ports;
 pub mod proxy;

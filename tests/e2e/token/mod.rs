@@ -21,6 +21,7 @@ const ACCOUNT: &str = "/billing/v1/accounts/A1";
 
 /// The answers to `count` requests at once, each on a connection of its own.
 async fn crowd(at: &Emulated, count: usize, path: &'static str) -> Vec<Answer> {
+    crate::support::open_files::as_many_as_there_may_be();
     let addr = at.proxy.addr();
     together(count, move |_| async move {
         Caller::connect(addr).await.get(path).await
