@@ -217,7 +217,7 @@ async fn logs_and_metrics_tell_the_name_of_a_key_alone() {
         assert!(page.lines().any(|known| known == line), "{page}");
     }
     proxy.stop().await;
-    let log = std::fs::read_to_string(&path).unwrap();
+    let log = folder.logged("access.log", 4).await;
     let names: Vec<_> = log
         .lines()
         .map(|line| {

@@ -6,9 +6,9 @@ use upauth::telemetry::{AccessLog, Format};
 use crate::support::tls::Folder;
 use crate::support::{Scripted, TestProxy};
 
-/// Every line of the log, by path.
-fn lines(folder: &Folder) -> Vec<Value> {
-    let text = std::fs::read_to_string(folder.path().join("access.log")).unwrap();
+/// Every line of the log, of which there are so many, by path.
+async fn lines(folder: &Folder, count: usize) -> Vec<Value> {
+    let text = folder.logged("access.log", count).await;
     let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
     let mut lines: Vec<Value> = lines.collect();
     lines.sort_by_key(|line| line["path"].as_str().unwrap().to_owned());
@@ -51,7 +51,7 @@ async fn each_request_has_one_line_that_says_how_it_ended() {
     let refused = proxy.post("/api/v1/connections", "x").await;
     assert_eq!(refused.status, 403);
     proxy.stop().await;
-    let lines = lines(&folder);
+    let lines = lines(&folder, 5).await;
     let told = |line: &Value| {
         let text = |key: &str| line[key].as_str().unwrap_or("-").to_owned();
         let upstream = line["upstream_ms"].is_number();

@@ -76,8 +76,7 @@ async fn a_caller_that_closes_its_side_is_taken_for_one_that_left() {
     })
     .await;
     let folder = Folder::new();
-    let file = folder.path().join("access.log");
-    let log = AccessLog::file(&file, Format::Json).unwrap();
+    let log = AccessLog::file(&folder.path().join("access.log"), Format::Json).unwrap();
     let proxy = TestProxy::start_with(&api.upstream(), &[], log);
     let mut stream = TcpStream::connect(proxy.addr()).await.unwrap();
     stream.write_all(&get("X-A: 1")).await.unwrap();
@@ -92,7 +91,7 @@ async fn a_caller_that_closes_its_side_is_taken_for_one_that_left() {
     left.expect("its request goes on");
     assert_eq!(api.seen().len(), 1);
     proxy.stop().await;
-    let told = std::fs::read_to_string(file).unwrap();
+    let told = folder.logged("access.log", 1).await;
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
     assert_eq!(told["status"], 499);
 }

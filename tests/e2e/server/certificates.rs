@@ -66,7 +66,7 @@ async fn only_callers_with_a_certificate_get_in_and_the_log_has_their_name() {
         assert_eq!(seen.header(name), None);
     }
     proxy.stop().await;
-    let log = std::fs::read_to_string(folder.path().join("access.log")).unwrap();
+    let log = folder.logged("access.log", 4).await;
     let names: Vec<_> = log
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["client"].clone())

@@ -48,7 +48,7 @@ async fn a_unix_socket_serves_as_a_port_does_and_its_file_goes_with_the_proxy() 
     assert_eq!(H2::over(stream).await.get("/api/f").await.status, 200);
     proxy.stop().await;
     assert!(!all.exists() && !own.exists());
-    let log = std::fs::read_to_string(folder.path().join("access.log")).unwrap();
+    let log = folder.logged("access.log", 6).await;
     let with_caller = log
         .lines()
         .filter(|line| line.contains("127.0.0.1:"))

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
@@ -15,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::caller::Caller;
+use super::caller::{Caller, PATIENCE};
 
 /// A folder that goes with its test.
 pub struct Folder(PathBuf);
@@ -33,6 +34,18 @@ impl Folder {
 
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// What a log says once it has so many lines, or for all time: a proxy that has ended may leave them to a slow disk.
+    pub async fn logged(&self, name: &str, lines: usize) -> String {
+        let began = Instant::now();
+        loop {
+            let text = std::fs::read_to_string(self.0.join(name)).unwrap();
+            if text.lines().count() >= lines || began.elapsed() > PATIENCE {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Writes a file and gives its path.
