@@ -26,7 +26,9 @@ async fn unless_killed<T>(process: &Process, work: impl Future<Output = T>) -> O
             sleep(seconds(1)).await;
         }
     };
+    // In this order, so that a seed is the same schedule each time.
     tokio::select! {
+        biased;
         done = timeout(seconds(60), work) => Some(done.expect("it never ends")),
         () = killed => None,
     }
