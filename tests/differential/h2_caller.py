@@ -26,12 +26,12 @@ class Outcome(NamedTuple):
 
 
 class Caller(asyncio.Protocol):
-    def __init__(self, batch):
+    def __init__(self, batch, began):
         self.batch, self.buffer, self.faults = batch, b"", []
         self.endings, self.heads, self.block = {}, {}, None
         self.decoder = hpack.Decoder()
         self.done = asyncio.get_running_loop().create_future()
-        self.began = time.monotonic()
+        self.began = began
         self.waits = [batch.first, batch.second]
 
     def connection_made(self, transport):
@@ -99,7 +99,9 @@ async def send_all(batches, address, at_once, judge):
 
     async def worker():
         for batch in batches:
-            transport, caller = await loop.create_connection(lambda: Caller(batch), *address)
+            # The proxy's clock runs as soon as it has the connection.
+            began = time.monotonic()
+            transport, caller = await loop.create_connection(lambda: Caller(batch, began), *address)
             timer = loop.call_later(PATIENCE, caller.finish, False, True)
             judge(batch, await caller.done)
             timer.cancel()

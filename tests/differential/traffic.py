@@ -178,10 +178,10 @@ class Outcome(NamedTuple):
 class Caller(asyncio.Protocol):
     """One connection: sends a batch, and reads until the last request is answered or the proxy ends the connection."""
 
-    def __init__(self, batch, record):
+    def __init__(self, batch, record, began):
         self.batch, self.record, self.bytes, self.at, self.answers = batch, record, b"", 0, []
         self.done = asyncio.get_running_loop().create_future()
-        self.began = time.monotonic()
+        self.began = began
 
     def connection_made(self, transport):
         self.transport = transport
@@ -209,7 +209,9 @@ async def send_all(batches, address, record, at_once, judge):
 
     async def worker():
         for batch in batches:
-            _, caller = await loop.create_connection(lambda: Caller(batch, record), *address)
+            # The proxy's clock runs as soon as it has the connection.
+            began = time.monotonic()
+            _, caller = await loop.create_connection(lambda: Caller(batch, record, began), *address)
             judge(batch, await asyncio.wait_for(caller.done, PATIENCE))
 
     await asyncio.gather(*(worker() for _ in range(at_once)))
