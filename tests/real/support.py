@@ -65,10 +65,10 @@ def counters():
 
 
 def _control(path, body=None):
-    with urllib.request.urlopen(os.environ["DEMO_CONTROL_URL"] + path, data=body, timeout=10) as answer:
+    with urllib.request.urlopen(os.environ["DEMO_CONTROL_URL"] + path, data=body, timeout=60) as answer:
         text = answer.read()
     return json.loads(text) if text else None
 
 
 # A call that never ends shall not hold up the run. (The libraries set no time limits.)
-signal.alarm(120)
+signal.alarm(600)

@@ -174,7 +174,8 @@ async fn a_gibibyte_each_way_costs_next_to_no_memory() {
     let process = Process::start(&config, &folder).await;
     exchange(&process, "byte").await;
     let before = process.peak();
-    let all = timeout(PATIENCE, exchange(&process, "gib"));
+    // Whatever it takes of a machine that has other work: nothing of this is optimized.
+    let all = timeout(10 * PATIENCE, exchange(&process, "gib"));
     all.await.expect("a gibibyte takes too long");
     let grown = process.peak() - before;
     assert!(
