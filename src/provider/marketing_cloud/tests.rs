@@ -256,6 +256,7 @@ fn a_session_is_dead_by_status_and_code() {
     for (status, body) in [
         (401, said(0, "Not Authorized")),
         (401, r#"{ "message" : "x", "errorcode" : "0" }"#.to_owned()),
+        (401, r#"{ "message" : "x", "errorcode" : 0.0 }"#.to_owned()),
         (401, said(1, "Unauthorized")),
         (401, said(40_004, "Token invalid")),
         (403, said(40_001, "Not Authenticated")),
