@@ -140,6 +140,12 @@ impl Provider {
     /// decided anew when it is read.
     pub fn kept_as(&self) -> Vec<String> {
         let mut parts = vec![self.name.to_owned(), self.login.to_string(), self.asks()];
+        // `Display` leaves it out, and it may say whose token is wanted, or for what.
+        if let Login::Call(call) = &self.login
+            && let Some((_, query)) = call.path.split_once('?')
+        {
+            parts.push(format!("?{query}"));
+        }
         if self.token_per_target {
             parts.push(format!("{:?}", self.configured));
         }

@@ -7,7 +7,7 @@ use crate::config::carrier::Header;
 use crate::config::oauth2::{Client, Fields};
 use crate::message::Readings;
 use crate::provider::answer::{self, Answer};
-use crate::provider::tests::{secrets, source};
+use crate::provider::tests::{secrets, source, upstream};
 use crate::provider::{CarrierForm, LoginFailure, login};
 
 fn keys(token_url: (&str, &str), api_url: &str) -> OAuth2 {
@@ -86,6 +86,19 @@ fn a_token_endpoint_that_is_a_call_of_the_api_is_a_login() {
         assert_eq!(surface.name, expected, "{api_url} {path}");
         assert_eq!(surface.denied.is_some(), expected == "login");
     }
+}
+
+#[test]
+fn upstreams_whose_token_endpoints_differ_in_the_query_share_no_token() {
+    let of = |path| {
+        let keys = keys(("https://a.example", path), "https://b.example");
+        let upstream = upstream(crate::config::Provider::OAuth2(Box::new(keys)));
+        let provider = Provider::of(&upstream);
+        (provider.account(&upstream), provider.kept_as())
+    };
+    let (one, other) = (of("/token?tenant=a"), of("/token?tenant=b"));
+    assert_eq!(of("/token?tenant=a"), one);
+    assert!(one.0 != other.0 && one.1 != other.1);
 }
 
 #[test]
