@@ -90,7 +90,7 @@ pub enum Field {
 }
 
 /// What is particular to one login.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Moment {
     /// The time since the Unix epoch.
     pub wall: Duration,
