@@ -13,7 +13,7 @@ use crate::sources;
 const HARMLESS: &str = "
     Arc ArcSwap ArcSwapOption AtomicBool AtomicI64 AtomicU64 AtomicUsize BTreeMap Box CancellationToken Cow Duration File
      HashMap HashSet HeaderName IncomingError Instant Method Mutex Option ParseError PathBuf Range Reason Receiver Result
-    Self Semaphore Send Sender Shell SmallVec SocketAddr StatusCode StdUnixListener Sync TcpListener Thread UnixListener Vec
+    Self Semaphore Send Sender Shell SmallVec SocketAddr StatusCode StdUnixListener Sync SystemTime TcpListener Thread UnixListener Vec
     VecDeque VerifierBuilderError bool f64 i64 u16 u32 u64 u8 usize
     BOUNDS rcgen::Error rustls::Error std::Error";
 
@@ -149,6 +149,11 @@ const PLANTED: &[(&str, &str, &[&str])] = &[
     (
         "src/egress/x.rs",
         "use serde_json::Value; #[derive(Debug)] struct X(Value);",
+        &["egress::X.0"],
+    ),
+    (
+        "src/egress/x.rs",
+        "type Y = (u8, Bytes); #[derive(Debug)] struct X(Y);",
         &["egress::X.0"],
     ),
     (

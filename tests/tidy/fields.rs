@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use syn::visit::{self, Visit};
 use syn::{
     Attribute, Expr, ExprField, Fields, GenericArgument, ItemEnum, ItemImpl, ItemMod, ItemStruct,
-    ItemUse, Member, Pat, PatStruct, PatTupleStruct, Path, PathArguments, Type, UseTree,
+    ItemType, ItemUse, Member, Pat, PatStruct, PatTupleStruct, Path, PathArguments, Type, UseTree,
 };
 
 use crate::house::ROOMS;
@@ -41,6 +41,8 @@ struct Reader {
     by_hand: Vec<ItemImpl>,
     /// What is imported from other crates, by the name that it has here.
     imported: BTreeMap<String, String>,
+    /// Other names of types.
+    aliases: BTreeMap<String, Type>,
     tests: Vec<String>,
 }
 
@@ -122,6 +124,7 @@ impl Reader {
     fn names_in(&self, of: &Type) -> BTreeSet<String> {
         let mut names = Names {
             imported: &self.imported,
+            aliases: &self.aliases,
             found: BTreeSet::new(),
         };
         names.visit_type(of);
@@ -176,6 +179,10 @@ impl<'a> Visit<'a> for Reader {
         visit::visit_item_impl(self, of);
     }
 
+    fn visit_item_type(&mut self, of: &'a ItemType) {
+        self.aliases.insert(of.ident.to_string(), (*of.ty).clone());
+    }
+
     fn visit_item_use(&mut self, of: &'a ItemUse) {
         if let UseTree::Path(path) = &of.tree
             && is_foreign(&path.ident.to_string())
@@ -224,6 +231,7 @@ impl<'a> Visit<'a> for Read {
 /// The names that a type is made of.
 struct Names<'a> {
     imported: &'a BTreeMap<String, String>,
+    aliases: &'a BTreeMap<String, Type>,
     found: BTreeSet<String>,
 }
 
@@ -254,6 +262,11 @@ impl<'a> Visit<'a> for Names<'_> {
                 Some(GenericArgument::Type(item)) if is_byte(item) => self.find("[u8]"),
                 _ => {}
             }
+        }
+        if path.segments.len() == 1
+            && let Some(of) = self.aliases.get(&name)
+        {
+            return self.visit_type(of);
         }
         match self.imported.get(&name) {
             _ if path.segments.len() > 1 && is_foreign(&crate_) => {
