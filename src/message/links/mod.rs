@@ -14,7 +14,7 @@ pub use self::cookies::set_cookies;
 use super::origin::{HostRule, Origin};
 
 /// Turns URLs of an upstream into URLs of the proxy.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Links {
     upstream: Vec<Origin>,
     hosts: Vec<HostRule>,

@@ -56,7 +56,7 @@ fn a_login_names_the_business_unit_and_the_scope_if_they_are_given() {
             unique: String::new(),
         };
         let request = logins::request(call, &secrets(&provider), &moment).unwrap();
-        assert_eq!(request.path, "/v2/token");
+        assert_eq!(request.path.as_str(), "/v2/token");
         assert_eq!(request.body, body.to_owned());
         assert!(!request.headers.contains_key(header::AUTHORIZATION));
     };
