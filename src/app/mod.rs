@@ -118,9 +118,9 @@ impl StartError {
 /// How a stop went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// Every request ended by itself.
+    /// Every request ended by itself, and what logins brought is stored.
     Drained,
-    /// Some were cut at the deadline.
+    /// Some were cut at the deadline, or something is not stored.
     Cut,
 }
 
@@ -258,6 +258,11 @@ impl App {
                 () = &mut now => (false, true),
             }
         });
+        match (drained, cut) {
+            (true, _) => tracing::info!("drained: every request in flight was finished"),
+            (_, true) => tracing::warn!("asked to stop again: what is still in flight is cut"),
+            _ => tracing::warn!("drain_timeout is over: what is still in flight is cut"),
+        }
         self.end();
         // What a login brought, and most of all a refresh token, is worth more than an exit in time.
         let settled = control.block_on(async {
@@ -276,7 +281,7 @@ impl App {
             }
         }
         control.shutdown_timeout(Duration::from_secs(1));
-        if drained {
+        if drained && settled {
             Stopped::Drained
         } else {
             Stopped::Cut
