@@ -172,6 +172,16 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// Waits until a process ends: its exit code, unless a signal ended it.
+fn ended(running: &mut Running) -> Option<i32> {
+    let mut status = None;
+    until("it never ends", || {
+        status = running.0.try_wait().unwrap();
+        status.is_some()
+    });
+    status.unwrap().code()
+}
+
 fn signal(name: &str, child: &Child) {
     let kill = format!("kill {name} {}", child.id());
     Command::new("sh").args(["-c", &kill]).status().unwrap();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{Caller, Scripted};
-use crate::{Running, Stage, signal, until};
+use crate::{Running, Stage, ended, signal, until};
 
 /// Far more than fits into the buffers between the upstream and a caller who reads nothing.
 pub(super) const LARGE: usize = 16 * 1024 * 1024;
@@ -98,12 +98,7 @@ impl<'a> Scene<'a> {
 
     /// Its exit code, and what its log says.
     pub(super) fn end(&mut self) -> (Option<i32>, String) {
-        let mut status = None;
-        until("it never ends", || {
-            status = self.running.0.try_wait().unwrap();
-            status.is_some()
-        });
-        (status.unwrap().code(), self.log())
+        (ended(&mut self.running), self.log())
     }
 
     pub(super) fn log(&self) -> String {
