@@ -26,6 +26,8 @@ enum Kind {
     Answer(VecDeque<Bytes>, Option<AnswerBody<RequestBody>>),
     /// The same, with the links in it turned; those of its pieces that are ready.
     Turned(Box<Turner>, Box<Self>, VecDeque<Bytes>),
+    /// The upstream's, which broke off; the caller has yet to hear of it.
+    Broke(Option<Broken>),
 }
 
 impl ResponseBody {
@@ -76,6 +78,7 @@ impl Kind {
                     }
                 }
             },
+            Self::Broke(broken) => Poll::Ready(broken.take().map(Err)),
         }
     }
 }
@@ -89,13 +92,23 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
+        let told = matches!(this.kind, Kind::Broke(_));
         let next = ready!(this.kind.poll_bytes(cx));
-        match &next {
-            Some(Ok(bytes)) => this.finish.sent(bytes.len()),
-            Some(Err(broken)) => this.finish.broke(broken),
-            None => {}
+        match next {
+            Some(Ok(bytes)) => {
+                this.finish.sent(bytes.len());
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            // An error throws away what is not written yet, the head with it: let that go out first.
+            Some(Err(broken)) if !told => {
+                this.finish.broke(&broken);
+                this.kind = Kind::Broke(Some(broken));
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Some(Err(broken)) => Poll::Ready(Some(Err(broken))),
+            None => Poll::Ready(None),
         }
-        Poll::Ready(next.map(|bytes| bytes.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -105,7 +118,7 @@ impl Body for ResponseBody {
                 looked.is_empty() && rest.as_ref().is_none_or(|rest| rest.is_end_stream())
             }
             // Something may still be held back.
-            Kind::Turned(..) => false,
+            Kind::Turned(..) | Kind::Broke(_) => false,
         }
     }
 
@@ -123,7 +136,7 @@ impl Body for ResponseBody {
                     SizeHint::with_exact(looked + rest)
                 })
             }
-            Kind::Turned(..) => SizeHint::default(),
+            Kind::Turned(..) | Kind::Broke(_) => SizeHint::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::BodyExt;
 use tokio::io::AsyncReadExt;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
@@ -215,6 +216,23 @@ async fn a_truncated_answer_is_not_complete_to_a_caller_who_knows_by_the_end_of_
         let end = caller.stream.read(&mut [0]).await;
         assert_eq!(end.is_ok(), whole, "{path}: {end:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_of_an_answer_that_breaks_off_at_once_is_passed_on_over_http2_too() {
+    let api = Scripted::start(|mut connection| async move {
+        connection.request().await;
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n";
+        connection.write(format!("{head}hello")).await;
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    let mut answer = H2::connect(proxy.addr()).await.stuck("/api/x").await;
+    assert_eq!(answer.status(), 200);
+    let first = answer.frame().await.unwrap().unwrap();
+    assert_eq!(&first.into_data().unwrap()[..], b"hello");
+    let end = answer.frame().await;
+    assert!(matches!(end, Some(Err(_))), "{end:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

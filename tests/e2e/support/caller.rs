@@ -169,21 +169,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
 
     /// The answer that belongs to a head. `Err` says how it broke off.
     pub async fn rest_of(&mut self, mut answer: Answer, to_head: bool) -> Result<Answer, String> {
+        self.read_body(&mut answer, to_head).await?;
+        Ok(answer)
+    }
+
+    /// The body that belongs to a head. If it breaks off, what came of it is there.
+    pub async fn read_body(&mut self, answer: &mut Answer, to_head: bool) -> Result<(), String> {
         if to_head || answer.status == 204 || answer.status == 304 {
-            return Ok(answer);
+            return Ok(());
         }
         if answer.header("transfer-encoding").is_some() {
             while let Some(chunk) = self.chunk().await? {
                 answer.body.extend(chunk);
             }
-        } else if let Some(length) = answer.header("content-length") {
-            let length = length.parse().map_err(|_| "odd length")?;
-            answer.body = self.exactly(length).await?;
-        } else {
-            while self.fill().await? > 0 {}
-            answer.body = std::mem::take(&mut self.buffer);
+            return Ok(());
         }
-        Ok(answer)
+        let Some(length) = answer.header("content-length") else {
+            while self.fill().await? > 0 {}
+            answer.body = self.buffered();
+            return Ok(());
+        };
+        let body = self.exactly(length.parse().map_err(|_| "odd length")?);
+        let body = body.await;
+        let broke = body.as_ref().err().cloned();
+        answer.body = body.unwrap_or_else(|_| self.buffered());
+        broke.map_or(Ok(()), Err)
     }
 
     /// The next chunk of a chunked body; `None` at its end, behind which there are no trailers.
