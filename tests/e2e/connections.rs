@@ -215,8 +215,8 @@ async fn an_upstream_that_closes_between_two_requests_loses_no_get_and_doubles_n
         if let Some(seen) = connection.request().await {
             connection.reply("200 OK", "", "ok").await;
             let number: u64 = seen.target.rsplit('/').next().unwrap().parse().unwrap();
-            let pace = pace.load(Ordering::Relaxed).clamp(1000, 50_000);
-            let while_open = Duration::from_micros(number % 8 * pace);
+            let pace = pace.load(Ordering::Relaxed).clamp(2000, 100_000);
+            let while_open = Duration::from_micros(number % 8 * pace / 2);
             match number % 2 {
                 0 => sleep(while_open).await,
                 _ => drop(timeout(while_open, connection.request()).await),

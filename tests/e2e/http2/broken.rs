@@ -251,7 +251,7 @@ async fn a_flood_ends_at_most_its_own_connection() {
     let tries = together(floods.len(), move |number| async move {
         let (name, begins, flood) = floods[number];
         let api = flooding(begins, flood).await;
-        let text = api.upstream("http2 = true\nresponse_timeout = \"8s\"");
+        let text = api.upstream("http2 = true\nresponse_timeout = \"6s\"");
         let proxy = TestProxy::start(&text);
         let got = asked(&proxy).await;
         let sound = got.as_ref().is_none_or(|(status, _)| *status >= 500);

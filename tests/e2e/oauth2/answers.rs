@@ -5,7 +5,7 @@ use std::time::Duration;
 use upauth::emulator::{Canned, ExpiresIn};
 
 use super::{ANY, ME, SECRET, why};
-use crate::support::Emulated;
+use crate::support::{Emulated, together};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_lifetimes_are_read_bounded_or_taken_for_none() {
@@ -107,13 +107,18 @@ async fn what_is_no_answer_is_tried_again() {
             ..Canned::json(200, r#"{"access_token":"t"}"#)
         },
     ];
-    for row in rows {
-        let at = Emulated::start(&format!("{ANY}{SECRET}")).await;
-        let shown = format!("{row:.100?}");
-        at.turn(|dials| dials.oauth2.next_login.push_back(row));
-        assert_eq!(at.proxy.get(ME).await.status, 200, "{shown}");
-        assert_eq!(at.counters().oauth2_token_requests, 2, "{shown}");
-    }
+    // Each waits for its second try.
+    let tries = together(rows.len(), move |number| {
+        let row = rows[number].clone();
+        async move {
+            let at = Emulated::start(&format!("{ANY}{SECRET}")).await;
+            let shown = format!("{row:.100?}");
+            at.turn(|dials| dials.oauth2.next_login.push_back(row));
+            assert_eq!(at.proxy.get(ME).await.status, 200, "{shown}");
+            assert_eq!(at.counters().oauth2_token_requests, 2, "{shown}");
+        }
+    });
+    tries.await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ async fn a_changed_secret_logs_in_beside_the_old_one_and_replaces_it_on_success(
     at.turn(|dials| {
         dials.login.client_secret = Some("rotated".to_owned());
         // All that is seen meanwhile must fit in here.
-        dials.login.delay_ms = 8_000;
+        dials.login.delay_ms = 5_000;
     });
     let changed = CRM.replace(SECRET, "\"rotated\"") + "read_only = true\n";
     let told = at.proxy.reload(&changed).unwrap();

@@ -102,7 +102,8 @@ async fn a_key_that_the_app_does_not_know_is_tried_once_until_it_changes() {
 async fn a_key_that_cannot_sign_is_told_and_a_mended_file_is_read_without_a_restart() {
     let key = SecretFile::new("key.pem", include_str!("../../keys/ec.pem"));
     let config = JWT.replace("\"${DEMO_CRM_PRIVATE_KEY}\"", &key.reference());
-    let at = Emulated::start(&config).await;
+    // Less than passes between the first two tries: nobody waits for the second.
+    let at = Emulated::start(&format!("{config}token_wait = \"700ms\"\n")).await;
     for (bytes, words) in [
         (&include_bytes!("../../keys/ec.pem")[..], "not an RSA key"),
         (&b"\x30\x82\xff"[..], "binary: a PKCS#12 key store"),

@@ -123,9 +123,9 @@ async fn a_login_that_hangs_is_given_up_and_the_next_one_serves_who_still_waits(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_waits_for_tokens_of_one_request_together_last_no_longer_than_token_wait() {
-    let at = Emulated::start(&format!("{CRM}token_wait = \"7s\"\n")).await;
+    let at = Emulated::start(&format!("{CRM}token_wait = \"5s\"\n")).await;
     at.turn(|dials| {
-        dials.login.delay_ms = 4500;
+        dials.login.delay_ms = 3500;
         // The login that it waits for brings a token that is dead on its first use.
         dials.salesforce.fresh_rejections = 1;
     });
