@@ -90,7 +90,8 @@ codes! {
     LOOP "UA-0501" "the request has already passed this proxy"
         "The upstream's address leads back to this proxy (its own mark stands in Via)."
     OVERLOAD "UA-0502" "the proxy is at its limit of requests"
-        "[server.limits] requests_in_flight or buffer_bytes is used up. The request can be sent again later."
+        "[server.limits] requests_in_flight or buffer_bytes is used up; or this is a login that had shown no key when too many others began. The \
+         request can be sent again later."
     INTERNAL "UA-0503" "the proxy failed"
         "A defect of upauth. The log has the request id; please report it."
     CALLER_TOO_SLOW "UA-0504" "the request's body did not arrive in time"
