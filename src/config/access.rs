@@ -1,11 +1,14 @@
 //! `[access]`: who may call.
 
+use std::ops::Range;
+
 use super::keys::{self, Key};
 use super::reading::Reading;
 use super::section::{Leftover, Section};
+use super::server::Server;
 use crate::code;
 use crate::message::Origin;
-use crate::message::origin::is_host;
+use crate::message::origin::{is_host, is_loopback};
 
 /// `[access]`.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +54,27 @@ impl Access {
                 .help("remove `open`: with keys, listeners may be anywhere");
         }
         access
+    }
+
+    /// Warns of the first of `names` that pages can call by although browsers do not say to it which page they are of.
+    pub(super) fn warn_of_pages<'a>(
+        &self,
+        server: &Server,
+        names: impl Iterator<Item = (&'a str, Range<usize>)>,
+        reading: &mut Reading<'_>,
+    ) {
+        let mut foreign = names.filter(|(name, _)| !is_loopback(name));
+        if self.keys.is_empty()
+            && server.speaks_plain_http()
+            && let Some((name, place)) = foreign.next()
+        {
+            let message =
+                format!("foreign pages can call by `{name}`, over plain http without keys");
+            reading
+                .problem(&code::PLAIN_NAME, place, message)
+                .help("ask callers for [access] keys (`upauth key NAME` makes one), or serve https (tls)")
+                .warning();
+        }
     }
 
     /// Whether callers from other machines may be served.
