@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use tokio::runtime::{self, Runtime};
 use tokio::sync::Notify;
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use self::accounts::Accounts;
@@ -39,7 +40,7 @@ use self::worker::{Shared, Worker};
 use crate::clock::Clock;
 use crate::config::log::{AccessLog as AccessLogKind, Format as LogFormat};
 use crate::config::{Config, Log, Store};
-use crate::server::{Floor, drain};
+use crate::server::{CUT, Floor, drain};
 use crate::telemetry::{AccessLog, Format, Metrics};
 use crate::tls;
 use crate::token::{Handle, Unfinished, store};
@@ -251,14 +252,19 @@ impl App {
             served.config.server.drain_timeout,
         );
         drop(served);
-        let mut now = std::pin::pin!(now);
+        let (mut now, mut all_ended) = (std::pin::pin!(now), std::pin::pin!(all_ended));
         let (drained, cut) = control.block_on(async {
+            let floor = &self.running.floor;
             tokio::select! {
-                drained = drain(&self.running.floor, delay, timeout, all_ended) => (drained, false),
+                drained = drain(floor, delay, timeout, &mut all_ended) => (drained, false),
                 () = &mut now => (false, true),
             }
         });
         self.end();
+        if cut {
+            // What was cut is logged as well.
+            let _ = control.block_on(async { time::timeout(CUT, all_ended).await });
+        }
         // What a login brought, and most of all a refresh token, is worth more than an exit in time.
         let settled = control.block_on(async {
             tokio::select! {

@@ -119,9 +119,10 @@ impl Running {
 
     /// Reads the configuration again. Blocks while files are read.
     pub(super) fn reload(self: &Arc<Self>) -> Result<Reloaded, ReloadError> {
-        let mut turn = self.turn();
-        // Whatever comes of it: who has moved the file away tells so by the same signal.
+        // Whatever comes of it, and although the one before still waits for a file: who has moved the log away tells so by
+        // the same signal.
         self.served().log.reopen();
+        let mut turn = self.turn();
         let reloaded = self.try_reload(&mut turn);
         match &reloaded {
             Ok(reloaded) => {

@@ -207,7 +207,10 @@ pub async fn drain(
         return true;
     }
     floor.cut.cancel();
-    // Cut connections end at their next poll; the bound is for a runtime that is stuck.
-    let _ = tokio::time::timeout(Duration::from_secs(1), &mut ended).await;
+    let _ = tokio::time::timeout(CUT, &mut ended).await;
     false
 }
+
+/// How long to wait for connections that were cut: they end at their next poll, so the bound is for a runtime that is
+/// stuck.
+pub const CUT: Duration = Duration::from_secs(1);
