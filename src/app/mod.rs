@@ -119,9 +119,9 @@ impl StartError {
 /// How a stop went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// Every request ended by itself.
+    /// Every request ended by itself, and what logins brought is stored.
     Drained,
-    /// Some were cut at the deadline.
+    /// Some were cut at the deadline, or something is not stored.
     Cut,
 }
 
@@ -246,12 +246,8 @@ impl App {
                 let _ = end.await;
             }
         };
-        let served = self.running.served();
-        let (delay, timeout) = (
-            served.config.server.drain_delay,
-            served.config.server.drain_timeout,
-        );
-        drop(served);
+        let server = self.running.served().config.server.clone();
+        let (delay, timeout) = (server.drain_delay, server.drain_timeout);
         let (mut now, mut all_ended) = (std::pin::pin!(now), std::pin::pin!(all_ended));
         let (drained, cut) = control.block_on(async {
             let floor = &self.running.floor;
@@ -260,6 +256,11 @@ impl App {
                 () = &mut now => (false, true),
             }
         });
+        match (drained, cut) {
+            (true, _) => tracing::info!("drained: every request in flight was finished"),
+            (_, true) => tracing::warn!("asked to stop again: what is still in flight is cut"),
+            _ => tracing::warn!("drain_timeout is over: what is still in flight is cut"),
+        }
         self.end();
         if cut {
             // What was cut is logged as well.
@@ -282,10 +283,9 @@ impl App {
             }
         }
         control.shutdown_timeout(Duration::from_secs(1));
-        if drained {
-            Stopped::Drained
-        } else {
-            Stopped::Cut
+        match drained && settled {
+            true => Stopped::Drained,
+            false => Stopped::Cut,
         }
     }
 

@@ -50,6 +50,9 @@ pub enum ReloadError {
     /// There is no file behind this configuration.
     #[error("this proxy was not started from a file")]
     NoFile,
+    /// What it would open nobody would serve.
+    #[error("this proxy is stopping")]
+    Stopping,
 }
 
 /// The proxy at work, as its control side has it.
@@ -156,6 +159,10 @@ impl Running {
                 std::io::IsTerminal::is_terminal(&std::io::stdout()),
             )?
         };
+        // Asked only now: it takes long to read what waits for a program, or a pipe.
+        if self.floor.leaving.is_cancelled() {
+            return Err(ReloadError::Stopping);
+        }
         next.listen()?;
 
         // From here on nothing fails.

@@ -213,6 +213,7 @@ impl Proxy {
             base: base.ok_or(Error::Internal)?,
             place: &self.place(arrival, prepared.named(), entry, by),
             upstream,
+            cookies: &surface.cookies,
             links,
             replayed: finish.entry.replayed,
         };

@@ -37,7 +37,7 @@ pub use self::socket::{Acceptor, Socket, SocketFile, Stream};
 use crate::config::server::Limits;
 
 /// How a connection came to be: what the proxy may know about its caller.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Arrival {
     /// Which listener: as its [`Hall`] says.
     pub listener: usize,

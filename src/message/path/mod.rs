@@ -20,7 +20,7 @@ pub struct PathRule {
 }
 
 /// Every way a server might read a raw path: as it stands, decoded, without dot segments, and so on in any order.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Readings<'a> {
     raw: &'a str,
     others: Vec<Vec<u8>>,
