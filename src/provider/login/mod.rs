@@ -1,6 +1,5 @@
-//! [`Login`]: how a token is obtained, as data, and [`request`], which writes a call of a token endpoint down.
-//!
-//! It does not read secrets and does not send anything; the token room does.
+//! [`Login`]: how a token is obtained, as data, and [`request`], which writes a call of a token endpoint down. Nothing here
+//! reads a secret or sends anything; the token room does.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,6 +12,7 @@ use form_urlencoded::{Serializer, byte_serialize};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Map, Value as Json};
 
+mod given;
 mod value;
 
 pub use self::value::Value;
