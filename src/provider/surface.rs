@@ -201,6 +201,9 @@ mod tests {
             (&salesforce, "/secur/frontdoor.jsp"),
             (&salesforce, "/partners/services/oauth2/token"),
             (&salesforce, "/services/Soap/u/64.0"),
+            (&salesforce, "/id/services/oauth2/revoke"),
+            (&salesforce, "/id/secur/frontdoor.jsp"),
+            (&salesforce, "/id/services/Soap/u/64.0"),
             (&zilliant, "/services/oauth2/token"),
             (&zuora, "/oauth/token"),
             (&zuora, "/v1/connections"),
@@ -231,7 +234,24 @@ mod tests {
                 format!("%2525{byte:02x}"),
                 format!("%c{top}%{low:02x}"),
                 format!("%e0%8{top}%{low:02x}"),
+                format!("%f0%80%8{top}%{low:02x}"),
+                format!("%f8%80%80%8{top}%{low:02x}"),
+                format!("%fc%80%80%80%8{top}%{low:02x}"),
+                format!("%u00{byte:02x}"),
+                format!("%25U00{byte:02X}"),
+                format!("%uff{:02x}", byte - 0x20),
             ];
+            let wide = char::from_u32(0xfee0 + u32::from(byte)).unwrap();
+            let alike = match byte {
+                b'k' | b'K' => "\u{212a}",
+                b's' | b'S' => "\u{17f}",
+                b'i' | b'I' => "\u{131}\u{130}",
+                _ => "",
+            };
+            for letter in alike.chars().chain([wide]).map(String::from) {
+                instead.push(letter.bytes().map(|byte| format!("%{byte:02x}")).collect());
+                instead.push(letter);
+            }
             if byte == b'/' {
                 let slashes = [
                     "//",
@@ -270,6 +290,10 @@ mod tests {
             "%3f",
             "%23x",
             "//",
+            ".json",
+            ".xml/",
+            "%2eJSON",
+            ".j%c5%bfon;x",
         ];
         spellings.extend(ends.map(|end| format!("{path}{end}")));
         spellings.extend(

@@ -14,10 +14,12 @@ use crate::provider::surface::{Carrier, Denial, LinkRule, Surface, constants};
 
 /// The families that are recognised by their path.
 pub(super) fn named(carriers: &[Carrier], login_url: Option<&Origin>) -> Vec<Surface> {
+    // What is denied stands before whatever has a `*` or `**` where a site of the org may have its name.
     vec![
-        identity(carriers, login_url),
+        identity("userinfo", &USERINFO, carriers, login_url),
         logins(carriers),
         soap(carriers),
+        identity("identity", &["/id/*/*"], carriers, login_url),
         bulk(),
         streaming(carriers),
     ]
@@ -68,13 +70,13 @@ fn links(paths: &[&str], places: &[&'static str], login_url: Option<&Origin>) ->
 }
 
 /// Documents about the user: bearer tokens, and a text instead of JSON when they are dead.
-fn identity(carriers: &[Carrier], login_url: Option<&Origin>) -> Surface {
-    let paths = [
-        "/id/**",
-        "/services/oauth2/userinfo",
-        "/*/services/oauth2/userinfo",
-    ];
-    let mut surface = family("identity", &paths, carriers);
+fn identity(
+    name: &'static str,
+    paths: &[&str],
+    carriers: &[Carrier],
+    login_url: Option<&Origin>,
+) -> Surface {
+    let mut surface = family(name, paths, carriers);
     surface.dead.push(DeadRule {
         status: 403,
         sign: Sign::Text(Cow::Borrowed("Bad_OAuth_Token")),
@@ -82,7 +84,7 @@ fn identity(carriers: &[Carrier], login_url: Option<&Origin>) -> Surface {
     });
     surface.cut_parameters.push("access_token");
     surface.links = vec![links(
-        &paths,
+        paths,
         &[
             "/id",
             "/sub",
@@ -108,6 +110,7 @@ fn logins(carriers: &[Carrier]) -> Surface {
             "/services/authcallback/**",
             "/secur/**",
             "/*/services/oauth2/**",
+            "/*/services/a360/**",
             "/*/services/auth/**",
             "/*/services/authcallback/**",
             "/*/secur/**",
@@ -209,6 +212,7 @@ fn dead(status: u16, sign: Sign) -> DeadRule {
     }
 }
 
+const USERINFO: [&str; 2] = ["/services/oauth2/userinfo", "/*/services/oauth2/userinfo"];
 /// Bulk 1.0's credential; also taken off everywhere else.
 const SESSION_HEADER: HeaderName = HeaderName::from_static("x-sfdc-session");
 const IDENTITY_HOSTS: [&str; 2] = ["login.salesforce.com", "test.salesforce.com"];

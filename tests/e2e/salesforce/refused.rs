@@ -21,6 +21,16 @@ const LOGINS: &[&str] = &[
     "/partners/services/oauth2/singleaccess",
     "/partners/services/auth/sso/x",
     "/partners/secur/frontdoor.jsp?sid=x",
+    // Of a site that is called like another family.
+    "/id/services/oauth2/token",
+    "/id/services/oauth2/singleaccess",
+    "/id/services/oauth2/revoke",
+    "/id/secur/frontdoor.jsp?sid=x",
+    "/cometd/services/oauth2/token",
+    // Letters that are others in another case, and by other escapes.
+    "/%C5%BFervices/oauth2/singleaccess",
+    "/services/oauth2/to%u212aen",
+    "/services/%f0%80%81%afauth2/token",
     // Encoded once, twice, and its slashes.
     "/services/%6fauth2/token",
     "/services/%256Fauth2/token",
@@ -53,6 +63,7 @@ const SOAP: &[&str] = &[
     "/services/Soap/c/59.0/00Dxx0000000001",
     "/services/soap/U/59.0",
     "/partners/services/Soap/u/59.0",
+    "/id/services/Soap/u/59.0",
     "/services/%53oap/u/59.0",
     "/services//Soap/u/59.0",
     "/services/data/../Soap/u/59.0",
