@@ -31,6 +31,8 @@ pub struct Surface {
     pub dead: Vec<DeadRule>,
     /// Set when calls of this family do not pass unless `allow` says so.
     pub denied: Option<Denial>,
+    /// Calls that write or run something by a method that only reads.
+    pub acts: Vec<PathRule>,
     /// Calls of this family that the proxy can answer itself.
     pub local: Vec<LocalCall>,
     /// Query parameters that are credentials and are cut out whole.
@@ -90,7 +92,8 @@ pub(super) fn carriers(headers: &[config::Header]) -> (Vec<Carrier>, Vec<Templat
 /// Why a family of calls does not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// Such calls mint, end or show sessions: with the injected token they would hand it out.
+    /// Such calls mint, end or show sessions, or run what their caller wrote, which can show one: with the injected token
+    /// they would hand it out.
     Login,
     /// This version cannot carry a token there (the protocol's name); `allow` does not open it.
     NotBuilt(&'static str),
@@ -122,6 +125,12 @@ impl Surface {
             Some(_) => rule.matches_any(&method, path),
             None => rule.matches_all(&method, path),
         })
+    }
+
+    /// Whether a call of `path` is none that only reads, whatever its method is.
+    pub fn acts(&self, path: &Readings<'_>) -> bool {
+        let mut acts = self.acts.iter();
+        acts.any(|rule| rule.matches_any(&Method::GET, path))
     }
 }
 
@@ -204,6 +213,7 @@ mod tests {
             (&salesforce, "/id/services/oauth2/revoke"),
             (&salesforce, "/id/secur/frontdoor.jsp"),
             (&salesforce, "/id/services/Soap/u/64.0"),
+            (&salesforce, "/services/data/v64.0/tooling/executeAnonymous"),
             (&zilliant, "/services/oauth2/token"),
             (&zuora, "/oauth/token"),
             (&zuora, "/v1/connections"),

@@ -58,6 +58,7 @@ fn rest(keys: &Zilliant) -> Surface {
             then: Verdict::Dead,
         }],
         denied: None,
+        acts: vec![],
         local: vec![],
         cut_parameters: vec![],
         strip: Names::of(["authorization", "x-forwarded-host"]),

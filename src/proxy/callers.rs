@@ -4,12 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::request::Parts;
-
-use super::upstream::reads_only;
 use crate::code::{self, Code};
 use crate::config::keys::Key;
-use crate::message::Target;
 use crate::secret::Digest;
 
 /// Everybody who is let in. Without any key that is everybody.
@@ -91,15 +87,14 @@ impl Bearer {
         }
     }
 
-    /// Whether the key lets this request in.
+    /// Whether the key lets a request in that only reads, or any other.
     pub(super) fn admit(
         &self,
         upstream: &str,
-        parts: &Parts,
-        target: &Target,
+        reads: impl FnOnce() -> bool,
     ) -> Result<(), &'static Code> {
         self.reaches(upstream)?;
-        match self.read_only && !reads_only(parts, target) {
+        match self.read_only && !reads() {
             true => Err(&code::KEY_READ_ONLY),
             false => Ok(()),
         }

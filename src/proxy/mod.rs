@@ -184,7 +184,7 @@ impl Proxy {
             // Boxed: the same room would be part of every request.
             return Box::pin(self.answer_here(&local, body, finish)).await;
         }
-        self.admit(upstream, surface, &parts, &target, finish)?;
+        self.admit(upstream, surface, &parts, &target, &path, finish)?;
         upstream.permits(surface, narrow, &parts, &target, &path)?;
         self.take_place(finish)?;
         let links = surface.links(&parts.method, &path);
@@ -237,6 +237,7 @@ impl Proxy {
         surface: &Surface,
         parts: &Parts,
         target: &Target,
+        path: &Readings<'_>,
         finish: &mut Finish,
     ) -> Result<(), Error> {
         if self.callers.are_anybody() {
@@ -247,8 +248,8 @@ impl Proxy {
             return Ok(());
         };
         finish.entry.key = Some(bearer.name.clone());
-        let admitted = bearer.admit(&upstream.name, parts, target);
-        admitted.map_err(Error::Denied)
+        let reads = || upstream::reads_only(surface, parts, target, path);
+        bearer.admit(&upstream.name, reads).map_err(Error::Denied)
     }
 
     /// Takes a place among the requests in flight, until the request's record is written.

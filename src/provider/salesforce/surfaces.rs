@@ -19,6 +19,7 @@ pub(super) fn named(carriers: &[Carrier], login_url: Option<&Origin>) -> Vec<Sur
         identity("userinfo", &USERINFO, carriers, login_url),
         logins(carriers),
         soap(carriers),
+        anonymous(carriers),
         identity("identity", &["/id/*/*"], carriers, login_url),
         bulk(),
         streaming(carriers),
@@ -33,6 +34,7 @@ fn family(name: &'static str, patterns: &[&str], carriers: &[Carrier]) -> Surfac
         target: TargetName::Instance,
         dead: rest_dead(),
         denied: None,
+        acts: constants(&ACTS),
         local: vec![],
         // Older clients put the session into the query; two tokens at once are an error (RFC 6750
         // section 2). Apex REST may have an `access_token` of its own, so that one stays.
@@ -133,6 +135,13 @@ fn soap(carriers: &[Carrier]) -> Surface {
     surface
 }
 
+/// Apex that the caller brings along (Tooling API, "REST Resources"). What it throws is in the answer, its session too.
+fn anonymous(carriers: &[Carrier]) -> Surface {
+    let mut surface = family("anonymous", &ANONYMOUS, carriers);
+    surface.denied = Some(Denial::Login);
+    surface
+}
+
 fn bulk() -> Surface {
     let mut surface = family("bulk", &["/services/async/**"], &[]);
     surface.carriers = vec![Carrier {
@@ -213,6 +222,19 @@ fn dead(status: u16, sign: Sign) -> DeadRule {
 }
 
 const USERINFO: [&str; 2] = ["/services/oauth2/userinfo", "/*/services/oauth2/userinfo"];
+const ANONYMOUS: [&str; 2] = [
+    "/services/data/*/tooling/executeAnonymous/**",
+    "/*/services/data/*/tooling/executeAnonymous/**",
+];
+/// Apex runs, by GET as well: the tests were once asked for so.
+const ACTS: [&str; 6] = [
+    ANONYMOUS[0],
+    ANONYMOUS[1],
+    "/services/data/*/tooling/runTestsSynchronous/**",
+    "/*/services/data/*/tooling/runTestsSynchronous/**",
+    "/services/data/*/tooling/runTestsAsynchronous/**",
+    "/*/services/data/*/tooling/runTestsAsynchronous/**",
+];
 /// Bulk 1.0's credential; also taken off everywhere else.
 const SESSION_HEADER: HeaderName = HeaderName::from_static("x-sfdc-session");
 const IDENTITY_HOSTS: [&str; 2] = ["login.salesforce.com", "test.salesforce.com"];

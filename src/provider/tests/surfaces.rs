@@ -31,6 +31,21 @@ fn a_path_belongs_to_one_surface_and_a_login_in_any_spelling_is_a_login() {
         (&salesforce, "/cometd/services/oauth2/token", "login"),
         (&salesforce, "/id/services/Soap/u/64.0", "soap"),
         (&salesforce, "/services/oauth2/userinfo.json", "login"),
+        (
+            &salesforce,
+            "/services/data/v64.0/tooling/executeAnonymous/",
+            "anonymous",
+        ),
+        (
+            &salesforce,
+            "/services/data/v57.0/tooling/executeAnonymous.json",
+            "anonymous",
+        ),
+        (
+            &salesforce,
+            "/id/services/data/v64.0/tooling/executeanonymous",
+            "anonymous",
+        ),
         (&salesforce, "/services/data/v64.0/tooling/query", "rest"),
         (&salesforce, "/services/oauth2/token", "login"),
         (&salesforce, "/services/oauth2/introspect", "login"),
@@ -60,11 +75,40 @@ fn a_path_belongs_to_one_surface_and_a_login_in_any_spelling_is_a_login() {
         let surface = provider.surface(&Readings::of(path));
         assert_eq!(surface.name, expected, "{path}");
         let denied = match expected {
-            "login" => Some(Denial::Login),
+            "login" | "anonymous" => Some(Denial::Login),
             "soap" => Some(Denial::NotBuilt("SOAP")),
             _ => None,
         };
         assert_eq!(surface.denied, denied, "{path}");
+    }
+}
+
+#[test]
+fn a_call_that_runs_something_is_known_whatever_family_it_is_taken_for() {
+    let salesforce = salesforce();
+    let rows = [
+        ("/services/data/v64.0/tooling/executeAnonymous/", true),
+        ("/services/data/v64.0/tooling/runTestsSynchronous", true),
+        (
+            "/partners/services/data/v64.0/tooling/runTestsAsynchronous/",
+            true,
+        ),
+        ("/services/data/v40.0/tooling/runTestsSynchronous.xml", true),
+        (
+            "/services/apexrest/../data/v64.0/tooling/runtestssynchronous",
+            true,
+        ),
+        (
+            "/services/async/%2e%2e/data/v64.0/tooling/runTestsSynchronous",
+            true,
+        ),
+        ("/services/data/v64.0/tooling/runTestsFailed", false),
+        ("/services/data/v64.0/tooling/query", false),
+        ("/services/data/v64.0/query", false),
+    ];
+    for (path, expected) in rows {
+        let path = Readings::of(path);
+        assert_eq!(salesforce.surface(&path).acts(&path), expected, "{path:?}");
     }
 }
 
