@@ -31,6 +31,9 @@ pub struct Surface {
     pub dead: Vec<DeadRule>,
     /// Set when calls of this family do not pass unless `allow` says so.
     pub denied: Option<Denial>,
+    /// Whether applications of the operator answer here in words of their own, so that no answer proves that nothing was
+    /// done: a call that may have acted is not sent again.
+    pub once: bool,
     /// Calls that write or run something by a method that only reads.
     pub acts: Vec<PathRule>,
     /// Calls of this family that the proxy can answer itself.
@@ -116,14 +119,14 @@ impl Surface {
         self.links.iter().find(of_path)
     }
 
-    /// Whether `path` belongs here. A denial looks at any reading of the path, everything else at all
+    /// Whether `path` belongs here. A restriction looks at any reading of the path, everything else at all
     /// of them, so that a path that could be read as a login is one.
     pub fn covers(&self, path: &Readings<'_>) -> bool {
         // Families are told apart by path alone; no rule here names a method.
         let method = Method::GET;
         self.paths.iter().any(|rule| match self.denied {
-            Some(_) => rule.matches_any(&method, path),
-            None => rule.matches_all(&method, path),
+            None if !self.once => rule.matches_all(&method, path),
+            _ => rule.matches_any(&method, path),
         })
     }
 

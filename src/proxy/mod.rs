@@ -331,7 +331,7 @@ impl Proxy {
                 }
             };
             let (mut answer, verdict) = judge::verdict(surface, prepared.method(), answer).await;
-            match tries.after_answer(prepared, upstream, &issued, &answer, verdict) {
+            match tries.after_answer(prepared, upstream, surface, &issued, &answer, verdict) {
                 Next::Pass => return Ok((answer, issued)),
                 Next::Again => {}
                 Next::Renewed => {

@@ -20,6 +20,7 @@ pub(super) fn named(carriers: &[Carrier], login_url: Option<&Origin>) -> Vec<Sur
         logins(carriers),
         soap(carriers),
         anonymous(carriers),
+        apex(carriers),
         identity("identity", &["/id/*/*"], carriers, login_url),
         bulk(),
         streaming(carriers),
@@ -34,6 +35,7 @@ fn family(name: &'static str, patterns: &[&str], carriers: &[Carrier]) -> Surfac
         target: TargetName::Instance,
         dead: rest_dead(),
         denied: None,
+        once: false,
         acts: constants(&ACTS),
         local: vec![],
         // Older clients put the session into the query; two tokens at once are an error (RFC 6750
@@ -139,6 +141,15 @@ fn soap(carriers: &[Carrier]) -> Surface {
 fn anonymous(carriers: &[Carrier]) -> Surface {
     let mut surface = family("anonymous", &ANONYMOUS, carriers);
     surface.denied = Some(Denial::Login);
+    surface
+}
+
+/// Apex REST: classes of the org, which write status and body as they like. A 401 that says that the session is dead may be
+/// theirs, after whatever they did.
+fn apex(carriers: &[Carrier]) -> Surface {
+    let paths = ["/services/apexrest/**", "/*/services/apexrest/**"];
+    let mut surface = family("apex", &paths, carriers);
+    surface.once = true;
     surface
 }
 

@@ -14,7 +14,9 @@ fn a_path_belongs_to_one_surface_and_a_login_in_any_spelling_is_a_login() {
     let rows = [
         (&salesforce, "/services/data/v64.0/query/", "rest"),
         (&salesforce, "/services/data/v64.0/jobs/ingest", "rest"),
-        (&salesforce, "/services/apexrest/x/secur/y", "rest"),
+        (&salesforce, "/services/apexrest/x/secur/y", "apex"),
+        (&salesforce, "/id/services/apexrest/x", "apex"),
+        (&salesforce, "/services/data/../apexrest/x", "apex"),
         (&salesforce, "/", "rest"),
         (&salesforce, "/services/async/64.0/job/750x/batch", "bulk"),
         (&salesforce, "/cometd/64.0/connect", "streaming"),
