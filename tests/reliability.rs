@@ -1,5 +1,6 @@
 //! `docs/reliability.md` cannot rot: each test, row and place in the source that it names is there, each id of the
-//! catalogues stands in it once, and its sums are right.
+//! catalogues stands in it once, its sums are right, and its figures are those that the tree says, or are of a command that is there
+//! (`reliability/figures.rs`).
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -7,6 +8,9 @@
     clippy::disallowed_methods,
     reason = "a test that panics has failed, which is what it is for"
 )]
+
+#[path = "reliability/figures.rs"]
+mod figures;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -18,7 +18,6 @@ use crate::token::Exchange;
 use crate::token::endpoint::Endpoint;
 
 /// A login that was tried.
-#[derive(Debug)]
 pub struct Login {
     /// What was done to log in, without secrets.
     pub request: String,

@@ -128,7 +128,9 @@ fn refused(error: &ReloadError) -> admin::ReloadError {
         ReloadError::Refused(_) | ReloadError::Start(StartError::Tls { .. }) => {
             admin::ReloadError::Refused(text)
         }
-        ReloadError::Start(_) | ReloadError::NoFile => admin::ReloadError::Failed(text),
+        ReloadError::Start(_) | ReloadError::NoFile | ReloadError::Stopping => {
+            admin::ReloadError::Failed(text)
+        }
     }
 }
 

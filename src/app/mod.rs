@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use tokio::runtime::{self, Runtime};
 use tokio::sync::Notify;
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use self::accounts::Accounts;
@@ -39,7 +40,7 @@ use self::worker::{Shared, Worker};
 use crate::clock::Clock;
 use crate::config::log::{AccessLog as AccessLogKind, Format as LogFormat};
 use crate::config::{Config, Log, Store};
-use crate::server::{Floor, drain};
+use crate::server::{CUT, Floor, drain};
 use crate::telemetry::{AccessLog, Format, Metrics};
 use crate::tls;
 use crate::token::{Handle, Unfinished, store};
@@ -118,9 +119,9 @@ impl StartError {
 /// How a stop went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// Every request ended by itself.
+    /// Every request ended by itself, and what logins brought is stored.
     Drained,
-    /// Some were cut at the deadline.
+    /// Some were cut at the deadline, or something is not stored.
     Cut,
 }
 
@@ -245,20 +246,26 @@ impl App {
                 let _ = end.await;
             }
         };
-        let served = self.running.served();
-        let (delay, timeout) = (
-            served.config.server.drain_delay,
-            served.config.server.drain_timeout,
-        );
-        drop(served);
-        let mut now = std::pin::pin!(now);
+        let server = self.running.served().config.server.clone();
+        let (delay, timeout) = (server.drain_delay, server.drain_timeout);
+        let (mut now, mut all_ended) = (std::pin::pin!(now), std::pin::pin!(all_ended));
         let (drained, cut) = control.block_on(async {
+            let floor = &self.running.floor;
             tokio::select! {
-                drained = drain(&self.running.floor, delay, timeout, all_ended) => (drained, false),
+                drained = drain(floor, delay, timeout, &mut all_ended) => (drained, false),
                 () = &mut now => (false, true),
             }
         });
+        match (drained, cut) {
+            (true, _) => tracing::info!("drained: every request in flight was finished"),
+            (_, true) => tracing::warn!("asked to stop again: what is still in flight is cut"),
+            _ => tracing::warn!("drain_timeout is over: what is still in flight is cut"),
+        }
         self.end();
+        if cut {
+            // What was cut is logged as well.
+            let _ = control.block_on(async { time::timeout(CUT, all_ended).await });
+        }
         // What a login brought, and most of all a refresh token, is worth more than an exit in time.
         let settled = control.block_on(async {
             tokio::select! {
@@ -276,10 +283,9 @@ impl App {
             }
         }
         control.shutdown_timeout(Duration::from_secs(1));
-        if drained {
-            Stopped::Drained
-        } else {
-            Stopped::Cut
+        match drained && settled {
+            true => Stopped::Drained,
+            false => Stopped::Cut,
         }
     }
 

@@ -50,6 +50,9 @@ pub enum ReloadError {
     /// There is no file behind this configuration.
     #[error("this proxy was not started from a file")]
     NoFile,
+    /// What it would open nobody would serve.
+    #[error("this proxy is stopping")]
+    Stopping,
 }
 
 /// The proxy at work, as its control side has it.
@@ -119,9 +122,10 @@ impl Running {
 
     /// Reads the configuration again. Blocks while files are read.
     pub(super) fn reload(self: &Arc<Self>) -> Result<Reloaded, ReloadError> {
-        let mut turn = self.turn();
-        // Whatever comes of it: who has moved the file away tells so by the same signal.
+        // Whatever comes of it, and although the one before still waits for a file: who has moved the log away tells so by
+        // the same signal.
         self.served().log.reopen();
+        let mut turn = self.turn();
         let reloaded = self.try_reload(&mut turn);
         match &reloaded {
             Ok(reloaded) => {
@@ -155,6 +159,10 @@ impl Running {
                 std::io::IsTerminal::is_terminal(&std::io::stdout()),
             )?
         };
+        // Asked only now: it takes long to read what waits for a program, or a pipe.
+        if self.floor.leaving.is_cancelled() {
+            return Err(ReloadError::Stopping);
+        }
         next.listen()?;
 
         // From here on nothing fails.

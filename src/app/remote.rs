@@ -19,7 +19,6 @@ use crate::telemetry::Metrics;
 use crate::tls::Trust;
 
 /// The answer of the admin API.
-#[derive(Debug)]
 pub struct Reply {
     /// Its status.
     pub status: u16,

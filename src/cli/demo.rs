@@ -6,7 +6,7 @@ use tokio::runtime::Runtime;
 
 use super::output::Output;
 use super::run::{base_url, named, start, wait};
-use super::signals::Signals;
+use super::signals::Held;
 use super::{Exit, shell};
 use crate::app::Addresses;
 use crate::config::server::Address;
@@ -39,7 +39,7 @@ pub(super) fn demo(out: &mut Output<'_>) -> Exit {
         out.error("port 7717 or 7718 is taken: this demo listens on free ports");
         take_free_ports(&mut config);
     }
-    let (app, signals) = match start(&config, out) {
+    let (app, signals) = match start(&config, Held::new(), out) {
         Ok(started) => started,
         Err(exit) => return exit,
     };
@@ -79,7 +79,7 @@ pub(super) fn emulate(out: &mut Output<'_>) -> Exit {
         Ok(started) => started,
         Err(exit) => return exit,
     };
-    let signals = match Signals::listen() {
+    let signals = match Held::new().and_then(Held::listen) {
         Ok(signals) => signals,
         Err(error) => {
             out.error(&format!("cannot listen for signals: {error}"));

@@ -1,11 +1,11 @@
 //! `upauth run`: serves a configuration until it is asked to stop.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::Path;
 
 use super::output::Output;
-use super::signals::Signals;
+use super::signals::{Held, Signals};
 use super::{Exit, environment, load};
 use crate::app::{self, Addresses, App, StartError, Stopped};
 use crate::config::server::Listen;
@@ -13,6 +13,8 @@ use crate::config::{Config, Problems, SHOWN, Upstream};
 use crate::telemetry::{self, Metrics};
 
 pub(super) fn run(path: &Path, listen: Option<&str>, out: &mut Output<'_>) -> Exit {
+    // A service manager may ask for a reload as soon as the process is there.
+    let held = Held::new();
     let mut checked = match load(path, out) {
         Ok(checked) => checked,
         Err(exit) => return exit,
@@ -21,9 +23,8 @@ pub(super) fn run(path: &Path, listen: Option<&str>, out: &mut Output<'_>) -> Ex
         out.error(&why);
         return Exit::Usage;
     }
-    match start(&checked.config, out) {
+    match start(&checked.config, held, out) {
         Ok((app, signals)) => {
-            out.answer(&table(&checked.config, &app.addrs()));
             let (path, listen) = (path.to_owned(), listen.map(str::to_owned));
             app.read_with(Box::new(move || {
                 let read = Config::load(&path, &environment);
@@ -33,6 +34,8 @@ pub(super) fn run(path: &Path, listen: Option<&str>, out: &mut Output<'_>) -> Ex
                 Ok(config)
             }));
             app.reload_when(signals.reload.clone());
+            // Last: whoever reads it may ask for a reload at once.
+            out.answer(&table(&checked.config, &app.addrs()));
             wait(app, &signals)
         }
         Err(exit) => exit,
@@ -48,16 +51,20 @@ fn instead(config: &mut Config, listen: Option<&str>) -> Result<(), String> {
 }
 
 /// Starts the proxy, its logs and its signals.
-pub(super) fn start(config: &Config, out: &mut Output<'_>) -> Result<(App, Signals), Exit> {
-    let format = app::log_format(config.log.format, std::io::stderr().is_terminal());
+pub(super) fn start(
+    config: &Config,
+    held: io::Result<Held>,
+    out: &mut Output<'_>,
+) -> Result<(App, Signals), Exit> {
+    let format = app::log_format(config.log.format, io::stderr().is_terminal());
     if let Err(error) = telemetry::log::init(format, &config.log.level) {
         out.error(&format!("[log] level: {error}"));
         return Err(Exit::Config);
     }
     let metrics = Metrics::new();
-    let started = app::access_log(&config.log, std::io::stdout().is_terminal()).and_then(|log| {
+    let started = app::access_log(&config.log, io::stdout().is_terminal()).and_then(|log| {
         metrics.count_dropped(log.dropped());
-        let signals = Signals::listen().map_err(StartError::Thread)?;
+        let signals = held.and_then(Held::listen).map_err(StartError::Thread)?;
         Ok((App::start(config, &metrics, log)?, signals))
     });
     started.map_err(|error| {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -16,24 +17,53 @@ pub(super) struct Signals {
     pub(super) reload: Arc<Notify>,
 }
 
-impl Signals {
-    /// Listens from now on, on a thread of its own: the runtimes of the proxy come and go.
-    pub(super) fn listen() -> std::io::Result<Self> {
-        let signals = Self::default();
-        let told = signals.clone();
+/// SIGHUP no longer ends the process; whoever listens is told of one that has come until then.
+pub(super) struct Held {
+    runtime: Runtime,
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Held {
+    /// For the time in which there is nothing to reload yet, and a wish to stop still ends the process.
+    pub(super) fn new() -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        #[cfg(unix)]
+        let hangup = {
+            use tokio::signal::unix::{SignalKind, signal};
+            let _within = runtime.enter();
+            signal(SignalKind::hangup())?
+        };
+        Ok(Self {
+            runtime,
+            #[cfg(unix)]
+            hangup,
+        })
+    }
+
+    /// Listens from now on, on a thread of its own: the runtimes of the proxy come and go.
+    pub(super) fn listen(self) -> std::io::Result<Signals> {
+        let signals = Signals::default();
+        let told = signals.clone();
         let (registered, registering) = std::sync::mpsc::sync_channel(1);
         std::thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
-                runtime.block_on(async move {
-                    let mut streams = match Streams::new() {
-                        Ok(streams) => streams,
-                        Err(error) => return drop(registered.send(Err(error))),
-                    };
-                    let _ = registered.send(Ok(()));
+                let streams = {
+                    let _within = self.runtime.enter();
+                    Streams::new(
+                        #[cfg(unix)]
+                        self.hangup,
+                    )
+                };
+                let mut streams = match streams {
+                    Ok(streams) => streams,
+                    Err(error) => return drop(registered.send(Err(error))),
+                };
+                let _ = registered.send(Ok(()));
+                self.runtime.block_on(async move {
                     streams.next(&told.reload).await;
                     told.stop.cancel();
                     streams.next(&told.reload).await;
@@ -54,12 +84,12 @@ struct Streams {
 
 #[cfg(unix)]
 impl Streams {
-    fn new() -> std::io::Result<Self> {
+    fn new(hangup: tokio::signal::unix::Signal) -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
+            hangup,
         })
     }
 

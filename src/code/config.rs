@@ -51,7 +51,7 @@ codes! {
         "Inside text, ${NAME} and ${NAME:-default} stand for environment variables, and $${ for ${ itself. Instead of text, a value may be \
          { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", \"ARGUMENT\"] }. Files, such as certificates, are always { file = \"PATH\" }."
     UNREADABLE_REFERENCE "UA-0115" "what a reference points to cannot be read"
-        "A file is missing or empty, or a program failed, took longer than 10 s or printed nothing. Credentials (client_id, client_secret, \
+        "A file is missing or empty or may not be read by the user who runs upauth, or a program failed, took longer than 10 s or printed nothing. Credentials (client_id, client_secret, \
          username, password, security_token, private_key, refresh_token) are read at each login: `upauth check` reports this as a problem, `upauth run` starts all the \
          same, shows the upstream as unavailable and tries again. Every other value is needed when the configuration is read: \
          nothing is started."
@@ -118,7 +118,8 @@ codes! {
          is mounted (from Windows, or by some network file systems), every file shows 0777 and chmod does nothing. Who may write there is decided on that system."
     BAD_INCLUDE "UA-0140" "a file cannot be included"
         "include names files or patterns, relative to the configuration's folder. They are read in the order of their names, and hold \
-         [upstream.NAME] and [route.NAME] sections only; everything else stands in the configuration itself. A name without * must exist; a pattern that matches nothing is a warning."
+         [upstream.NAME] and [route.NAME] sections only; everything else stands in the configuration itself. A name without * must exist; a pattern that matches nothing is a warning, \
+         but not a folder that the user who runs upauth may not list: what it holds would be taken away."
     BAD_PROXY "UA-0141" "the outbound proxy cannot be used"
         "proxy is \"env\" (HTTPS_PROXY and NO_PROXY), \"off\", or { url, username, password, except }. The proxy is spoken to in plain http \
          and asked to CONNECT to https targets, so it sees names and ports and no token; SOCKS proxies and proxies that are themselves \

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -80,9 +81,8 @@ impl Files {
         for pattern in patterns {
             let found = match self.matching(&pattern) {
                 Ok(found) => found,
-                Err(why) => {
+                Err((why, help)) => {
                     let message = format!("`include`: {why}");
-                    let help = "paths relative to this file: \"more.toml\", \"conf.d/*.toml\"";
                     problems.push(self.problem(&code::BAD_INCLUDE, pattern.span, message, help));
                     continue;
                 }
@@ -98,18 +98,32 @@ impl Files {
     }
 
     /// The files of a pattern, in the order of their names; one without `*` must be there.
-    fn matching(&self, pattern: &Text) -> Result<Vec<PathBuf>, String> {
+    fn matching(&self, pattern: &Text) -> Result<Vec<PathBuf>, (String, &'static str)> {
         let Text { text, .. } = pattern;
         let folder = self.folder(0);
+        if !text.contains(['*', '?', '[']) {
+            let path = folder.join(text);
+            return match path.metadata() {
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    Err((format!("there is no file {}", pattern.quoted()), PATHS))
+                }
+                // What else is wrong with it is told by who reads it.
+                _ => Ok(vec![path]),
+            };
+        }
         // What is special in the folder's own name is not a pattern.
         let folder = glob::Pattern::escape(&folder.display().to_string());
         let whole = Path::new(&folder).join(text);
-        let found = glob::glob(&whole.display().to_string()).map_err(|error| error.to_string())?;
-        let found: Vec<_> = found.filter_map(Result::ok).collect();
-        if found.is_empty() && !text.contains(['*', '?', '[']) {
-            return Err(format!("there is no file {}", pattern.quoted()));
-        }
-        Ok(found)
+        let found = glob::glob(&whole.display().to_string());
+        let found = found.map_err(|error| (error.to_string(), PATHS))?;
+        // A folder that cannot be read may hold files: without them, a reload would take away what they say.
+        let found = found.map(|path| {
+            path.map_err(|error| {
+                let (folder, why) = (error.path().display(), error.error());
+                (format!("cannot read {folder}: {why}"), READABLE)
+            })
+        });
+        found.collect()
     }
 
     /// A folder that is empty yet is no mistake, and one that is spelled wrong looks just like it.
@@ -142,7 +156,7 @@ impl Files {
                 let message = format!("cannot read {name}: {error}");
                 let help = match path.is_dir() {
                     true => "for all files of a folder: \"FOLDER/*.toml\"",
-                    false => "included files must be readable and UTF-8",
+                    false => READABLE,
                 };
                 problems.push(self.problem(&code::BAD_INCLUDE, span.clone(), message, help));
                 return;
@@ -274,5 +288,7 @@ fn real(path: &Path) -> PathBuf {
 const INCLUDABLE: &[&str] = &["upstream", "route"];
 const OTHERS: &str =
     "only [upstream.NAME] and [route.NAME] can be included; the rest stands in the main file";
+const PATHS: &str = "paths relative to this file: \"more.toml\", \"conf.d/*.toml\"";
+const READABLE: &str = "the user who runs upauth must be able to read included files, in UTF-8, and to list their folders";
 /// What usually is behind broken syntax.
 const SYNTAX: &str = "each line is KEY = VALUE; text stands in quotation marks, a list in [ ], a section's name in [ ] on a line of its own";

@@ -7,7 +7,7 @@ use super::reference::Text;
 use super::section::Section;
 use crate::code;
 use crate::message::origin::{OriginError, Scheme};
-use crate::message::{Address, Origin};
+use crate::message::{Address, Locator, Origin};
 
 /// An origin that is not needed; absent or empty is `None`.
 pub(super) fn optional(
@@ -69,7 +69,7 @@ pub(super) fn url(
     key: &'static str,
     plain_http: &[String],
     reading: &mut Reading<'_>,
-) -> Option<(Origin, String)> {
+) -> Option<(Origin, Locator)> {
     let text = table.text(key, reading)?;
     let Some((origin, rest)) = Origin::split_url(&text.text) else {
         if let Err(why) = text.text.parse::<Origin>() {
@@ -91,7 +91,7 @@ pub(super) fn url(
         return None;
     }
     let origin = secure(key, origin, &text, plain_http, reading)?;
-    Some((origin, path))
+    Some((origin, path.into()))
 }
 
 fn secure(

@@ -210,7 +210,7 @@ impl Problems {
             ErrorKind::NotFound => {
                 "`upauth init`, with the same --config, writes one; or name another: --config PATH"
             }
-            _ => "a configuration is a file that this user may read, in UTF-8",
+            _ => "a configuration is a file in UTF-8 that the user who runs upauth must be able to read",
         });
         Self::new(&name, vec![problem])
     }

@@ -325,7 +325,9 @@ pub(super) fn remedy(source: &Source) -> &'static str {
         Source::Command(_) => {
             "run the program by hand; it must end within 10 s and print the value"
         }
-        _ => "the value is what the file holds; its path is relative to the configuration's folder",
+        _ => {
+            "the value is what the file holds; the user who runs upauth must be able to read it; its path is relative to the configuration's folder"
+        }
     }
 }
 

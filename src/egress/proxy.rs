@@ -1,5 +1,7 @@
 //! [`Proxy`]: the way through an HTTP proxy, for https targets only.
 
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Uri};
@@ -18,7 +20,6 @@ use crate::message::Origin;
 use crate::message::origin::Scheme;
 
 /// A proxy that is asked to `CONNECT`. Its `Debug` does not show the password.
-#[derive(Debug)]
 pub struct Proxy {
     address: Uri,
     /// For messages.
@@ -80,6 +81,12 @@ impl Proxy {
             Failure::new(Phase::Connect, text)
         })?;
         Ok(stream.into_inner())
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Proxy").field(&self.name).finish()
     }
 }
 

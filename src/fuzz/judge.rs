@@ -102,6 +102,10 @@ fn values(json: &Value, steps: &[&str]) -> Vec<String> {
             all.get(*name).map_or(vec![], |one| values(one, rest))
         }
         (Value::String(text), []) => vec![text.clone()],
+        // `0.0` is the number 0.
+        (Value::Number(number), []) if number.is_f64() => {
+            number.as_f64().iter().map(f64::to_string).collect()
+        }
         (Value::Bool(_) | Value::Number(_), []) => vec![json.to_string()],
         _ => vec![],
     }

@@ -16,21 +16,49 @@ pub(super) fn fewer_forwards(hops: &HeaderValue) -> Option<HeaderValue> {
     hops.checked_sub(1).map(HeaderValue::from)
 }
 
-/// Whether the request has already passed this `instance` (RFC 9110 section 7.6.3). Asked before it is taken off.
+/// Whether the request has already passed this `instance` (RFC 9110 section 7.6.3), or more of them than anybody puts in a
+/// row. Asked before it is taken off.
 pub fn passed_before(headers: &HeaderMap, instance: &str) -> bool {
-    headers
-        .get_all(VIA)
-        .iter()
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|hop| {
-            // received-protocol RWS received-by
-            let mut words = hop
-                .split(u8::is_ascii_whitespace)
-                .filter(|word| !word.is_empty());
-            words.nth(1)
-        })
-        .filter_map(|by| by.strip_prefix(PSEUDONYM.as_bytes()))
-        .any(|id| id == instance.as_bytes())
+    let mut passed = passed(headers).take(MOST_INSTANCES);
+    let mut count = 0;
+    passed.any(|id| {
+        count += 1;
+        id == instance.as_bytes() || count == MOST_INSTANCES
+    })
+}
+
+/// What goes upstream: the instances that it has passed, so that each of them notices its return, and this one,
+/// `1.1 upauth-INSTANCE` by [`via`]. Others in front of the proxy are not the upstream's business.
+pub fn via_after(headers: &HeaderMap, ours: &HeaderValue) -> HeaderValue {
+    if !headers.contains_key(VIA) {
+        return ours.clone();
+    }
+    let mut all = Vec::new();
+    for id in passed(headers).filter(|id| is_instance(id)) {
+        all.extend_from_slice(b"1.1 ");
+        all.extend_from_slice(PSEUDONYM.as_bytes());
+        all.extend_from_slice(id);
+        all.extend_from_slice(b", ");
+    }
+    all.extend_from_slice(ours.as_bytes());
+    HeaderValue::from_bytes(&all).unwrap_or(ours.clone())
+}
+
+/// The instances of this program that a request has passed.
+fn passed(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let lines = headers.get_all(VIA).iter();
+    let hops = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    hops.filter_map(|hop| {
+        // received-protocol RWS received-by
+        let words = hop.split(u8::is_ascii_whitespace);
+        let by = words.filter(|word| !word.is_empty()).nth(1)?;
+        by.strip_prefix(PSEUDONYM.as_bytes())
+    })
+}
+
+fn is_instance(id: &[u8]) -> bool {
+    let known = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    (1..=MOST_OF_INSTANCE).contains(&id.len()) && id.iter().all(known)
 }
 
 /// What the proxy adds: `1.1 upauth-INSTANCE`. The instance (letters, digits, `-`) is part of the pseudonym, because
@@ -67,24 +95,43 @@ pub fn method_override(method: &Method, target: &Target, headers: &HeaderMap) ->
 
 const PSEUDONYM: &str = "upauth-";
 
+/// Of more than this in a row some stand behind one another without end.
+const MOST_INSTANCES: usize = 8;
+
+/// The longest that is passed on: what comes may be anything.
+const MOST_OF_INSTANCE: usize = 64;
+
 /// Fields that say where a request comes from (RFC 7239 and its forerunners) and with which certificate (RFC 9440 and its
 /// forerunners), that a browser adds, and `Via`.
-pub(super) const FORWARDING: [&str; 11] = [
+pub(super) const FORWARDING: [&str; 24] = [
     "forwarded",
     "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-remote-ip",
+    "x-remote-addr",
+    "x-original-forwarded-for",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "fastly-client-ip",
+    "remote-user",
+    "x-remote-user",
+    "x-salesforce-sip",
     "referer",
     "origin",
     "via",
     "x-original-url",
     "x-rewrite-url",
     "x-original-host",
+    "x-original-method",
+    "x-host",
     "client-cert",
     "client-cert-chain",
     "x-client-cert",
 ];
 
 /// How others of them begin.
-pub(super) const PREFIXES: [&str; 3] = ["x-forwarded-", "sec-fetch-", "x-ssl-"];
+pub(super) const PREFIXES: [&str; 4] = ["x-forwarded-", "sec-fetch-", "x-ssl-", "x-envoy-"];
 
 const OVERRIDE_FIELDS: [&str; 3] = [
     "x-http-method-override",
@@ -128,6 +175,13 @@ mod tests {
             ("X-Original-URL", false),
             ("X_Original_URL", false),
             ("X-Rewrite-Url", false),
+            ("X-Client-IP", false),
+            ("True_Client_IP", false),
+            ("CF-Connecting-IP", false),
+            ("Remote-User", false),
+            ("X-Envoy-Original-Path", false),
+            ("X-Host", false),
+            ("X-Original-Method", false),
             ("Client-Cert", false),
             ("Client-Cert-Chain", false),
             ("X-SSL-Cert", false),
@@ -183,6 +237,40 @@ mod tests {
                 expected,
                 "{lines:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_row_of_instances_that_is_too_long_counts_as_a_return() {
+        let row = |count: usize| vec!["1.0 other, 1.1 upauth-a"; count];
+        for (count, expected) in [(7, false), (8, true), (9, true)] {
+            let fields: Vec<_> = row(count).into_iter().map(|line| ("via", line)).collect();
+            assert_eq!(passed_before(&headers(&fields), "7f3a"), expected);
+        }
+    }
+
+    #[test]
+    fn instances_that_were_passed_go_on_and_nobody_else() {
+        let long = format!("1.1 upauth-{}", "a".repeat(65));
+        let rows: [(&[&str], &str); 5] = [
+            (&[], "1.1 upauth-7f3a"),
+            (&["1.0 varnish"], "1.1 upauth-7f3a"),
+            (
+                &["1.0 varnish, 2 upauth-b (x)", "1.1 upauth-c-1"],
+                "1.1 upauth-b, 1.1 upauth-c-1, 1.1 upauth-7f3a",
+            ),
+            (
+                &["1.1 upauth-", "1.1 upauth-a;b", "1.1 upauth-\u{e9}", &long],
+                "1.1 upauth-7f3a",
+            ),
+            (&["1.1 upauth-7f3a"], "1.1 upauth-7f3a, 1.1 upauth-7f3a"),
+        ];
+        for (lines, expected) in rows {
+            let mut fields = HeaderMap::new();
+            for line in lines {
+                fields.append(VIA, HeaderValue::from_bytes(line.as_bytes()).unwrap());
+            }
+            assert_eq!(via_after(&fields, &via("7f3a")), expected, "{lines:?}");
         }
     }
 

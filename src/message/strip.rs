@@ -114,7 +114,7 @@ pub fn answer(headers: &mut HeaderMap, keeps_length: bool) -> Speaks {
             | ACCESS_CONTROL_ALLOW_CREDENTIALS
             | ALT_SVC
             | STRICT_TRANSPORT_SECURITY => doomed.push(name.clone()),
-            _ if hop_by_hop::covers(name) || is_ours(name) || name.as_str() == CLEAR_SITE_DATA => {
+            _ if hop_by_hop::covers(name) || is_ours(name) || binds_host(name) => {
                 of_connection |= *name == CONNECTION;
                 coded |= *name == TRANSFER_ENCODING;
                 doomed.push(name.clone());
@@ -139,8 +139,22 @@ fn is_ours(name: &HeaderName) -> bool {
     name.as_str().starts_with("x-upauth-")
 }
 
-/// W3C: "cookies" are those of every port of a host, so of everything on localhost.
-const CLEAR_SITE_DATA: &str = "clear-site-data";
+/// What browsers keep of a host, or do to all of it: on localhost that is every upstream, for some of them every port.
+fn binds_host(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "clear-site-data"
+            | "service-worker-allowed"
+            | "nel"
+            | "report-to"
+            | "reporting-endpoints"
+            | "public-key-pins"
+            | "expect-ct"
+            | "accept-ch"
+            | "set-login"
+            | "speculation-rules"
+    )
+}
 
 #[cfg(test)]
 mod tests {
@@ -192,6 +206,14 @@ mod tests {
             "alt-svc",
             "strict-transport-security",
             "clear-site-data",
+            "service-worker-allowed",
+            "nel",
+            "report-to",
+            "reporting-endpoints",
+            "public-key-pins",
+            "accept-ch",
+            "set-login",
+            "speculation-rules",
             "content-length",
             "content-type",
         ] {

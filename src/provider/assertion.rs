@@ -1,6 +1,5 @@
 //! [`Assertion`]: a statement that the login signs, a JWT (RFC 7519, RFC 7523 section 3).
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use base64::Engine;
@@ -8,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value as Json};
 
 use super::login::{Field, Moment, Secrets};
+use crate::message::Locator;
 use crate::secret::{Algorithm, KeyError, SigningKey};
 
 /// What is stated, and how it is signed. The key is [`Field::PrivateKey`].
@@ -20,7 +20,7 @@ pub struct Assertion {
     /// `sub`.
     pub subject: Field,
     /// `aud`.
-    pub audience: Cow<'static, str>,
+    pub audience: Locator,
     /// Whether `iat` and a `jti` that never comes twice are stated as well.
     pub unique: bool,
     /// `kid` in the head: which of the client's keys it is.
@@ -59,7 +59,7 @@ impl Assertion {
         let mut claims = Map::new();
         claims.insert("iss".to_owned(), text(self.issuer).into());
         claims.insert("sub".to_owned(), text(self.subject).into());
-        claims.insert("aud".to_owned(), self.audience.as_ref().into());
+        claims.insert("aud".to_owned(), self.audience.as_str().into());
         // Whole seconds as a number, and no longer than Salesforce says it takes (Salesforce Help, "OAuth 2.0 JWT
         // Bearer Flow for Server-to-Server Integration"), though clients get away with more.
         claims.insert("exp".to_owned(), (now + LIFETIME.as_secs()).into());

@@ -13,6 +13,7 @@ use super::marketing_cloud::{BUDGET, INSTANCE_HOSTS, configured, rest, surfaces}
 use super::rotation::Rotation;
 use super::surface::constants;
 use crate::config::marketing_cloud_legacy::MarketingCloudLegacy;
+use crate::message::Locator;
 
 /// The provider of a Marketing Cloud upstream with a legacy package.
 pub fn provider(keys: &MarketingCloudLegacy) -> Provider {
@@ -50,7 +51,7 @@ pub fn provider(keys: &MarketingCloudLegacy) -> Provider {
 fn login(keys: &MarketingCloudLegacy) -> Call {
     let mut call = Call {
         endpoint: keys.login_url.clone(),
-        path: Cow::Borrowed(match keys.legacy_token {
+        path: Locator::from(match keys.legacy_token {
             true => "/v1/requestToken?legacy=1",
             false => "/v1/requestToken",
         }),

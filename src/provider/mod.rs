@@ -140,6 +140,12 @@ impl Provider {
     /// decided anew when it is read.
     pub fn kept_as(&self) -> Vec<String> {
         let mut parts = vec![self.name.to_owned(), self.login.to_string(), self.asks()];
+        // `Display` leaves it out, and it may say whose token is wanted, or for what.
+        if let Login::Call(call) = &self.login
+            && let Some(query) = call.path.query()
+        {
+            parts.push(format!("?{query}"));
+        }
         if self.token_per_target {
             parts.push(format!("{:?}", self.configured));
         }
@@ -155,10 +161,7 @@ impl Provider {
     /// What a login asks for, and how: grant, scope and the like, without the secrets, which are named by field only.
     pub fn asks(&self) -> String {
         match &self.login {
-            Login::Call(call) => format!(
-                "{:?} {:?} {:?} {:?}",
-                call.encode, call.parameters, call.basic, call.headers
-            ),
+            Login::Call(call) => call.asks(),
             Login::Program(source) => source.identity(),
         }
     }

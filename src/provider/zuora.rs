@@ -75,7 +75,7 @@ pub fn provider(keys: &Zuora) -> Provider {
 fn login(keys: &Zuora) -> Call {
     Call {
         endpoint: keys.login_url.clone(),
-        path: Cow::Borrowed("/oauth/token"),
+        path: "/oauth/token".into(),
         encode: Encode::Form,
         parameters: vec![
             (

@@ -199,9 +199,8 @@ impl Proxy {
         let body = body.take().ok_or(Error::Internal)?;
         prepared.hold(body, &self.buffers).await?;
         let mut patience = upstream.token_wait;
-        let exchanged = self
-            .exchange(&mut prepared, upstream, surface, &mut patience, finish)
-            .await;
+        let exchange = self.exchange(&mut prepared, upstream, surface, &mut patience, finish);
+        let exchanged = exchange.await;
         hint.read(prepared.is_read());
         let (answer, issued) = exchanged?;
         finish.headed(upstream.token_wait.saturating_sub(patience));
@@ -211,6 +210,7 @@ impl Proxy {
             base: base.ok_or(Error::Internal)?,
             place: &self.place(arrival, prepared.named(), entry, by),
             upstream,
+            cookies: &surface.cookies,
             links,
             replayed: finish.entry.replayed,
         };

@@ -1,7 +1,7 @@
 //! The upstream's answer, made fit for the caller: hop-by-hop off, links and cookies turned back, marked private.
 
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+    ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -40,6 +40,8 @@ pub(super) struct Sent<'a> {
     /// Where it came from.
     pub(super) place: &'a Place<'a>,
     pub(super) upstream: &'a Upstream,
+    /// The cookies that may be set.
+    pub(super) cookies: &'a [&'static str],
     /// What is known of the links in the answer.
     pub(super) links: Option<&'a LinkRule>,
     pub(super) replayed: bool,
@@ -89,6 +91,7 @@ impl Outcome {
             base,
             place,
             upstream,
+            cookies,
             links,
             replayed,
         } = *sent;
@@ -101,7 +104,7 @@ impl Outcome {
             place.links(base).turn_headers(headers);
         }
         if speaks.cookies {
-            links::set_cookies(headers, place.prefix, !place.tls);
+            links::set_cookies(headers, cookies, place.prefix, !place.tls);
         }
         match speaks.caching {
             true => keep_private(headers),
@@ -198,7 +201,7 @@ fn turn(head: &mut http::response::Parts, rule: &LinkRule, sent: &Sent<'_>) -> O
         return None;
     }
     // They speak of other bytes than the caller gets.
-    for name in DIGESTS.iter().chain(&[CONTENT_LENGTH]) {
+    for name in DIGESTS.iter().chain(&[CONTENT_LENGTH, ACCEPT_RANGES]) {
         head.headers.remove(name);
     }
     let links = sent.place.links(sent.base).also(&rule.hosts);

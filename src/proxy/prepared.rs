@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT_ENCODING, HOST, VIA};
+use http::header::{ACCEPT_ENCODING, HOST, IF_RANGE, RANGE, VIA};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
@@ -20,7 +20,7 @@ use super::error::Error;
 use super::request_body::{Capture, RequestBody, Stream, lock};
 use super::upstream::Upstream;
 use crate::egress::Head;
-use crate::message::{Readings, Rejection, Target, strip};
+use crate::message::{Readings, Rejection, Target, forwarding, strip};
 use crate::provider::surface::track_id;
 use crate::provider::{Base, Carrier, Credential, Stamp, Surface};
 use crate::server::Incoming;
@@ -111,6 +111,7 @@ impl Prepared {
             strip::blanks(&mut headers);
         }
         let stamps = stamped(surface, &headers, id);
+        let via = forwarding::via_after(&headers, via);
         strip::request(
             &mut headers,
             &[&surface.strip, &upstream.remove_headers],
@@ -122,9 +123,15 @@ impl Prepared {
         for (name, value) in &upstream.set_headers {
             headers.insert(name, value.clone());
         }
-        headers.insert(VIA, via.clone());
-        if readable && headers.contains_key(ACCEPT_ENCODING) {
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(VIA, via);
+        if readable {
+            if headers.contains_key(ACCEPT_ENCODING) {
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            }
+            // A part of the upstream's bytes is none of those that the caller gets; whole, it is an answer to this as well
+            // (RFC 9110 section 14.2).
+            headers.remove(RANGE);
+            headers.remove(IF_RANGE);
         }
         Ok(Self {
             method: parts.method,

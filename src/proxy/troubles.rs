@@ -11,7 +11,7 @@ use crate::code::{self, Code};
 /// What was told last of each upstream's failures. Clones are the same: one for all workers, whatever they serve.
 ///
 /// Invariant: it grows with the upstreams that are in trouble, never with requests.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Troubles(Arc<Mutex<HashMap<Trouble, Told>>>);
 
 /// The upstream, if there was one, and the code.

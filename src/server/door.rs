@@ -20,7 +20,6 @@ pub struct Door {
 }
 
 /// Where connections go, and stay: who is counted, served and sent away together.
-#[derive(Debug)]
 pub struct Hall {
     /// Handed on in [`Arrival`](super::Arrival).
     pub listener: usize,
@@ -31,10 +30,9 @@ pub struct Hall {
 }
 
 /// Where the connections of a listener go: exchanged whole while it listens. Clones are the same.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Passage(Arc<ArcSwap<Leading>>);
 
-#[derive(Debug)]
 struct Leading {
     hall: Arc<Hall>,
     /// Connections to these addresses go elsewhere.

@@ -36,7 +36,7 @@ pub use self::socket::{Acceptor, Socket, SocketFile, Stream};
 use crate::config::server::Limits;
 
 /// How a connection came to be: what the proxy may know about its caller.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Arrival {
     /// Which listener: as its [`Hall`] says.
     pub listener: usize,
@@ -207,7 +207,10 @@ pub async fn drain(
         return true;
     }
     floor.cut.cancel();
-    // Cut connections end at their next poll; the bound is for a runtime that is stuck.
-    let _ = tokio::time::timeout(Duration::from_secs(1), &mut ended).await;
+    let _ = tokio::time::timeout(CUT, &mut ended).await;
     false
 }
+
+/// How long to wait for connections that were cut: they end at their next poll, so the bound is for a runtime that is
+/// stuck.
+pub const CUT: Duration = Duration::from_secs(1);

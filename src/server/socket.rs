@@ -1,8 +1,11 @@
 //! [`Socket`]: what a listener is bound to, TCP or a unix socket, and the connections it accepts.
 
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::{Duration, SystemTime};
 
 #[cfg(unix)]
 use std::os::unix::{fs::MetadataExt, fs::PermissionsExt, net::UnixListener as StdUnixListener};
@@ -47,8 +50,11 @@ pub type Stream = TcpStream;
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
-    number: (u64, u64),
+    identity: Identity,
 }
+
+/// Tells one file from another that took its place: a file system may give the number of one that went to the next.
+type Identity = (u64, u64, Option<SystemTime>);
 
 impl Socket {
     /// The same socket once more.
@@ -156,6 +162,7 @@ fn of_tcp(stream: TcpStream) -> Stream {
 /// process that was killed, and gives way.
 #[cfg(unix)]
 pub(super) fn bind_unix(path: &Path) -> io::Result<(Socket, SocketFile)> {
+    let _turn = turn(path);
     make_way(path)?;
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
@@ -204,39 +211,100 @@ impl SocketFile {
     fn of(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
-            number: number(path)?,
+            identity: identity(path)?,
         })
     }
 }
 
-/// Tells one file from another that took its place.
 #[cfg(unix)]
-fn number(path: &Path) -> io::Result<(u64, u64)> {
+fn identity(path: &Path) -> io::Result<Identity> {
     let there = std::fs::symlink_metadata(path)?;
-    Ok((there.dev(), there.ino()))
+    Ok((there.dev(), there.ino(), there.created().ok()))
 }
 
 #[cfg(not(unix))]
-fn number(_: &Path) -> io::Result<(u64, u64)> {
+fn identity(_: &Path) -> io::Result<Identity> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if number(&self.path).is_ok_and(|there| there == self.number) {
+        let _turn = turn(&self.path);
+        if identity(&self.path).is_ok_and(|there| there == self.identity) {
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
+
+/// One at a time, until it is dropped, of the processes that look at a socket's file and act on what they saw. Where its
+/// folder cannot be locked, or somebody does not let go of it, there is none.
+fn turn(path: &Path) -> Option<File> {
+    let folder = match path.parent()? {
+        here if here.as_os_str().is_empty() => Path::new("."),
+        folder => folder,
+    };
+    let folder = File::open(folder).ok()?;
+    let (done, locked) = mpsc::channel();
+    // A thread waits, because a lock cannot be waited for with an end.
+    let wait = move || folder.lock().map(|()| done.send(folder));
+    std::thread::Builder::new().spawn(wait).ok()?;
+    locked.recv_timeout(TURN).ok()
+}
+
+/// How long to wait for it: whoever has it does a handful of system calls.
+const TURN: Duration = Duration::from_secs(1);
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::time::Duration;
+    use std::sync::Barrier;
 
     use super::*;
+
+    #[test]
+    fn of_those_who_start_at_once_over_a_file_that_was_left_one_has_it() {
+        let name = crate::secret::hex(&crate::secret::random::<8>());
+        let path = std::env::temp_dir().join(format!("upauth-{name}.sock"));
+        for _ in 0..50 {
+            let left = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+            left.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+            drop(left);
+            let all = Barrier::new(4);
+            let bound: Vec<_> = std::thread::scope(|scope| {
+                let start = || {
+                    all.wait();
+                    bind_unix(&path)
+                };
+                let starts: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
+                starts
+                    .into_iter()
+                    .map(|start| start.join().unwrap())
+                    .collect()
+            });
+            assert_eq!(bound.iter().filter(|bound| bound.is_ok()).count(), 1);
+            std::os::unix::net::UnixStream::connect(&path).unwrap();
+            drop(bound);
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
+    fn whoever_ends_leaves_the_socket_alone_that_another_has_put_in_its_place() {
+        let name = crate::secret::hex(&crate::secret::random::<8>());
+        let path = std::env::temp_dir().join(format!("upauth-{name}.sock"));
+        // Many times, for the second file often gets the number of the first.
+        for _ in 0..20 {
+            let (first, file) = bind_unix(&path).unwrap();
+            drop(first);
+            let (_second, own) = bind_unix(&path).unwrap();
+            drop(file);
+            assert!(path.exists());
+            drop(own);
+            assert!(!path.exists());
+        }
+    }
 
     #[test]
     fn a_unix_socket_whose_owner_accepts_nothing_is_taken_and_not_waited_for() {
@@ -255,7 +323,7 @@ mod tests {
             }
             waiting.push(caller);
         }
-        let (done, bound) = std::sync::mpsc::channel();
+        let (done, bound) = mpsc::channel();
         let at = path.clone();
         std::thread::spawn(move || done.send(bind_unix(&at).err()));
         let taken = bound.recv_timeout(Duration::from_secs(30));

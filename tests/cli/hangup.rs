@@ -113,3 +113,20 @@ fn no_request_fails_while_sighup_finds_half_a_file_then_a_wrong_one_then_a_right
     signal("-TERM", &running.0);
     assert_eq!(running.0.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn a_sighup_during_the_start_does_not_end_it_and_is_a_reload_right_after() {
+    let stage = Stage::new("early-hangup");
+    let path = stage.config("${DEMO_CRM_CLIENT_SECRET}", "deny = [\"/**\"]\n");
+    let next = stage.folder.join("next.toml");
+    std::fs::rename(&path, &next).unwrap();
+    let text = std::fs::read_to_string(stage.right()).unwrap();
+    // Run while the configuration is read.
+    let next = next.display();
+    let says = format!("kill -HUP $PPID && mv {next} {path} && echo ${{DEMO_LOGIN_URL}}");
+    let asked = format!("{{ command = [\"sh\", \"-c\", \"{says}\"] }}");
+    let text = text.replacen("\"${DEMO_LOGIN_URL}\"", &asked, 1);
+    std::fs::write(&path, text).unwrap();
+    let (_running, addr) = stage.run(&path);
+    until("no reload has come of it", || get(&addr, LIMITS) == 403);
+}

@@ -2,20 +2,22 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
+    unreachable_pub,
+    missing_docs,
     reason = "a test that panics has failed, which is what it is for"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use upauth::emulator::{Emulator, Settings};
 
-use self::ports::free_port;
+use self::support::ports::free_port;
 
 mod asking;
 /// A disk without room.
@@ -23,15 +25,20 @@ mod asking;
 mod full;
 /// Files that change under load.
 mod hangup;
-#[path = "../e2e/support/ports.rs"]
-mod ports;
 /// What ends a start.
 mod starting;
+/// What a signal to stop does to whoever is there.
+mod stopping;
 /// The file store.
 mod store;
+#[path = "../e2e/support/mod.rs"]
+mod support;
 /// What the system shows and limits.
 #[cfg(target_os = "linux")]
 mod system;
+/// Files that may not be read.
+#[cfg(unix)]
+mod unreadable;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_upauth");
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The emulator, a folder for configurations, and the variables that lead from one to the other.
 struct Stage {
     emulator: Emulator,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
     folder: PathBuf,
     admin: u16,
 }
@@ -68,7 +75,7 @@ impl Stage {
         std::fs::create_dir_all(&folder).unwrap();
         Self {
             emulator,
-            _runtime: runtime,
+            runtime,
             folder,
             admin: free_port(),
         }
@@ -163,6 +170,16 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(began.elapsed() < PATIENCE, "{what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Waits until a process ends: its exit code, unless a signal ended it.
+fn ended(running: &mut Running) -> Option<i32> {
+    let mut status = None;
+    until("it never ends", || {
+        status = running.0.try_wait().unwrap();
+        status.is_some()
+    });
+    status.unwrap().code()
 }
 
 fn signal(name: &str, child: &Child) {
@@ -280,44 +297,4 @@ fn env_names_files_that_are_found_from_everywhere() {
     let line = format!("export CURL_CA_BUNDLE='{}/state/ca.pem'", folder.display());
     assert!(out.contains(&line), "{line}\n{out}");
     assert!(out.contains("the first `upauth run` makes it"), "{out}");
-}
-
-#[test]
-fn sigterm_drains_and_a_second_one_cuts() {
-    let stage = Stage::new("signals");
-    let config = stage.right();
-    let (mut idle, _) = stage.run(&config);
-    signal("-TERM", &idle.0);
-    assert_eq!(
-        idle.0.wait().unwrap().code(),
-        Some(0),
-        "nothing was in flight"
-    );
-
-    let (mut busy, addr) = stage.run(&config);
-    let mut caller = TcpStream::connect(addr).unwrap();
-    caller
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    write!(
-        caller,
-        "GET /crm/services/apexrest/slow?body_ms=60000 HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    )
-    .unwrap();
-    let mut begun = [0; 12];
-    caller.read_exact(&mut begun).unwrap();
-    assert_eq!(&begun, b"HTTP/1.1 200");
-    let began = Instant::now();
-    signal("-TERM", &busy.0);
-    std::thread::sleep(Duration::from_millis(300));
-    assert!(
-        busy.0.try_wait().unwrap().is_none(),
-        "a request is in flight"
-    );
-    signal("-INT", &busy.0);
-    assert_eq!(busy.0.wait().unwrap().code(), Some(1), "it was cut");
-    assert!(
-        began.elapsed() < Duration::from_secs(15),
-        "by the second signal, not by drain_timeout"
-    );
 }

@@ -1,6 +1,7 @@
 //! The access log: one line for each request, whatever way it ends.
 
 use serde_json::Value;
+use upauth::app::Stopped;
 use upauth::telemetry::{AccessLog, Format};
 
 use crate::support::tls::Folder;
@@ -77,4 +78,23 @@ async fn each_request_has_one_line_that_says_how_it_ended() {
         &own,
     ];
     assert_eq!(told, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_a_second_wish_to_stop_cuts_has_its_line() {
+    let folder = Folder::new();
+    let log = AccessLog::file(&folder.path().join("access.log"), Format::Json).unwrap();
+    let api = Scripted::start(|mut connection| async move {
+        connection.head().await;
+        connection.left().await;
+    })
+    .await;
+    let mut proxy = TestProxy::start_with(&api.upstream(), &[], log);
+    let mut cut = proxy.caller().await;
+    cut.begin("/api/cut").await;
+    api.saw(1).await;
+    let app = proxy.app.take().unwrap();
+    let stopped = tokio::task::spawn_blocking(move || app.stop(async {}));
+    assert_eq!(stopped.await.unwrap(), Stopped::Cut);
+    assert_eq!(lines(&folder)[0]["status"], 499);
 }

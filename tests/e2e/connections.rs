@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt, Full};
+#[cfg(target_os = "linux")]
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Barrier, Notify};
 use tokio::time::{sleep, timeout};
 use upauth::egress::{Client, Destination, Head, Profile};
@@ -323,4 +325,24 @@ async fn the_time_a_caller_takes_is_not_the_upstreams_silence() {
     sleep(silence * 2).await;
     go.notify_one();
     assert_eq!(next().await, "two");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_does_not_answer_is_given_up_in_time() {
+    // Whom its queue has no room for hears nothing.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let full = socket.listen(0).unwrap();
+    let addr = full.local_addr().unwrap();
+    let enter = || timeout(Duration::from_millis(300), TcpStream::connect(addr));
+    let mut queue = Vec::new();
+    while let Ok(entered) = enter().await {
+        queue.push(entered.unwrap());
+    }
+    let api = Scripted::constant("never").await;
+    let more = format!("api_url = \"http://{addr}\"\nconnect_timeout = \"1s\"\n");
+    let proxy = TestProxy::start(&format!("{}{more}", api.upstream()));
+    let answer = proxy.get("/api/x").await;
+    assert_eq!((answer.status, answer.code().as_str()), (502, "UA-0401"));
 }

@@ -38,8 +38,7 @@ fn path(url: &str) -> &str {
 }
 
 fn plain(body: &str) -> Vec<u8> {
-    let head =
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-MD5: x\r\n";
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-MD5: x\r\nAccept-Ranges: bytes\r\nETag: \"v1\"\r\n";
     format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
@@ -56,11 +55,10 @@ async fn the_next_page_leads_back_and_record_data_and_signed_urls_do_not_change(
         let mut expected = list(&format!("http://{}", api.addr));
         expected["nextPage"] = "http://localhost/api/v1/accounts?page=2&pageSize=20".into();
         assert_eq!(answer.json(), expected, "{encoding}");
-        assert_eq!(
-            answer.header("content-md5"),
-            None,
-            "it spoke of other bytes"
-        );
+        for name in ["content-md5", "accept-ranges"] {
+            assert_eq!(answer.header(name), None, "{name} spoke of other bytes");
+        }
+        assert_eq!(answer.header("etag"), Some("\"v1\""));
     }
     // Nothing is added where the caller asked for nothing.
     let asked: Vec<_> = api
@@ -70,6 +68,21 @@ async fn the_next_page_leads_back_and_record_data_and_signed_urls_do_not_change(
         .collect();
     let identity = Some("identity".to_owned());
     assert_eq!(asked, [None, identity.clone(), identity]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_part_is_asked_for_of_what_arrives_in_other_bytes() {
+    let api = listing(plain).await;
+    let proxy = TestProxy::start(&api.upstream());
+    for (path, asked) in [
+        ("/api/v1/accounts", [None, None]),
+        ("/api/apps/api/file", [Some("bytes=9-"), Some("\"v1\"")]),
+    ] {
+        let part = "Range: bytes=9-\r\nIf-Range: \"v1\"\r\n";
+        assert_eq!(proxy.get_with(path, part).await.status, 200);
+        let seen = api.seen().pop().unwrap();
+        assert_eq!([seen.header("range"), seen.header("if-range")], asked);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

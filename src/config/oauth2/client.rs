@@ -3,7 +3,7 @@
 use super::grant::Name;
 use crate::config::credential::Credentials;
 use crate::config::reading::Reading;
-use crate::message::Origin;
+use crate::message::{Locator, Origin};
 use crate::secret::{Algorithm, Source};
 
 /// Who the client is, and how it proves that.
@@ -35,7 +35,7 @@ pub enum Proof {
     /// An assertion of its own (RFC 7523 section 2.2).
     PrivateKeyJwt {
         /// Whom it is for. Default `token_url`.
-        audience: String,
+        audience: Locator,
     },
     /// The id alone.
     None,
@@ -65,7 +65,7 @@ impl Client {
     pub(super) fn read(
         credentials: &mut Credentials<'_, '_>,
         grant: Name,
-        token_url: Option<&(Origin, String)>,
+        token_url: Option<&(Origin, Locator)>,
         reading: &mut Reading<'_>,
     ) -> Option<Self> {
         let before = reading.problems.len();
@@ -119,7 +119,7 @@ impl Proof {
     fn read(
         way: Way,
         credentials: &mut Credentials<'_, '_>,
-        token_url: Option<&(Origin, String)>,
+        token_url: Option<&(Origin, Locator)>,
         reading: &mut Reading<'_>,
     ) -> Option<Self> {
         let has_secret = matches!(way, Way::Body | Way::Basic | Way::BasicRaw);
@@ -135,8 +135,8 @@ impl Proof {
         let audience = match way {
             Way::PrivateKeyJwt => {
                 let given = credentials.table.text("client_audience", reading);
-                let given = given.map(|text| text.text);
-                given.or_else(|| token_url.map(|(origin, path)| format!("{origin}{path}")))
+                let given = given.map(|text| Locator::from(text.text));
+                given.or_else(|| token_url.map(audience))
             }
             _ => {
                 let others = "write client_auth = \"private_key_jwt\", or remove it";
@@ -156,6 +156,11 @@ impl Proof {
             Way::None => Self::None,
         })
     }
+}
+
+/// Whom an assertion is for that is sent there.
+pub(super) fn audience((origin, path): &(Origin, Locator)) -> Locator {
+    format!("{origin}{}", path.as_str()).into()
 }
 
 impl Signing {

@@ -1,9 +1,9 @@
 //! `grant` of any OAuth 2.0 server, and the keys of each.
 
-use super::client::Client;
+use super::client::{Client, audience};
 use crate::config::credential::{Credentials, GrantKeys, Rotates};
 use crate::config::reading::Reading;
-use crate::message::Origin;
+use crate::message::{Locator, Origin};
 use crate::secret::Source;
 
 /// The grants of an OAuth 2.0 server.
@@ -30,7 +30,7 @@ pub enum Grant {
         /// Whom it speaks for.
         username: Source,
         /// Whom it is for. Default `token_url`.
-        audience: String,
+        audience: Locator,
     },
 }
 
@@ -46,7 +46,7 @@ pub(super) enum Name {
 /// `grant`, and who the client is.
 pub(super) fn read(
     credentials: &mut Credentials<'_, '_>,
-    token_url: Option<&(Origin, String)>,
+    token_url: Option<&(Origin, Locator)>,
     reading: &mut Reading<'_>,
 ) -> (Option<Grant>, Option<Client>) {
     let before = reading.problems.len();
@@ -69,7 +69,7 @@ impl Grant {
     fn read(
         name: Name,
         credentials: &mut Credentials<'_, '_>,
-        token_url: Option<&(Origin, String)>,
+        token_url: Option<&(Origin, Locator)>,
         reading: &mut Reading<'_>,
     ) -> Option<Self> {
         match name {
@@ -93,8 +93,8 @@ impl Grant {
                 let username = credentials.required("username", reading);
                 let given = credentials.table.text("audience", reading);
                 let audience = match given {
-                    Some(given) => Some(given.text),
-                    None => token_url.map(|(origin, path)| format!("{origin}{path}")),
+                    Some(given) => Some(given.text.into()),
+                    None => token_url.map(audience),
                 };
                 Some(Self::JwtBearer {
                     username: username?,

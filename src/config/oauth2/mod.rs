@@ -21,14 +21,14 @@ use super::salesforce::instance_hosts;
 use super::section::Section;
 use super::value::Zero;
 use crate::code;
-use crate::message::{Address, HostRule, Origin};
+use crate::message::{Address, HostRule, Locator, Origin};
 use crate::secret::Source;
 
 /// The keys of an upstream with any OAuth 2.0 server.
 #[derive(Clone, Debug)]
 pub struct OAuth2 {
     /// The token endpoint's origin, and its path with its query.
-    pub token_url: (Origin, String),
+    pub token_url: (Origin, Locator),
     /// Where calls go.
     pub target: Target,
     /// Who the client is, and how it proves that.

@@ -25,8 +25,8 @@ pub enum Parameter {
     Secret(Source),
 }
 
-/// A text, a number, or a truth.
-#[derive(Clone, Debug, PartialEq)]
+/// A text, a number, or a truth. Its `Debug` does not show it: among the parameters of a request may be a key.
+#[derive(Clone, PartialEq)]
 pub enum Scalar {
     /// A text.
     Text(String),
@@ -36,6 +36,12 @@ pub enum Scalar {
     Float(f64),
     /// `true` or `false`.
     Flag(bool),
+}
+
+impl fmt::Debug for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[given]")
+    }
 }
 
 /// As it is compared with what an answer holds.

@@ -38,7 +38,7 @@ fn read(text: &str) -> OAuth2 {
 fn the_shortest_description_is_a_form_with_the_client_in_its_body() {
     let any = read(&any(SECRET));
     assert_eq!(any.token_url.0.to_string(), "https://login.example");
-    assert_eq!(any.token_url.1, "/oauth2/token?v=1");
+    assert_eq!(any.token_url.1.as_str(), "/oauth2/token?v=1");
     let Target::Api(api) = &any.target else {
         panic!("{any:?}")
     };
@@ -59,7 +59,14 @@ fn the_shortest_description_is_a_form_with_the_client_in_its_body() {
 fn shown((name, parameter): &(String, Parameter)) -> String {
     match parameter {
         Parameter::Given(scalar) => format!("{name}={scalar}"),
-        Parameter::List(list) => format!("{name}={list:?}"),
+        Parameter::List(list) => {
+            let quoted = |scalar: &Scalar| match scalar {
+                Scalar::Text(text) => format!("{text:?}"),
+                other => other.to_string(),
+            };
+            let list: Vec<_> = list.iter().map(quoted).collect();
+            format!("{name}=[{}]", list.join(", "))
+        }
         Parameter::Secret(Source::Value(_)) => format!("{name}=value"),
         Parameter::Secret(source) => format!("{name}={source:?}"),
     }
@@ -85,7 +92,7 @@ fn a_whole_description_is_read() {
         "auth/half=0.5",
         "auth/on=true",
         "auth/key=File(\"/etc/upauth/k\")",
-        "auth/scopes=[Text(\"a\"), Integer(1)]",
+        "auth/scopes=[\"a\", 1]",
         "env=value",
     ];
     assert_eq!(shown, expected);
@@ -160,12 +167,14 @@ fn who_signs_needs_no_client_secret() {
         (signing.algorithm, signing.key_id.as_deref()),
         (Algorithm::Es256, Some("k1"))
     );
-    assert!(matches!(client.client.proof, Proof::PrivateKeyJwt { audience } if audience == url));
+    assert!(
+        matches!(client.client.proof, Proof::PrivateKeyJwt { audience } if audience.as_str() == url)
+    );
     let grant = read(&any(&format!(
         "grant = \"jwt_bearer\"\nusername = \"u\"\naudience = \"a\"\n{key}"
     )));
     assert!(matches!(grant.client.proof, Proof::None));
-    assert!(matches!(grant.grant, Grant::JwtBearer { audience, .. } if audience == "a"));
+    assert!(matches!(grant.grant, Grant::JwtBearer { audience, .. } if audience.as_str() == "a"));
     assert_eq!(grant.audience, None);
     let nobody = any("client_auth = \"none\"\n").replace("client_id = \"id\"\n", "");
     assert!(read(&nobody).client.id.is_none());

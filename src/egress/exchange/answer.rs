@@ -9,7 +9,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::fault::Fault;
 
 /// The head of an answer.
-#[derive(Debug)]
 pub(super) struct Head {
     pub(super) status: StatusCode,
     pub(super) fields: HeaderMap,
@@ -28,7 +27,7 @@ pub(super) enum Framing {
 }
 
 /// Reads the heads of one connection's answers.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Reader {
     /// Where the fields of a head stand.
     places: Vec<Place>,
@@ -89,7 +88,6 @@ impl Reader {
 }
 
 /// A name, as it was written and as it was read.
-#[derive(Debug)]
 struct Known {
     written: Box<[u8]>,
     name: HeaderName,

@@ -13,7 +13,7 @@ use super::fault::Fault;
 use crate::egress::Outgoing;
 
 /// The head of a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Head<'a> {
     /// The method.
     pub method: &'a Method,
@@ -28,7 +28,6 @@ pub struct Head<'a> {
 }
 
 /// A request on its way.
-#[derive(Debug)]
 pub(super) struct Sending<B> {
     /// `None`: all of it was taken.
     body: Option<B>,

@@ -18,7 +18,7 @@ use super::rejection::Rejection;
 use super::target::Target;
 
 /// What a sound request asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Asked<'a> {
     /// `host[:port]` as it came; see [`authority`].
     pub host: Option<&'a str>,

@@ -15,7 +15,7 @@ use super::origin::{Origin, is_loopback, split_port};
 use super::rejection::Rejection;
 
 /// The hosts that are served and the browser origins that may call.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Guard {
     /// Hashed: each upstream and route may have a name of its own.
     hosts: HashSet<String>,

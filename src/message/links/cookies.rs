@@ -1,4 +1,4 @@
-//! `Set-Cookie` of an answer, turned so that the cookie belongs to the proxy and is no session of the upstream.
+//! `Set-Cookie` of an answer, turned so that the cookie belongs to the proxy.
 //!
 //! The caller's `Cookie` is [`credentials`](crate::message::credentials)' business.
 
@@ -6,8 +6,9 @@ use http::HeaderValue;
 use http::header::{HeaderMap, HeaderName, SET_COOKIE};
 
 /// Takes `Domain` off, puts `Path` behind `prefix` (`/crm`, or empty) and, on a `plain` listener, drops `Secure` with
-/// what needs it (RFC 6265 section 4.1.2). Cookies that are a session never pass.
-pub fn set_cookies(headers: &mut HeaderMap, prefix: &str, plain: bool) {
+/// what needs it (RFC 6265 section 4.1.2). Only the cookies named in `names` pass: no other of the caller's goes back, and
+/// what an upstream sets for a host is shared by every port of it (section 8.5), a session that our credential opened too.
+pub fn set_cookies(headers: &mut HeaderMap, names: &[&str], prefix: &str, plain: bool) {
     headers.remove(SET_COOKIE2);
     if !headers.contains_key(SET_COOKIE) {
         return;
@@ -15,7 +16,7 @@ pub fn set_cookies(headers: &mut HeaderMap, prefix: &str, plain: bool) {
     let turned: Vec<HeaderValue> = headers
         .get_all(SET_COOKIE)
         .iter()
-        .filter_map(|cookie| turn(cookie.as_bytes(), prefix, plain))
+        .filter_map(|cookie| turn(cookie.as_bytes(), names, prefix, plain))
         .collect();
     headers.remove(SET_COOKIE);
     for cookie in turned {
@@ -24,11 +25,11 @@ pub fn set_cookies(headers: &mut HeaderMap, prefix: &str, plain: bool) {
 }
 
 /// `None`: the cookie does not pass.
-fn turn(cookie: &[u8], prefix: &str, plain: bool) -> Option<HeaderValue> {
+fn turn(cookie: &[u8], names: &[&str], prefix: &str, plain: bool) -> Option<HeaderValue> {
     let mut parts = cookie.split(|byte| *byte == b';');
     let pair = parts.next()?.trim_ascii();
     let (name, _) = split_pair(pair);
-    if name.is_empty() || is_session(name) || !pair.contains(&b'=') {
+    if !names.iter().any(|known| known.as_bytes() == name) || !pair.contains(&b'=') {
         return None;
     }
     let mut turned = pair.to_vec();
@@ -70,23 +71,6 @@ fn split_pair(part: &[u8]) -> (&[u8], &[u8]) {
     (name, halves.next().unwrap_or_default().trim_ascii())
 }
 
-/// Whether a cookie of this name is a session by itself, with or without a prefix of RFC 6265bis section 4.1.3.
-fn is_session(name: &[u8]) -> bool {
-    let bare = ["__secure-", "__host-"].iter().find_map(|prefix| {
-        let (front, rest) = name.split_at_checked(prefix.len())?;
-        front
-            .eq_ignore_ascii_case(prefix.as_bytes())
-            .then_some(rest)
-    });
-    let name = bare.unwrap_or(name);
-    SESSIONS
-        .iter()
-        .any(|session| name.eq_ignore_ascii_case(session.as_bytes()))
-}
-
-/// Salesforce's and Zuora's.
-const SESSIONS: [&str; 4] = ["sid", "sid_Client", "oid", "ZSession"];
-
 /// The obsolete form of RFC 2965: nobody needs it, and a session could hide in it.
 const SET_COOKIE2: HeaderName = HeaderName::from_static("set-cookie2");
 
@@ -97,7 +81,7 @@ mod tests {
     fn check(cookie: &str, prefix: &str, plain: bool, expected: Option<&str>) {
         let mut headers = HeaderMap::new();
         headers.insert(SET_COOKIE, cookie.parse().unwrap());
-        set_cookies(&mut headers, prefix, plain);
+        set_cookies(&mut headers, &["BrowserId", "a", "__Host-a"], prefix, plain);
         let got = headers.get(SET_COOKIE).map(|value| value.to_str().unwrap());
         assert_eq!(got, expected, "{cookie} {prefix} {plain}");
     }
@@ -157,29 +141,25 @@ mod tests {
     }
 
     #[test]
-    fn session_cookies_never_pass() {
+    fn only_cookies_that_may_come_back_pass() {
         let rows = [
+            ("BrowserId=x; Path=/", true),
+            (" BrowserId =x", true),
+            ("BrowserId=", true),
+            ("browserid=x", false),
+            ("__Host-BrowserId=x", false),
+            ("BrowserId", false),
             ("sid=00D!AQ; Path=/", false),
-            ("SID=x", false),
-            (" sid =x", false),
-            ("sid_Client=x", false),
-            ("oid=00D", false),
-            ("ZSession=x; HttpOnly", false),
-            ("zsession=", false),
-            ("__Host-sid=x", false),
-            ("__Secure-ZSession=x", false),
-            ("sid", false),
+            ("JSESSIONID=x; HttpOnly", false),
+            ("x=BrowserId", false),
             ("", false),
             // Without a name it comes back as its value (RFC 6265bis section 5.6).
-            ("=sid=x", false),
-            ("side=x", true),
-            ("x=sid", true),
-            ("__Host-x=1", true),
+            ("=BrowserId=x", false),
         ];
         for (cookie, passes) in rows {
             let mut headers = HeaderMap::new();
             headers.insert(SET_COOKIE, cookie.parse().unwrap());
-            set_cookies(&mut headers, "/crm", true);
+            set_cookies(&mut headers, &["BrowserId"], "/crm", true);
             assert_eq!(headers.contains_key(SET_COOKIE), passes, "{cookie}");
         }
     }
@@ -191,7 +171,7 @@ mod tests {
             headers.append(SET_COOKIE, cookie.parse().unwrap());
             headers.append("set-cookie2", cookie.parse().unwrap());
         }
-        set_cookies(&mut headers, "", true);
+        set_cookies(&mut headers, &["a", "b"], "", true);
         let values: Vec<_> = headers.get_all(SET_COOKIE).iter().collect();
         assert_eq!(values, ["a=1; Path=/", "b=2; Path=/"]);
         assert_eq!(headers.len(), 2);

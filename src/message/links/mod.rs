@@ -14,7 +14,7 @@ pub use self::cookies::set_cookies;
 use super::origin::{HostRule, Origin};
 
 /// Turns URLs of an upstream into URLs of the proxy.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Links {
     upstream: Vec<Origin>,
     hosts: Vec<HostRule>,
@@ -54,7 +54,7 @@ impl Links {
             });
         }
         if url.starts_with('/') {
-            let turned = format!("{}{}", self.prefix, self.beyond_path(url)?);
+            let turned = self.here(&self.prefix, self.beyond_path(url)?);
             return (turned != url).then_some(turned);
         }
         self.turn_absolute(url)
@@ -73,7 +73,20 @@ impl Links {
         let rest = self.beyond_path(rest)?;
         let known =
             self.upstream.contains(&origin) || self.hosts.iter().any(|rule| rule.matches(&origin));
-        known.then(|| format!("{}{rest}", self.base))
+        known.then(|| self.here(&self.base, rest))
+    }
+
+    /// `rest` behind `front`. Where nothing is in front, what begins like an authority would lead to that (RFC 3986
+    /// section 4.2; to browsers with a `\` too), and what is no path at all back to where it came from.
+    fn here(&self, front: &str, rest: &str) -> String {
+        match front {
+            "" if rest.starts_with("//") || rest.starts_with("/\\") => match &*self.base {
+                "" => format!("/.{rest}"),
+                base => format!("{base}{rest}"),
+            },
+            "" if !rest.starts_with('/') => format!("/{rest}"),
+            front => format!("{front}{rest}"),
+        }
     }
 
     /// `url` without the path that stands in front of every path of the upstream.

@@ -174,3 +174,62 @@ fn what_stands_in_front_of_every_path_of_the_upstream_is_taken_off() {
     }
     assert_eq!(of("").turn("/v2/x").as_deref(), Some("/x"));
 }
+
+#[test]
+fn what_is_turned_never_leads_to_another_host() {
+    let upstream: Vec<Origin> = vec!["https://api.example.com".parse().unwrap()];
+    // As the caller knows us; an HTTP/1.0 caller without a Host knows no URL.
+    let of = |path: &str, base: &str| {
+        Links::new(
+            upstream.clone(),
+            path.to_owned(),
+            base.to_owned(),
+            String::new(),
+        )
+    };
+    let here = "http://localhost:7717";
+    let rows = [
+        (
+            "/v2",
+            "/v2//evil.example/x",
+            "//evil.example/x",
+            "/.//evil.example/x",
+        ),
+        (
+            "/v2",
+            "/v2/\\evil.example/x",
+            "/\\evil.example/x",
+            "/./\\evil.example/x",
+        ),
+        (
+            "/v2",
+            "https://api.example.com/v2//evil.example",
+            "//evil.example",
+            "/.//evil.example",
+        ),
+        (
+            "",
+            "https://api.example.com//evil.example",
+            "//evil.example",
+            "/.//evil.example",
+        ),
+        (
+            "",
+            "//api.example.com//evil.example",
+            "//evil.example",
+            "/.//evil.example",
+        ),
+    ];
+    for (path, url, rest, unnamed) in rows {
+        let named = format!("{here}{rest}");
+        assert_eq!(of(path, here).turn(url), Some(named), "{url}");
+        assert_eq!(of(path, "").turn(url).as_deref(), Some(unnamed), "{url}");
+    }
+    for (url, expected) in [("/v2", "/"), ("/v2?x", "/?x"), ("/v2#x", "/#x")] {
+        assert_eq!(
+            of("/v2", here).turn(url).as_deref(),
+            Some(expected),
+            "{url}"
+        );
+    }
+}

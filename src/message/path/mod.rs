@@ -22,7 +22,7 @@ pub struct PathRule {
 }
 
 /// Every way a server might read a raw path: as it stands, decoded, without dot segments, and so on in any order.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Readings<'a> {
     raw: &'a str,
     /// Those of the same call, then those of a call that would be served by lenient servers only.

@@ -1,6 +1,5 @@
-//! [`Login`]: how a token is obtained, as data, and [`request`], which writes a call of a token endpoint down.
-//!
-//! It does not read secrets and does not send anything; the token room does.
+//! [`Login`]: how a token is obtained, as data, and [`request`], which writes a call of a token endpoint down. Nothing here
+//! reads a secret or sends anything; the token room does.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,8 +12,12 @@ use form_urlencoded::{Serializer, byte_serialize};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Map, Value as Json};
 
-use super::assertion::{Assertion, Unsigned};
-use crate::message::Origin;
+mod given;
+mod value;
+
+pub use self::value::Value;
+use super::assertion::Unsigned;
+use crate::message::{Locator, Origin};
 use crate::secret::{Secret, Source};
 
 /// How a token is obtained.
@@ -32,7 +35,7 @@ pub struct Call {
     /// The token endpoint's origin.
     pub endpoint: Origin,
     /// The token endpoint's path and query.
-    pub path: Cow<'static, str>,
+    pub path: Locator,
     /// How the body is written.
     pub encode: Encode,
     /// The body's parameters, in this order. In JSON `a/b` is the member `b` of the object `a`.
@@ -86,22 +89,8 @@ pub enum Field {
     Header(usize),
 }
 
-/// The value of a parameter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// As it stands.
-    Text(Cow<'static, str>),
-    /// As it stands in JSON; in a form its text.
-    Json(Json),
-    /// These fields, one right after the other, as one value; a field that is not there is empty. If none is there, the
-    /// parameter is left out.
-    Fields(Vec<Field>),
-    /// An assertion, signed anew for each login.
-    Assertion(Box<Assertion>),
-}
-
 /// What is particular to one login.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Moment {
     /// The time since the Unix epoch.
     pub wall: Duration,
@@ -119,7 +108,7 @@ pub struct LoginRequest {
     /// Where to.
     pub origin: Origin,
     /// The path.
-    pub path: String,
+    pub path: Locator,
     /// The header fields, without `Host` and `Content-Length`.
     pub headers: HeaderMap,
     /// The body.
@@ -180,6 +169,20 @@ impl Secrets {
 }
 
 impl Call {
+    /// Everything that it asks for, but the values of its sources. For a keyed digest, not for logs.
+    pub(super) fn asks(&self) -> String {
+        let parameters = self.parameters.iter();
+        let parameters = parameters.map(|(name, value)| format!("({name:?}, {})", value.asked()));
+        let parameters = parameters.collect::<Vec<_>>().join(", ");
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| format!("({name:?}, {})", value.asked()));
+        let headers = headers.collect::<Vec<_>>().join(", ");
+        format!(
+            "{:?} [{parameters}] {:?} [{headers}]",
+            self.encode, self.basic
+        )
+    }
+
     /// Adds a parameter that is one field.
     pub(super) fn add(&mut self, name: &'static str, field: Field, source: &Source) {
         let value = Value::Fields(vec![field]);
@@ -211,8 +214,7 @@ impl fmt::Display for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Call(call) => {
-                let path = call.path.split('?').next().unwrap_or_default();
-                write!(f, "{}{path}", call.endpoint)
+                write!(f, "{}{}", call.endpoint, call.path.without_query())
             }
             Self::Program(Source::Command(argv)) => {
                 let program = argv.first().map_or("", String::as_str);
@@ -252,7 +254,7 @@ pub fn request(call: &Call, secrets: &Secrets, moment: &Moment) -> Result<LoginR
     }
     Ok(LoginRequest {
         origin: call.endpoint.clone(),
-        path: call.path.to_string(),
+        path: call.path.clone(),
         headers,
         body: Bytes::from(body),
     })

@@ -115,7 +115,7 @@ fn further_headers_may_be_secret_and_replace_accept_but_not_the_content_type() {
     let mut secrets = Secrets::default();
     secrets.insert(Field::Header(0), Secret::new("hunter2"));
     let written = request(&call, &secrets, &moment()).unwrap();
-    assert_eq!(written.path, "/token?key=hunter2");
+    assert_eq!(written.path.as_str(), "/token?key=hunter2");
     assert_eq!(written.headers["x-api-key"], "hunter2");
     assert_eq!(written.headers[header::ACCEPT], "*/*");
     assert_eq!(

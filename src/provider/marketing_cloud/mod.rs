@@ -89,7 +89,7 @@ fn login(keys: &MarketingCloud) -> Call {
     }
     Call {
         endpoint: keys.login_url.clone(),
-        path: Cow::Borrowed("/v2/token"),
+        path: "/v2/token".into(),
         encode: Encode::Json,
         parameters,
         basic: None,

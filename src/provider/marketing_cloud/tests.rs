@@ -56,7 +56,7 @@ fn a_login_names_the_business_unit_and_the_scope_if_they_are_given() {
             unique: String::new(),
         };
         let request = logins::request(call, &secrets(&provider), &moment).unwrap();
-        assert_eq!(request.path, "/v2/token");
+        assert_eq!(request.path.as_str(), "/v2/token");
         assert_eq!(request.body, body.to_owned());
         assert!(!request.headers.contains_key(header::AUTHORIZATION));
     };
@@ -256,6 +256,7 @@ fn a_session_is_dead_by_status_and_code() {
     for (status, body) in [
         (401, said(0, "Not Authorized")),
         (401, r#"{ "message" : "x", "errorcode" : "0" }"#.to_owned()),
+        (401, r#"{ "message" : "x", "errorcode" : 0.0 }"#.to_owned()),
         (401, said(1, "Unauthorized")),
         (401, said(40_004, "Token invalid")),
         (403, said(40_001, "Not Authenticated")),

@@ -18,8 +18,8 @@ use super::surface::{Denial, Surface, carriers};
 use crate::config::oauth2::{
     self as config, Dead, Grant, OAuth2, Parameter, Proof, Scalar, Signing, Target,
 };
-use crate::message::HostRules;
 use crate::message::twins::Names;
+use crate::message::{HostRules, Locator};
 use crate::secret::Algorithm;
 
 /// The provider of an upstream with any OAuth 2.0 server.
@@ -74,7 +74,7 @@ fn logins(keys: &OAuth2, rest: &Surface) -> Option<Surface> {
     let Target::Api(address) = &keys.target else {
         return None;
     };
-    let path = path.split('?').next()?.strip_prefix(&address.path)?;
+    let path = path.without_query().strip_prefix(&address.path)?;
     let rule = path.parse().ok()?;
     (*origin == address.origin).then(|| Surface {
         name: "login",
@@ -94,7 +94,7 @@ fn login(keys: &OAuth2) -> Call {
     };
     let mut call = Call {
         endpoint,
-        path: path.into(),
+        path,
         encode: match keys.encode {
             config::Encode::Form => Encode::Form,
             config::Encode::Json => Encode::Json,
@@ -189,13 +189,13 @@ fn add_grant(call: &mut Call, keys: &OAuth2) {
     }
 }
 
-fn assertion(keys: &OAuth2, subject: Field, audience: &str) -> Value {
+fn assertion(keys: &OAuth2, subject: Field, audience: &Locator) -> Value {
     let signing = keys.client.signing.as_ref();
     Value::Assertion(Box::new(Assertion {
         algorithm: signing.map_or(Algorithm::Rs256, |signing| signing.algorithm),
         issuer: Field::ClientId,
         subject,
-        audience: Cow::Owned(audience.to_owned()),
+        audience: audience.clone(),
         // Servers that remember assertions take none twice, and some ask when it was made.
         unique: true,
         key_id: signing.and_then(|signing| signing.key_id.clone()),

@@ -7,13 +7,14 @@ use crate::config::carrier::Header;
 use crate::config::oauth2::{Client, Fields};
 use crate::message::Readings;
 use crate::provider::answer::{self, Answer};
-use crate::provider::tests::{secrets, source};
+use crate::provider::tests::{secrets, source, upstream};
 use crate::provider::{CarrierForm, LoginFailure, login};
+use crate::secret::Secret;
 
 fn keys(token_url: (&str, &str), api_url: &str) -> OAuth2 {
     let at = |name: &str| format!("/{name}");
     OAuth2 {
-        token_url: (token_url.0.parse().unwrap(), token_url.1.to_owned()),
+        token_url: (token_url.0.parse().unwrap(), token_url.1.to_owned().into()),
         target: Target::Api(api_url.parse().unwrap()),
         client: Client {
             id: Some(source("id")),
@@ -86,6 +87,53 @@ fn a_token_endpoint_that_is_a_call_of_the_api_is_a_login() {
         assert_eq!(surface.name, expected, "{api_url} {path}");
         assert_eq!(surface.denied.is_some(), expected == "login");
     }
+}
+
+#[test]
+fn debug_shows_no_query_of_a_token_endpoint_and_no_parameter_that_was_given() {
+    let mut keys = keys(
+        ("https://a.example", "/token?key=hunter2"),
+        "https://b.example",
+    );
+    let given = || Scalar::Text("hunter2".to_owned());
+    keys.request = vec![
+        ("one".to_owned(), Parameter::Given(given())),
+        ("two".to_owned(), Parameter::List(vec![given()])),
+    ];
+    keys.client.proof = Proof::PrivateKeyJwt {
+        audience: "https://a.example/token?key=hunter2".into(),
+    };
+    let provider = provider(&keys, &[]);
+    let Login::Call(call) = &provider.login else {
+        panic!("{provider:?}")
+    };
+    let moment = login::Moment {
+        wall: std::time::Duration::ZERO,
+        unique: String::new(),
+    };
+    let mut secrets = secrets(&provider);
+    let key = include_str!("../../../tests/keys/rsa.pem");
+    secrets.insert(Field::PrivateKey, Secret::new(key));
+    let request = login::request(call, &secrets, &moment).unwrap();
+    let shown = format!("{keys:?} {provider:?} {request:?}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    // What tells accounts apart is not what is shown.
+    let asks = provider.kept_as();
+    let all = asks.iter().map(|part| part.matches("hunter2").count());
+    assert_eq!(all.sum::<usize>(), 4, "{asks:?}");
+}
+
+#[test]
+fn upstreams_whose_token_endpoints_differ_in_the_query_share_no_token() {
+    let of = |path| {
+        let keys = keys(("https://a.example", path), "https://b.example");
+        let upstream = upstream(crate::config::Provider::OAuth2(Box::new(keys)));
+        let provider = Provider::of(&upstream);
+        (provider.account(&upstream), provider.kept_as())
+    };
+    let (one, other) = (of("/token?tenant=a"), of("/token?tenant=b"));
+    assert_eq!(of("/token?tenant=a"), one);
+    assert!(one.0 != other.0 && one.1 != other.1);
 }
 
 #[test]

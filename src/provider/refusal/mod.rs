@@ -14,7 +14,7 @@ use super::Provider;
 use super::answer::{self, Answer, AnswerMap};
 use super::expiry;
 use super::failure::{LoginFailure, Refused};
-use super::login::Secrets;
+use super::login::{Login, Secrets};
 
 /// What an error means at one provider. Everything that is given must match.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,8 +134,13 @@ pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> 
             let both = [said.code, said.text];
             let both: Vec<String> = both.into_iter().filter(|part| !part.is_empty()).collect();
             let granted = json.as_ref().map(|json| granted(&provider.answer, json));
-            let granted = granted.unwrap_or_default();
-            shown(&both.join(": "), secrets, &granted, TEXT_SHOWN)
+            let mut hidden = granted.unwrap_or_default();
+            let given = match &provider.login {
+                Login::Call(call) => call.given(),
+                Login::Program(_) => vec![],
+            };
+            hidden.extend(given.iter().map(Cow::as_ref));
+            shown(&both.join(": "), secrets, &hidden, TEXT_SHOWN)
         }
         Some(_) => format!("HTTP {} without a reason", status.as_u16()),
         None if status.is_redirection() => {
@@ -192,16 +197,16 @@ fn is_overload(status: StatusCode) -> bool {
         || status == StatusCode::REQUEST_TIMEOUT
 }
 
-/// `text` of a provider as it may be shown: without any of `secrets` and of the `tokens` that came with it, printable, and at
+/// `text` of a provider as it may be shown: without any of `secrets` and of the `others`, printable, and at
 /// most `max` characters.
-pub(super) fn shown(text: &str, secrets: &Secrets, tokens: &[&str], max: usize) -> String {
+pub(super) fn shown(text: &str, secrets: &Secrets, others: &[&str], max: usize) -> String {
     if text.len() > TEXT_READ {
         return format!("a text of {} bytes", text.len());
     }
     let mut hidden: Vec<String> = Vec::new();
     let secrets = secrets.iter().filter(|(field, _)| field.is_secret());
     let secrets = secrets.map(|(_, secret)| secret.expose());
-    for secret in secrets.chain(tokens.iter().copied()) {
+    for secret in secrets.chain(others.iter().copied()) {
         hidden.push(secret.to_owned());
         hidden.push(byte_serialize(secret.as_bytes()).collect());
     }

@@ -159,6 +159,25 @@ fn a_refusal_is_told_without_the_tokens_that_came_with_it() {
 }
 
 #[test]
+fn a_refusal_is_told_without_a_key_of_the_query_or_a_further_parameter() {
+    let mut provider = zuora();
+    let Login::Call(call) = &mut provider.login else {
+        panic!("it calls an endpoint");
+    };
+    call.path = "/token?api_key=k-of-the%2Bquery".into();
+    let app = serde_json::json!({ "key": "k-of-the-request", "scope": "all-of-it" });
+    call.parameters
+        .push(("app".into(), crate::provider::login::Value::Json(app)));
+    let body =
+        r#"{"error":"odd","error_description":"k-of-the+query, k-of-the-request, all-of-it"}"#;
+    let told = class_of(&provider, 400, body).to_string();
+    assert!(
+        told.ends_with("odd: [secret], [secret], all-of-it"),
+        "{told}"
+    );
+}
+
+#[test]
 fn what_stands_for_a_secret_is_not_searched_for_others() {
     let rows: &[(&[&str], &str, &str)] = &[
         (&["s", "s"], "no such client", "no [secret]uch client"),

@@ -160,7 +160,7 @@ pub(super) fn password_login(
 fn call(login_url: &Origin, grant: &'static str) -> Call {
     Call {
         endpoint: login_url.clone(),
-        path: Cow::Borrowed("/services/oauth2/token"),
+        path: "/services/oauth2/token".into(),
         encode: Encode::Form,
         parameters: vec![("grant_type".into(), Value::Text(grant.into()))],
         basic: None,

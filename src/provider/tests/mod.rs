@@ -208,7 +208,7 @@ fn the_login_body_encodes_every_value_on_its_own() {
             "application/x-www-form-urlencoded"
         );
         assert!(!format!("{request:?}").contains("secret"));
-        let url = format!("{}{}", request.origin, request.path);
+        let url = format!("{}{}", request.origin, request.path.as_str());
         (url, String::from_utf8(request.body.to_vec()).unwrap())
     };
     let password_grant = "grant_type=password&client_id=3MVG9FAKE&client_secret=AAAA0000\

@@ -24,31 +24,6 @@ fn a_path_belongs_to_one_surface_and_a_login_in_any_spelling_is_a_login() {
         (&salesforce, "/id/00Dxx/005xx/x", "rest"),
         (&salesforce, "/services/oauth2/userinfo", "userinfo"),
         (&salesforce, "/id/services/oauth2/userinfo", "userinfo"),
-        // A site of the org may have any name.
-        (&salesforce, "/id/services/oauth2/token", "login"),
-        (&salesforce, "/id/services/oauth2/singleaccess", "login"),
-        (&salesforce, "/id/services/auth/sso", "login"),
-        (&salesforce, "/id/secur/frontdoor.jsp", "login"),
-        (&salesforce, "/partners/services/a360/token", "login"),
-        (&salesforce, "/cometd/services/oauth2/token", "login"),
-        (&salesforce, "/id/services/Soap/u/64.0", "soap"),
-        (&salesforce, "/services/oauth2/userinfo.json", "login"),
-        (
-            &salesforce,
-            "/services/data/v64.0/tooling/executeAnonymous/",
-            "anonymous",
-        ),
-        (
-            &salesforce,
-            "/services/data/v57.0/tooling/executeAnonymous.json",
-            "anonymous",
-        ),
-        (
-            &salesforce,
-            "/id/services/data/v64.0/tooling/executeanonymous",
-            "anonymous",
-        ),
-        (&salesforce, "/services/data/v64.0/tooling/query", "rest"),
         (&salesforce, "/services/oauth2/token", "login"),
         (&salesforce, "/services/oauth2/introspect", "login"),
         (&salesforce, "/services/oauth2/revoke", "login"),
@@ -74,15 +49,50 @@ fn a_path_belongs_to_one_surface_and_a_login_in_any_spelling_is_a_login() {
         (&zuora, "/apps/api/file/1", "rest"),
     ];
     for (provider, path, expected) in rows {
-        let surface = provider.surface(&Readings::of(path));
-        assert_eq!(surface.name, expected, "{path}");
-        let denied = match expected {
-            "login" | "anonymous" => Some(Denial::Login),
-            "soap" => Some(Denial::NotBuilt("SOAP")),
-            _ => None,
-        };
-        assert_eq!(surface.denied, denied, "{path}");
+        is_of(provider, path, expected);
     }
+}
+
+#[test]
+fn a_site_may_have_any_name_and_a_call_any_format() {
+    let salesforce = salesforce();
+    let rows = [
+        ("/id/services/oauth2/token", "login"),
+        ("/id/services/oauth2/singleaccess", "login"),
+        ("/id/services/auth/sso", "login"),
+        ("/id/secur/frontdoor.jsp", "login"),
+        ("/partners/services/a360/token", "login"),
+        ("/cometd/services/oauth2/token", "login"),
+        ("/id/services/Soap/u/64.0", "soap"),
+        ("/services/oauth2/userinfo.json", "login"),
+        (
+            "/services/data/v64.0/tooling/executeAnonymous/",
+            "anonymous",
+        ),
+        (
+            "/services/data/v57.0/tooling/executeAnonymous.json",
+            "anonymous",
+        ),
+        (
+            "/id/services/data/v64.0/tooling/executeanonymous",
+            "anonymous",
+        ),
+        ("/services/data/v64.0/tooling/query", "rest"),
+    ];
+    for (path, expected) in rows {
+        is_of(&salesforce, path, expected);
+    }
+}
+
+fn is_of(provider: &Provider, path: &str, expected: &str) {
+    let surface = provider.surface(&Readings::of(path));
+    assert_eq!(surface.name, expected, "{path}");
+    let denied = match expected {
+        "login" | "anonymous" => Some(Denial::Login),
+        "soap" => Some(Denial::NotBuilt("SOAP")),
+        _ => None,
+    };
+    assert_eq!(surface.denied, denied, "{path}");
 }
 
 #[test]
@@ -109,8 +119,8 @@ fn a_call_that_runs_something_is_known_whatever_family_it_is_taken_for() {
         ("/services/data/v64.0/query", false),
     ];
     for (path, expected) in rows {
-        let path = Readings::of(path);
-        assert_eq!(salesforce.surface(&path).acts(&path), expected, "{path:?}");
+        let read = Readings::of(path);
+        assert_eq!(salesforce.surface(&read).acts(&read), expected, "{path}");
     }
 }
 

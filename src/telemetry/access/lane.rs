@@ -1,5 +1,6 @@
 //! The lines of one worker that wait for the writer.
 
+use std::fmt;
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,15 +12,21 @@ use crate::telemetry::Format;
 ///
 /// Invariant: its lock is held for as long as one line is made or two buffers change places, never while the file is
 /// written to.
-#[derive(Debug, Default)]
+#[derive(Default)]
 // A cache line of its own, since each request writes to it.
 #[repr(align(64))]
 pub(super) struct Lane(Mutex<Waiting>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Waiting {
     lines: Vec<u8>,
     stamp: Stamp,
+}
+
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lane")
+    }
 }
 
 impl Lane {

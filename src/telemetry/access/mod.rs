@@ -24,7 +24,6 @@ use self::writer::Shared;
 use super::{Format, Id};
 
 /// What is known of a request when its answer's body has ended. Cheap to make: counts and numbers.
-#[derive(Debug)]
 pub struct Entry {
     /// When the request arrived, since the Unix epoch.
     pub time: Duration,
@@ -67,7 +66,7 @@ impl Entry {
 
 /// What is shown of a target: not its query, which is never written, since values in it may be secret. Most paths are short enough to
 /// cost no memory of their own.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct ShownPath(SmallVec<[u8; 64]>);
 
 impl From<&str> for ShownPath {

@@ -23,7 +23,7 @@ impl Endpoint {
         let uri = Uri::builder()
             .scheme(request.origin.uri_scheme())
             .authority(request.origin.authority().clone())
-            .path_and_query(request.path)
+            .path_and_query(request.path.as_str())
             .build();
         let mut post = http::Request::post(uri.unwrap_or_default()).body(request.body);
         if let Ok(post) = &mut post {

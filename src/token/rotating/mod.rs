@@ -26,7 +26,7 @@ use self::redeem::Redeemed;
 pub struct Rotating<E>(Arc<Inner<E>>);
 
 /// What is particular to one account among those that share a lineage.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Redeeming {
     /// For logs, at first.
     pub account: String,

@@ -53,7 +53,7 @@ async fn a_caller_cannot_have_a_field_taken_off_or_put_on() {
     ] {
         rows.push(row(format!("A37 A38 {lines:?}"), get(lines), Closed(400)));
     }
-    fire(rows, "").await;
+    fire(36, rows, "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,7 +76,7 @@ async fn a_field_that_the_proxy_writes_has_no_twin_of_the_callers() {
         row(format!("A40 {lines:?}"), get(lines), Once(sent))
     });
     let ours = "set_headers = { X-Tenant = \"ours\" }\nremove_headers = [\"X-Gone\"]\nentity_ids = [\"7\"]\n";
-    fire(rows.into(), ours).await;
+    fire(6, rows.into(), ours).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +133,7 @@ async fn fields_of_the_callers_own_pass_byte_for_byte() {
             Once(fields(&[("x-a", b"1".as_slice()); 99])),
         ),
     ];
-    fire(rows, "").await;
+    fire(10, rows, "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,5 +164,5 @@ async fn pages_are_refused_whatever_they_leave_out() {
             ));
         }
     }
-    fire(rows, "").await;
+    fire(36, rows, "").await;
 }

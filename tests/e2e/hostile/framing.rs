@@ -58,7 +58,7 @@ async fn an_ambiguous_length_is_refused_or_made_plain() {
             Once(body("hello")),
         ));
     }
-    fire(rows, "").await;
+    fire(33, rows, "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,7 +164,7 @@ async fn a_disguised_transfer_coding_is_never_read_two_ways() {
             Once(sent),
         ));
     }
-    fire(rows, "").await;
+    fire(48, rows, "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -229,7 +229,7 @@ async fn wrong_chunks_are_refused_and_right_ones_are_written_anew() {
             .iter()
             .map(|(name, rest, whole)| row(*name, post(te, rest), Once(body(whole)))),
     );
-    fire(rows, "").await;
+    fire(23, rows, "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

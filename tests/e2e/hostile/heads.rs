@@ -66,7 +66,7 @@ async fn bodies_and_expectations_pass_or_are_refused_never_lost() {
         get("Connection: Upgrade\r\nUpgrade: h2c, WebSocket/13"),
         Refused(501),
     ));
-    fire(rows, "").await;
+    fire(21, rows, "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,7 +156,7 @@ async fn odd_lines_of_a_head_are_refused_or_made_plain() {
             Closed(431),
         ),
     ];
-    fire(rows, "").await;
+    fire(24, rows, "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -232,7 +232,7 @@ async fn http_2_behind_a_request_or_in_a_damaged_preface_is_no_request() {
             Refused(405),
         ),
     ];
-    fire(rows, "").await;
+    fire(12, rows, "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -98,13 +98,19 @@ fn fields(fields: &[(&'static str, &'static [u8])]) -> Sent {
     }
 }
 
+/// Holds a table to how many rows its test says that it has: `docs/reliability.md` has their sum.
+fn counted(said: usize, rows: usize) {
+    assert_eq!(rows, said, "rows: say it here and in docs/reliability.md");
+    eprintln!("{rows} rows");
+}
+
 /// Fires every row at one proxy; tells of all that went wrong at once.
-async fn fire(rows: Vec<Row>, more: &str) {
+async fn fire(said: usize, rows: Vec<Row>, more: &str) {
     let api = Capture::start().await;
     let proxy = TestProxy::start(&format!("{}{more}", api.upstream()));
     let mut wrong = Vec::new();
     let count = rows.len();
-    eprintln!("{count} rows");
+    counted(said, count);
     for row in rows {
         let answers = exchange(&proxy, &row).await;
         if let Err(why) = judge(&row.outcome, &answers, api.take(&row.name)) {

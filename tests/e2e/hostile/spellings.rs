@@ -44,5 +44,5 @@ async fn a_denied_path_is_denied_in_every_spelling_that_a_lax_server_reads() {
             Once(target(path)),
         ));
     }
-    fire(rows, "deny = [\"/shut/**\"]\n").await;
+    fire(27, rows, "deny = [\"/shut/**\"]\n").await;
 }

@@ -88,7 +88,7 @@ async fn the_host_is_one_name_of_ours() {
             Refused(421),
         ));
     }
-    fire(rows, "").await;
+    fire(34, rows, "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,7 +145,7 @@ async fn the_target_is_a_path_of_ours() {
             Refused(421),
         ),
     ];
-    fire(rows, "").await;
+    fire(31, rows, "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -203,7 +203,7 @@ async fn the_bytes_of_a_path_pass_as_they_came() {
     ] {
         rows.push(asks("C12", path, Refused(status)));
     }
-    fire(rows, "[upstream.other]\nprovider = \"zuora\"\nlogin_url = \"http://127.0.0.1:9\"\nclient_id = \"id\"\nclient_secret = \"secret\"\n").await;
+    fire(41, rows, "[upstream.other]\nprovider = \"zuora\"\nlogin_url = \"http://127.0.0.1:9\"\nclient_id = \"id\"\nclient_secret = \"secret\"\n").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -260,7 +260,7 @@ async fn a_denied_path_is_denied_in_every_disguise() {
         "/api/private?x=/shut/x",
         Once(target("/private?x=/shut/x")),
     ));
-    fire(rows, "deny = [\"/shut/**\"]\n").await;
+    fire(39, rows, "deny = [\"/shut/**\"]\n").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -296,7 +296,7 @@ async fn a_read_only_upstream_is_read_only_in_every_disguise() {
         "GET /api/x HTTP/1.1\r\nHost: localhost\r\nX-HTTP-Method: GET\r\n\r\n",
         Once(sent),
     ));
-    fire(rows, "read_only = true\n").await;
+    fire(12, rows, "read_only = true\n").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

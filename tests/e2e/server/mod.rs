@@ -4,6 +4,7 @@ mod certificates;
 mod doors;
 mod drain;
 mod limits;
+mod loops;
 mod slow;
 mod slow_http2;
 mod tls;

@@ -195,7 +195,7 @@ fn millis(line: &mut Vec<u8>, duration: Duration, whole: &str) {
 }
 
 /// The second that was written last, as text: requests of one second share it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Stamp {
     second: Option<u64>,
     /// Up to the point behind the second.

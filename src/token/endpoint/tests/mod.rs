@@ -7,7 +7,7 @@ use std::mem::discriminant;
 use std::path::PathBuf;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -20,6 +20,14 @@ const OK: &str = r#"{"access_token":"tok","token_type":"bearer","expires_in":359
 fn answer_with(status: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+/// A port that refuses, and that nobody else gets as long as the socket is kept.
+fn nobody() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
+    (socket, url)
 }
 
 /// Answers each connection with one of `scripts` and gives back what was asked.
@@ -182,9 +190,7 @@ async fn what_breaks_on_the_way_is_transient_and_said_in_short_words() {
 
 #[tokio::test]
 async fn a_closed_port_and_broken_tls_are_transient() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let (_port, url) = nobody();
     let text = transient(log_in(&endpoint(&url)).await);
     assert!(
         text.contains("cannot connect: Connection refused"),
@@ -322,13 +328,11 @@ async fn it_is_known_whether_what_was_presented_may_be_used_up() {
             "{said}"
         );
     }
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
-    let not = endpoint(&nobody).exchange(None).await.unwrap_err();
+    let (_port, url) = nobody();
+    let not = endpoint(&url).exchange(None).await.unwrap_err();
     assert!(matches!(not.presented, Presented::Never), "nobody listens");
     let unread = endpoint_with(
-        &nobody,
+        &url,
         Source::File("/nowhere".into()),
         Duration::from_secs(5),
     );

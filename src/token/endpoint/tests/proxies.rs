@@ -1,6 +1,6 @@
 //! Logins through a proxy that leads nowhere.
 
-use super::{answer_with, endpoint, log_in, serve, transient};
+use super::{answer_with, endpoint, log_in, nobody, serve, transient};
 use crate::config::Proxy;
 use crate::secret::Secret;
 
@@ -26,10 +26,9 @@ async fn a_proxy_that_leads_nowhere_is_named_and_its_password_is_not() {
         ),
     ];
     for (script, except, words) in rows {
-        let closed = script.is_none();
-        let (url, served) = serve(script.into_iter().collect()).await;
-        if closed {
-            served.await.unwrap();
+        let (_port, mut url) = nobody();
+        if let Some(script) = script {
+            (url, _) = serve(vec![script]).await;
         }
         let mut endpoint = endpoint("https://login.example");
         endpoint.leg.proxy = Some(Proxy {

@@ -213,6 +213,13 @@ struct Locked {
     path: PathBuf,
 }
 
+impl Drop for Locked {
+    /// A program that is being started at this moment holds copies of all files until it runs, and with them the lock.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 struct FileLease {
     files: Files,
     locked: Locked,

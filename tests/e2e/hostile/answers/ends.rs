@@ -78,7 +78,7 @@ async fn an_answer_that_breaks_off_is_never_whole() {
         ),
         closed("A55 nothing at all", "", Refused),
     ];
-    fire(rows).await;
+    fire(20, rows).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,5 +151,5 @@ async fn what_follows_an_answer_is_nobodys() {
             Last(200, "ok"),
         ),
     ];
-    fire(rows).await;
+    fire(12, rows).await;
 }

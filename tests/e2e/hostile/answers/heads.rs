@@ -136,5 +136,5 @@ async fn a_head_of_an_answer_that_is_odd_is_refused_or_made_plain() {
             Whole(302, ""),
         ),
     ];
-    fire(rows).await;
+    fire(34, rows).await;
 }

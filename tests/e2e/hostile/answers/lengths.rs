@@ -128,5 +128,5 @@ async fn an_answer_whose_length_is_ambiguous_is_refused_or_the_last_of_its_conne
             Refused,
         ));
     }
-    fire(rows).await;
+    fire(39, rows).await;
 }

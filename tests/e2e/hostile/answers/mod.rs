@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
+use super::counted;
 use crate::support::{Answer, Caller, Scripted, TestProxy};
 
 /// The bytes of an answer, and what the caller gets.
@@ -68,7 +69,7 @@ fn ok(lines: &str, rest: &str) -> Vec<u8> {
 /// What would be the next answer.
 const POISON: &str = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
 
-async fn fire(rows: Vec<Row>) {
+async fn fire(said: usize, rows: Vec<Row>) {
     let rows = Arc::new(rows);
     let table = rows.clone();
     let api = Scripted::start(move |mut connection| {
@@ -89,7 +90,7 @@ async fn fire(rows: Vec<Row>) {
     .await;
     // Longer than the caller is patient: what is refused or cut is so for what it says, not for its silence.
     let proxy = TestProxy::start(&format!("{}response_timeout = \"90s\"\n", api.upstream()));
-    eprintln!("{} rows", rows.len());
+    counted(said, rows.len());
     let mut wrong = Vec::new();
     for (number, row) in rows.iter().enumerate() {
         let mut caller = proxy.caller().await;

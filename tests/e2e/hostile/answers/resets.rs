@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::is_hung_up;
+use super::{counted, is_hung_up};
 use crate::support::{Caller, Scripted, Seen, TestProxy};
 
 /// What an upstream says before it resets the connection.
@@ -98,7 +98,7 @@ async fn a_reset_is_a_coded_502_or_a_cut_answer_and_sends_no_post_twice() {
     let there = Arc::new(Notify::new());
     let api = resetting(&rows, &there).await;
     let proxy = TestProxy::start(&api.upstream());
-    eprintln!("{} rows", rows.len() * 4);
+    counted(44, rows.len() * 4);
     for (number, row) in rows.iter().enumerate() {
         for (method, is_used) in [
             ("GET", false),

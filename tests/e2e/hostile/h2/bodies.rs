@@ -174,5 +174,5 @@ async fn bodies_and_fields_of_http_2_arrive_as_http_1_says_them() {
             Ok(body("")),
         ),
     ];
-    fire(rows).await;
+    fire(26, rows).await;
 }

@@ -180,7 +180,7 @@ async fn a_head_of_http_2_that_http_1_cannot_say_is_refused() {
             Err(Some(405)),
         ),
     ];
-    fire(rows).await;
+    fire(42, rows).await;
 }
 
 /// Where a frame ends within a field, h2 forgets what was wrong before it in that head, which it has left out by then.

@@ -86,5 +86,5 @@ async fn an_authority_of_http_2_is_one_name_of_ours() {
             Ok(body("")),
         ),
     ];
-    fire(rows).await;
+    fire(17, rows).await;
 }

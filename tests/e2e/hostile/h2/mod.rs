@@ -6,7 +6,7 @@ mod heads;
 mod hosts;
 
 use super::capture::Capture;
-use super::{Sent, is_as};
+use super::{Sent, counted, is_as};
 use crate::support::TestProxy;
 use crate::support::frames::{End, Frames};
 
@@ -61,10 +61,10 @@ fn sends<'a>(
     }
 }
 
-async fn fire(rows: Vec<Row<'_>>) {
+async fn fire(said: usize, rows: Vec<Row<'_>>) {
     let api = Capture::start().await;
     let proxy = TestProxy::start(&api.upstream());
-    eprintln!("{} rows", rows.len());
+    counted(said, rows.len());
     let mut wrong = Vec::new();
     for row in &rows {
         let mut caller = Frames::connect(proxy.addr()).await;
