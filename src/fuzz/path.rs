@@ -69,18 +69,7 @@ fn step(path: Vec<u8>, letter: u8) -> Option<Vec<u8>> {
             '\u{2216}' => "\\".into(),
             _ => narrow(letter).into(),
         }),
-        b'c' => letters(&path, |letter| {
-            if letter.is_ascii() {
-                return letter.into();
-            }
-            let upper: String = letter.to_uppercase().collect();
-            let lower: String = letter.to_lowercase().collect();
-            match [upper, lower].into_iter().find(|other| other.is_ascii()) {
-                Some(other) => other,
-                None if letter == '\u{130}' => "i".to_owned(),
-                None => letter.into(),
-            }
-        }),
+        b'c' => letters(&path, in_other_case),
         b'j' => {
             let name = path
                 .strip_suffix(b"/")
@@ -199,6 +188,19 @@ fn lax(path: &[u8]) -> Vec<u8> {
         }
     }
     out
+}
+
+fn in_other_case(letter: char) -> String {
+    if letter.is_ascii() {
+        return letter.into();
+    }
+    let upper: String = letter.to_uppercase().collect();
+    let lower: String = letter.to_lowercase().collect();
+    match [upper, lower].into_iter().find(|other| other.is_ascii()) {
+        Some(other) => other,
+        None if letter == '\u{130}' => "i".to_owned(),
+        None => letter.into(),
+    }
 }
 
 fn narrow(letter: char) -> char {

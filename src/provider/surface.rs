@@ -266,52 +266,56 @@ mod tests {
                 instead.push(letter);
             }
             if byte == b'/' {
-                let slashes = [
-                    "//",
-                    "/./",
-                    "/x/../",
-                    "/;a/",
-                    "/%2e/",
-                    "/x/%2e%2e/",
-                    "/x/..;/",
-                    "/x/..%3b/",
-                    "\\",
-                    "%5c",
-                    "./",
-                    "%20/",
-                    "%2e/",
-                    ";x/",
-                    ";x=%2f/",
-                    "%3bx/",
-                    "%2f%2f",
-                    "/%2f/",
-                    "/.;x/",
-                ];
-                instead.extend(slashes.map(str::to_owned));
+                instead.extend(SLASHES.map(str::to_owned));
             }
             spellings.extend(instead.iter().map(|new| format!("{front}{new}{back}")));
         }
-        let ends = [
-            "/",
-            ".",
-            "..",
-            "%20",
-            ";x",
-            "/.",
-            "/..;/token",
-            "%00",
-            "%3f",
-            "%23x",
-            "//",
-            ".json",
-            ".xml/",
-            "%2eJSON",
-            ".j%c5%bfon;x",
-        ];
-        spellings.extend(ends.map(|end| format!("{path}{end}")));
+        spellings.extend(ENDS.map(|end| format!("{path}{end}")));
         spellings.extend(
             ["/", "/.", "/x/..", "/;x", "/%2e", "/%2f"].map(|front| format!("{front}{path}")),
         );
         spellings
     }
+
+    /// What may stand for a slash.
+    const SLASHES: [&str; 19] = [
+        "//",
+        "/./",
+        "/x/../",
+        "/;a/",
+        "/%2e/",
+        "/x/%2e%2e/",
+        "/x/..;/",
+        "/x/..%3b/",
+        "\\",
+        "%5c",
+        "./",
+        "%20/",
+        "%2e/",
+        ";x/",
+        ";x=%2f/",
+        "%3bx/",
+        "%2f%2f",
+        "/%2f/",
+        "/.;x/",
+    ];
+
+    /// What may stand behind a path.
+    const ENDS: [&str; 15] = [
+        "/",
+        ".",
+        "..",
+        "%20",
+        ";x",
+        "/.",
+        "/..;/token",
+        "%00",
+        "%3f",
+        "%23x",
+        "//",
+        ".json",
+        ".xml/",
+        "%2eJSON",
+        ".j%c5%bfon;x",
+    ];
 }
