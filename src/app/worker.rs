@@ -19,7 +19,7 @@ use crate::message::forwarding;
 use crate::message::twins::Names;
 use crate::provider::Provider;
 use crate::proxy::{
-    self, BLOCK, Buffers, Callers, Places, Proxy, RequestBody, Slot, Troubles, Upstream,
+    self, Anteroom, BLOCK, Buffers, Callers, Places, Proxy, RequestBody, Slot, Troubles, Upstream,
 };
 use crate::secret::{hex, random};
 use crate::server::{self, Door, Floor};
@@ -32,6 +32,7 @@ pub(super) struct Shared {
     clock: Clock,
     ids: Ids,
     in_flight: Arc<Places>,
+    anteroom: Arc<Anteroom>,
     memory: Arc<Semaphore>,
     troubles: Troubles,
     instance: String,
@@ -60,6 +61,7 @@ impl Shared {
             clock,
             ids: Ids::new(),
             in_flight: Places::new(limits.requests_in_flight),
+            anteroom: Anteroom::new(limits.requests_in_flight, limits.header_timeout),
             memory: Arc::new(Semaphore::new(limits.buffer_bytes / BLOCK)),
             troubles: Troubles::default(),
             instance: hex(&random::<8>()),
@@ -79,6 +81,7 @@ impl Shared {
             callers: Callers::new(&served.config.access.keys, |name| self.metrics.key(name)),
             client: client.clone(),
             in_flight: self.in_flight.clone(),
+            anteroom: self.anteroom.clone(),
             buffers: Buffers {
                 replay_bytes: self.limits.replay_bytes,
                 memory: self.memory.clone(),

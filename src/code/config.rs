@@ -116,6 +116,11 @@ codes! {
         "Whoever changes the configuration decides where tokens are sent and which programs run as upauth's user; whoever changes a file that it \
          names decides who upauth logs in as, or whom it trusts. chmod o-w FILE. This is a warning, for a mode does not always say who may: where a folder of a system without modes \
          is mounted (from Windows, or by some network file systems), every file shows 0777 and chmod does nothing. Who may write there is decided on that system."
+    PLAIN_NAME "UA-0136" "pages can call by a name that is served over plain http without keys"
+        "Browsers say of which page a request is to https and to localhost alone. By another name over plain http, links, forms and \
+         frames of foreign pages are refused by other signs, but an image of any page that a browser on this network shows can have a GET sent with the \
+         upstream's credential; what is answered, the page does not learn. Ask callers for keys ([access] keys), which no page knows, or serve https (tls; or public_url, where \
+         a proxy in front ends it). This is a warning, for there may be no browsers there."
     BAD_INCLUDE "UA-0140" "a file cannot be included"
         "include names files or patterns, relative to the configuration's folder. They are read in the order of their names, and hold \
          [upstream.NAME] and [route.NAME] sections only; everything else stands in the configuration itself. A name without * must exist; a pattern that matches nothing is a warning, \

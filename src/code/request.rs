@@ -23,7 +23,9 @@ codes! {
          add it to [access] hosts."
     CROSS_SITE "UA-0203" "a web page of another origin may not use this proxy"
         "The request comes from a browser page of another origin (Origin or Sec-Fetch-Site says so). Pages are refused because \
-         any page could otherwise act with the upstream's credential. To allow one, add its origin to [access] origins."
+         any page could otherwise act with the upstream's credential. To allow one, add its origin to [access] origins. Or a browser opens this \
+         (Upgrade-Insecure-Requests) by a name that is served over plain http without keys, where it does not say which page, if any, sent it: \
+         open it by https or at localhost."
     NO_ROUTE "UA-0204" "no upstream answers at this path"
         "The path does not begin with the name of an upstream, and there is neither a single upstream nor a [server] default. \
          Paths are /NAME/...; `upauth env NAME` prints the address of an upstream."
@@ -94,7 +96,8 @@ codes! {
     LOOP "UA-0501" "the request has already passed this proxy"
         "The upstream's address leads back to this proxy (its own mark stands in Via)."
     OVERLOAD "UA-0502" "the proxy is at its limit of requests"
-        "[server.limits] requests_in_flight or buffer_bytes is used up. The request can be sent again later."
+        "[server.limits] requests_in_flight or buffer_bytes is used up; or this is a login that had shown no key when too many others began. The \
+         request can be sent again later."
     INTERNAL "UA-0503" "the proxy failed"
         "A defect of upauth. The log has the request id; please report it."
     CALLER_TOO_SLOW "UA-0504" "the request's body did not arrive in time"

@@ -211,7 +211,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     }
     let mut nowhere = known.is_empty() && reading.problems.len() == before;
     defaults::unused(inherited, "upstream.NAME", reading);
-    let access = Access::read(access, &known, reading);
+    let access = Access::read(access, &known, &server, &upstreams, reading);
     let mut routes = Vec::new();
     let from = reading.doors.len();
     for (name, span, table) in root.sections("route", reading) {

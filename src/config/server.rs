@@ -14,6 +14,7 @@ use super::section::{Item, Leftover, Section};
 use super::value::Zero;
 use crate::code;
 use crate::message::Origin;
+use crate::message::origin::Scheme;
 
 /// `[server]`.
 #[derive(Clone, Debug)]
@@ -98,6 +99,12 @@ pub struct Limits {
 }
 
 impl Server {
+    /// Whether callers speak http without TLS, to this process and to what may be in front of it.
+    pub(super) fn speaks_plain_http(&self) -> bool {
+        let public = self.public_url.as_ref().map(Origin::scheme);
+        matches!(self.tls, ListenTls::Off) && public != Some(Scheme::Https)
+    }
+
     /// `[server]` but for `default`.
     pub(super) fn read(mut table: Section<'_>, reading: &mut Reading<'_>) -> Self {
         let from = reading.doors.len();

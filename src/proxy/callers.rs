@@ -4,8 +4,17 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use http::request::Parts;
+
+use super::error::Error;
+use super::finish::Finish;
+use super::upstream::reads_only;
+use super::{Proxy, Upstream};
 use crate::code::{self, Code};
 use crate::config::keys::Key;
+use crate::message::offered::offered;
+use crate::message::{Readings, Target};
+use crate::provider::Surface;
 use crate::secret::Digest;
 
 /// Everybody who is let in. Without any key that is everybody.
@@ -74,6 +83,30 @@ impl Callers {
             }
         }
         found
+    }
+}
+
+impl Proxy {
+    /// Lets a caller in that shows a key, where there are keys.
+    pub(super) fn admit(
+        &self,
+        upstream: &Upstream,
+        surface: &Surface,
+        parts: &Parts,
+        target: &Target,
+        path: &Readings<'_>,
+        finish: &mut Finish,
+    ) -> Result<(), Error> {
+        if self.callers.are_anybody() {
+            return Ok(());
+        }
+        let shown = offered(&parts.headers, target, &surface.cut_parameters);
+        let Some(bearer) = self.callers.find(shown).map_err(Error::Denied)? else {
+            return Ok(());
+        };
+        finish.entry.key = Some(bearer.name.clone());
+        let reads = || reads_only(surface, parts, target, path);
+        bearer.admit(&upstream.name, reads).map_err(Error::Denied)
     }
 }
 

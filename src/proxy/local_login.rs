@@ -3,6 +3,9 @@
 //!
 //! A login succeeds when the proxy has a token itself, and is waited for like one by any other call: the ids in the
 //! answer are that token's, and whoever is told that it is logged in is.
+//!
+//! Where callers show keys, the key may be in the body, which has to be read first: until then such a call waits in the
+//! [`Anteroom`](super::Anteroom), and takes a place among the requests in flight only with its key.
 
 use std::borrow::Cow;
 
@@ -10,7 +13,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 
 use super::callers::{Bearer, NOBODY};
 use super::error::Error;
@@ -43,7 +46,21 @@ impl Proxy {
         body: Incoming,
         finish: &mut Finish,
     ) -> Result<Outcome, Error> {
-        let fields = local.fields(body, &self.buffers).await?;
+        if body
+            .size_hint()
+            .exact()
+            .is_some_and(|length| length > LONGEST)
+        {
+            return Err(too_long());
+        }
+        let body = match self.is_known(local) {
+            true => {
+                self.take_place(finish)?;
+                read_in_turn(body, &self.buffers).await?
+            }
+            false => self.anteroom.wait(read(body)).await??,
+        };
+        let fields = local.fields(&body);
         match &local.call.kind {
             LocalKind::Login(login) => self.log_in(local, login, &fields, finish).await,
             LocalKind::Introspection(asked) => self.look_at(local, asked, &fields, finish).await,
@@ -51,6 +68,7 @@ impl Proxy {
                 let token = fields.get(token);
                 self.find(local, token.into_iter(), finish)
                     .map_err(Error::Denied)?;
+                self.take_place(finish)?;
                 Ok(Outcome::own(StatusCode::OK, no_store(), String::new()))
             }
         }
@@ -72,6 +90,7 @@ impl Proxy {
         let here = local.here()?;
         let (placeholder, told) = match self.find(local, login.secrets(fields), finish) {
             Ok(bearer) => {
+                self.take_place(finish)?;
                 let placeholder = bearer.map(Bearer::placeholder);
                 let told = local.told(&login.unavailable).await?;
                 (placeholder.unwrap_or_else(|| NOBODY.to_owned()), told)
@@ -103,6 +122,7 @@ impl Proxy {
         if token.is_none() || self.let_in(local, shown, finish).is_err() {
             return Ok(json(asked.answer(fields, None)));
         }
+        self.take_place(finish)?;
         let filling = Filling {
             placeholder: "",
             here: &here,
@@ -112,6 +132,11 @@ impl Proxy {
         Ok(json(asked.answer(fields, Some(filling))))
     }
 
+    /// Whether it is clear, before the body is read, that this caller is let in.
+    fn is_known(&self, local: &Local<'_>) -> bool {
+        self.callers.find(local.shown()).is_ok()
+    }
+
     /// Whose key is shown: in any place where keys are, or in a field of the call.
     fn find<'a>(
         &self,
@@ -119,9 +144,9 @@ impl Proxy {
         secrets: impl Iterator<Item = &'a str>,
         finish: &mut Finish,
     ) -> Result<Option<&Bearer>, &'static Code> {
-        let (headers, parameters) = (&local.parts.headers, &local.surface.cut_parameters);
-        let shown = offered(headers, local.target, parameters);
-        let shown = shown.chain(secrets.map(|secret| secret.as_bytes().into()));
+        let shown = local
+            .shown()
+            .chain(secrets.map(|secret| secret.as_bytes().into()));
         self.let_in(local, shown, finish)
     }
 
@@ -156,32 +181,46 @@ impl Local<'_> {
         }
     }
 
-    async fn fields(&self, body: Incoming, buffers: &Buffers) -> Result<Fields, Error> {
-        let too_long = Rejection::Malformed("a login of more than 64 KiB");
-        let length = body.size_hint().exact().unwrap_or(LONGEST);
-        if length > LONGEST {
-            return Err(too_long.into());
-        }
-        let blocks = u32::try_from(length.div_ceil(super::BLOCK as u64)).unwrap_or(u32::MAX);
-        let room = buffers.memory.try_acquire_many(blocks);
-        let _room = room.map_err(|_| Error::Overload)?;
-        let body = Limited::new(body, LONGEST as usize).collect();
-        let body = tokio::time::timeout(buffers.silence, body).await;
-        let body = match body.map_err(|_| Error::CallerBody)? {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => return Err(too_long.into()),
-            Err(_) => return Err(Error::CallerBody),
-        };
+    /// What the head has in the places where keys are.
+    fn shown(&self) -> impl Iterator<Item = Cow<'_, [u8]>> {
+        let parameters = &self.surface.cut_parameters;
+        offered(&self.parts.headers, self.target, parameters)
+    }
+
+    fn fields(&self, body: &[u8]) -> Fields {
         let content_type = self.parts.headers.get(CONTENT_TYPE);
         let content_type = content_type.and_then(|kind| kind.to_str().ok());
         let (encoding, query) = (self.call.encoding, self.target.query());
-        Ok(Fields::read(
-            encoding,
-            query,
-            content_type.unwrap_or_default(),
-            &body,
-        ))
+        Fields::read(encoding, query, content_type.unwrap_or_default(), body)
     }
+}
+
+/// The body of a caller who is let in, in the memory that all such buffers share.
+async fn read_in_turn(body: Incoming, buffers: &Buffers) -> Result<Vec<u8>, Error> {
+    let length = body.size_hint().exact().unwrap_or(LONGEST);
+    let blocks = u32::try_from(length.div_ceil(super::BLOCK as u64)).unwrap_or(u32::MAX);
+    let room = buffers.memory.try_acquire_many(blocks);
+    let _room = room.map_err(|_| Error::Overload)?;
+    let read = tokio::time::timeout(buffers.silence, read(body)).await;
+    read.map_err(|_| Error::CallerBody)?
+}
+
+/// Copied: pieces of a byte each would hold on to far more than they are.
+async fn read(mut body: Incoming) -> Result<Vec<u8>, Error> {
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Error::CallerBody)?;
+        let piece = frame.data_ref().map_or(&[][..], |piece| piece);
+        if (whole.len() + piece.len()) as u64 > LONGEST {
+            return Err(too_long());
+        }
+        whole.extend_from_slice(piece);
+    }
+    Ok(whole)
+}
+
+fn too_long() -> Error {
+    Rejection::Malformed("a login of more than 64 KiB").into()
 }
 
 /// `why`, in the provider's words.

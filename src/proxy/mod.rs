@@ -8,6 +8,7 @@
 //! way. At its end `AnswerBody` gives the connection back to the pool; `Finish`, which goes with the body, writes the metrics and
 //! the line of the access log when it is dropped.
 
+mod anteroom;
 mod callers;
 mod cors;
 mod error;
@@ -34,6 +35,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
 use tokio::time::Instant;
 
+pub use self::anteroom::Anteroom;
 pub use self::callers::Callers;
 pub use self::error::Error;
 use self::finish::Finish;
@@ -57,8 +59,7 @@ use crate::clock::Clock;
 use crate::code;
 use crate::egress::{Client, Destination};
 use crate::message::check::Asked;
-use crate::message::offered::offered;
-use crate::message::{Allowed, Guard, Origin, Readings, Rejection, Target, check, forwarding};
+use crate::message::{Allowed, Guard, Origin, Readings, Rejection, check, forwarding};
 use crate::provider::Surface;
 use crate::server::{Arrival, Incoming};
 use crate::telemetry::{AccessLog, Id, Ids};
@@ -76,6 +77,8 @@ pub struct Proxy {
     pub client: Client<RequestBody>,
     /// One for each request in flight.
     pub in_flight: Arc<Places>,
+    /// For logins without a key so far.
+    pub anteroom: Arc<Anteroom>,
     /// Memory for replays.
     pub buffers: Buffers,
     /// This process, in `Via`.
@@ -171,7 +174,6 @@ impl Proxy {
         finish.of(upstream, surface);
         let narrow = entry.narrow.as_ref();
         if let Some(call) = upstream.local_call(surface, narrow, &parts.method, &path) {
-            self.take_place(finish)?;
             let local = Local {
                 call,
                 upstream,
@@ -230,31 +232,11 @@ impl Proxy {
         Ok(asked)
     }
 
-    /// Lets a caller in that shows a key, where there are keys.
-    fn admit(
-        &self,
-        upstream: &Upstream,
-        surface: &Surface,
-        parts: &Parts,
-        target: &Target,
-        path: &Readings<'_>,
-        finish: &mut Finish,
-    ) -> Result<(), Error> {
-        if self.callers.are_anybody() {
-            return Ok(());
-        }
-        let shown = offered(&parts.headers, target, &surface.cut_parameters);
-        let Some(bearer) = self.callers.find(shown).map_err(Error::Denied)? else {
-            return Ok(());
-        };
-        finish.entry.key = Some(bearer.name.clone());
-        let reads = || upstream::reads_only(surface, parts, target, path);
-        bearer.admit(&upstream.name, reads).map_err(Error::Denied)
-    }
-
-    /// Takes a place among the requests in flight, until the request's record is written.
+    /// Takes a place among the requests in flight, until the request's record is written; it may have one.
     fn take_place(&self, finish: &mut Finish) -> Result<(), Error> {
-        finish.place = Some(self.in_flight.take().ok_or(Error::Overload)?);
+        if finish.place.is_none() {
+            finish.place = Some(self.in_flight.take().ok_or(Error::Overload)?);
+        }
         Ok(())
     }
 

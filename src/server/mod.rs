@@ -6,6 +6,7 @@
 mod connection;
 mod door;
 mod ending;
+mod folder;
 mod http1;
 mod listener;
 mod seldom;

@@ -1,11 +1,9 @@
 //! [`Socket`]: what a listener is bound to, TCP or a unix socket, and the connections it accepts.
 
-use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 #[cfg(unix)]
 use std::os::unix::{fs::MetadataExt, fs::PermissionsExt, net::UnixListener as StdUnixListener};
@@ -18,6 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::net::{UnixListener, UnixStream};
 #[cfg(unix)]
 use tokio_util::either::Either;
+
+use super::folder;
 
 /// A bound listener that does not belong to a runtime yet.
 #[derive(Debug)]
@@ -159,10 +159,11 @@ fn of_tcp(stream: TcpStream) -> Stream {
 }
 
 /// Binds a unix socket that its owner and group may connect to. A file that nobody listens behind is left over from a
-/// process that was killed, and gives way.
+/// process that was killed, and gives way. In a folder where strangers may put something else in its place there is none.
 #[cfg(unix)]
 pub(super) fn bind_unix(path: &Path) -> io::Result<(Socket, SocketFile)> {
-    let _turn = turn(path);
+    folder::guarded(path)?;
+    let _turn = folder::turn(path);
     make_way(path)?;
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
@@ -229,37 +230,20 @@ fn identity(_: &Path) -> io::Result<Identity> {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let _turn = turn(&self.path);
+        let _turn = folder::turn(&self.path);
         if identity(&self.path).is_ok_and(|there| there == self.identity) {
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// One at a time, until it is dropped, of the processes that look at a socket's file and act on what they saw. Where its
-/// folder cannot be locked, or somebody does not let go of it, there is none.
-fn turn(path: &Path) -> Option<File> {
-    let folder = match path.parent()? {
-        here if here.as_os_str().is_empty() => Path::new("."),
-        folder => folder,
-    };
-    let folder = File::open(folder).ok()?;
-    let (done, locked) = mpsc::channel();
-    // A thread waits, because a lock cannot be waited for with an end.
-    let wait = move || folder.lock().map(|()| done.send(folder));
-    std::thread::Builder::new().spawn(wait).ok()?;
-    locked.recv_timeout(TURN).ok()
-}
-
-/// How long to wait for it: whoever has it does a handful of system calls.
-const TURN: Duration = Duration::from_secs(1);
-
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::sync::Barrier;
+    use std::sync::{Barrier, mpsc};
+    use std::time::Duration;
 
     use super::*;
 

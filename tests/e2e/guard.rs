@@ -183,6 +183,31 @@ async fn programs_and_own_pages_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_of_a_page_that_hides_itself_is_refused_by_a_name_over_plain_http() {
+    let opened = "Upgrade-Insecure-Requests: 1\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html\r\n";
+    let named = "[access]\nhosts = [\"any.test\"]\n";
+    let (api, proxy) = pair(named).await;
+    let foreign = ask(&proxy, "GET", &format!("Host: any.test\r\n{opened}")).await;
+    assert_eq!((foreign.status, foreign.code().as_str()), (403, "UA-0203"));
+    is_untouched(&api);
+    let program = "User-Agent: Mozilla/5.0\r\nAccept: text/html, */*\r\n";
+    let rows = [
+        format!("Host: any.test\r\n{program}"),
+        format!("Host: any.test\r\nReferer: http://any.test/x\r\n{opened}"),
+        format!("Host: localhost\r\n{opened}"),
+    ];
+    for lines in rows {
+        assert_eq!(ask(&proxy, "GET", &lines).await.status, 200, "{lines}");
+    }
+    // A key is what no page knows.
+    let digest = upauth::secret::Digest::of(b"a key").to_hex();
+    let keys = format!("{named}keys = [{{ name = \"a\", sha256 = \"{digest}\" }}]\n");
+    let (_api, proxy) = pair(&keys).await;
+    let lines = format!("Host: any.test\r\nX-Upauth-Key: a key\r\n{opened}");
+    assert_eq!(ask(&proxy, "GET", &lines).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_allowed_page_gets_cors_and_its_preflight_is_answered_here() {
     let api = Scripted::start(|mut connection| async move {
         while connection.request().await.is_some() {

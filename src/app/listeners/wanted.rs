@@ -52,7 +52,8 @@ pub(in crate::app) fn first(listen: &Listen) -> String {
 
 /// Which Hosts are served, and which pages may call.
 pub(in crate::app) fn guard(config: &Config) -> Guard {
-    Guard::new(names(config), config.access.origins.clone())
+    let guard = Guard::new(names(config), config.access.origins.clone());
+    guard.keyless(config.access.keys.is_empty())
 }
 
 /// The names this proxy is called by, besides loopback ones: what the guard lets in and what `tls = "auto"` vouches for.

@@ -108,3 +108,34 @@ fn keys_are_read_in_either_spelling_and_open_listeners_to_strangers() {
     let all = format!("{{CRM}}[access]\nkeys = [{{ name = \"etl\", sha256 = \"{digest}\" }}]\n");
     assert!(config(&all).access.keys[0].upstreams.is_none());
 }
+
+#[test]
+fn a_name_that_pages_can_call_by_unseen_is_warned_of() {
+    let warned = |text: &str| {
+        let text = text.replace("{CRM}", CRM);
+        let warnings = parse(&text).unwrap().warnings;
+        warnings
+            .iter()
+            .map(|warning| warning.code().id)
+            .collect::<Vec<_>>()
+    };
+    let digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
+    let keys = format!("keys = [{{ name = \"etl\", sha256 = \"{digest}\" }}]\n");
+    let named = "{CRM}[access]\nhosts = [\"a.localhost\", \"proxy.test\"]\n";
+    let auto = "[server]\ntls = \"auto\"\n";
+    let rows: [(String, &[&str]); 7] = [
+        (named.to_owned(), &["UA-0136"]),
+        (format!("{named}open = true\n"), &["UA-0136"]),
+        ("{CRM}host = \"crm.test\"\n".to_owned(), &["UA-0136"]),
+        ("{CRM}[access]\nhosts = [\"a.localhost\"]\n".to_owned(), &[]),
+        (format!("{named}{keys}"), &[]),
+        (format!("{named}{auto}"), &[]),
+        (
+            format!("{named}[server]\npublic_url = \"https://p.test\"\n"),
+            &[],
+        ),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(warned(&text), expected, "{text}");
+    }
+}

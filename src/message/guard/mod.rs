@@ -3,10 +3,14 @@
 //! The Host comes first: a page that had its own name resolve to this machine (DNS rebinding) is same-origin to the
 //! browser, sends no `Sec-Fetch-Site`, and its `Origin` equals its `Host`. After that the page's origin decides, for every method,
 //! since a GET with the upstream's credential can do harm too.
+//!
+//! Browsers send `Sec-Fetch-Site` to https and to this machine's own names alone. Over plain http to another name a page can leave
+//! out its `Referer`, and nothing tells of which page a link, a form or a frame is but that it is a browser's: where no key
+//! is asked for, that is enough to refuse it. An image of such a page looks like a request of any program.
 
 use std::collections::HashSet;
 
-use http::header::{HeaderMap, ORIGIN, REFERER};
+use http::header::{HeaderMap, ORIGIN, REFERER, UPGRADE_INSECURE_REQUESTS};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 
@@ -20,6 +24,8 @@ pub struct Guard {
     /// Hashed: each upstream and route may have a name of its own.
     hosts: HashSet<String>,
     origins: Vec<Origin>,
+    /// No caller shows a key, which no page knows.
+    keyless: bool,
 }
 
 impl Guard {
@@ -32,7 +38,13 @@ impl Guard {
         Self {
             hosts: hosts.collect(),
             origins,
+            keyless: false,
         }
+    }
+
+    /// The same, of which it is known whether callers are served without a key.
+    pub fn keyless(self, keyless: bool) -> Self {
+        Self { keyless, ..self }
     }
 
     /// Refuses a foreign Host and a page of another origin. HTTP/1.0 without Host passes.
@@ -51,7 +63,8 @@ impl Guard {
         if name.is_some_and(|name| !self.serves(name)) {
             return Err(Rejection::WrongHost);
         }
-        self.check_page(headers, host)
+        let tells = !self.keyless || name.is_none_or(is_loopback);
+        self.check_page(headers, host, tells)
     }
 
     /// The `Origin` of the request when it is a listed one: to be answered with CORS.
@@ -67,13 +80,21 @@ impl Guard {
         is_loopback(name) || self.hosts.contains(name)
     }
 
-    /// Passes what is of no browser, of one of the proxy's own pages, or of a listed origin.
-    fn check_page(&self, headers: &HeaderMap, host: Option<&str>) -> Result<(), Rejection> {
-        if !headers.keys().any(is_of_browsers) {
+    /// Passes what is of no browser, of one of the proxy's own pages, or of a listed origin. Unless a browser `tells` where its
+    /// requests come from, one that does not say so has something to hide.
+    fn check_page(
+        &self,
+        headers: &HeaderMap,
+        host: Option<&str>,
+        tells: bool,
+    ) -> Result<(), Rejection> {
+        let hides = !tells && headers.keys().any(is_of_navigation);
+        if !hides && !headers.keys().any(is_of_browsers) {
             return Ok(());
         }
         let own = |page: &Origin| host.is_some_and(|host| is_own(page, host));
-        if let Some(value) = single(headers, &ORIGIN)? {
+        let named = single(headers, &ORIGIN)?;
+        if let Some(value) = named {
             let page = origin(value).ok_or(Rejection::CrossSite)?;
             if self.origins.contains(&page) {
                 // Another site, and Sec-Fetch-Site says so.
@@ -92,7 +113,7 @@ impl Guard {
                 Some(url) => {
                     page_of(url).is_some_and(|page| own(&page) || self.origins.contains(&page))
                 }
-                None => !is_no_cors(headers),
+                None => !is_no_cors(headers) && (named.is_some() || !hides),
             },
         };
         if known {
@@ -106,6 +127,11 @@ impl Guard {
 /// Whether a field of this name may say of which page a request is.
 fn is_of_browsers(name: &HeaderName) -> bool {
     matches!(*name, ORIGIN | REFERER) || name.as_str().starts_with("sec-fetch-")
+}
+
+/// Whether a browser sends a field of this name with what it opens or fetches ahead, wherever that is, and programs send none.
+fn is_of_navigation(name: &HeaderName) -> bool {
+    *name == UPGRADE_INSECURE_REQUESTS || name.as_str() == "sec-purpose"
 }
 
 /// A field that browsers send once.

@@ -217,6 +217,56 @@ fn pages_of_other_origins_are_refused_for_every_method() {
 }
 
 #[test]
+fn where_browsers_do_not_say_which_page_a_request_is_of_what_they_open_is_refused() {
+    let opens = ("upgrade-insecure-requests", "1");
+    let ahead = ("sec-purpose", "prefetch");
+    let agent = ("user-agent", "Mozilla/5.0");
+    let html = ("accept", "text/html,application/xhtml+xml");
+    let image = ("accept", "image/avif,image/webp,*/*;q=0.8");
+    let own = ("referer", "http://proxy.example:7717/page");
+    let form = ("origin", "http://proxy.example:7717");
+    let listed = ("referer", "https://app.example/");
+    let none = ("sec-fetch-site", "none");
+    let foreign = ("referer", "https://evil.example/");
+    // Of each whether it passes by the proxy's own name, without keys and with them.
+    let rows: &[(Fields<'_>, bool, bool)] = &[
+        (&[opens, agent, html], false, true),
+        (&[ahead, agent], false, true),
+        (&[opens, own], true, true),
+        (&[opens, form], true, true),
+        (&[opens, listed], true, true),
+        // Over TLS that ends in front of the proxy.
+        (&[opens, none], true, true),
+        (&[opens, foreign], false, false),
+        // Programs say that they are browsers and take pages, and images look like programs.
+        (&[agent, html], true, true),
+        (&[agent, image], true, true),
+        (&[("purpose", "billing")], true, true),
+    ];
+    let origins = vec!["https://app.example".parse().unwrap()];
+    let guard = Guard::new(["proxy.example".to_owned()], origins);
+    let told = |guard: &Guard, host: &str, fields: Fields<'_>| {
+        let mut request = Request::get("/x").header("host", host);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let parts = request.body(()).unwrap().into_parts().0;
+        guard.check(&parts).is_ok()
+    };
+    for (fields, without, with) in rows {
+        for (keyless, expected) in [(true, without), (false, with)] {
+            let guard = guard.clone().keyless(keyless);
+            let passes = told(&guard, "proxy.example:7717", fields);
+            assert_eq!(passes, *expected, "{keyless} {fields:?}");
+        }
+    }
+    let keyless = guard.keyless(true);
+    for host in ["localhost:7717", "crm.localhost", "127.0.0.1:7717", "[::1]"] {
+        assert!(told(&keyless, host, &[opens, agent, html]), "{host}");
+    }
+}
+
+#[test]
 fn a_missing_port_is_that_of_the_page_s_scheme() {
     let rows = [
         ("localhost", "http://localhost", Ok(())),

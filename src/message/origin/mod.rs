@@ -212,7 +212,7 @@ pub fn split_port(authority: &str) -> Result<(&str, Option<u16>), OriginError> {
 }
 
 /// Whether `host` (lower case) is a loopback address, `localhost` or a name under it (RFC 6761 section 6.3).
-pub(super) fn is_loopback(host: &str) -> bool {
+pub fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     let front = host.strip_suffix(".localhost");
     host == "localhost"

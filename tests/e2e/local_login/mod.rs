@@ -4,6 +4,8 @@
 mod places;
 /// Logins that are refused.
 mod refused;
+/// Logins without a key whose bodies do not come.
+mod strangers;
 /// What an answer says of the proxy's own token.
 mod told;
 
