@@ -32,17 +32,20 @@ codes! {
     METHOD_DENIED "UA-0205" "this method is not allowed here"
         "The upstream or route is limited to certain methods (methods, read_only), or the method is never forwarded (TRACE, CONNECT)."
     PATH_DENIED "UA-0206" "this path is not allowed here"
-        "A deny rule of the upstream or route matches a reading of the path (raw, decoded, dot segments removed), or allow is given and does not cover it. \
+        "A deny rule of the upstream or route matches a reading of the path (raw, decoded, dot segments removed, without .json or .xml), or the path has \
+         too many of them, or allow is given and does not cover it. \
          Or one of them leads, by `..`, out of the path that api_url puts in front of every call."
     LOGIN_CALL "UA-0207" "login, logout and session calls are not forwarded"
         "The provider's login, logout, introspect and session-minting calls would hand out or end the proxy's own session, so they are not \
          forwarded. The usual ones are answered here instead (local_login, on by default); this is another one, or another method or spelling, \
-         or local_login = false. Drop it from the client, or list the call in allow if you mean it."
+         or local_login = false. So is Salesforce's executeAnonymous, which runs code of the caller's that can tell the session. Drop it from the \
+         client, or list the call in allow if you mean it."
     NOT_BUILT "UA-0208" "this version does not serve this kind of request"
         "The request needs something this version does not have yet: WebSocket or CONNECT. It is refused, because forwarding it \
          would not work or would not be safe."
     READ_ONLY "UA-0209" "this upstream is read-only"
-        "read_only = true lets GET, HEAD and OPTIONS pass, without a method override."
+        "read_only = true lets GET, HEAD and OPTIONS pass, without a method override, and none that runs code (Salesforce's executeAnonymous and \
+         runTests...)."
     SOAP "UA-0210" "SOAP calls are not served by this version"
         "A SOAP session travels inside the body, and so does a SOAP login. This version does neither look nor write there, so that no login can \
          slip through: SOAP paths are refused. Use the REST or Bulk API."
@@ -60,7 +63,8 @@ codes! {
     KEY_SCOPE "UA-0222" "the key is not for this upstream"
         "The entry of this key in [access] keys names other upstreams. Add this one to its `upstreams`, or use another key."
     KEY_READ_ONLY "UA-0223" "the key may only read"
-        "The entry of this key in [access] keys has read_only = true: GET, HEAD and OPTIONS pass, without a method override."
+        "The entry of this key in [access] keys has read_only = true: GET, HEAD and OPTIONS pass, without a method override, and none \
+         that runs code (Salesforce's executeAnonymous and runTests...)."
     LOGIN_GRANT "UA-0224" "a login of this kind cannot be answered here"
         "upauth answers the provider's login calls itself, with a placeholder for a token (local_login), but not by this grant, or the \
          request names none: is it encoded as the provider wants it? The device flow needs a person's approval, which only the provider can ask for."

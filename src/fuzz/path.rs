@@ -22,6 +22,10 @@ pub fn check(data: &[u8]) {
     if parsed.names_method() || !is_path || raw.contains(['?', '#']) || steps.len() > 8 {
         return;
     }
+    // Only ASCII is the same in either case to a rule.
+    if !rule.is_ascii() && steps.contains('c') {
+        return;
+    }
     let readings = Readings::of(raw);
     let read = steps.bytes().try_fold(raw.as_bytes().to_vec(), step);
     let Some(read) = read else { return };
@@ -30,7 +34,9 @@ pub fn check(data: &[u8]) {
         let denied = parsed.matches_any(&Method::GET, &readings);
         assert!(denied, "{rule} lets {raw} pass, read by {steps}");
     }
-    if parsed.matches_all(&Method::GET, &readings) {
+    // What has more names than one is allowed by the one that it is asked for by.
+    let by_name = !steps.contains(['j', 'c']);
+    if by_name && parsed.matches_all(&Method::GET, &readings) {
         assert!(covered, "{rule} allows {raw}, read by {steps}");
     }
     if !readings.climbs_out() {
@@ -50,6 +56,30 @@ pub fn check(data: &[u8]) {
 fn step(path: Vec<u8>, letter: u8) -> Option<Vec<u8>> {
     Some(match letter {
         b'd' => decoded(&path),
+        b'u' => escaped(&path),
+        b'o' => lax(&path),
+        b'n' => letters(&path, |letter| match letter {
+            '\u{37e}' => ";".into(),
+            '\u{2024}' => ".".into(),
+            '\u{2025}' => "..".into(),
+            _ => narrow(letter).into(),
+        }),
+        b'b' => letters(&path, |letter| match letter {
+            '\u{2044}' | '\u{2215}' => "/".into(),
+            '\u{2216}' => "\\".into(),
+            _ => narrow(letter).into(),
+        }),
+        b'c' => letters(&path, in_other_case),
+        b'j' => {
+            let name = path
+                .strip_suffix(b"/")
+                .unwrap_or(&path)
+                .to_ascii_lowercase();
+            let ends = [".json", ".xml"]
+                .iter()
+                .find(|end| name.ends_with(end.as_bytes()));
+            path[..ends.map_or(path.len(), |end| name.len() - end.len())].to_vec()
+        }
         b'.' => without_dots(&path),
         b'\\' => path
             .iter()
@@ -100,6 +130,91 @@ fn decoded(path: &[u8]) -> Vec<u8> {
         }
     }
     out
+}
+
+/// `%uXXXX`, as `unescape` of JavaScript reads it.
+fn escaped(path: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = path;
+    while !rest.is_empty() {
+        let digits = rest
+            .get(2..6)
+            .and_then(|digits| str::from_utf8(digits).ok());
+        let digits = digits.filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        match code.and_then(char::from_u32) {
+            Some(letter) if rest[..2].eq_ignore_ascii_case(b"%u") => {
+                out.extend(letter.to_string().bytes());
+                rest = &rest[6..];
+            }
+            _ => {
+                out.push(rest[0]);
+                rest = &rest[1..];
+            }
+        }
+    }
+    out
+}
+
+/// A decoder of UTF-8 that minds no length (RFC 2279 without its warnings).
+fn lax(path: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = path;
+    while !rest.is_empty() {
+        let length = match rest[0] {
+            0xc0..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf7 => 4,
+            0xf8..=0xfb => 5,
+            0xfc..=0xfd => 6,
+            _ => 1,
+        };
+        let tail = rest.get(1..length).filter(|tail| !tail.is_empty());
+        let tail = tail.filter(|tail| tail.iter().all(|byte| byte >> 6 == 2));
+        let code = tail.map(|tail| {
+            let top = u32::from(rest[0]) % (1 << (7 - length));
+            tail.iter()
+                .fold(top, |code, byte| code * 64 + u32::from(byte % 64))
+        });
+        match code.and_then(char::from_u32) {
+            Some(letter) => {
+                out.extend(letter.to_string().bytes());
+                rest = &rest[length..];
+            }
+            None => {
+                out.push(rest[0]);
+                rest = &rest[1..];
+            }
+        }
+    }
+    out
+}
+
+fn in_other_case(letter: char) -> String {
+    if letter.is_ascii() {
+        return letter.into();
+    }
+    let upper: String = letter.to_uppercase().collect();
+    let lower: String = letter.to_lowercase().collect();
+    match [upper, lower].into_iter().find(|other| other.is_ascii()) {
+        Some(other) => other,
+        None if letter == '\u{130}' => "i".to_owned(),
+        None => letter.into(),
+    }
+}
+
+fn narrow(letter: char) -> char {
+    match letter {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(letter as u32 - 0xfee0).unwrap(),
+        _ => letter,
+    }
+}
+
+fn letters(path: &[u8], map: impl Fn(char) -> String) -> Vec<u8> {
+    match str::from_utf8(path) {
+        Ok(text) => text.chars().map(map).collect::<String>().into_bytes(),
+        Err(_) => path.to_vec(),
+    }
 }
 
 /// RFC 3986 section 5.2.4, letter by letter.

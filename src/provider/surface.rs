@@ -31,6 +31,11 @@ pub struct Surface {
     pub dead: Vec<DeadRule>,
     /// Set when calls of this family do not pass unless `allow` says so.
     pub denied: Option<Denial>,
+    /// Whether applications of the operator answer here in words of their own, so that no answer proves that nothing was
+    /// done: a call that may have acted is not sent again.
+    pub once: bool,
+    /// Calls that write or run something by a method that only reads.
+    pub acts: Vec<PathRule>,
     /// Calls of this family that the proxy can answer itself.
     pub local: Vec<LocalCall>,
     /// Query parameters that are credentials and are cut out whole.
@@ -90,7 +95,8 @@ pub(super) fn carriers(headers: &[config::Header]) -> (Vec<Carrier>, Vec<Templat
 /// Why a family of calls does not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// Such calls mint, end or show sessions: with the injected token they would hand it out.
+    /// Such calls mint, end or show sessions, or run what their caller wrote, which can show one: with the injected token
+    /// they would hand it out.
     Login,
     /// This version cannot carry a token there (the protocol's name); `allow` does not open it.
     NotBuilt(&'static str),
@@ -113,15 +119,21 @@ impl Surface {
         self.links.iter().find(of_path)
     }
 
-    /// Whether `path` belongs here. A denial looks at any reading of the path, everything else at all
+    /// Whether `path` belongs here. A restriction looks at any reading of the path, everything else at all
     /// of them, so that a path that could be read as a login is one.
     pub fn covers(&self, path: &Readings<'_>) -> bool {
         // Families are told apart by path alone; no rule here names a method.
         let method = Method::GET;
         self.paths.iter().any(|rule| match self.denied {
-            Some(_) => rule.matches_any(&method, path),
-            None => rule.matches_all(&method, path),
+            None if !self.once => rule.matches_all(&method, path),
+            _ => rule.matches_any(&method, path),
         })
+    }
+
+    /// Whether a call of `path` is none that only reads, whatever its method is.
+    pub fn acts(&self, path: &Readings<'_>) -> bool {
+        let mut acts = self.acts.iter();
+        acts.any(|rule| rule.matches_any(&Method::GET, path))
     }
 }
 
@@ -201,6 +213,10 @@ mod tests {
             (&salesforce, "/secur/frontdoor.jsp"),
             (&salesforce, "/partners/services/oauth2/token"),
             (&salesforce, "/services/Soap/u/64.0"),
+            (&salesforce, "/id/services/oauth2/revoke"),
+            (&salesforce, "/id/secur/frontdoor.jsp"),
+            (&salesforce, "/id/services/Soap/u/64.0"),
+            (&salesforce, "/services/data/v64.0/tooling/executeAnonymous"),
             (&zilliant, "/services/oauth2/token"),
             (&zuora, "/oauth/token"),
             (&zuora, "/v1/connections"),
@@ -231,50 +247,75 @@ mod tests {
                 format!("%2525{byte:02x}"),
                 format!("%c{top}%{low:02x}"),
                 format!("%e0%8{top}%{low:02x}"),
+                format!("%f0%80%8{top}%{low:02x}"),
+                format!("%f8%80%80%8{top}%{low:02x}"),
+                format!("%fc%80%80%80%8{top}%{low:02x}"),
+                format!("%u00{byte:02x}"),
+                format!("%25U00{byte:02X}"),
+                format!("%uff{:02x}", byte - 0x20),
             ];
+            let wide = char::from_u32(0xfee0 + u32::from(byte)).unwrap();
+            let alike = match byte {
+                b'k' | b'K' => "\u{212a}",
+                b's' | b'S' => "\u{17f}",
+                b'i' | b'I' => "\u{131}\u{130}",
+                _ => "",
+            };
+            for letter in alike.chars().chain([wide]).map(String::from) {
+                instead.push(letter.bytes().map(|byte| format!("%{byte:02x}")).collect());
+                instead.push(letter);
+            }
             if byte == b'/' {
-                let slashes = [
-                    "//",
-                    "/./",
-                    "/x/../",
-                    "/;a/",
-                    "/%2e/",
-                    "/x/%2e%2e/",
-                    "/x/..;/",
-                    "/x/..%3b/",
-                    "\\",
-                    "%5c",
-                    "./",
-                    "%20/",
-                    "%2e/",
-                    ";x/",
-                    ";x=%2f/",
-                    "%3bx/",
-                    "%2f%2f",
-                    "/%2f/",
-                    "/.;x/",
-                ];
-                instead.extend(slashes.map(str::to_owned));
+                instead.extend(SLASHES.map(str::to_owned));
             }
             spellings.extend(instead.iter().map(|new| format!("{front}{new}{back}")));
         }
-        let ends = [
-            "/",
-            ".",
-            "..",
-            "%20",
-            ";x",
-            "/.",
-            "/..;/token",
-            "%00",
-            "%3f",
-            "%23x",
-            "//",
-        ];
-        spellings.extend(ends.map(|end| format!("{path}{end}")));
+        spellings.extend(ENDS.map(|end| format!("{path}{end}")));
         spellings.extend(
             ["/", "/.", "/x/..", "/;x", "/%2e", "/%2f"].map(|front| format!("{front}{path}")),
         );
         spellings
     }
+
+    /// What may stand for a slash.
+    const SLASHES: [&str; 19] = [
+        "//",
+        "/./",
+        "/x/../",
+        "/;a/",
+        "/%2e/",
+        "/x/%2e%2e/",
+        "/x/..;/",
+        "/x/..%3b/",
+        "\\",
+        "%5c",
+        "./",
+        "%20/",
+        "%2e/",
+        ";x/",
+        ";x=%2f/",
+        "%3bx/",
+        "%2f%2f",
+        "/%2f/",
+        "/.;x/",
+    ];
+
+    /// What may stand behind a path.
+    const ENDS: [&str; 15] = [
+        "/",
+        ".",
+        "..",
+        "%20",
+        ";x",
+        "/.",
+        "/..;/token",
+        "%00",
+        "%3f",
+        "%23x",
+        "//",
+        ".json",
+        ".xml/",
+        "%2eJSON",
+        ".j%c5%bfon;x",
+    ];
 }

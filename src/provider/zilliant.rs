@@ -58,6 +58,8 @@ fn rest(keys: &Zilliant) -> Surface {
             then: Verdict::Dead,
         }],
         denied: None,
+        once: false,
+        acts: vec![],
         local: vec![],
         cut_parameters: vec![],
         strip: Names::of(["authorization", "x-forwarded-host"]),

@@ -126,6 +126,8 @@ fn family(name: &'static str, patterns: &[&str], keys: &Zuora) -> Surface {
         target: TargetName::Api,
         dead: dead(),
         denied: None,
+        once: false,
+        acts: vec![],
         local: vec![],
         cut_parameters: vec![],
         strip: Names::of(strip.iter().map(HeaderName::as_str)),

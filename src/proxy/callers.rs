@@ -12,8 +12,8 @@ use super::upstream::reads_only;
 use super::{Proxy, Upstream};
 use crate::code::{self, Code};
 use crate::config::keys::Key;
-use crate::message::Target;
 use crate::message::offered::offered;
+use crate::message::{Readings, Target};
 use crate::provider::Surface;
 use crate::secret::Digest;
 
@@ -94,6 +94,7 @@ impl Proxy {
         surface: &Surface,
         parts: &Parts,
         target: &Target,
+        path: &Readings<'_>,
         finish: &mut Finish,
     ) -> Result<(), Error> {
         if self.callers.are_anybody() {
@@ -104,8 +105,8 @@ impl Proxy {
             return Ok(());
         };
         finish.entry.key = Some(bearer.name.clone());
-        let admitted = bearer.admit(&upstream.name, parts, target);
-        admitted.map_err(Error::Denied)
+        let reads = || reads_only(surface, parts, target, path);
+        bearer.admit(&upstream.name, reads).map_err(Error::Denied)
     }
 }
 
@@ -119,15 +120,14 @@ impl Bearer {
         }
     }
 
-    /// Whether the key lets this request in.
+    /// Whether the key lets a request in that only reads, or any other.
     pub(super) fn admit(
         &self,
         upstream: &str,
-        parts: &Parts,
-        target: &Target,
+        reads: impl FnOnce() -> bool,
     ) -> Result<(), &'static Code> {
         self.reaches(upstream)?;
-        match self.read_only && !reads_only(parts, target) {
+        match self.read_only && !reads() {
             true => Err(&code::KEY_READ_ONLY),
             false => Ok(()),
         }

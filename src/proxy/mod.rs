@@ -186,7 +186,7 @@ impl Proxy {
             // Boxed: the same room would be part of every request.
             return Box::pin(self.answer_here(&local, body, finish)).await;
         }
-        self.admit(upstream, surface, &parts, &target, finish)?;
+        self.admit(upstream, surface, &parts, &target, &path, finish)?;
         upstream.permits(surface, narrow, &parts, &target, &path)?;
         self.take_place(finish)?;
         let links = surface.links(&parts.method, &path);
@@ -201,9 +201,8 @@ impl Proxy {
         let body = body.take().ok_or(Error::Internal)?;
         prepared.hold(body, &self.buffers).await?;
         let mut patience = upstream.token_wait;
-        let exchanged = self
-            .exchange(&mut prepared, upstream, surface, &mut patience, finish)
-            .await;
+        let exchange = self.exchange(&mut prepared, upstream, surface, &mut patience, finish);
+        let exchanged = exchange.await;
         hint.read(prepared.is_read());
         let (answer, issued) = exchanged?;
         finish.headed(upstream.token_wait.saturating_sub(patience));
@@ -314,7 +313,7 @@ impl Proxy {
                 }
             };
             let (mut answer, verdict) = judge::verdict(surface, prepared.method(), answer).await;
-            match tries.after_answer(prepared, upstream, &issued, &answer, verdict) {
+            match tries.after_answer(prepared, upstream, surface, &issued, &answer, verdict) {
                 Next::Pass => return Ok((answer, issued)),
                 Next::Again => {}
                 Next::Renewed => {

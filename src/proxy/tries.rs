@@ -7,7 +7,7 @@ use super::request_body::RequestBody;
 use super::upstream::Upstream;
 use crate::egress::{Failure, Phase};
 use crate::message::Rejection;
-use crate::provider::Verdict;
+use crate::provider::{Surface, Verdict};
 use crate::token::{Issued, Rejected};
 
 /// How often and why a request was sent.
@@ -61,6 +61,7 @@ impl Tries {
         &mut self,
         prepared: &Prepared,
         upstream: &Upstream,
+        surface: &Surface,
         issued: &Issued,
         answer: &Answer,
         verdict: Verdict,
@@ -86,8 +87,10 @@ impl Tries {
             Verdict::Dead => {
                 let rejected = upstream.tokens.reject(issued);
                 let hopeless = matches!(rejected, Rejected::Settling | Rejected::Exhausted);
-                // With a good status the upstream may have done what was asked all the same.
-                let acted = answer.head.status.is_success() && !prepared.is_safe();
+                // With a good status, or by an application of its own, the upstream may have done what was asked all the
+                // same.
+                let acted =
+                    (answer.head.status.is_success() || surface.once) && !prepared.is_safe();
                 if hopeless || acted || self.renewed || !(again(self) || later) {
                     return Next::Pass;
                 }

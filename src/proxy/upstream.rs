@@ -95,7 +95,7 @@ impl Upstream {
         let (method, headers) = (&parts.method, &parts.headers);
         let policy = &self.policy;
         let read_only = policy.read_only || narrow.is_some_and(|narrow| narrow.read_only);
-        if read_only && !reads_only(parts, target) {
+        if read_only && !reads_only(surface, parts, target, path) {
             return Err(Error::Denied(&code::READ_ONLY));
         }
         let (own, route) = (&policy.methods, narrow.map(|narrow| &narrow.methods));
@@ -139,9 +139,15 @@ impl Upstream {
 }
 
 /// Whether a request only reads, whatever the upstream is asked to take its method for.
-pub(super) fn reads_only(parts: &Parts, target: &Target) -> bool {
+pub(super) fn reads_only(
+    surface: &Surface,
+    parts: &Parts,
+    target: &Target,
+    path: &Readings<'_>,
+) -> bool {
     let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-    reads && !forwarding::method_override(&parts.method, target, &parts.headers)
+    let overridden = forwarding::method_override(&parts.method, target, &parts.headers);
+    reads && !overridden && !surface.acts(path)
 }
 
 /// A request that waits for a credential, until it is dropped.

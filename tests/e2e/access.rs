@@ -126,6 +126,10 @@ async fn a_key_in_the_query_is_found_where_sessions_may_stand_there() {
         let answer = it.proxy.get(&format!("{limits}?{query}")).await;
         assert_eq!(answer.status, 200, "{query}");
     }
+    // A key that may only read runs no code either.
+    let tests = "/crm/services/data/v61.0/tooling/runTestsSynchronous";
+    let runs = it.proxy.get(&format!("{tests}?oauth_token={key}")).await;
+    assert_eq!((runs.status, runs.code()), (403, "UA-0223".to_owned()));
     let elsewhere = it.proxy.get(&format!("{limits}?access_token={ETL}")).await;
     assert_eq!(elsewhere.code(), "UA-0220");
     assert_eq!(it.logins(), 1, "a caller without a key costs no login");

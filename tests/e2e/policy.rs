@@ -138,6 +138,14 @@ async fn a_denied_path_is_denied_however_it_is_written() {
             ("GET", "/v1/x", "ok"),
             ("GET", "/v1/x/secret", "UA-0206"),
             ("GET", "/v1/x/y/secret", "ok"),
+            // Under the other names that the API may serve it by.
+            ("GET", "/v1/x/secret.json", "UA-0206"),
+            ("GET", "/v1/x/secret.XML/", "UA-0206"),
+            ("GET", "/v1/x/%u017fecret%2ejson", "UA-0206"),
+            ("GET", "/v1/x/\u{17f}ecret", "UA-0206"),
+            ("GET", "/%u0073hut/x", "UA-0206"),
+            ("GET", "/v1/x/secret.json/y", "ok"),
+            ("GET", "/v1/x/secret.csv", "ok"),
         ],
     )
     .await;
@@ -161,6 +169,12 @@ async fn allow_is_the_whole_list_and_deny_beats_it() {
             ("GET", "/v1/../v2/x", "UA-0206"),
             ("GET", "/v1/%2e%2e/v2/x", "UA-0206"),
             ("GET", "/v1/..%252fv2/x", "UA-0206"),
+            ("GET", "/v1/%u002e%u002e/v2/x", "UA-0206"),
+            ("GET", "/v1/%ef%bc%8e%ef%bc%8e/v2/x", "UA-0206"),
+            // It is listed by the name that is asked for.
+            ("GET", "/v1/x.json", "ok"),
+            ("GET", "/open.json", "UA-0206"),
+            ("GET", "/v1/shut.json", "UA-0206"),
         ],
     )
     .await;

@@ -4,12 +4,14 @@
 //! different ways (RFC 3986 section 6.2 lets them), so a rule looks at all [`Readings`]: a deny applies if any of
 //! them matches, an allow only if all do.
 
+mod transforms;
+
 use std::fmt;
 use std::str::FromStr;
 
 use http::Method;
-use percent_encoding::percent_decode;
 
+use self::transforms::{LENIENT, TRANSFORMS, Transform, before_format};
 use super::check::METHODS;
 
 /// `[METHOD ]/seg/*/**`: `*` is one segment, `**` any rest (also none). Letter case and a trailing slash do not matter.
@@ -23,7 +25,10 @@ pub struct PathRule {
 #[derive(Clone)]
 pub struct Readings<'a> {
     raw: &'a str,
+    /// Those of the same call, then those of a call that would be served by lenient servers only.
     others: Vec<Vec<u8>>,
+    /// How many of them are of the same call.
+    same: usize,
     complete: bool,
 }
 
@@ -45,10 +50,11 @@ impl<'a> Readings<'a> {
         let mut readings = Self {
             raw,
             others: Vec::new(),
+            same: 0,
             complete: true,
         };
         if !is_plain(raw.as_bytes()) {
-            readings.complete = raw.len() <= MAX_ODD_PATH && readings.close();
+            readings.complete = raw.len() <= MAX_ODD_PATH && readings.close().is_some();
         }
         readings
     }
@@ -58,25 +64,39 @@ impl<'a> Readings<'a> {
         !self.complete || self.each().any(climbs_out)
     }
 
-    /// Applies every transformation to every reading until nothing new comes out. `false`: gave up.
-    fn close(&mut self) -> bool {
-        let mut from = self.raw.as_bytes().to_vec();
-        for next in 0.. {
-            for transform in TRANSFORMS {
-                let to = transform(&from);
-                if to != from && to != self.raw.as_bytes() && !self.others.contains(&to) {
-                    if self.others.len() == MAX_READINGS {
-                        return false;
-                    }
-                    self.others.push(to);
+    /// Applies every transformation to every reading until nothing new comes out. `None`: gave up.
+    fn close(&mut self) -> Option<()> {
+        let mut at = 0;
+        while at <= self.others.len() {
+            self.transform(at, &TRANSFORMS)?;
+            at += 1;
+        }
+        self.same = self.others.len();
+        for at in 0..at {
+            self.transform(at, &LENIENT)?;
+        }
+        while at <= self.others.len() {
+            self.transform(at, &TRANSFORMS)?;
+            self.transform(at, &LENIENT)?;
+            at += 1;
+        }
+        Some(())
+    }
+
+    /// Adds what `transforms` make of one reading. `None`: these are too many.
+    fn transform(&mut self, at: usize, transforms: &[Transform]) -> Option<()> {
+        let from = self.each().nth(at)?.to_vec();
+        for transform in transforms {
+            let to = transform(&from);
+            if !self.each().any(|known| known == &*to) {
+                let bytes: usize = self.others.iter().map(Vec::len).sum();
+                if self.others.len() == MAX_READINGS || bytes + to.len() > MAX_BYTES {
+                    return None;
                 }
-            }
-            match self.others.get(next) {
-                Some(reading) => from.clone_from(reading),
-                None => break,
+                self.others.push(to.into_owned());
             }
         }
-        true
+        Some(())
     }
 
     fn each(&self) -> impl Iterator<Item = &[u8]> {
@@ -96,9 +116,14 @@ impl PathRule {
         self.is_for(method) && (!path.complete || path.each().any(|path| self.covers(path)))
     }
 
-    /// Whether all readings match: what an allow asks. A path with too many readings matches no allow.
+    /// Whether all readings of the same call match: what an allow asks. A path with too many readings matches no allow.
     pub fn matches_all(&self, method: &Method, path: &Readings<'_>) -> bool {
-        self.is_for(method) && path.complete && path.each().all(|path| self.covers(path))
+        self.is_for(method)
+            && path.complete
+            && path
+                .each()
+                .take(1 + path.same)
+                .all(|path| self.covers(path))
     }
 
     fn is_for(&self, method: &Method) -> bool {
@@ -192,84 +217,29 @@ impl FromStr for Segment {
 
 /// Whether no transformation changes this path, without trying them: nearly every path of nearly every caller.
 fn is_plain(path: &[u8]) -> bool {
-    let odd = |byte: &u8| matches!(byte, 0..=b' ' | b'%' | b';' | b'\\' | b'?' | b'#' | 0x7f..);
-    !path.iter().any(odd)
-        && path
-            .windows(2)
-            .all(|pair| !matches!(pair, b"//" | b"/." | b"./"))
-        && path.last() != Some(&b'.')
+    let mut before = 0;
+    for byte in path {
+        let odd = match *byte {
+            0..=b' ' | b'%' | b';' | b'\\' | b'?' | b'#' | 0x7f.. => true,
+            b'/' => matches!(before, b'/' | b'.'),
+            _ => false,
+        };
+        if odd {
+            return false;
+        }
+        before = *byte;
+    }
+    match before {
+        b'.' => false,
+        b'n' | b'N' | b'l' | b'L' | b'/' => before_format(path).is_none(),
+        _ => true,
+    }
 }
 
 fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let path = path.strip_prefix(b"/").unwrap_or(path);
     let none = path.is_empty();
     path.split(|byte| *byte == b'/').skip(usize::from(none))
-}
-
-/// Rewrites each segment.
-fn map_segments(path: &[u8], map: impl Fn(&[u8]) -> &[u8]) -> Vec<u8> {
-    let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').map(map).collect();
-    parts.join(&b'/')
-}
-
-type Transform = fn(&[u8]) -> Vec<u8>;
-
-/// What servers do to a path before they look at it; each changes only what it is about.
-const TRANSFORMS: [Transform; 8] = [
-    // RFC 3986 section 2.1. Done again by whoever stands behind another decoder.
-    |path| percent_decode(path).collect(),
-    overlong,
-    // Windows and browsers (WHATWG URL) take `\` for `/`.
-    |path| {
-        path.iter()
-            .map(|byte| if *byte == b'\\' { b'/' } else { *byte })
-            .collect()
-    },
-    // Path parameters, RFC 3986 section 3.3; servlet containers cut them off each segment.
-    |path| {
-        map_segments(path, |segment| {
-            segment.split(|byte| *byte == b';').next().unwrap_or(b"")
-        })
-    },
-    // Windows ignores dots and blanks at the end of a name.
-    |path| map_segments(path, trimmed),
-    |path| {
-        let mut merged = path.to_vec();
-        merged.dedup_by(|a, b| *a == b'/' && *b == b'/');
-        merged
-    },
-    without_dot_segments,
-    // What decoding brought to light may end the path for the next reader.
-    |path| {
-        let end = path
-            .iter()
-            .position(|byte| matches!(byte, b'?' | b'#' | 0..0x20));
-        path.get(..end.unwrap_or(path.len()))
-            .unwrap_or(path)
-            .to_vec()
-    },
-];
-
-/// RFC 3986 section 5.2.4.
-fn without_dot_segments(path: &[u8]) -> Vec<u8> {
-    let mut kept: Vec<&[u8]> = Vec::new();
-    let mut ends_in_slash = false;
-    for segment in segments(path) {
-        ends_in_slash = matches!(segment, b"" | b"." | b"..");
-        match segment {
-            b"." => {}
-            b".." => {
-                kept.pop();
-            }
-            _ => kept.push(segment),
-        }
-    }
-    let mut path = b"/".to_vec();
-    path.extend(kept.join(&b'/'));
-    if ends_in_slash && !path.ends_with(b"/") {
-        path.push(b'/');
-    }
-    path
 }
 
 fn climbs_out(path: &[u8]) -> bool {
@@ -287,37 +257,14 @@ fn climbs_out(path: &[u8]) -> bool {
     false
 }
 
-/// A segment without dots and blanks at its end, unless it is nothing else.
-fn trimmed(segment: &[u8]) -> &[u8] {
-    let end = segment
-        .iter()
-        .rposition(|byte| !matches!(byte, b'.' | b' '));
-    end.and_then(|last| segment.get(..=last)).unwrap_or(segment)
-}
-
-/// ASCII written as two or three bytes of UTF-8, which RFC 3629 section 3 forbids and lax decoders take.
-fn overlong(path: &[u8]) -> Vec<u8> {
-    let mut short = Vec::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((first, after)) = rest.split_first() {
-        let (byte, after) = match rest {
-            [top @ (0xc0 | 0xc1), low @ 0x80..=0xbf, after @ ..]
-            | [0xe0, top @ (0x80 | 0x81), low @ 0x80..=0xbf, after @ ..] => {
-                ((top & 1) << 6 | (low & 0x3f), after)
-            }
-            _ => (*first, after),
-        };
-        short.push(byte);
-        rest = after;
-    }
-    short
-}
-
 /// No API has paths this long that also need reading twice; it bounds the work below.
 const MAX_ODD_PATH: usize = 4096;
 
 /// An honest path has two or three readings.
 const MAX_READINGS: usize = 48;
+
+/// All of them together: the time that the longest path can take is that of an honest one.
+const MAX_BYTES: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests;

@@ -162,6 +162,8 @@ fn family(name: &'static str, patterns: &[&str]) -> Surface {
         target: TargetName::Rest,
         dead: dead(),
         denied: None,
+        once: false,
+        acts: vec![],
         local: vec![],
         // Very old code has its token there.
         cut_parameters: vec!["access_token"],

@@ -37,6 +37,8 @@ pub fn provider(keys: &OAuth2, plain_http: &[String]) -> Provider {
         },
         dead: dead(&keys.dead_session),
         denied: None,
+        once: false,
+        acts: vec![],
         local: vec![],
         // A second token, which an API may not take beside the first (RFC 6750 section 2).
         cut_parameters: vec!["access_token"],

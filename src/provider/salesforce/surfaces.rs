@@ -14,10 +14,14 @@ use crate::provider::surface::{Carrier, Denial, LinkRule, Surface, constants};
 
 /// The families that are recognised by their path.
 pub(super) fn named(carriers: &[Carrier], login_url: Option<&Origin>) -> Vec<Surface> {
+    // What is denied stands before whatever has a `*` or `**` where a site of the org may have its name.
     vec![
-        identity(carriers, login_url),
+        identity("userinfo", &USERINFO, carriers, login_url),
         logins(carriers),
         soap(carriers),
+        anonymous(carriers),
+        apex(carriers),
+        identity("identity", &["/id/*/*"], carriers, login_url),
         bulk(),
         streaming(carriers),
     ]
@@ -31,6 +35,8 @@ fn family(name: &'static str, patterns: &[&str], carriers: &[Carrier]) -> Surfac
         target: TargetName::Instance,
         dead: rest_dead(),
         denied: None,
+        once: false,
+        acts: constants(&ACTS),
         local: vec![],
         // Older clients put the session into the query; two tokens at once are an error (RFC 6750
         // section 2). Apex REST may have an `access_token` of its own, so that one stays.
@@ -68,13 +74,13 @@ fn links(paths: &[&str], places: &[&'static str], login_url: Option<&Origin>) ->
 }
 
 /// Documents about the user: bearer tokens, and a text instead of JSON when they are dead.
-fn identity(carriers: &[Carrier], login_url: Option<&Origin>) -> Surface {
-    let paths = [
-        "/id/**",
-        "/services/oauth2/userinfo",
-        "/*/services/oauth2/userinfo",
-    ];
-    let mut surface = family("identity", &paths, carriers);
+fn identity(
+    name: &'static str,
+    paths: &[&str],
+    carriers: &[Carrier],
+    login_url: Option<&Origin>,
+) -> Surface {
+    let mut surface = family(name, paths, carriers);
     surface.dead.push(DeadRule {
         status: 403,
         sign: Sign::Text(Cow::Borrowed("Bad_OAuth_Token")),
@@ -82,7 +88,7 @@ fn identity(carriers: &[Carrier], login_url: Option<&Origin>) -> Surface {
     });
     surface.cut_parameters.push("access_token");
     surface.links = vec![links(
-        &paths,
+        paths,
         &[
             "/id",
             "/sub",
@@ -108,6 +114,7 @@ fn logins(carriers: &[Carrier]) -> Surface {
             "/services/authcallback/**",
             "/secur/**",
             "/*/services/oauth2/**",
+            "/*/services/a360/**",
             "/*/services/auth/**",
             "/*/services/authcallback/**",
             "/*/secur/**",
@@ -127,6 +134,22 @@ fn soap(carriers: &[Carrier]) -> Surface {
         carriers,
     );
     surface.denied = Some(Denial::NotBuilt("SOAP"));
+    surface
+}
+
+/// Apex that the caller brings along (Tooling API, "REST Resources"). What it throws is in the answer, its session too.
+fn anonymous(carriers: &[Carrier]) -> Surface {
+    let mut surface = family("anonymous", &ANONYMOUS, carriers);
+    surface.denied = Some(Denial::Login);
+    surface
+}
+
+/// Apex REST: classes of the org, which write status and body as they like. A 401 that says that the session is dead may be
+/// theirs, after whatever they did.
+fn apex(carriers: &[Carrier]) -> Surface {
+    let paths = ["/services/apexrest/**", "/*/services/apexrest/**"];
+    let mut surface = family("apex", &paths, carriers);
+    surface.once = true;
     surface
 }
 
@@ -209,6 +232,20 @@ fn dead(status: u16, sign: Sign) -> DeadRule {
     }
 }
 
+const USERINFO: [&str; 2] = ["/services/oauth2/userinfo", "/*/services/oauth2/userinfo"];
+const ANONYMOUS: [&str; 2] = [
+    "/services/data/*/tooling/executeAnonymous/**",
+    "/*/services/data/*/tooling/executeAnonymous/**",
+];
+/// Apex runs, by GET as well: the tests were once asked for so.
+const ACTS: [&str; 6] = [
+    ANONYMOUS[0],
+    ANONYMOUS[1],
+    "/services/data/*/tooling/runTestsSynchronous/**",
+    "/*/services/data/*/tooling/runTestsSynchronous/**",
+    "/services/data/*/tooling/runTestsAsynchronous/**",
+    "/*/services/data/*/tooling/runTestsAsynchronous/**",
+];
 /// Bulk 1.0's credential; also taken off everywhere else.
 const SESSION_HEADER: HeaderName = HeaderName::from_static("x-sfdc-session");
 const IDENTITY_HOSTS: [&str; 2] = ["login.salesforce.com", "test.salesforce.com"];

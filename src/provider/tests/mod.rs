@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 mod accounts;
+mod surfaces;
 
 use std::time::Duration;
 
@@ -137,90 +138,6 @@ pub(super) fn upstream(provider: config::Provider) -> Upstream {
         http2: false,
         token: leg.clone(),
         api: leg,
-    }
-}
-
-#[test]
-fn a_path_belongs_to_one_surface_and_a_login_in_any_spelling_is_a_login() {
-    let salesforce = salesforce();
-    let zuora = zuora();
-    let rows = [
-        (&salesforce, "/services/data/v64.0/query/", "rest"),
-        (&salesforce, "/services/data/v64.0/jobs/ingest", "rest"),
-        (&salesforce, "/services/apexrest/x/secur/y", "rest"),
-        (&salesforce, "/", "rest"),
-        (&salesforce, "/services/async/64.0/job/750x/batch", "bulk"),
-        (&salesforce, "/cometd/64.0/connect", "streaming"),
-        (&salesforce, "/id/00Dxx/005xx", "identity"),
-        (&salesforce, "/services/oauth2/userinfo", "identity"),
-        (&salesforce, "/services/oauth2/token", "login"),
-        (&salesforce, "/services/oauth2/introspect", "login"),
-        (&salesforce, "/services/oauth2/revoke", "login"),
-        (&salesforce, "/services/oauth2/singleaccess", "login"),
-        (&salesforce, "/services/oauth2/userinfo/../token", "login"),
-        (&salesforce, "/services/data/../oauth2/token", "login"),
-        (&salesforce, "/services/oauth2%2ftoken", "login"),
-        (&salesforce, "/services/%6fauth2/token", "login"),
-        (&salesforce, "/services/%256fauth2/token", "login"),
-        (&salesforce, "/SERVICES/OAuth2/Token", "login"),
-        (&salesforce, "/services/a360/token", "login"),
-        (&salesforce, "/secur/frontdoor.jsp", "login"),
-        (&salesforce, "/secur/login.jsp", "login"),
-        (&salesforce, "/secur/logout.jsp", "login"),
-        (&salesforce, "/services/Soap/u/64.0", "soap"),
-        (&salesforce, "/services/soap/c/64.0/00Dxx", "soap"),
-        (&zuora, "/v1/accounts/A1", "rest"),
-        (&zuora, "/oauth/token", "login"),
-        (&zuora, "/v1/connections", "login"),
-        (&zuora, "/rest/v1/connections", "login"),
-        (&zuora, "/v1/%63onnections", "login"),
-        (&zuora, "/apps/services/a/91.0", "soap"),
-        (&zuora, "/apps/api/file/1", "rest"),
-    ];
-    for (provider, path, expected) in rows {
-        let surface = provider.surface(&Readings::of(path));
-        assert_eq!(surface.name, expected, "{path}");
-        let denied = match expected {
-            "login" => Some(Denial::Login),
-            "soap" => Some(Denial::NotBuilt("SOAP")),
-            _ => None,
-        };
-        assert_eq!(surface.denied, denied, "{path}");
-    }
-}
-
-#[test]
-fn each_surface_carries_the_token_its_own_way() {
-    let carriers = |provider: &Provider, path: &str| {
-        let surface = provider.surface(&Readings::of(path));
-        let carriers = surface.carriers.iter();
-        carriers
-            .map(|carrier| (carrier.header.to_string(), carrier.form))
-            .collect::<Vec<_>>()
-    };
-    let mut oauth = salesforce_keys();
-    oauth.header = vec![Header::OAuth];
-    let oauth = salesforce::provider(&oauth, &[]);
-    let authorization = header::AUTHORIZATION.as_str();
-    let rows = [
-        (salesforce(), "/x", authorization, CarrierForm::Bearer),
-        (oauth.clone(), "/x", authorization, CarrierForm::OAuth),
-        (oauth, "/cometd/64.0", authorization, CarrierForm::OAuth),
-        (
-            salesforce(),
-            "/services/async/64.0/job",
-            "x-sfdc-session",
-            CarrierForm::Token,
-        ),
-        (zilliant(), "/x", authorization, CarrierForm::OAuthBase64),
-        (zuora(), "/x", authorization, CarrierForm::Bearer),
-    ];
-    for (provider, path, header, form) in rows {
-        assert_eq!(
-            carriers(&provider, path),
-            [(header.to_owned(), form)],
-            "{path}"
-        );
     }
 }
 

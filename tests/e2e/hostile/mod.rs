@@ -12,6 +12,7 @@ mod framing;
 mod h2;
 mod heads;
 mod planted;
+mod spellings;
 mod targets;
 mod timing;
 

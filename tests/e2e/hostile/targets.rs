@@ -7,7 +7,7 @@ use super::{Closed, Last, Once, Outcome, Refused, Row, Sent, body, exchange, fir
 use crate::support::TestProxy;
 
 /// `GET` of this target.
-fn asks(id: &str, asked: &str, outcome: Outcome) -> Row {
+pub(super) fn asks(id: &str, asked: &str, outcome: Outcome) -> Row {
     let bytes = format!("GET {asked} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     row(format!("{id} {asked:?}"), bytes, outcome)
 }
@@ -174,6 +174,10 @@ async fn the_bytes_of_a_path_pass_as_they_came() {
         "/*",
         "/a|b^c~d{e}\"",
         "/\u{e9}",
+        "/a%u002e%u002e/b",
+        "/a%f8%80%80%80%afb",
+        "/\u{ff0e}%ef%bc%8f\u{212a}",
+        "/x.json",
     ] {
         rows.push(asks(
             "A29 A30 A31",
@@ -199,7 +203,7 @@ async fn the_bytes_of_a_path_pass_as_they_came() {
     ] {
         rows.push(asks("C12", path, Refused(status)));
     }
-    fire(37, rows, "[upstream.other]\nprovider = \"zuora\"\nlogin_url = \"http://127.0.0.1:9\"\nclient_id = \"id\"\nclient_secret = \"secret\"\n").await;
+    fire(41, rows, "[upstream.other]\nprovider = \"zuora\"\nlogin_url = \"http://127.0.0.1:9\"\nclient_id = \"id\"\nclient_secret = \"secret\"\n").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -159,6 +159,42 @@ async fn bulk_calls_carry_the_session_header_alone_and_a_post_is_replayed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_application_of_the_org_may_have_done_is_not_done_again() {
+    let limits = "/crm/services/data/v59.0/limits";
+    for (method, path, replayed) in [
+        ("POST", ECHO, false),
+        ("POST", "/crm/services/data/../apexrest/echo", false),
+        ("PATCH", ECHO, false),
+        ("DELETE", ECHO, false),
+        ("GET", ECHO, true),
+        ("HEAD", ECHO, true),
+        ("POST", limits, true),
+    ] {
+        let at = Emulated::start(CRM).await;
+        assert_eq!(at.proxy.get(limits).await.status, 200);
+        // Either the session is dead, or a class says so after it did what it was asked to.
+        at.turn(|dials| dials.salesforce.next.push_back(Canned::json(401, DEAD)));
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+        let answer = at.proxy.caller().await.ask(request).await;
+        let header = answer.header("x-upauth-replayed");
+        assert_eq!(header.is_some(), replayed, "{method} {path}");
+        let sent = at.counters().api_requests["instance"];
+        assert_eq!(sent, if replayed { 3 } else { 2 }, "{method} {path}");
+        if !replayed {
+            assert_eq!(
+                (answer.status, answer.text().as_str()),
+                (401, DEAD),
+                "{method} {path}"
+            );
+        }
+        // The session is renewed all the same.
+        assert_eq!(at.proxy.get(limits).await.status, 200);
+        assert_eq!(at.logins(), 2, "{method} {path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn answers_that_only_look_like_a_dead_session_pass_and_cost_no_login() {
     let at = Emulated::start(CRM).await;
     let xml = |text: &str| Canned {

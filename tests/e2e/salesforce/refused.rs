@@ -21,6 +21,20 @@ const LOGINS: &[&str] = &[
     "/partners/services/oauth2/singleaccess",
     "/partners/services/auth/sso/x",
     "/partners/secur/frontdoor.jsp?sid=x",
+    // Of a site that is called like another family.
+    "/id/services/oauth2/token",
+    "/id/services/oauth2/singleaccess",
+    "/id/services/oauth2/revoke",
+    "/id/secur/frontdoor.jsp?sid=x",
+    "/cometd/services/oauth2/token",
+    // It runs what its caller wrote.
+    "/services/data/v64.0/tooling/executeAnonymous/?anonymousBody=x",
+    "/services/data/v57.0/tooling/executeAnonymous.json?anonymousBody=x",
+    "/partners/services/data/v64.0/tooling/executeAnonymous",
+    // Letters that are others in another case, and by other escapes.
+    "/%C5%BFervices/oauth2/singleaccess",
+    "/services/oauth2/to%u212aen",
+    "/services/%f0%80%81%afauth2/token",
     // Encoded once, twice, and its slashes.
     "/services/%6fauth2/token",
     "/services/%256Fauth2/token",
@@ -53,6 +67,7 @@ const SOAP: &[&str] = &[
     "/services/Soap/c/59.0/00Dxx0000000001",
     "/services/soap/U/59.0",
     "/partners/services/Soap/u/59.0",
+    "/id/services/Soap/u/59.0",
     "/services/%53oap/u/59.0",
     "/services//Soap/u/59.0",
     "/services/data/../Soap/u/59.0",
@@ -108,4 +123,37 @@ async fn allow_opens_one_denied_call_and_no_other_and_never_soap() {
         );
     }
     assert_eq!(at.counters().api_requests["instance"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_code_by_a_get_is_no_read() {
+    let tooling = "/crm/services/data/v59.0/tooling";
+    let at = Emulated::start(&format!(
+        "{CRM}read_only = true\nallow = [\"/services/**\"]\n"
+    ))
+    .await;
+    for name in [
+        "executeAnonymous/?anonymousBody=x",
+        "executeAnonymous.json",
+        "runTestsSynchronous/?classnames=x",
+        "runtestsasynchronous",
+    ] {
+        let answer = at.proxy.get(&format!("{tooling}/{name}")).await;
+        let refused = (answer.status, answer.code());
+        assert_eq!(refused, (403, "UA-0209".to_owned()), "{name}");
+    }
+    assert_eq!(at.counters().api_requests.len(), 0);
+    let read = at.proxy.get("/crm/services/data/v59.0/limits").await;
+    assert_eq!(read.status, 200, "{}", read.text());
+    // Who allows it and does not limit it to reading has it.
+    let at = Emulated::start(&format!("{CRM}allow = [\"/services/**\"]\n")).await;
+    let answer = at.proxy.get(&format!("{tooling}/executeAnonymous/")).await;
+    assert_eq!(answer.header("x-upauth-upstream"), Some("crm"));
+    assert_eq!(at.counters().api_requests["instance"], 1);
+    let at = Emulated::start(CRM).await;
+    let answer = at
+        .proxy
+        .get(&format!("{tooling}/runTestsSynchronous/"))
+        .await;
+    assert_eq!(answer.header("x-upauth-upstream"), Some("crm"));
 }
