@@ -6,6 +6,7 @@ use super::keys::{self, Key};
 use super::reading::Reading;
 use super::section::{Leftover, Section};
 use super::server::Server;
+use super::upstream::Upstream;
 use crate::code;
 use crate::message::Origin;
 use crate::message::origin::{is_host, is_loopback};
@@ -25,12 +26,15 @@ pub struct Access {
 }
 
 impl Access {
-    /// `[access]`; `upstreams` are the names there are.
+    /// `[access]`; `known` are the names of upstreams that there are, `upstreams` those that could be read.
     pub(super) fn read(
         mut table: Section<'_>,
-        upstreams: &[String],
+        known: &[String],
+        server: &Server,
+        upstreams: &[(Upstream, Range<usize>)],
         reading: &mut Reading<'_>,
     ) -> Self {
+        let hosts_place = table.span_of("hosts");
         let open_place = table.span_of("open");
         let hosts = (
             &code::BAD_HOST,
@@ -43,7 +47,7 @@ impl Access {
         let access = Self {
             hosts: table.parsed("hosts", host, hosts, reading),
             origins: table.parsed("origins", str::parse::<Origin>, origins, reading),
-            keys: keys::read(&mut table, upstreams, reading),
+            keys: keys::read(&mut table, known, reading),
             open: table.flag("open", reading),
         };
         table.finish(Leftover::default(), reading);
@@ -53,28 +57,32 @@ impl Access {
                 .problem(&code::OPEN_AND_KEYS, open_place, message)
                 .help("remove `open`: with keys, listeners may be anywhere");
         }
+        if access.keys.is_empty() && server.speaks_plain_http() {
+            access.warn_of_pages(&hosts_place, upstreams, reading);
+        }
         access
     }
 
-    /// Warns of the first of `names` that pages can call by although browsers do not say to it which page they are of.
-    pub(super) fn warn_of_pages<'a>(
+    /// Warns of the first name by which pages can call although browsers do not say to it which page they are of.
+    fn warn_of_pages(
         &self,
-        server: &Server,
-        names: impl Iterator<Item = (&'a str, Range<usize>)>,
+        hosts_place: &Range<usize>,
+        upstreams: &[(Upstream, Range<usize>)],
         reading: &mut Reading<'_>,
     ) {
-        let mut foreign = names.filter(|(name, _)| !is_loopback(name));
-        if self.keys.is_empty()
-            && server.speaks_plain_http()
-            && let Some((name, place)) = foreign.next()
-        {
-            let message =
-                format!("foreign pages can call by `{name}`, over plain http without keys");
-            reading
-                .problem(&code::PLAIN_NAME, place, message)
-                .help("ask callers for [access] keys (`upauth key NAME` makes one), or serve https (tls)")
-                .warning();
-        }
+        let listed = self.hosts.iter().map(|host| (host, hosts_place));
+        let own = upstreams.iter();
+        let own = own.filter_map(|(upstream, place)| Some((upstream.host.as_ref()?, place)));
+        let Some((name, place)) = listed.chain(own).find(|(name, _)| !is_loopback(name)) else {
+            return;
+        };
+        let message = format!("foreign pages can call by `{name}`, over plain http without keys");
+        reading
+            .problem(&code::PLAIN_NAME, place.clone(), message)
+            .help(
+                "ask callers for [access] keys (`upauth key NAME` makes one), or serve https (tls)",
+            )
+            .warning();
     }
 
     /// Whether callers from other machines may be served.

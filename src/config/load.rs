@@ -188,7 +188,6 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     let default = server.text("default", reading);
     let server = Server::read(server, reading);
     let access = root.section("access", reading);
-    let hosts = access.span_of("hosts");
     let admin = Admin::read(root.section("admin", reading), reading);
     let outbound = Leg::read(root.section("outbound", reading), reading);
     let log = Log::read(root.section("log", reading), reading);
@@ -212,7 +211,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     }
     let mut nowhere = known.is_empty() && reading.problems.len() == before;
     defaults::unused(inherited, "upstream.NAME", reading);
-    let access = Access::read(access, &known, reading);
+    let access = Access::read(access, &known, &server, &upstreams, reading);
     let mut routes = Vec::new();
     let from = reading.doors.len();
     for (name, span, table) in root.sections("route", reading) {
@@ -234,13 +233,6 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     let default = default.and_then(|name| known_upstream(name, &known, reading));
     listen::check(&access, reading);
     names::places(&upstreams, &routes, reading);
-    let listed = access
-        .hosts
-        .iter()
-        .map(|host| (host.as_str(), hosts.clone()));
-    let own = upstreams.iter();
-    let own = own.filter_map(|(upstream, span)| Some((upstream.host.as_deref()?, span.clone())));
-    access.warn_of_pages(&server, listed.chain(own), reading);
     Some(Config {
         server: Server { default, ..server },
         access,
