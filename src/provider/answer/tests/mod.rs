@@ -240,6 +240,26 @@ fn an_answer_is_read_where_the_map_says_and_made_into_the_operators_own_headers(
 }
 
 #[test]
+fn success_is_told_by_a_text_a_number_or_a_truth_as_it_is_written() {
+    let rows = [
+        ("0", r#"{"ok":0}"#, true),
+        ("0", r#"{"ok":"0"}"#, true),
+        ("0", r#"{"ok":10}"#, false),
+        ("true", r#"{"ok":true}"#, true),
+        ("true", r#"{"ok":[true]}"#, false),
+        ("null", r#"{"ok":null}"#, false),
+    ];
+    for (equals, body, expected) in rows {
+        let success = Success {
+            place: "/ok".into(),
+            equals: equals.to_owned(),
+        };
+        let json = serde_json::from_str(body).unwrap();
+        assert_eq!(success.passes(&json), expected, "{equals} {body}");
+    }
+}
+
+#[test]
 fn a_form_is_read_as_an_answer_where_the_content_type_says_so() {
     let form = "access_token=t%2Bk&expires_in=90&token_type=bearer";
     let rows = [
