@@ -70,7 +70,8 @@ impl<'i> Item<'i> {
                     text,
                     span,
                     plain,
-                    hidden: false,
+                    // The variable of another key may be a secret.
+                    hidden: !plain,
                 }))
             }
             DeValue::Table(_) => reference(self.into_section(reading)?, reading),

@@ -1,7 +1,9 @@
 //! What a mistake looks like, and what it never shows.
 
+use std::path::Path;
+
 use super::{parse, with_crm};
-use crate::config::SHIPPED;
+use crate::config::{Config, SHIPPED};
 
 fn rendered(text: &str) -> String {
     parse(&with_crm(text)).unwrap_err().render(false)
@@ -118,6 +120,25 @@ fn no_problem_shows_a_secret() {
         ] {
             assert!(!shown.contains("hunter2"), "{text}\n{shown}");
         }
+    }
+}
+
+#[test]
+fn no_problem_shows_what_a_variable_says() {
+    let env = |name: &str| (name == "SECRET").then(|| "hunter2".to_owned());
+    for text in [
+        "[server]\nlisten = \"${SECRET}\"\n",
+        "[log]\nlevel = \"a${SECRET}\"\n",
+        "[outbound]\nproxy = \"a ${SECRET}\"\n",
+        "[upstream.crm]\nprovider = \"${SECRET}\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nlogin_url = \"${SECRET}\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\ndeny = [\"${SECRET}\"]\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nconnect_timeout = \"${SECRET}\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nhost = \"${SECRET}/x\"\n",
+    ] {
+        let problems = Config::parse(text, "proxy.toml", Path::new("."), &env).unwrap_err();
+        let shown = problems.render(false);
+        assert!(!shown.contains("hunter2"), "{text}\n{shown}");
     }
 }
 
