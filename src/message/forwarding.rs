@@ -19,12 +19,9 @@ pub(super) fn fewer_forwards(hops: &HeaderValue) -> Option<HeaderValue> {
 /// Whether the request has already passed this `instance` (RFC 9110 section 7.6.3), or more of them than anybody puts in a
 /// row. Asked before it is taken off.
 pub fn passed_before(headers: &HeaderMap, instance: &str) -> bool {
-    let mut passed = passed(headers).take(MOST_INSTANCES);
-    let mut count = 0;
-    passed.any(|id| {
-        count += 1;
-        id == instance.as_bytes() || count == MOST_INSTANCES
-    })
+    passed(headers)
+        .enumerate()
+        .any(|(before, id)| id == instance.as_bytes() || before + 1 == MOST_INSTANCES)
 }
 
 /// What goes upstream: the instances that it has passed, so that each of them notices its return, and this one,
@@ -41,7 +38,7 @@ pub fn via_after(headers: &HeaderMap, ours: &HeaderValue) -> HeaderValue {
         all.extend_from_slice(b", ");
     }
     all.extend_from_slice(ours.as_bytes());
-    HeaderValue::from_bytes(&all).unwrap_or(ours.clone())
+    HeaderValue::from_bytes(&all).unwrap_or_else(|_| ours.clone())
 }
 
 /// The instances of this program that a request has passed.

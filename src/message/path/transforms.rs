@@ -138,20 +138,12 @@ fn unicode_escapes(path: &[u8]) -> Cow<'_, [u8]> {
     if !path.contains(&b'%') {
         return path.into();
     }
-    let mut read = Vec::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((first, mut after)) = rest.split_first() {
-        if let [b'%', b'u' | b'U', a, b, c, d, behind @ ..] = rest
-            && let Some(letter) = hexadecimal([*a, *b, *c, *d])
-        {
-            read.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
-            after = behind;
-        } else {
-            read.push(*first);
+    written_anew(path, |first, after| match (first, after) {
+        (b'%', [b'u' | b'U', a, b, c, d, behind @ ..]) => {
+            Some((hexadecimal([*a, *b, *c, *d])?, behind))
         }
-        rest = after;
-    }
-    read.into()
+        _ => None,
+    })
 }
 
 fn hexadecimal(digits: [u8; 4]) -> Option<char> {
@@ -167,18 +159,23 @@ fn overlong(path: &[u8]) -> Cow<'_, [u8]> {
     if path.is_ascii() {
         return path.into();
     }
-    let mut short = Vec::with_capacity(path.len());
+    written_anew(path, too_long)
+}
+
+/// With every character in UTF-8 that `read` finds to begin with a byte, and what is behind it; other bytes stay.
+fn written_anew(path: &[u8], read: impl Fn(u8, &[u8]) -> Option<(char, &[u8])>) -> Cow<'_, [u8]> {
+    let mut written = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some((first, mut after)) = rest.split_first() {
-        if let Some((letter, behind)) = too_long(*first, after) {
-            short.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+        if let Some((letter, behind)) = read(*first, after) {
+            written.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
             after = behind;
         } else {
-            short.push(*first);
+            written.push(*first);
         }
         rest = after;
     }
-    short.into()
+    written.into()
 }
 
 /// The character that begins with `first`, if it has more bytes than it needs, and what is behind it.
