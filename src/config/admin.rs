@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use toml::de::DeTable;
-
 use super::files::Files;
 use super::reading::{ForWhom, Reading};
 use super::section::{Leftover, Section};
@@ -30,7 +28,7 @@ impl Admin {
         let base = path.parent().unwrap_or(Path::new(""));
         let mut reading = Reading::new(Files::of(&name, &text, base), env);
         let text = reading.files.text.clone();
-        let (document, errors) = DeTable::parse_recoverable(&text);
+        let (document, errors) = reading.files.parse(&text);
         let start = document.span().start;
         let mut root = Section::new("", "", start..start, document.into_inner());
         // A broken line may have swallowed the section; then another proxy could be where the default leads.

@@ -10,10 +10,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::mask::STARS;
 use super::problem::{File, Problem};
-use super::reference::Text;
+use super::text::Text;
 use crate::code::{self, Code};
 
 /// All files of one configuration.
@@ -179,6 +181,48 @@ impl Files {
             true => self.push(&name, &text, folder),
             false => problems.append(&mut found),
         }
+    }
+
+    /// Reads `text`, which is the whole. In a broken one a secret may be read as the name of a key, and keys are named in
+    /// problems: such a name is hidden there as it is in the lines.
+    pub(super) fn parse<'i>(&self, text: &'i str) -> (Spanned<DeTable<'i>>, Vec<toml::de::Error>) {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        if errors.is_empty() {
+            return (document, errors);
+        }
+        let (span, table) = (document.span(), document.into_inner());
+        (Spanned::new(span, self.concealed(table)), errors)
+    }
+
+    fn concealed<'i>(&self, table: DeTable<'i>) -> DeTable<'i> {
+        let items = table.into_iter().map(|(mut key, value)| {
+            if self.hides(&key.span()) {
+                key = Spanned::new(key.span(), STARS.into());
+            }
+            let (span, value) = (value.span(), value.into_inner());
+            (key, Spanned::new(span, self.concealed_value(value)))
+        });
+        items.collect()
+    }
+
+    fn concealed_value<'i>(&self, value: DeValue<'i>) -> DeValue<'i> {
+        match value {
+            DeValue::Table(table) => DeValue::Table(self.concealed(table)),
+            DeValue::Array(elements) => {
+                let elements = elements.into_iter().map(|element| {
+                    let (span, element) = (element.span(), element.into_inner());
+                    Spanned::new(span, self.concealed_value(element))
+                });
+                DeValue::Array(elements.collect())
+            }
+            value => value,
+        }
+    }
+
+    /// Whether what stands at a place of the whole is hidden where its file is quoted.
+    pub(super) fn hides(&self, span: &Range<usize>) -> bool {
+        let (file, span) = self.place(span);
+        file.hides(&span)
     }
 
     /// What the TOML reader says of the whole; of a section that is given twice not each key as well.

@@ -6,9 +6,9 @@ use toml::de::DeValue;
 
 use super::names;
 use super::reading::Reading;
-use super::reference::Text;
 use super::route::known_upstream;
 use super::section::{Item, Leftover, Section, join};
+use super::text::Text;
 use crate::code;
 use crate::secret::Digest;
 

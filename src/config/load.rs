@@ -9,10 +9,11 @@ use super::credential::PRIVATE_KEY;
 use super::exposed::{self, Named};
 use super::files::Files;
 use super::reading::{Holds, Pem, Reading, Reference};
-use super::reference::{Text, remedy};
+use super::reference::remedy;
 use super::route::known_upstream;
 use super::section::{Leftover, Section};
 use super::store::KEY;
+use super::text::Text;
 use super::{
     Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Store, Upstream, Written,
     defaults, listen, names,
@@ -152,7 +153,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
         warnings = harmless;
     }
     let text = reading.files.text.clone();
-    let (document, errors) = DeTable::parse_recoverable(&text);
+    let (document, errors) = reading.files.parse(&text);
     let problems = reading.files.broken(&errors);
     reading.problems.extend(problems);
     let broken: Vec<_> = reading.problems.iter().map(Problem::row).collect();

@@ -41,6 +41,7 @@ mod problem;
 mod reading;
 mod reference;
 mod section;
+mod text;
 mod value;
 mod written;
 

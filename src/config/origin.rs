@@ -3,8 +3,8 @@
 use http::uri::PathAndQuery;
 
 use super::reading::Reading;
-use super::reference::Text;
 use super::section::Section;
+use super::text::Text;
 use crate::code;
 use crate::message::origin::{OriginError, Scheme};
 use crate::message::{Address, Locator, Origin};

@@ -53,6 +53,11 @@ impl File {
         }
     }
 
+    /// Whether what stands at `span` is hidden where the file is quoted.
+    pub(super) fn hides(&self, span: &Range<usize>) -> bool {
+        self.mask.hides(span)
+    }
+
     /// The line of a place, from 1.
     pub(super) fn line(&self, at: usize) -> usize {
         let before = self.text.get(..at).unwrap_or_default();

@@ -8,29 +8,9 @@ use toml::de::DeValue;
 use super::exposed::Named;
 use super::reading::{Holds, Pem, Reading};
 use super::section::{Item, Leftover, Section};
+use super::text::Text;
 use crate::code;
 use crate::secret::{Secret, Source};
-
-/// A text after its references were looked up.
-#[derive(Clone)]
-pub(super) struct Text {
-    pub(super) text: String,
-    pub(super) span: Range<usize>,
-    /// Whether it stands in the file as it is.
-    pub(super) plain: bool,
-    /// Whether a file or program holds it: more than was meant, perhaps, so no problem shows it.
-    pub(super) hidden: bool,
-}
-
-impl Text {
-    /// What a problem calls it.
-    pub(super) fn quoted(&self) -> String {
-        match self.hidden {
-            true => "the value".to_owned(),
-            false => format!("`{}`", self.text),
-        }
-    }
-}
 
 /// A text, or the place to read it from later.
 pub(super) enum Value {
@@ -44,12 +24,7 @@ impl<'i> Item<'i> {
         match self.text_or_reference(reading)? {
             Value::Text(text) => Some(text),
             Value::Later(source, span) => match reading.now(&source) {
-                Ok(text) => Some(Text {
-                    text,
-                    span,
-                    plain: false,
-                    hidden: true,
-                }),
+                Ok(text) => Some(Text::held(text, span)),
                 Err(why) => {
                     reading
                         .problem(&code::UNREADABLE_REFERENCE, span, why)
@@ -66,12 +41,12 @@ impl<'i> Item<'i> {
             DeValue::String(text) => {
                 let (text, plain) = expand(text, &self.span, reading)?;
                 let span = self.span;
+                let hidden = !plain || reading.files.hides(&span);
                 Some(Value::Text(Text {
                     text,
                     span,
                     plain,
-                    // The variable of another key may be a secret.
-                    hidden: !plain,
+                    hidden,
                 }))
             }
             DeValue::Table(_) => reference(self.into_section(reading)?, reading),
@@ -106,10 +81,13 @@ impl<'i> Item<'i> {
                 Some(path)
             }
             Value::Text(Text {
-                plain: true, text, ..
+                plain: true,
+                text,
+                hidden,
+                ..
             }) => {
                 // What is no path is perhaps the key itself, and not shown.
-                let path = match text.len() > 200 || text.contains(['\n', ' ']) {
+                let path = match hidden || text.len() > 200 || text.contains(['\n', ' ']) {
                     true => "PATH",
                     false => &text,
                 };
@@ -176,12 +154,7 @@ fn from_env(item: Item<'_>, span: Range<usize>, reading: &mut Reading<'_>) -> Op
         return None;
     }
     match reading.env(&name.text) {
-        Some(text) if !text.is_empty() => Some(Text {
-            text,
-            span,
-            plain: false,
-            hidden: false,
-        }),
+        Some(text) if !text.is_empty() => Some(Text::held(text, span)),
         found => {
             let state = if found.is_some() { "empty" } else { "not set" };
             missing(&name.text, state, name.span, "", reading);

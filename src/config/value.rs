@@ -7,8 +7,8 @@ use toml::de::DeValue;
 
 use super::nearest::did_you_mean;
 use super::reading::Reading;
-use super::reference::Text;
 use super::section::{Item, Section};
+use super::text::Text;
 use crate::code::{self, Code};
 
 /// Whether a duration of zero means something.

@@ -79,6 +79,12 @@ impl Mask {
         &self.text
     }
 
+    /// Whether what is written at `span` of the original, a string or a part of one, does not show at all.
+    pub(super) fn hides(&self, span: &Range<usize>) -> bool {
+        let shown = self.text.get(self.span(span)).unwrap_or_default();
+        shown.trim_matches(['"', '\'', '\n']) == STARS
+    }
+
     /// Where `span` of the original is in the masked text.
     pub(super) fn span(&self, span: &Range<usize>) -> Range<usize> {
         let start = self.moved(span.start, false).min(self.text.len());
@@ -103,7 +109,8 @@ impl Mask {
     }
 }
 
-const STARS: &str = "********";
+/// What stands for whatever is hidden.
+pub(super) const STARS: &str = "********";
 
 #[cfg(test)]
 mod tests {

@@ -8,8 +8,8 @@ use super::request::scalar;
 use crate::code;
 use crate::config::credential::lacks;
 use crate::config::reading::Reading;
-use crate::config::reference::Text;
 use crate::config::section::{Item, Leftover, Section};
+use crate::config::text::Text;
 
 /// `fields`: where the fields of the answer stand (JSON pointers, RFC 6901).
 #[derive(Clone, Debug)]

@@ -10,8 +10,9 @@ use super::Encode;
 use crate::code;
 use crate::config::header;
 use crate::config::reading::{Holds, Reading};
-use crate::config::reference::{Text, Value, is_reference, value};
+use crate::config::reference::{Value, is_reference, value};
 use crate::config::section::{Item, Section};
+use crate::config::text::Text;
 use crate::secret::Source;
 
 /// The value of a further parameter.

@@ -110,6 +110,10 @@ fn no_problem_shows_a_secret() {
         "[upstream.crm]\nprovider = \"\"\"zuora\\\nclient_secret = \"hunter2\"\n\"\"\"\n",
         "[upstream.crm]\nprovider = '''zuora\nclient_secret = \"hunter2\"\n'''\n",
         "[outbound]\nproxy = { url = \"http://p\", username = \"u\", password = \"hunter2\" }\n",
+        "[upstream.crm]\nprovider = \"oauth2\"\ntoken_url = \"me:hunter2@z.example/t\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nlogin_url = \"me:hunter2@z.example\"\n",
+        "[outbound]\nproxy = \"me:hunter2@p.example\"\n",
+        "[server]\ntls = { cert = { file = \"c\" }, key = \"hunter2\" }\n",
     ];
     for text in rows {
         let problems = parse(text).unwrap_err();
@@ -124,10 +128,32 @@ fn no_problem_shows_a_secret() {
 }
 
 #[test]
+fn no_problem_names_a_key_that_is_a_secret_in_a_broken_file() {
+    for text in [
+        "upstream = { a = = b = \"\npassword = 'hunter2'\n =[\nserve",
+        "[[server\nadmin = {\npassword = 'hunter2'\n = 1 }\n",
+        "[server]\nx = [{\npassword = \"hunter2\"\n.listen = 1 }]\n = \n",
+        "keys = [\"hunter2\" = 1, { a = = 1 }]\n",
+    ] {
+        for shown in [
+            parse(text).unwrap_err().render(false),
+            format!("{:?}", parse(text).unwrap_err()),
+        ] {
+            assert!(!shown.contains("hunter2"), "{text}\n{shown}");
+        }
+    }
+    // What shows in the lines is named.
+    let shown = parse("upstream = { a = = 1 }\nupstream.crm = 1\nserver = 1\n").unwrap_err();
+    assert!(shown.render(false).contains("`server` must be a table"));
+}
+
+#[test]
 fn no_problem_shows_what_a_variable_says() {
     let env = |name: &str| (name == "SECRET").then(|| "hunter2".to_owned());
     for text in [
         "[server]\nlisten = \"${SECRET}\"\n",
+        "[server]\nlisten = { env = \"SECRET\" }\n",
+        "[upstream.crm]\nprovider = { env = \"SECRET\" }\n",
         "[log]\nlevel = \"a${SECRET}\"\n",
         "[outbound]\nproxy = \"a ${SECRET}\"\n",
         "[upstream.crm]\nprovider = \"${SECRET}\"\n",

@@ -162,8 +162,12 @@ const LINES: &[(&str, &str)] = &[
         "UA-0127 7:23 visible ASCII",
     ),
     (
-        "fields = { access_token = \"data.token\" }",
-        "UA-0108 7:27 write \"/data/token\"",
+        "fields = { error = \"data.error\" }",
+        "UA-0108 7:20 write \"/data/error\"",
+    ),
+    (
+        "fields = { access_token = \"perhaps the token itself\" }",
+        "UA-0108 7:27 names with / before each: \"/data/token\"",
     ),
     (
         "fields = { expires_in = 3600 }",
