@@ -1,16 +1,12 @@
-//! Binding, and accepting: a taken port is an error, a full table of files is waited out.
+//! [`bind`]: every worker listens at every address; a taken port is an error.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
-use socket2::{Domain, Protocol, Type};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
+use socket2::{Domain, Protocol, SockRef, Type};
 
-use super::socket::{Acceptor, Socket, SocketFile, Stream, bind_unix};
+use super::socket::{BACKLOG, Socket, SocketFile, bind_unix};
 use crate::config::server::{Address, Listen};
 
 /// The sockets of one `listen` entry.
@@ -33,8 +29,8 @@ pub struct Ours<'a> {
 
 /// Binds `listen` for `workers` workers, without what is kept of `ours`.
 ///
-/// A plain bind comes first, so that a port somebody else listens on is an error; with `SO_REUSEPORT` alone both
-/// programs would get a share of the connections. Port 0 takes a free port, the same for all addresses.
+/// The first socket does not share its port until it listens, so that a port somebody else listens on is an error; with
+/// `SO_REUSEPORT` alone both programs would get a share of the connections. Port 0 takes a free port, the same for all addresses.
 pub fn bind(listen: &Listen, workers: usize, ours: Ours<'_>) -> io::Result<Bound> {
     let mut bound = Bound {
         addrs: Vec::new(),
@@ -93,41 +89,59 @@ fn bind_address(
     workers: usize,
     known: bool,
 ) -> io::Result<(SocketAddr, Vec<Socket>)> {
-    let addr = if known { addr } else { probe(addr)? };
-    let sockets = (0..workers.max(1)).map(|_| bound(addr).map(Socket::Tcp));
-    let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
-    if !known {
-        sockets.iter().try_for_each(Socket::listen)?;
+    let mut sockets = Vec::new();
+    let addr = match known {
+        true => addr,
+        false => {
+            let first = alone(addr)?;
+            let addr = first.local_addr()?;
+            sockets.push(Socket::Tcp(first));
+            addr
+        }
+    };
+    for _ in sockets.len()..workers.max(1) {
+        let socket = Socket::Tcp(shared(addr)?);
+        if !known {
+            socket.listen()?;
+        }
+        sockets.push(socket);
     }
     Ok((addr, sockets))
 }
 
-/// The address as a plain bind gets it: an error if it is taken.
-fn probe(addr: SocketAddr) -> io::Result<SocketAddr> {
-    let probe = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    probe.set_reuse_address(true)?;
-    if addr.is_ipv6() {
-        probe.set_only_v6(true)?;
-    }
-    probe.bind(&addr.into())?;
-    let addr = probe.local_addr()?.as_socket();
-    addr.ok_or_else(|| io::Error::other("not an IP socket"))
-}
-
-fn bound(addr: SocketAddr) -> io::Result<StdListener> {
-    let socket =
-        socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
+/// Listens where nobody else does, and shares the address from then on. Only `listen` decides between two programs that
+/// begin at once, and only as long as neither socket would share: two may bind what nobody listens on yet.
+fn alone(addr: SocketAddr) -> io::Result<StdListener> {
+    let socket = unbound(addr)?;
+    socket.bind(&addr.into())?;
+    let listener = StdListener::from(socket);
+    let socket = SockRef::from(&listener);
+    socket.listen(BACKLOG)?;
     #[cfg(unix)]
     socket.set_reuse_port(true)?;
+    Ok(listener)
+}
+
+/// Does not listen yet.
+fn shared(addr: SocketAddr) -> io::Result<StdListener> {
+    let socket = unbound(addr)?;
+    #[cfg(unix)]
+    socket.set_reuse_port(true)?;
+    socket.bind(&addr.into())?;
+    Ok(socket.into())
+}
+
+fn unbound(addr: SocketAddr) -> io::Result<socket2::Socket> {
+    let domain = Domain::for_address(addr);
+    let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
     if addr.is_ipv6() {
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
     // For what is accepted there (`socket::of_tcp`).
     socket.set_tcp_nodelay(true)?;
-    socket.bind(&addr.into())?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 fn absent_family(error: &io::Error) -> bool {
@@ -137,96 +151,14 @@ fn absent_family(error: &io::Error) -> bool {
     )
 }
 
-/// Accepts until `closing`, and then until the queue is empty: a connection that the kernel has completed is not
-/// lost.
-pub(super) async fn accept(
-    socket: Socket,
-    closing: &CancellationToken,
-    places: &Arc<Semaphore>,
-    mut take: impl FnMut(Stream, Option<SocketAddr>, OwnedSemaphorePermit),
-) {
-    let listener = match Acceptor::new(socket) {
-        Ok(listener) => listener,
-        Err(error) => {
-            tracing::error!(%error, "a listener cannot be used");
-            return;
-        }
-    };
-    let mut closing = std::pin::pin!(closing.cancelled());
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let accepted = tokio::select! {
-            // In this order: callers that come without end would keep a door open.
-            biased;
-            () = &mut closing => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                pause = FIRST_PAUSE;
-                // After the accept: a place kept by a listener that nobody calls would be missing at the others.
-                let permit = tokio::select! {
-                    biased;
-                    permit = places.clone().acquire_owned() => permit,
-                    () = &mut closing => break,
-                };
-                let Ok(permit) = permit else { break };
-                take(stream, peer, permit);
-            }
-            Err(error) if of_one_connection(&error) => {}
-            Err(error) => {
-                // Out of files or memory: connections that end will help, spinning will not.
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LAST_PAUSE);
-            }
-        }
-    }
-    match listener.into_socket() {
-        Ok(socket) => drain_queue(&socket, places, take),
-        Err(error) => tracing::warn!(%error, "callers who wait at a listener that closes are lost"),
-    }
-}
-
-/// Asks the kernel itself: the runtime's listener says "nothing now" when a task has done much in one go.
-///
-/// What this cannot mend: a connection that the kernel completes between the last look and the end of the socket is
-/// reset. No call does both at once, and a connection of a closing socket moves to the others of its address only where
-/// the machine says so (`net.ipv4.tcp_migrate_req`). So no socket is closed whose address is listened on further, and
-/// one that is closed has been without new callers for a while wherever `app` could arrange it. Lost, too, are those for
-/// whom there is no place among all connections.
-fn drain_queue(
-    socket: &Socket,
-    places: &Arc<Semaphore>,
-    mut take: impl FnMut(Stream, Option<SocketAddr>, OwnedSemaphorePermit),
-) {
-    while let Ok(permit) = places.clone().try_acquire_owned() {
-        match socket.accept_now() {
-            Ok((stream, peer)) => take(stream, peer, permit),
-            Err(error) if of_one_connection(&error) => {}
-            Err(_) => break,
-        }
-    }
-}
-
-fn of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-    )
-}
-
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LAST_PAUSE: Duration = Duration::from_secs(1);
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::{UnixListener, UnixStream};
+    use std::sync::Barrier;
 
     use super::*;
+    use crate::server::socket::Acceptor;
 
     fn listen(addrs: &[&str]) -> Listen {
         let addrs = addrs.iter().map(|addr| addr.parse().unwrap());
@@ -276,6 +208,31 @@ mod tests {
         let taken = addrs(&first)[0].to_string();
         let error = bind(&listen(&[&taken]), 2, Ours::default()).err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn of_many_who_begin_at_one_port_at_once_one_gets_it() {
+        let mut begun = 0;
+        for _ in 0..50 {
+            // A port that is free: nobody listens on it.
+            let free = bind(&listen(&["127.0.0.1:0"]), 1, Ours::default()).unwrap();
+            let wanted = listen(&[&addrs(&free)[0].to_string()]);
+            drop(free);
+            let together = Barrier::new(4);
+            let one = || {
+                together.wait();
+                bind(&wanted, 2, Ours::default())
+            };
+            let got: Vec<_> = std::thread::scope(|scope| {
+                let all: Vec<_> = (0..4).map(|_| scope.spawn(one)).collect();
+                all.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            // None, where a stranger took the free port.
+            let those = got.iter().filter(|got| got.is_ok()).count();
+            assert!(those <= 1, "{those} got it");
+            begun += those;
+        }
+        assert!(begun > 0);
     }
 
     #[test]

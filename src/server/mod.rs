@@ -3,6 +3,7 @@
 //! This room has never heard of tokens. It is told a service factory and calls it once per connection with an
 //! [`Arrival`]. Nothing here outlives the worker's runtime.
 
+mod accept;
 mod connection;
 mod door;
 mod ending;
@@ -142,7 +143,7 @@ pub async fn serve<S, B>(
                 passage,
                 closing,
             } = door;
-            listener::accept(
+            accept::accept(
                 socket,
                 &closing,
                 &floor.connections,

@@ -238,7 +238,7 @@ impl Drop for SocketFile {
 }
 
 /// Connections that wait to be accepted.
-const BACKLOG: i32 = 1024;
+pub(super) const BACKLOG: i32 = 1024;
 
 #[cfg(all(test, unix))]
 mod tests {
