@@ -51,7 +51,7 @@ impl Model {
         };
         self.refused = matches!(landed, Err(LoginFailure::Refused { .. }));
         let failed = landed.is_err();
-        self.failed |= failed;
+        let before = self.life.generation;
         let landed = match landed {
             Ok(credential) => Landed::Credential(arrived(credential, sent)),
             Err(failure) => Landed::Failed { failure, again },
@@ -59,7 +59,16 @@ impl Model {
         let jitter = self.chance.fraction();
         // Whether a rejected string came again is the life's to say; what it says is held against the budget.
         self.asked |= !self.rejected.is_empty();
+        // A failure, or the rejected token again; unless there is a new generation, or the same token anew.
+        self.barren = true;
         self.step(Event::FlightEnded { landed, jitter });
+        let shown = self.life.view(self.now);
+        let anew = shown.is_some_and(|(issued, _)| {
+            let came = self.arriving.as_ref().filter(|_| !failed);
+            came.is_some_and(|(credential, _)| Arc::ptr_eq(credential, &issued.credential))
+        });
+        self.barren = self.life.generation == before && !anew;
+        self.asked |= self.barren;
         if failed && held.is_some() {
             // Still used since its last renewal.
             self.asked = true;
@@ -102,15 +111,12 @@ impl Model {
             // A failure: what is held is still used since its last renewal.
             self.asked = true;
             self.failed = true;
+            self.arriving = None;
             return Ok(token);
         }
         // It becomes the next generation, or a renewal of the held one if it is the same token.
         self.issued.insert(self.life.generation + 1, seen);
-        if let Some(held) = self.issued.get_mut(&self.life.generation)
-            && held.0 == seen.0
-        {
-            *held = seen;
-        }
+        self.arriving = Some((Arc::clone(&token), seen));
         Ok(token)
     }
 }
