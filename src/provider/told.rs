@@ -126,6 +126,14 @@ mod tests {
                 false,
             ),
             (
+                format!("https://login.salesforce.com/id/{org}/005xx00-000000AAAQ"),
+                false,
+            ),
+            (
+                format!("https://login.salesforce.com/id/{}/{user}", &org[..16]),
+                false,
+            ),
+            (
                 format!("https://login.salesforce.com/id/{org}/{user}?x"),
                 false,
             ),
