@@ -151,6 +151,19 @@ mod tests {
     }
 
     #[test]
+    fn the_scope_that_is_asked_for_is_a_text_of_the_login() {
+        let mut provider = salesforce();
+        assert_eq!(asked(&provider.login), None);
+        let Login::Call(call) = &mut provider.login else {
+            panic!("it calls an endpoint");
+        };
+        let text = |text: &str| login::Value::Text(text.to_owned().into());
+        call.parameters.push(("resource".into(), text("other")));
+        call.parameters.push(("scope".into(), text("api id")));
+        assert_eq!(asked(&provider.login), Some("api id"));
+    }
+
+    #[test]
     fn a_scope_is_told_that_is_one_and_repeats_no_secret() {
         let secrets = secrets(&salesforce());
         let longest = "s".repeat(LONGEST);
