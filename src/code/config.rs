@@ -121,6 +121,9 @@ codes! {
          frames of foreign pages are refused by other signs, but an image of any page that a browser on this network shows can have a GET sent with the \
          upstream's credential; what is answered, the page does not learn. Ask callers for keys ([access] keys), which no page knows, or serve https (tls; or public_url, where \
          a proxy in front ends it). This is a warning, for there may be no browsers there."
+    NO_LISTENER "UA-0137" "nothing listens for callers"
+        "[server] listen is empty, which switches off the listener that leads to every upstream, and no upstream and no route has a listener of its own: \
+         nobody could call. Remove the line, for localhost:7717; or write an address; or give an upstream or a route `listen`."
     BAD_INCLUDE "UA-0140" "a file cannot be included"
         "include names files or patterns, relative to the configuration's folder. They are read in the order of their names, and hold \
          [upstream.NAME] and [route.NAME] sections only; everything else stands in the configuration itself. A name without * must exist; a pattern that matches nothing is a warning, \

@@ -253,6 +253,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
 const CONSEQUENCES: &[&Code] = &[
     &code::MISSING_KEY,
     &code::NO_UPSTREAM,
+    &code::NO_LISTENER,
     &code::UNKNOWN_UPSTREAM,
     &code::UNKNOWN_KEY,
     &code::DOES_NOT_APPLY,

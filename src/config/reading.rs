@@ -16,6 +16,8 @@ pub(super) struct Reading<'a> {
     pub(super) files: Files,
     pub(super) problems: Vec<Problem>,
     pub(super) doors: Vec<Door>,
+    /// Where the file says that callers have no listener in common.
+    pub(super) switched_off: Option<Range<usize>>,
     /// Whether refresh tokens outlive the process; so as long as nobody knows.
     pub(super) durable: bool,
     pub(super) references: Vec<Reference>,
@@ -90,6 +92,7 @@ impl<'a> Reading<'a> {
             files,
             problems: Vec::new(),
             doors: Vec::new(),
+            switched_off: None,
             durable: true,
             references: Vec::new(),
             named: Vec::new(),

@@ -37,6 +37,24 @@ fn the_admin_listener_can_be_switched_off_and_health_may_be_anywhere() {
 }
 
 #[test]
+fn the_listener_of_all_upstreams_can_be_switched_off_where_another_is_left() {
+    let listens = |text: &str| config(text).server.listen.len();
+    assert_eq!(listens("{CRM}[server]\nworkers = 1\n"), 1, "the default");
+    let route = "[route.r]\nupstream = \"crm\"\nlisten = \"unix:r\"\n";
+    for none in ["[]", "\"\"", "\"${EMPTY:-}\""] {
+        let server = format!("[server]\nlisten = {none}\n");
+        assert_eq!(
+            listens(&format!("{{CRM}}listen = \"localhost:1\"\n{server}")),
+            0
+        );
+        assert_eq!(listens(&format!("{{CRM}}{server}{route}")), 0);
+    }
+    let mut config = config(&format!("{{CRM}}[server]\nlisten = []\n{route}"));
+    assert!(config.listen_on("localhost:0").is_ok());
+    assert_eq!(config.server.listen.len(), 1);
+}
+
+#[test]
 fn a_listener_that_asks_for_certificates_may_be_anywhere() {
     let tls =
         "tls = { cert = { file = \"c\" }, key = { file = \"k\" }, client_ca = { file = \"a\" } }\n";

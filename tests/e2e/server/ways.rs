@@ -126,6 +126,29 @@ async fn an_upstreams_own_listener_and_host_lead_to_it_alone_and_strip_nothing()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_a_listener_of_all_upstreams_those_of_upstreams_and_routes_are_left() {
+    let (one, two) = (named("one").await, named("two").await);
+    let own = upstream(&one, "one", "listen = \"127.0.0.1:0\"\n");
+    let route = "[route.some]\nupstream = \"two\"\nlisten = \"127.0.0.1:0\"\npath = \"/some\"\n";
+    let others = format!("{own}{}{route}", upstream(&two, "two", ""));
+    for none in ["\"\"", "[]"] {
+        let mut proxy = TestProxy::start(&format!("[server]\nlisten = {none}\n{others}"));
+        assert_eq!(proxy.addrs.server, []);
+        let told = ask(proxy.own("one"), "localhost", "/a").await.text();
+        assert_eq!(told, "one /a");
+        let routed = proxy.addrs.routes["some"][0];
+        assert_eq!(ask(routed, "localhost", "/some/a").await.text(), "two /a");
+        // It comes and goes with a reload.
+        let reloaded = proxy.reload(&format!("[server]\nlisten = \"127.0.0.1:0\"\n{others}"));
+        assert!(reloaded.is_ok());
+        assert_eq!(proxy.get("/one/a").await.text(), "one /a");
+        let reloaded = proxy.reload(&format!("[server]\nlisten = {none}\n{others}"));
+        assert!(reloaded.is_ok());
+        assert_eq!(proxy.addrs.server, []);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_with_routes_is_reached_only_through_them_and_the_longest_path_wins() {
     let (one, two) = (named("one").await, named("two").await);
     let routes = "[route.short]\nupstream = \"one\"\npath = \"/apps\"\n\

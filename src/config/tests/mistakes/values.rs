@@ -111,6 +111,19 @@ fn what_a_file_or_program_holds_is_in_no_problem() {
 fn listeners() {
     check_all(&[
         (
+            "{CRM}[server]\nlisten = \"\"\n",
+            "UA-0137 7:10 give an upstream or a route",
+        ),
+        (
+            "{CRM}[admin]\nhealth_listen = \"0.0.0.0:1\"\n[server]\nlisten = []\n",
+            "UA-0137 9:10 nothing listens for callers",
+        ),
+        // Which would listen if it could be read.
+        (
+            "{CRM}listen = \"7717\"\n[server]\nlisten = \"\"\n",
+            "UA-0119 6:10 has no port",
+        ),
+        (
             "{CRM}[server]\nlisten = \"unix:\"\n",
             "UA-0119 7:10 is not the path of a unix socket",
         ),
