@@ -27,9 +27,22 @@ impl Policy {
             read_only: table.flag("read_only", reading),
             methods: methods(table, reading),
             deny: table.parsed("deny", str::parse, RULES, reading),
-            allow: table.parsed("allow", str::parse, RULES, reading),
+            allow: allow(table, reading),
         }
     }
+}
+
+/// `allow`. An empty list could be meant to let nothing pass, and would let everything.
+fn allow(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<PathRule> {
+    let (given, place) = (table.has("allow"), table.span_of("allow"));
+    let before = reading.problems.len();
+    let rules = table.parsed("allow", str::parse, RULES, reading);
+    if given && rules.is_empty() && reading.problems.len() == before {
+        reading
+            .problem(&code::BAD_VALUE, place, "`allow` is empty")
+            .help("to allow nothing, write deny = [\"/**\"]; to limit nothing, leave `allow` out, in [defaults.upstream] too");
+    }
+    rules
 }
 
 /// `methods` of an upstream or route.
