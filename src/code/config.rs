@@ -124,6 +124,10 @@ codes! {
     NO_LISTENER "UA-0137" "nothing listens for callers"
         "[server] listen is empty, which switches off the listener that leads to every upstream, and no upstream and no route has a listener of its own: \
          nobody could call. Remove the line, for localhost:7717; or write an address; or give an upstream or a route `listen`."
+    TWO_PLACES "UA-0138" "a route has a listener and a host"
+        "A route is at a path, at a host or at a listener, and path and host, or path and listener, narrow each other. Host and listener do not: each \
+         would lead to the route by itself, so that one meant for a private socket could be reached at the common port by whoever writes its Host, which \
+         is the caller's word and no boundary. Keep one, or write two routes."
     BAD_INCLUDE "UA-0140" "a file cannot be included"
         "include names files or patterns, relative to the configuration's folder. They are read in the order of their names, and hold \
          [upstream.NAME] and [route.NAME] sections only; everything else stands in the configuration itself. A name without * must exist; a pattern that matches nothing is a warning, \

@@ -43,6 +43,7 @@ impl Route {
     ) -> Option<Self> {
         let span = table.span.clone();
         let placed = ["path", "host", "listen"].iter().any(|key| table.has(key));
+        let host_place = table.own_key("host");
         let upstream = upstream(&mut table, upstreams, reading);
         let route = Self {
             name: name.to_owned(),
@@ -63,6 +64,15 @@ impl Route {
                 .help(format!(
                     "add path = \"/{name}\", or path = \"/\" for all paths"
                 ));
+        }
+        if let Some(place) = host_place
+            && route.host.is_some()
+            && !route.listen.is_empty()
+        {
+            let message = "`host` would not narrow `listen`: whoever names that host would reach this route at [server] listen, too";
+            reading
+                .problem(&code::TWO_PLACES, place, message)
+                .help("keep `listen`, where the route is at that address alone; for both, write two routes");
         }
         let later = Leftover {
             elsewhere: &["allow", "tls", "set_headers", "remove_headers"],

@@ -250,6 +250,41 @@ async fn a_host_of_an_upstream_whose_routes_are_elsewhere_leads_to_nobody_else()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_route_with_a_listener_and_a_host_is_refused_and_one_with_a_listener_is_nowhere_else() {
+    let api = Scripted::constant("ok").await;
+    let other = api.upstream().replace("upstream.api", "upstream.other");
+    let listen = "[route.private]\nupstream = \"api\"\nlisten = \"127.0.0.1:0\"\n";
+    let text = format!("{}{other}{listen}", api.upstream());
+    let mut proxy = TestProxy::start(&text);
+    let refused = proxy.reload(&format!("{text}host = \"private.example\"\n"));
+    let told = refused.err().unwrap().to_string();
+    assert!(told.contains("UA-0138"), "{told}");
+    let here = proxy.addrs.routes["private"][0];
+    assert_eq!(ask(here, "localhost", "/x").await.status, 200);
+    check(
+        &proxy,
+        &[
+            ("localhost", "/x", "UA-0204"),
+            ("localhost", "/api/x", "UA-0204"),
+            ("api.localhost", "/x", "UA-0204"),
+            ("private.localhost", "/x", "UA-0204"),
+        ],
+    )
+    .await;
+    // Both is two routes.
+    let named = "[route.named]\nupstream = \"api\"\nhost = \"named.example\"\nread_only = true\n";
+    proxy.reload(&format!("{text}{named}")).unwrap();
+    check(
+        &proxy,
+        &[
+            ("named.example", "/x", "ok"),
+            ("localhost", "/x", "UA-0204"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rule_of_a_route_for_one_method_is_not_evaded_by_a_method_override() {
     let api = Scripted::constant("ok").await;
     let route = "[route.some]\nupstream = \"api\"\npath = \"/some\"\ndeny = [\"DELETE /x\"]\n";
