@@ -128,6 +128,11 @@ codes! {
         "A route is at a path, at a host or at a listener, and path and host, or path and listener, narrow each other. Host and listener do not: each \
          would lead to the route by itself, so that one meant for a private socket could be reached at the common port by whoever writes its Host, which \
          is the caller's word and no boundary. Keep one, or write two routes."
+    WAY_AROUND "UA-0139" "an upstream answers where less is asked for than at its own listener"
+        "An upstream's own listener asks for a certificate (client_ca), or is a unix socket that only a user and a group may connect to; and the upstream answers at \
+         [server] listen as well (localhost:7717, if nothing is written), at /NAME/... and at NAME.localhost, where no certificate is asked for, or nothing at all. \
+         Ask for the same there; or switch it off (listen = \"\"); or write a socket into a [route.NAME] of the upstream, which then is nowhere else. \
+         This is a warning, for both may be meant."
     BAD_INCLUDE "UA-0140" "a file cannot be included"
         "include names files or patterns, relative to the configuration's folder. They are read in the order of their names, and hold \
          [upstream.NAME] and [route.NAME] sections only; everything else stands in the configuration itself. A name without * must exist; a pattern that matches nothing is a warning, \

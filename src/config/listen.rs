@@ -276,6 +276,7 @@ pub(super) fn check(access: &Access, reading: &mut Reading<'_>) {
                 .help("give each listener an address of its own");
         }
     }
+    reading.doors = doors;
 }
 
 /// What is wrong if callers can connect nowhere. A listener that could not be read was meant to be there.

@@ -128,6 +128,66 @@ fn keys_are_read_in_either_spelling_and_open_listeners_to_strangers() {
 }
 
 #[test]
+fn a_way_around_an_upstreams_own_listener_is_warned_of() {
+    let tls =
+        "tls = { cert = { file = \"c\" }, key = { file = \"k\" }, client_ca = { file = \"a\" } }\n";
+    let digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
+    let keys = format!("[access]\nkeys = [{{ name = \"etl\", sha256 = \"{digest}\" }}]\n");
+    let certified = format!("{{CRM}}listen = \"localhost:1\"\n{tls}");
+    let private = "{CRM}listen = \"unix:crm\"\n";
+    let off = "[server]\nlisten = \"\"\n";
+    let file = "[server]\nlisten = \"unix:all\"\n";
+    let open = "[access]\nopen = true\n";
+    let route = |place: &str| format!("[route.r]\nupstream = \"crm\"\n{place}\n");
+    let rows = [
+        (
+            &*certified,
+            "",
+            Some("`crm` also answers at [server] listen, without a certificate"),
+        ),
+        (&certified, &keys, Some("without a certificate")),
+        (&certified, open, Some("without a certificate")),
+        (&certified, off, None),
+        (&certified, file, None),
+        (&certified, &format!("[server]\n{tls}"), None),
+        (
+            &certified,
+            &route("path = \"/r\""),
+            Some("without a certificate"),
+        ),
+        (&certified, &route("host = \"r.localhost\""), None),
+        (private, "", Some("for everybody on this machine")),
+        (
+            private,
+            "[server]\ntls = \"auto\"\n",
+            Some("for everybody on this machine"),
+        ),
+        (private, &keys, None),
+        (private, open, None),
+        (private, off, None),
+        (private, file, None),
+        ("{CRM}listen = [\"unix:crm\", \"localhost:1\"]\n", "", None),
+        ("{CRM}listen = \"localhost:1\"\ntls = \"auto\"\n", "", None),
+        ("{CRM}", &route("listen = \"unix:r\""), None),
+    ];
+    for (own, more, expected) in rows {
+        let text = with_crm(&format!("{own}{more}"));
+        let warnings = parse(&text).unwrap().warnings;
+        let told: Vec<_> = warnings
+            .iter()
+            .map(|each| (each.code().id, each.line(), each.column()))
+            .collect();
+        let place = expected.map(|_| ("UA-0139", 6, 10));
+        assert_eq!(told, place.into_iter().collect::<Vec<_>>(), "{text}");
+        let message = warnings.first().map_or("", |warning| warning.message());
+        assert!(
+            message.contains(expected.unwrap_or_default()),
+            "{text}{message}"
+        );
+    }
+}
+
+#[test]
 fn a_name_that_pages_can_call_by_unseen_is_warned_of() {
     let warned = |text: &str| {
         let text = text.replace("{CRM}", CRM);
