@@ -141,6 +141,13 @@ codes! {
         "proxy is \"env\" (HTTPS_PROXY and NO_PROXY), \"off\", or { url, username, password, except }. The proxy is spoken to in plain http \
          and asked to CONNECT to https targets, so it sees names and ports and no token; SOCKS proxies and proxies that are themselves \
          spoken to over https are not supported. Where the environment names such a one, targets are reached directly."
+    RULE_WITH_PREFIX "UA-0142" "a path rule begins with what rules do not see"
+        "deny and allow are matched against the path that the API has below api_url: without the /NAME of the upstream, without the path of the route, and without the path in \
+         api_url. A rule that begins with one of these matches hardly anything: a deny would deny nothing, an allow allow nothing. Write it without: the problem says how. This is a warning, \
+         for an API can have such paths of its own."
+    LOST_RULES "UA-0143" "deny replaces rules of [defaults.upstream]"
+        "A key of an upstream replaces that of [defaults.upstream], lists too: rules that stand there and not here do not hold for this upstream. Write all that shall hold; deny = [] \
+         says that none does. This is a warning, for it may be meant."
     BAD_KEY "UA-0150" "the caller key cannot be used"
         "sha256 is the SHA-256 digest of the key in 64 hexadecimal digits; the key itself is in no configuration. `upauth key NAME` makes a \
          random key and prints it with its line. For a key that you have: printf %s KEY | sha256sum (echo would add a line break)."

@@ -16,7 +16,7 @@ use super::store::KEY;
 use super::text::Text;
 use super::{
     Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Store, Upstream, Written,
-    around, defaults, listen, names,
+    around, defaults, listen, names, policy,
 };
 use crate::code::{self, Code};
 use crate::secret::{KeyError, ReadError, SealKey, SigningKey, Source};
@@ -163,6 +163,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     let config = sections(root, reading).map(|config| Config { written, ..config });
     if let Some(config) = &config {
         around::warn(config, reading);
+        policy::warn(config, reading);
     }
     if !broken.is_empty() {
         let mut at = 0;

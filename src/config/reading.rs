@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::exposed::Named;
 use super::files::Files;
+use super::policy::Noted;
 use super::problem::Problem;
 use super::server::Listen;
 use crate::code::{self, Code};
@@ -23,6 +24,8 @@ pub(super) struct Reading<'a> {
     pub(super) references: Vec<Reference>,
     /// Every file that a value is read from, now or later.
     pub(super) named: Vec<Named>,
+    /// Every path rule.
+    pub(super) rules: Vec<Noted>,
     /// `section.key` of every key and section that was asked for.
     pub(super) asked: BTreeSet<String>,
     /// Those that hold a value: what this version accepts.
@@ -96,6 +99,7 @@ impl<'a> Reading<'a> {
             durable: true,
             references: Vec::new(),
             named: Vec::new(),
+            rules: Vec::new(),
             asked: BTreeSet::new(),
             accepted: BTreeSet::new(),
             astray: Vec::new(),

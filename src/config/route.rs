@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::nearest::{did_you_mean, listed, nearest};
-use super::policy::{RULES, methods};
+use super::policy::{methods, rules};
 use super::reading::{ForWhom, Reading};
 use super::section::{Leftover, Section};
 use super::server::Listen;
@@ -54,7 +54,7 @@ impl Route {
                 .listen("listen", ForWhom::Callers, reading)
                 .unwrap_or_default(),
             methods: methods(&mut table, reading),
-            deny: table.parsed("deny", str::parse, RULES, reading),
+            deny: rules(&mut table, "deny", reading),
             read_only: table.flag("read_only", reading),
         };
         if !placed {
