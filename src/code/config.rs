@@ -148,6 +148,14 @@ codes! {
     LOST_RULES "UA-0143" "deny replaces rules of [defaults.upstream]"
         "A key of an upstream replaces that of [defaults.upstream], lists too: rules that stand there and not here do not hold for this upstream. Write all that shall hold; deny = [] \
          says that none does. This is a warning, for it may be meant."
+    READABLE_KEYS "UA-0144" "keys can be read on their way"
+        "A listener that other machines can reach speaks plain http, and callers show keys there ([access] keys): whoever is on the way reads them, and can call with them from then on. \
+         Serve https: tls of [server], or of the upstream for a listener of its own. Where a proxy in front of this one ends https, public_url = \"https://...\" says so. \
+         This is a warning, for the network between may be encrypted or nobody's but your own."
+    PLAIN_ORIGIN "UA-0145" "a page that can be changed on its way may use the proxy"
+        "An entry of [access] origins lets the page of that origin call with the upstream's credential and read the answers. One that a browser loads over plain http from another \
+         machine can be changed by whoever is on the way. Serve it by https; http on this machine (http://localhost:5173) needs none. This is a warning, for the network \
+         between may be nobody's but your own."
     BAD_KEY "UA-0150" "the caller key cannot be used"
         "sha256 is the SHA-256 digest of the key in 64 hexadecimal digits; the key itself is in no configuration. `upauth key NAME` makes a \
          random key and prints it with its line. For a key that you have: printf %s KEY | sha256sum (echo would add a line break)."

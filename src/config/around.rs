@@ -29,9 +29,7 @@ pub(super) fn warn(config: &Config, reading: &mut Reading<'_>) {
         } else {
             continue;
         };
-        let mut doors = reading.doors.iter();
-        let place = doors.find(|door| door.listen == *first);
-        let place = place.map_or(0..0, |door| door.span.clone());
+        let place = reading.place_of(first);
         let message = format!(
             "`{}` also answers at [server] listen, {message}",
             upstream.name

@@ -164,6 +164,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     if let Some(config) = &config {
         around::warn(config, reading);
         policy::warn(config, reading);
+        Access::warn_of_readable(config, reading);
     }
     if !broken.is_empty() {
         let mut at = 0;

@@ -124,6 +124,13 @@ impl<'a> Reading<'a> {
         &mut self.problems[at]
     }
 
+    /// Where a listener is written; at the beginning, if it is a default.
+    pub(super) fn place_of(&self, listen: &Listen) -> Range<usize> {
+        let mut doors = self.doors.iter();
+        let door = doors.find(|door| door.listen == *listen);
+        door.map_or(0..0, |door| door.span.clone())
+    }
+
     /// Notes something that is planned, and not built.
     pub(super) fn not_in_this_version(&mut self, span: Range<usize>, what: &str) -> &mut Problem {
         let message = format!("{what} is not in this version");

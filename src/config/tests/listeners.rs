@@ -188,6 +188,70 @@ fn a_way_around_an_upstreams_own_listener_is_warned_of() {
 }
 
 #[test]
+fn keys_that_can_be_read_on_their_way_are_warned_of() {
+    let digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
+    let keys = format!("{{CRM}}[access]\nkeys = [{{ name = \"etl\", sha256 = \"{digest}\" }}]\n");
+    let everywhere = "[server]\nlisten = [\"localhost:7717\", \"0.0.0.0:1\", \"unix:x\"]\n";
+    let own = keys.replace("[access]", "listen = \"0.0.0.0:2\"\n[access]");
+    let route = "[route.r]\nupstream = \"crm\"\nlisten = \"[::]:3\"\n";
+    let auto = "tls = \"auto\"\n";
+    let rows: [(String, &[(usize, usize)]); 9] = [
+        (format!("{keys}{everywhere}"), &[(9, 29)]),
+        (format!("{keys}{everywhere}{auto}"), &[]),
+        (
+            format!("{keys}{everywhere}public_url = \"https://p.test\"\n"),
+            &[],
+        ),
+        (
+            format!("{keys}{everywhere}public_url = \"http://p.test\"\n"),
+            &[(9, 29)],
+        ),
+        (format!("{keys}[server]\nlisten = \"[::1]:7717\"\n"), &[]),
+        (own.clone(), &[(6, 10)]),
+        (format!("{own}[server]\n{auto}"), &[(6, 10)]),
+        (format!("{keys}{route}"), &[(10, 10)]),
+        (format!("{{CRM}}[access]\nopen = true\n{everywhere}"), &[]),
+    ];
+    for (text, expected) in rows {
+        let warnings = parse(&with_crm(&text)).unwrap().warnings;
+        let told: Vec<_> = warnings
+            .iter()
+            .map(|each| (each.line(), each.column()))
+            .collect();
+        assert_eq!(told, expected, "{text}");
+        assert!(
+            warnings.iter().all(|each| each.code().id == "UA-0144"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_page_that_can_be_changed_on_its_way_is_warned_of() {
+    let origins =
+        "http://localhost:5173 http://127.0.0.1 http://[::1]:80 http://a.localhost https://a.test";
+    let origins = origins.replace(' ', "\", \"");
+    let text = format!("{{CRM}}[access]\norigins = [\"{origins}\"]\n");
+    assert!(parse(&with_crm(&text)).unwrap().warnings.is_empty());
+    let text = "{CRM}[access]\norigins = [\"https://a.test\", \"http://b.test:81\"]\n";
+    let checked = parse(&with_crm(text)).unwrap();
+    assert_eq!(checked.config.access.origins.len(), 2);
+    let [warning] = &checked.warnings[..] else {
+        panic!("{:?}", checked.warnings)
+    };
+    let place = (warning.code().id, warning.line(), warning.column());
+    assert_eq!(place, ("UA-0145", 7, 30));
+    assert!(
+        warning.message().contains("`http://b.test:81`"),
+        "{warning:?}"
+    );
+    assert!(
+        warning.remedy().contains("\"https://b.test\""),
+        "{warning:?}"
+    );
+}
+
+#[test]
 fn a_name_that_pages_can_call_by_unseen_is_warned_of() {
     let warned = |text: &str| {
         let text = text.replace("{CRM}", CRM);
