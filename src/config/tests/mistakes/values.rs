@@ -127,7 +127,7 @@ fn a_list_of_all_that_may_pass_is_not_empty() {
 }
 
 #[test]
-fn listeners() {
+fn somebody_listens_for_callers() {
     check_all(&[
         (
             "{CRM}[server]\nlisten = \"\"\n",
@@ -142,6 +142,12 @@ fn listeners() {
             "{CRM}listen = \"7717\"\n[server]\nlisten = \"\"\n",
             "UA-0119 6:10 has no port",
         ),
+    ]);
+}
+
+#[test]
+fn listeners() {
+    check_all(&[
         (
             "{CRM}[server]\nlisten = \"unix:\"\n",
             "UA-0119 7:10 is not the path of a unix socket",
