@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::output::Output;
-use super::{Exit, load, shell, upstream};
+use super::{Exit, load, reached, shell, upstream};
 use crate::config::server::{Listen, ListenTls};
 use crate::config::{Config, Provider, Upstream};
 
@@ -25,11 +25,12 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
         Ok(upstream) => upstream,
         Err(exit) => return exit,
     };
-    let Some(way) = way(&config, upstream) else {
-        out.error(&format!(
-            "`{name}` listens on a port that is chosen at the start (port 0): see what `upauth run` prints"
-        ));
-        return Exit::Failed;
+    let way = match way(&config, upstream) {
+        Ok(way) => way,
+        Err(why) => {
+            out.error(&format!("`{name}` {why}"));
+            return Exit::Failed;
+        }
     };
     let variables = variables(&way);
     if json {
@@ -79,37 +80,35 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
 
 /// Its own listener, where no prefix is needed; else the server's, with the prefix. An upstream with routes is
 /// reached through the first of them.
-fn way(config: &Config, upstream: &Upstream) -> Option<Way> {
-    let server = first(&config.server.listen);
+fn way(config: &Config, upstream: &Upstream) -> Result<Way, String> {
+    let server = &config.server.listen;
     let route = config
         .routes
         .iter()
         .find(|route| route.upstream == upstream.name);
-    let (listen, tls, path, host) = match route {
+    let (listens, tls, path, host) = match route {
         Some(route) => {
-            let listen = first(&route.listen).or(server)?;
-            (
-                listen,
-                &config.server.tls,
-                route.path.clone(),
-                route.host.as_deref(),
-            )
+            let listens = if route.listen.is_empty() {
+                server
+            } else {
+                &route.listen
+            };
+            let host = route.host.as_deref();
+            (listens, &config.server.tls, route.path.clone(), host)
         }
-        None => match first(&upstream.listen) {
-            Some(listen) => (listen, &upstream.tls, String::new(), None),
-            None => (
-                server?,
-                &config.server.tls,
-                format!("/{}", upstream.name),
-                None,
-            ),
-        },
+        None if !upstream.listen.is_empty() => {
+            (&upstream.listen, &upstream.tls, String::new(), None)
+        }
+        None => {
+            let path = format!("/{}", upstream.name);
+            (server, &config.server.tls, path, None)
+        }
     };
     let public = config.server.public_url.as_ref();
-    let shared = Some(listen) == server && host.is_none();
+    let shared = listens == server && host.is_none();
     let base = match public.filter(|_| shared) {
         Some(public) => public.to_string(),
-        None => base(listen, tls, host)?,
+        None => base(listens, tls, host)?,
     };
     let state = config.server.state.as_ref();
     // Absolute: the lines are evaluated here, and their clients run anywhere.
@@ -117,34 +116,35 @@ fn way(config: &Config, upstream: &Upstream) -> Option<Way> {
         .filter(|_| *tls == ListenTls::Auto)
         .map(|state| state.join("ca.pem"))
         .map(|ca| std::path::absolute(&ca).unwrap_or(ca));
-    Some(Way {
+    let socket = socket(listens);
+    Ok(Way {
         url: base + &path,
-        socket: listen
-            .unix()
-            .map(|path| std::path::absolute(path).unwrap_or(path.to_owned())),
+        socket: socket.map(|path| std::path::absolute(path).unwrap_or(path.to_owned())),
         ca,
     })
 }
 
-/// The listener that most clients can be pointed at: an address rather than a file.
-fn first(listens: &[Listen]) -> Option<&Listen> {
-    let addr = listens.iter().find(|listen| listen.tcp().is_some());
-    addr.or(listens.first())
+/// The unix socket that leads there, unless an address does: most clients can be pointed at an address rather than a file.
+fn socket(listens: &[Listen]) -> Option<&Path> {
+    let is_file = listens.iter().all(|listen| listen.tcp().is_none());
+    let mut sockets = listens.iter().filter_map(Listen::unix);
+    sockets.next().filter(|_| is_file)
 }
 
-fn base(listen: &Listen, tls: &ListenTls, host: Option<&str>) -> Option<String> {
+fn base(listens: &[Listen], tls: &ListenTls, host: Option<&str>) -> Result<String, String> {
     let scheme = tls.scheme();
-    if listen.unix().is_some() {
-        return Some(format!("{scheme}://{}", host.unwrap_or("localhost")));
+    if socket(listens).is_some() {
+        return Ok(format!("{scheme}://{}", host.unwrap_or("localhost")));
     }
-    let addr = listen.tcp().filter(|addr| addr.port() != 0)?;
-    let unspecified = addr.ip().is_unspecified();
-    let host = host.unwrap_or(if unspecified {
-        "localhost"
-    } else {
-        &listen.host
-    });
-    Some(format!("{scheme}://{host}:{}", addr.port()))
+    let authority = reached::written(listens).ok_or(CHOSEN)?;
+    let Some(host) = host else {
+        return Ok(format!("{scheme}://{authority}"));
+    };
+    if reached::is_like_localhost(host) && !reached::is_by_name(&authority) {
+        return Err(format!("is reached as {host}, {HALF}"));
+    }
+    let port = authority.rsplit(':').next().unwrap_or_default();
+    Ok(format!("{scheme}://{host}:{port}"))
 }
 
 fn variables(way: &Way) -> Vec<(&'static str, String)> {
@@ -213,4 +213,8 @@ const CA_VARIABLES: [&str; 4] = [
     "CURL_CA_BUNDLE",
     "NODE_EXTRA_CA_CERTS",
 ];
+const CHOSEN: &str =
+    "listens on a port that is chosen at the start (port 0): see what `upauth run` prints";
+const HALF: &str = "but listens on one of 127.0.0.1 and [::1] only, and another user may answer on the other: let it listen on both, \
+    as \"localhost:PORT\" or as [\"0.0.0.0:PORT\", \"[::]:PORT\"]";
 const SOCKET: &str = "# curl: curl --unix-socket \"$UPAUTH_SOCKET\" \"$UPAUTH_URL/...\"; for other clients: an address in `listen`";

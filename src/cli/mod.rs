@@ -16,6 +16,7 @@ mod likely;
 mod live;
 mod output;
 mod papers;
+mod reached;
 mod run;
 mod shell;
 mod signals;
