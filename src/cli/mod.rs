@@ -20,6 +20,7 @@ mod reached;
 mod run;
 mod shell;
 mod signals;
+mod told;
 mod version;
 
 use std::io::IsTerminal;
