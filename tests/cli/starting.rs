@@ -46,6 +46,12 @@ fn what_cannot_be_listened_on_or_written_is_named_with_what_is_behind_it() {
         let line = "listen = \"unix:/nowhere/s\"\n";
         rows.push((line, "(os error 2) (the folder of a socket must be there)"));
     }
+    let pipe = stage.folder.join("pipe");
+    let lines = format!("[log]\naccess = {pipe:?}\n");
+    if cfg!(unix) {
+        Command::new("mkfifo").arg(&pipe).status().unwrap();
+        rows.push((&lines, "/pipe: nobody reads this pipe"));
+    }
     for (lines, words) in rows {
         let config = stage.config("${DEMO_CRM_CLIENT_SECRET}", lines);
         let (code, _, err) = stage.say(&["run"], &config);
