@@ -6,6 +6,7 @@ use super::output::Output;
 use super::{Exit, load, reached, shell, upstream};
 use crate::config::server::{Listen, ListenTls};
 use crate::config::{Config, Provider, Upstream};
+use crate::telemetry::printable;
 
 /// The way to an upstream.
 struct Way {
@@ -44,22 +45,32 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
     for (name, value) in variables {
         out.answer(&format!("export {name}={}", shell::quoted(&value)));
     }
+    for note in notes(path, &config, upstream, &way) {
+        // Evaluated with the rest: a line break in it would end the comment.
+        out.answer(&format!("# {}", printable(&note)));
+    }
+    Exit::Done
+}
+
+/// What a person may want to know of it.
+fn notes(path: &Path, config: &Config, upstream: &Upstream, way: &Way) -> Vec<String> {
+    let mut notes = Vec::new();
     if let Some(ca) = &way.ca {
         if !ca.exists() {
             let from = shell::with_config(path);
-            out.answer(&format!(
-                "# the authority's file is not there yet: the first `upauth run{from}` makes it"
+            notes.push(format!(
+                "the authority's file is not there yet: the first `upauth run{from}` makes it"
             ));
         }
-        out.answer("# in this shell they replace the system's authorities: other https calls may fail in it");
+        notes.push(CA.to_owned());
     }
     let keyed = !config.access.keys.is_empty();
     if keyed {
-        out.answer("# this proxy asks for a key ([access] keys): put it into UPAUTH_KEY");
+        notes.push(KEYED.to_owned());
     }
     if way.socket.is_some() {
-        out.answer(SOCKET);
-        return Exit::Done;
+        notes.push(SOCKET.to_owned());
+        return notes;
     }
     // What the logins of an OAuth 2.0 server of the wild look like is not known, so none is answered here.
     if upstream.local_login && !matches!(upstream.provider, Provider::OAuth2(_)) {
@@ -68,14 +79,12 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
             true => "its client secret, or its password, is the key",
         };
         let url = &way.url;
-        out.answer(&format!(
-            "# an app that insists on logging in: {url} is its login host; {secret}"
+        notes.push(format!(
+            "an app that insists on logging in: {url} is its login host; {secret}"
         ));
     }
-    for hint in hints(upstream, &way.url, keyed) {
-        out.answer(&format!("# {hint}"));
-    }
-    Exit::Done
+    notes.extend(hints(upstream, &way.url, keyed));
+    notes
 }
 
 /// Its own listener, where no prefix is needed; else the server's, with the prefix. An upstream with routes is
@@ -217,4 +226,7 @@ const CHOSEN: &str =
     "listens on a port that is chosen at the start (port 0): see what `upauth run` prints";
 const HALF: &str = "but listens on one of 127.0.0.1 and [::1] only, and another user may answer on the other: let it listen on both, \
     as \"localhost:PORT\" or as [\"0.0.0.0:PORT\", \"[::]:PORT\"]";
-const SOCKET: &str = "# curl: curl --unix-socket \"$UPAUTH_SOCKET\" \"$UPAUTH_URL/...\"; for other clients: an address in `listen`";
+const CA: &str =
+    "in this shell they replace the system's authorities: other https calls may fail in it";
+const KEYED: &str = "this proxy asks for a key ([access] keys): put it into UPAUTH_KEY";
+const SOCKET: &str = "curl: curl --unix-socket \"$UPAUTH_SOCKET\" \"$UPAUTH_URL/...\"; for other clients: an address in `listen`";

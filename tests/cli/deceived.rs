@@ -1,11 +1,12 @@
-//! What others have put where the commands look: somebody else's answers at the admin listener.
+//! What others have put where the commands look: somebody else's answers at the admin listener, a path that is a program.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::Stage;
+use super::{BINARY, Stage, said};
 
 /// What sets a title, clears the screen, writes upwards, turns the direction, and makes lines of its own.
 const EVIL: &str = "\u{1b}]0;PWNED\u{7}\u{1b}[2J\u{9b}1A\u{202e}\r\nall is well\u{7f}";
@@ -81,4 +82,36 @@ fn whoever_answers_at_the_admin_listener_moves_no_cursor_and_makes_no_line() {
         out.find("\"upstreams\"") < out.find("\"z\""),
         "as it came: {out}"
     );
+}
+
+#[test]
+fn what_env_prints_runs_nothing_whatever_the_configuration_is_called() {
+    let stage = Stage::new("env-path");
+    stage.config("secret", "tls = \"auto\"\nlisten = \"localhost:7727\"\n");
+    let text = std::fs::read_to_string(stage.folder.join("proxy.toml")).unwrap();
+    let text = text.replace("[server]\n", "[server]\nstate = \"state\"\n");
+    for name in [
+        "a\ntouch pwned\n#",
+        "a\r\ntouch pwned;",
+        "'\ntouch pwned;'",
+        "$(touch pwned)`touch pwned`",
+    ] {
+        let folder = stage.folder.join(name);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("proxy.toml"), &text).unwrap();
+        let mut shell = Command::new("sh");
+        let line =
+            "eval \"$(\"$0\" env crm --config \"$1\")\"; printf %s \"$UPAUTH_URL $CURL_CA_BUNDLE\"";
+        shell
+            .args(["-c", line, BINARY])
+            .arg(folder.join("proxy.toml"));
+        shell
+            .envs(stage.emulator.variables())
+            .current_dir(&stage.folder);
+        let (code, out, err) = said(&shell.output().unwrap());
+        assert_eq!((code, err.as_str()), (0, ""), "{name}");
+        let ca = folder.join("state/ca.pem");
+        assert_eq!(out, format!("https://localhost:7727 {}", ca.display()));
+        assert!(!stage.folder.join("pwned").exists(), "{name}");
+    }
 }
