@@ -11,7 +11,6 @@ mod own_ca;
 mod tests;
 mod trust;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +29,7 @@ pub use rustls_pki_types::ServerName;
 
 use crate::config::Pem;
 use crate::config::server::ListenTls;
+use crate::secret::in_time;
 use crate::secret::private::Unfit;
 
 /// Why there is no TLS configuration; each says which file and what to do.
@@ -260,7 +260,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|source| Error::Read {
+    in_time::read(path).map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
     })

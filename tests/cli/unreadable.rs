@@ -283,8 +283,11 @@ fn a_key_of_another_user_starts_nothing_and_one_of_roots_that_a_volume_links_to_
         let path = bound.path(name);
         let refused = |mode: u32, words: &str| {
             std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            let (code, out, err) = bound.say(&["run"], &config);
-            assert_eq!((code, out.as_str()), (exit, ""), "{name}: {err}");
+            let log = File::create(bound.path("log")).unwrap();
+            let run = serving(&mut bound.command(&["run"], &config), log);
+            let ended = run.err().expect("it serves");
+            let err = std::fs::read_to_string(bound.path("log")).unwrap();
+            assert_eq!(ended.code(), Some(exit), "{name}: {err}");
             let words = format!("{} {words}", path.display());
             let words = words.replace("store.key ", "store.key, ");
             assert!(err.contains(&words), "{words}: {err}");

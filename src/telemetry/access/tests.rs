@@ -158,7 +158,7 @@ fn a_pipe_is_written_to_while_somebody_reads_it_and_nobody_waits_for_who_does_no
     Command::new("mkfifo").arg(&path).status().unwrap();
     let (done, opened) = mpsc::channel();
     let at = path.clone();
-    std::thread::spawn(move || done.send(AccessLog::file(&at, Format::Text).map(drop)));
+    thread::spawn(move || done.send(AccessLog::file(&at, Format::Text).map(drop)));
     let opened = opened.recv_timeout(Duration::from_secs(5));
     let why = opened.expect("it waits").unwrap_err().to_string();
     assert!(why.contains("nobody reads"), "{why}");
