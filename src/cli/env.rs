@@ -113,6 +113,9 @@ fn way(config: &Config, upstream: &Upstream) -> Result<Way, String> {
             (server, &config.server.tls, path, None)
         }
     };
+    if listens.is_empty() {
+        return Err(CHOSEN.to_owned());
+    }
     let public = config.server.public_url.as_ref();
     let shared = listens == server && host.is_none();
     let base = match public.filter(|_| shared) {
@@ -222,8 +225,7 @@ const CA_VARIABLES: [&str; 4] = [
     "CURL_CA_BUNDLE",
     "NODE_EXTRA_CA_CERTS",
 ];
-const CHOSEN: &str =
-    "listens on a port that is chosen at the start (port 0): see what `upauth run` prints";
+const CHOSEN: &str = "has no address that is known before the start (port 0, or nothing listens for it): see what `upauth run` prints";
 const HALF: &str = "but listens on one of 127.0.0.1 and [::1] only, and another user may answer on the other: let it listen on both, \
     as \"localhost:PORT\" or as [\"0.0.0.0:PORT\", \"[::]:PORT\"]";
 const CA: &str =

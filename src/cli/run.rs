@@ -125,7 +125,9 @@ pub(super) fn base_url(config: &Config, upstream: &Upstream, addrs: &Addresses) 
             let scheme = config.server.tls.scheme();
             format!("{scheme}://{server}/{}", upstream.name)
         }
-        None => in_a_file(config, upstream).unwrap_or_else(|| "-".to_owned()),
+        None => in_a_file(config, upstream)
+            .or_else(|| by_a_route(config, upstream, addrs))
+            .unwrap_or_else(|| "-".to_owned()),
     }
 }
 
@@ -145,4 +147,22 @@ fn in_a_file(config: &Config, upstream: &Upstream) -> Option<String> {
         }
     };
     Some(format!("unix:{} http://localhost{path}", socket.display()))
+}
+
+/// The first listener of a route's own that leads to an upstream.
+fn by_a_route(config: &Config, upstream: &Upstream, addrs: &Addresses) -> Option<String> {
+    let routes = config.routes.iter();
+    let mut routes = routes.filter(|route| route.upstream == upstream.name);
+    routes.find_map(|route| {
+        let (scheme, path) = (config.server.tls.scheme(), &route.path);
+        let own = addrs.routes.get(&route.name);
+        if let Some(own) = own.and_then(|own| reached::authority(&route.listen, own)) {
+            return Some(format!("{scheme}://{own}{path}"));
+        }
+        let socket = route.listen.iter().find_map(Listen::unix)?;
+        Some(format!(
+            "unix:{} {scheme}://localhost{path}",
+            socket.display()
+        ))
+    })
 }
