@@ -16,9 +16,10 @@ use super::store::KEY;
 use super::text::Text;
 use super::{
     Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Store, Upstream, Written,
-    defaults, listen, names,
+    around, defaults, listen, names, policy,
 };
 use crate::code::{self, Code};
+use crate::secret::in_time;
 use crate::secret::{KeyError, ReadError, SealKey, SigningKey, Source};
 
 /// A configuration without errors.
@@ -37,7 +38,7 @@ impl Config {
     /// Reads and checks a file. `env` looks up environment variables.
     pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Checked, Problems> {
         let text =
-            std::fs::read_to_string(path).map_err(|error| Problems::unreadable(path, &error))?;
+            in_time::read_to_string(path).map_err(|error| Problems::unreadable(path, &error))?;
         let base = path.parent().unwrap_or(Path::new(""));
         let mut checked = Self::parse(&text, &path.display().to_string(), base, env)?;
         let exposed = exposed::warnings(&checked.files, &checked.named, &checked.warnings);
@@ -161,6 +162,11 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     let written = Written::of(document.get_ref());
     let root = Section::new("", "", span.start..span.start, document.into_inner());
     let config = sections(root, reading).map(|config| Config { written, ..config });
+    if let Some(config) = &config {
+        around::warn(config, reading);
+        policy::warn(config, reading);
+        Access::warn_of_readable(config, reading);
+    }
     if !broken.is_empty() {
         let mut at = 0;
         reading.problems.retain(|problem| {
@@ -253,6 +259,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
 const CONSEQUENCES: &[&Code] = &[
     &code::MISSING_KEY,
     &code::NO_UPSTREAM,
+    &code::NO_LISTENER,
     &code::UNKNOWN_UPSTREAM,
     &code::UNKNOWN_KEY,
     &code::DOES_NOT_APPLY,

@@ -20,6 +20,8 @@ use upauth::emulator::{Emulator, Settings};
 use self::support::ports::free_port;
 
 mod asking;
+/// What others have put where the commands look.
+mod deceived;
 /// A disk without room.
 #[cfg(target_os = "linux")]
 mod full;
@@ -185,6 +187,18 @@ fn ended(running: &mut Running) -> Option<i32> {
 fn signal(name: &str, child: &Child) {
     let kill = format!("kill {name} {}", child.id());
     Command::new("sh").args(["-c", &kill]).status().unwrap();
+}
+
+#[test]
+fn run_prints_the_listener_of_a_route_where_it_is_the_only_one() {
+    let stage = Stage::new("routed");
+    let route = "[route.r]\nupstream = \"crm\"\npath = \"/r\"\nlisten = \"127.0.0.1:0\"\n";
+    let config = stage.config("${DEMO_CRM_CLIENT_SECRET}", route);
+    let text = std::fs::read_to_string(&config).unwrap();
+    let text = text.replacen("listen = \"127.0.0.1:0\"", "listen = \"\"", 1);
+    std::fs::write(&config, text).unwrap();
+    let (_running, addr) = stage.run(&config);
+    assert!(std::net::TcpStream::connect(&addr).is_ok(), "{addr}");
 }
 
 #[test]
