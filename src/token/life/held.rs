@@ -148,7 +148,6 @@ impl Held {
         };
         fresh.proven = self.proven;
         fresh.cured = self.cured;
-        fresh.doubted = self.doubted;
         fresh.disputed = self.disputed;
         fresh.settles_until = self.settles_until;
         fresh

@@ -129,7 +129,6 @@ impl Life {
             if !self.rejections.allow(now.mono, old.sent.mono) {
                 // The provider insists, and no budget withholds the only token.
                 doubted = true;
-                self.holding = Holding::Nothing;
             } else {
                 *forget = Some(arrived.credential);
                 if joined {
@@ -164,6 +163,7 @@ impl Life {
             return false;
         }
         if let Holding::Valid(old) = &self.holding
+            && old.doubted.is_none()
             && old.issued.credential.same_token(&arrived.credential)
         {
             fresh = old.renewed(arrived.credential, fresh);
