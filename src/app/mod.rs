@@ -40,7 +40,7 @@ use self::worker::{Shared, Worker};
 use crate::clock::Clock;
 use crate::config::log::{AccessLog as AccessLogKind, Format as LogFormat};
 use crate::config::{Config, Log, Store};
-use crate::server::Floor;
+use crate::server::{Floor, fitted};
 use crate::telemetry::{AccessLog, Format, Metrics};
 use crate::tls;
 use crate::token::{Handle, Unfinished, store};
@@ -137,7 +137,7 @@ impl App {
             .map_err(StartError::Thread)?;
         let storage = open_store(&config.store, metrics, control.handle())?;
         let unfinished = storage.keeping.unfinished.clone();
-        let floor = Floor::new(config.server.limits.clone());
+        let floor = Floor::new(fitted(config.server.limits.clone()));
         let admin_end = CancellationToken::new();
         let listeners = Listeners::new(config.server.workers, &floor, &admin_end);
         let next = listeners.next(config)?;

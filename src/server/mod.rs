@@ -7,6 +7,7 @@ mod accept;
 mod connection;
 mod door;
 mod ending;
+mod files;
 mod folder;
 mod http1;
 mod listener;
@@ -33,6 +34,7 @@ pub use hyper::Error as IncomingError;
 pub use hyper::body::Incoming;
 
 pub use self::door::{Door, Hall, Passage};
+pub use self::files::fitted;
 pub use self::listener::{Bound, Ours, bind};
 pub use self::socket::{Acceptor, Socket, SocketFile, Stream};
 use crate::config::server::Limits;

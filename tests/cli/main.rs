@@ -20,6 +20,9 @@ use upauth::emulator::{Emulator, Settings};
 use self::support::ports::free_port;
 
 mod asking;
+/// Open files.
+#[cfg(target_os = "linux")]
+mod files;
 /// A disk without room.
 #[cfg(target_os = "linux")]
 mod full;
