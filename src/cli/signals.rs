@@ -1,10 +1,11 @@
 //! SIGTERM and SIGINT: the first asks for a drain, a second one for an end. SIGHUP asks for a reload.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The wishes to stop, in order.
