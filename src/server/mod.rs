@@ -162,7 +162,7 @@ pub async fn serve<S, B>(
                         drain: hall.drain.clone(),
                         ..floor.clone()
                     };
-                    let (service, entry) = (service.clone(), watch.enter());
+                    let (service, entry) = (service.clone(), watch.enter(hall.barred()));
                     // Boxed: it is moved ten times before it is a task.
                     connections.spawn(Box::pin(async move {
                         // Made here and not before: the task would have room for it twice.
