@@ -167,7 +167,7 @@ impl Running {
         next.listen()?;
 
         // From here on nothing fails.
-        let mut served = Served::new(config, members, &next.listeners, log);
+        let mut served = Served::new(config, members, &next.listeners, Some(&old.ways), log);
         self.let_wait(&old, &mut served);
         if served.config.log.access != old.config.log.access {
             self.metrics.count_dropped(served.log.dropped());
