@@ -43,7 +43,8 @@ codes! {
          client, or list the call in allow if you mean it."
     NOT_BUILT "UA-0208" "this version does not serve this kind of request"
         "The request needs something this version does not have yet: WebSocket or CONNECT. It is refused, because forwarding it \
-         would not work or would not be safe."
+         would not work or would not be safe. Or a browser asks for the script of a service worker (Service-Worker: script) by a path, where it \
+         would stand before every upstream of the same origin: open the upstream at NAME.localhost, or at a host or listener of its own."
     READ_ONLY "UA-0209" "this upstream is read-only"
         "read_only = true lets GET, HEAD and OPTIONS pass, without a method override, and none that runs code (Salesforce's executeAnonymous and \
          runTests...)."

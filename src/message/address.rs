@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use percent_encoding::percent_decode_str;
+
 use super::origin::{Origin, OriginError};
 
 /// An origin, and the path that stands in front of every call's: empty, or `/v1/api` without a slash at its end.
@@ -28,12 +30,28 @@ impl FromStr for Address {
         let origin = origin.parse()?;
         let path = path.strip_suffix('/').unwrap_or(path);
         let fits = |byte: u8| byte.is_ascii_graphic() && !b"?#\\".contains(&byte);
-        let dots = path.split('/').any(|segment| segment.starts_with('.'));
-        if !path.bytes().all(fits) || dots || path.contains("//") || path.ends_with('/') {
+        if !path.bytes().all(fits) || has_dots(path) || path.contains("//") || path.ends_with('/') {
             return Err(OriginError::Path);
         }
         let path = path.to_owned();
         Ok(Self { origin, path })
+    }
+}
+
+/// Whether a segment begins with a dot, as some server may read the path: decoded, more than once perhaps.
+fn has_dots(path: &str) -> bool {
+    let mut read = path.to_owned();
+    loop {
+        let mut segments = read.split(['/', '\\']);
+        if segments.any(|segment| segment.starts_with('.')) {
+            return true;
+        }
+        // Each time it is shorter, if there is anything to decode.
+        let decoded = percent_decode_str(&read).decode_utf8_lossy();
+        if decoded.len() >= read.len() {
+            return false;
+        }
+        read = decoded.into_owned();
     }
 }
 
@@ -58,6 +76,14 @@ mod tests {
             ("https://h.example//a", Err(OriginError::Path)),
             ("https://h.example/a/../b", Err(OriginError::Path)),
             ("https://h.example/.", Err(OriginError::Path)),
+            ("https://h.example/%2e%2E/x", Err(OriginError::Path)),
+            ("https://h.example/a%2f..%2fb", Err(OriginError::Path)),
+            ("https://h.example/a/%25252e./b", Err(OriginError::Path)),
+            ("https://h.example/a%5C.%2e", Err(OriginError::Path)),
+            (
+                "https://h.example/a%2eb%",
+                Ok(("https://h.example", "/a%2eb%")),
+            ),
             ("https://h.example/a?b", Err(OriginError::Path)),
             ("https://h.example/a#b", Err(OriginError::Path)),
             ("https://h.example/a\\b", Err(OriginError::Path)),

@@ -114,7 +114,11 @@ pub fn answer(headers: &mut HeaderMap, keeps_length: bool) -> Speaks {
             | ACCESS_CONTROL_ALLOW_CREDENTIALS
             | ALT_SVC
             | STRICT_TRANSPORT_SECURITY => doomed.push(name.clone()),
-            _ if hop_by_hop::covers(name) || is_ours(name) || binds_host(name) => {
+            _ if hop_by_hop::covers(name)
+                || is_ours(name)
+                || binds_host(name)
+                || steers_proxies(name) =>
+            {
                 of_connection |= *name == CONNECTION;
                 coded |= *name == TRANSFER_ENCODING;
                 doomed.push(name.clone());
@@ -149,11 +153,32 @@ fn binds_host(name: &HeaderName) -> bool {
             | "report-to"
             | "reporting-endpoints"
             | "public-key-pins"
+            | "public-key-pins-report-only"
             | "expect-ct"
             | "accept-ch"
             | "set-login"
             | "speculation-rules"
+            | "use-as-dictionary"
+            | "activate-storage-access"
+            | "secure-session-registration"
+            | "sec-session-registration"
     )
+}
+
+/// What a proxy in front of this one does as its upstream says, and means its own upstream by that: serve a file or an address
+/// of its own, or keep an answer whatever `Cache-Control` says (nginx, lighttpd, LiteSpeed, Perlbal; RFC 9213; Edge Architecture).
+/// Whether to buffer is none of that.
+fn steers_proxies(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    let of_nginx = name.starts_with("x-accel-") && name != "x-accel-buffering";
+    of_nginx
+        || name.starts_with("x-sendfile")
+        || name.starts_with("x-litespeed-")
+        || name.ends_with("cdn-cache-control")
+        || matches!(
+            name,
+            "x-lighttpd-send-file" | "x-reproxy-url" | "surrogate-control" | "edge-control"
+        )
 }
 
 #[cfg(test)]
@@ -214,6 +239,9 @@ mod tests {
             "accept-ch",
             "set-login",
             "speculation-rules",
+            "public-key-pins-report-only",
+            "use-as-dictionary",
+            "secure-session-registration",
             "content-length",
             "content-type",
         ] {
@@ -224,6 +252,32 @@ mod tests {
         answer(&mut headers, false);
         assert_eq!(headers.len(), 1);
         assert!(headers.contains_key("content-type"));
+    }
+
+    #[test]
+    fn an_answer_does_not_steer_a_proxy_in_front() {
+        let rows = [
+            ("x-accel-redirect", false),
+            ("x-accel-expires", false),
+            ("x-accel-buffering", true),
+            ("x-sendfile", false),
+            ("x-sendfile-temporary", false),
+            ("x-lighttpd-send-file", false),
+            ("x-litespeed-location", false),
+            ("x-reproxy-url", false),
+            ("surrogate-control", false),
+            ("cdn-cache-control", false),
+            ("cloudflare-cdn-cache-control", false),
+            ("edge-control", false),
+            ("x-cache", true),
+            ("expires", true),
+        ];
+        for (name, stays) in rows {
+            let mut headers = HeaderMap::new();
+            headers.append(name, "1".parse().unwrap());
+            answer(&mut headers, true);
+            assert_eq!(headers.contains_key(name), stays, "{name}");
+        }
     }
 
     #[test]

@@ -202,6 +202,40 @@ mod tests {
     }
 
     #[test]
+    fn each_header_of_the_operators_has_its_own_template() {
+        let own = |name: &str, before: &str| config::Header::Own {
+            name: name.parse().unwrap(),
+            before: before.to_owned(),
+            after: String::new(),
+        };
+        let headers = [own("x-a", "A "), config::Header::Bearer, own("x-b", "B ")];
+        let (carriers, templates) = carriers(&headers);
+        let forms: Vec<_> = carriers
+            .iter()
+            .map(|carrier| match carrier.form {
+                CarrierForm::Template(at) => templates[at].before.as_str(),
+                _ => "",
+            })
+            .collect();
+        assert_eq!(forms, ["A ", "", "B "]);
+    }
+
+    #[test]
+    fn links_are_known_of_the_paths_they_come_on() {
+        let mail = marketing_cloud::tests::mail();
+        let rows = [
+            (Method::GET, "/platform/v1/endpoints/soap", true),
+            (Method::POST, "/platform/v1/endpoints/soap", false),
+            (Method::GET, "/platform/v1/tokenContext", false),
+        ];
+        for (method, path, expected) in rows {
+            let readings = Readings::of(path);
+            let links = mail.surface(&readings).links(&method, &readings);
+            assert_eq!(links.is_some(), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
     fn no_spelling_of_a_session_call_is_taken_for_another_call() {
         let (salesforce, zuora) = (fixtures::salesforce(), fixtures::zuora());
         let zilliant = fixtures::zilliant();

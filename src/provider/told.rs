@@ -126,6 +126,14 @@ mod tests {
                 false,
             ),
             (
+                format!("https://login.salesforce.com/id/{org}/005xx00-000000AAAQ"),
+                false,
+            ),
+            (
+                format!("https://login.salesforce.com/id/{}/{user}", &org[..16]),
+                false,
+            ),
+            (
                 format!("https://login.salesforce.com/id/{org}/{user}?x"),
                 false,
             ),
@@ -140,6 +148,19 @@ mod tests {
             let path = id.find("/id/").map(|at| id[at..].to_owned());
             assert_eq!(told.identity, path.filter(|_| expected), "{id}");
         }
+    }
+
+    #[test]
+    fn the_scope_that_is_asked_for_is_a_text_of_the_login() {
+        let mut provider = salesforce();
+        assert_eq!(asked(&provider.login), None);
+        let Login::Call(call) = &mut provider.login else {
+            panic!("it calls an endpoint");
+        };
+        let text = |text: &str| login::Value::Text(text.to_owned().into());
+        call.parameters.push(("resource".into(), text("other")));
+        call.parameters.push(("scope".into(), text("api id")));
+        assert_eq!(asked(&provider.login), Some("api id"));
     }
 
     #[test]

@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
 use tokio::time::Instant;
 
 pub use self::anteroom::Anteroom;
@@ -59,6 +59,7 @@ use crate::clock::Clock;
 use crate::code;
 use crate::egress::{Client, Destination};
 use crate::message::check::Asked;
+use crate::message::offered::offered;
 use crate::message::{Allowed, Guard, Origin, Readings, Rejection, check, forwarding};
 use crate::provider::Surface;
 use crate::server::{Arrival, Incoming};
@@ -167,7 +168,7 @@ impl Proxy {
         if let Some(own) = Outcome::of_itself(&self.guard, &parts) {
             return Ok(own);
         }
-        let Match { entry, target, by } = self.route(arrival, asked)?;
+        let Match { entry, target, by } = self.route(arrival, asked, &parts)?;
         let upstream = &*entry.upstream;
         let path = Readings::of(target.path());
         let surface = upstream.provider.surface(&path);
@@ -245,11 +246,25 @@ impl Proxy {
         self.callers.are_anybody().then_some(&self.table)
     }
 
-    fn route(&self, arrival: &Arrival, asked: Asked<'_>) -> Result<Match<'_>, Error> {
+    /// Where there are keys, who shows none learns of no path whether it leads somewhere.
+    fn route(
+        &self,
+        arrival: &Arrival,
+        asked: Asked<'_>,
+        parts: &Parts,
+    ) -> Result<Match<'_>, Error> {
         let Asked { name, target, .. } = asked;
         let target = target.ok_or(Error::NoRoute)?;
-        let found = self.table.find(arrival.listener, name.as_deref(), &target);
-        found.ok_or(Error::NoRoute)
+        let Some(found) = self.table.find(arrival.listener, name.as_deref(), &target) else {
+            let shown = offered(&parts.headers, &target, &[]);
+            self.callers.find(shown).map_err(Error::Denied)?;
+            return Err(Error::NoRoute);
+        };
+        // It would stand between pages and every upstream, and outlive the page that registered it.
+        if found.by == By::Path && parts.headers.contains_key(SERVICE_WORKER) {
+            return Err(Rejection::NotBuilt.into());
+        }
+        Ok(found)
     }
 
     /// The proxy as a caller sees it that names it `host`.
@@ -330,3 +345,6 @@ impl Proxy {
         }
     }
 }
+
+/// With the script of a service worker, which is registered for all paths beside it (Service Workers, section 5).
+const SERVICE_WORKER: HeaderName = HeaderName::from_static("service-worker");

@@ -209,14 +209,15 @@ fn turn(head: &mut http::response::Parts, rule: &LinkRule, sent: &Sent<'_>) -> O
 }
 
 /// The caller's request carried no `Authorization`, so a shared cache in between would not know that the answer is
-/// for one account (RFC 9111 section 3.5).
+/// for one account (RFC 9111 section 3.5). `private="FIELD"` is of that field alone (section 5.2.2.7).
 fn keep_private(headers: &mut HeaderMap) {
     let mut kept = String::new();
     for directive in headers.get_all(CACHE_CONTROL).iter().flat_map(directives) {
-        if begins(directive, "private") || directive.eq_ignore_ascii_case("no-store") {
+        let is = |name: &str| directive.eq_ignore_ascii_case(name);
+        if is("private") || is("no-store") {
             return;
         }
-        if !directive.eq_ignore_ascii_case("public") && !begins(directive, "s-maxage") {
+        if !is("public") && !begins(directive, "s-maxage") {
             kept.push_str(directive);
             kept.push_str(", ");
         }
@@ -228,9 +229,20 @@ fn keep_private(headers: &mut HeaderMap) {
     );
 }
 
+/// Commas in quotation marks do not part them. One whose marks do not close would swallow what stands behind it, and is none.
 fn directives(value: &HeaderValue) -> impl Iterator<Item = &str> {
-    let directives = value.to_str().unwrap_or_default().split(',').map(str::trim);
-    directives.filter(|directive| !directive.is_empty())
+    let (mut quoted, mut escaped) = (false, false);
+    let directives = value.to_str().unwrap_or_default().split(move |c| {
+        let begins_or_ends = c == '"' && !escaped;
+        quoted ^= begins_or_ends;
+        escaped = quoted && c == '\\' && !escaped;
+        c == ',' && !quoted
+    });
+    let directives = directives.map(str::trim);
+    directives.filter(|directive| {
+        let whole = directive.matches('"').count() % 2 == 0;
+        whole && !directive.is_empty()
+    })
 }
 
 fn begins(directive: &str, name: &str) -> bool {
@@ -263,7 +275,20 @@ mod tests {
                 "no-cache, max-age=60, private",
             ),
             (&["No-Store"], "No-Store"),
-            (&["private=\"x\", max-age=1"], "private=\"x\", max-age=1"),
+            (&["Private, max-age=1"], "Private, max-age=1"),
+            (
+                &["public, private=\"x\", max-age=1"],
+                "private=\"x\", max-age=1, private",
+            ),
+            (
+                &["public, x=\"a, private, s-maxage=9\""],
+                "x=\"a, private, s-maxage=9\", private",
+            ),
+            (&["public, x=\"a, no-store"], "private"),
+            (
+                &["public, x=\"\\\", no-store, \\\"\", y"],
+                "x=\"\\\", no-store, \\\"\", y, private",
+            ),
             (&["public"], "private"),
             (&[","], "private"),
         ];

@@ -181,9 +181,25 @@ async fn no_key_goes_on_to_the_upstream() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_no_key_learns_nothing_and_admin_needs_none() {
     let (_api, proxy) = pair().await;
-    let lost = proxy.get("/nowhere").await;
-    assert_eq!(lost.status, 404);
-    assert!(!lost.text().contains("/other"), "{}", lost.text());
+    // Whether a path or a name leads somewhere is told to no stranger.
+    for (path, host) in [
+        ("/api/v1/x", "localhost"),
+        ("/nowhere", "localhost"),
+        ("/x", "api.localhost"),
+        ("/x", "nobody.localhost"),
+    ] {
+        let ask = |lines: &str| format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n");
+        let answer = proxy.caller().await.ask(ask("")).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (403, "UA-0220".to_owned()),
+            "{host}{path}"
+        );
+        let wrong = ask("X-Upauth-Key: upauth-none\r\n");
+        assert_eq!(proxy.caller().await.ask(wrong).await.code(), "UA-0221");
+    }
+    let key = format!("X-Upauth-Key: {ETL}\r\n");
+    assert_eq!(proxy.get_with("/nowhere", &key).await.code(), "UA-0204");
     let mut admin = Caller::connect(proxy.admin()).await;
     assert_eq!(admin.get("/api/v1/status").await.status, 200);
     // A key is no way around what is refused before.

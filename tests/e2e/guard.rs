@@ -318,3 +318,14 @@ async fn no_page_is_let_into_a_private_network() {
     }
     is_untouched(&api);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_worker_is_served_where_an_upstream_has_an_origin_of_its_own() {
+    let (api, proxy) = pair("").await;
+    let lines = "Service-Worker: script\r\nSec-Fetch-Site: same-origin\r\n";
+    let answer = ask(&proxy, "GET", &format!("Host: localhost\r\n{lines}")).await;
+    assert_eq!(answer.code(), "UA-0208");
+    is_untouched(&api);
+    let answer = ask(&proxy, "GET", &format!("Host: api.localhost\r\n{lines}")).await;
+    assert_eq!(answer.text(), "ok");
+}

@@ -23,7 +23,10 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("arc_swap", &["token", "proxy", "server"]),
     ("aws_lc_rs", &["secret", "emulator"]),
     ("axum", &["admin", "emulator"]),
-    ("base64", &["message", "provider", "egress", "emulator"]),
+    (
+        "base64",
+        &["message", "provider", "egress", "emulator", "fuzz"],
+    ),
     ("bytes", EVERYWHERE),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),

@@ -2,6 +2,8 @@
 //!
 //! JSON fields are compared, never the whole body: the order of keys varies, and `X-PrettyPrint` exists.
 
+mod echo;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -131,8 +133,6 @@ pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> 
     };
     let text = match said {
         Some(said) if !said.code.is_empty() || !said.text.is_empty() => {
-            let both = [said.code, said.text];
-            let both: Vec<String> = both.into_iter().filter(|part| !part.is_empty()).collect();
             let granted = json.as_ref().map(|json| granted(&provider.answer, json));
             let mut hidden = granted.unwrap_or_default();
             let given = match &provider.login {
@@ -140,7 +140,12 @@ pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> 
                 Login::Program(_) => vec![],
             };
             hidden.extend(given.iter().map(Cow::as_ref));
-            shown(&both.join(": "), secrets, &hidden, TEXT_SHOWN)
+            let both = [said.code, said.text];
+            let both = both.iter().filter(|part| !part.is_empty());
+            let both: Vec<_> = both
+                .map(|part| shown(part, secrets, &hidden, TEXT_SHOWN))
+                .collect();
+            printable(&both.join(": "), TEXT_SHOWN)
         }
         Some(_) => format!("HTTP {} without a reason", status.as_u16()),
         None if status.is_redirection() => {
@@ -182,6 +187,9 @@ fn usual(status: StatusCode, is_json: bool, said: &Said) -> Class {
         "server_error" | "temporarily_unavailable" | "slow_down" => Class::Again,
         _ if !is_json || status.is_redirection() => Class::Again,
         _ if status == StatusCode::UNAUTHORIZED => Class::Refused(Refused::Client),
+        // Something in front of the token endpoint, most likely: a route that is being set up, a firewall. It waits longer
+        // and longer, and nobody has to have it try again.
+        "" if status.is_client_error() && status != StatusCode::BAD_REQUEST => Class::Again,
         _ if status.is_client_error() => Class::Refused(Refused::Policy),
         // A 200 with an error: one in words is a refusal, a number or nothing may be anything.
         code if code.starts_with(|c: char| c.is_ascii_alphabetic()) => {
@@ -198,21 +206,23 @@ fn is_overload(status: StatusCode) -> bool {
 }
 
 /// `text` of a provider as it may be shown: without any of `secrets` and of the `others`, printable, and at
-/// most `max` characters.
+/// most `max` characters. Nothing of a text that has one of `secrets` in another spelling, or a part of it. (An org's id stands in its
+/// tokens.)
 pub(super) fn shown(text: &str, secrets: &Secrets, others: &[&str], max: usize) -> String {
     if text.len() > TEXT_READ {
         return format!("a text of {} bytes", text.len());
     }
-    let mut hidden: Vec<String> = Vec::new();
     let secrets = secrets.iter().filter(|(field, _)| field.is_secret());
     let secrets = secrets.map(|(_, secret)| secret.expose());
-    for secret in secrets.chain(others.iter().copied()) {
-        hidden.push(secret.to_owned());
+    let secrets: Vec<_> = secrets.filter(|secret| !secret.is_empty()).collect();
+    let mut hidden: Vec<String> = Vec::new();
+    let others = others.iter().filter(|other| !other.is_empty());
+    for secret in secrets.iter().chain(others) {
+        hidden.push((*secret).to_owned());
         hidden.push(byte_serialize(secret.as_bytes()).collect());
     }
-    hidden.retain(|secret| !secret.is_empty());
-    let mut text = without(&hidden, text);
-    // There are more ways to encode a secret than can be listed: `%20` or `+`, `%2b` or `%2B`, `~` or `%7E`.
+    let mut text = without(&hidden, &text.replace(PLACE, "?"));
+    // `%20` or `+`, `%2b` or `%2B`, `~` or `%7E`.
     for plus in ["+", " "] {
         let read = text.replace('+', plus);
         let read = percent_decode_str(&read).decode_utf8_lossy();
@@ -220,10 +230,15 @@ pub(super) fn shown(text: &str, secrets: &Secrets, others: &[&str], max: usize) 
             text = without(&hidden, &read);
         }
     }
-    printable(&text, max)
+    let text = without_tokens(&text);
+    let begins: String = text.chars().take(max).collect();
+    if echo::repeats(&begins, secrets.iter().copied()) {
+        return HIDDEN.to_owned();
+    }
+    printable(&text.replace(PLACE, HIDDEN), max)
 }
 
-/// `text` with every place where one of `hidden` stands replaced, once: what was put in is not searched again.
+/// `text` with [`PLACE`] for every place where one of `hidden` stands.
 fn without(hidden: &[String], text: &str) -> String {
     let mut places: Vec<_> = hidden
         .iter()
@@ -236,12 +251,29 @@ fn without(hidden: &[String], text: &str) -> String {
     for place in places {
         if place.start >= done {
             shown.push_str(text.get(done..place.start).unwrap_or_default());
-            shown.push_str(HIDDEN);
+            shown.push(PLACE);
         }
         done = done.max(place.end);
     }
     shown.push_str(text.get(done..).unwrap_or_default());
     shown
+}
+
+/// `text` with [`PLACE`] for what can only be a token: an assertion that was sent, perhaps.
+fn without_tokens(text: &str) -> String {
+    let belongs = |c: char| c.is_ascii_alphanumeric() || "+/=_.~-".contains(c);
+    let words = text.split_inclusive(|c| !belongs(c));
+    let shown = words.map(|word| {
+        let token = word.trim_end_matches(|c| !belongs(c));
+        let has = |kind: fn(&u8) -> bool| token.as_bytes().iter().any(kind);
+        let mixed =
+            has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
+        match mixed && token.len() > LONGEST_WORD {
+            true => word.replacen(token, &PLACE.to_string(), 1),
+            false => word.to_owned(),
+        }
+    });
+    shown.collect()
 }
 
 /// `text` with everything that is not a letter, digit, space or ASCII sign replaced, and at most
@@ -264,11 +296,15 @@ pub fn printable(text: &str, max: usize) -> String {
 }
 
 const TEXT_SHOWN: usize = 200;
+/// Longer than ids (RFC 9562: 36 characters) and most hosts.
+const LONGEST_WORD: usize = 40;
 /// A longer text is not searched for secrets, and so not shown at all (cutting it first could cut a
 /// secret in two).
 const TEXT_READ: usize = 16 * 1024;
 /// What stands where a secret was.
 const HIDDEN: &str = "[secret]";
+/// The same as long as the text is searched: no secret is found in it, or over it.
+const PLACE: char = '\0';
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,9 @@
 use http::{HeaderMap, HeaderValue};
 
 use super::*;
+use crate::provider::login::Field;
 use crate::provider::tests::{password, salesforce, secrets, zuora};
+use crate::secret::Secret;
 
 fn class_of(provider: &Provider, status: u16, body: &str) -> LoginFailure {
     let answer = Answer {
@@ -41,6 +43,11 @@ fn salesforce_refusals_are_told_apart_by_error_and_description() {
             assert_eq!(what(&got), *expected, "{body}");
         }
     }
+    // A gateway's, not the token endpoint's.
+    for (status, expected) in [(403, "again"), (404, "again"), (400, "policy")] {
+        let got = class_of(&salesforce(), status, r#"{"message":"Forbidden"}"#);
+        assert_eq!(what(&got), expected, "{status}");
+    }
     let busy = r#"{"error":"invalid_grant","error_description":"authentication failure"}"#;
     assert_eq!(what(&class_of(&salesforce(), 503, busy)), "again");
 }
@@ -58,6 +65,8 @@ fn zuora_refusals_are_told_apart_without_the_shape_of_oauth() {
         (403, "<html>", "again"),
         (429, "", "again"),
         (404, r#"{"error":"not_found"}"#, "policy"),
+        (404, r#"{"message":"no Route matched"}"#, "again"),
+        (409, "{}", "again"),
         (500, r#"{"message":"x"}"#, "again"),
         (
             200,
@@ -133,6 +142,14 @@ fn a_providers_text_is_printable_short_and_without_secrets() {
         ("a\nb\tc\u{1b}[31m", "a b c?[31m"),
         ("\u{202e}evil", "?evil"),
         ("grüße", "grüße"),
+        (
+            "assertion=eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIzTVZHOSJ9.c2lnbmVkX2J5X21l, expired",
+            "[secret], expired",
+        ),
+        (
+            "Trace 0f8fad5b-d9cb-469f-A165-70867728950e of https://acme--a-long-sandbox-name.sandbox.my.salesforce.com/x1",
+            "Trace 0f8fad5b-d9cb-469f-A165-70867728950e of https://acme--a-long-sandbox-name.sandbox.my.salesforce.com/x1",
+        ),
     ];
     for (said, expected) in rows {
         let expected = format!("invalid_grant: {expected}");
@@ -143,7 +160,35 @@ fn a_providers_text_is_printable_short_and_without_secrets() {
     // A secret that the cut would go through is gone before the cut.
     let edge = text_of(&format!("{}AAAA0000", "x".repeat(180)));
     assert!(!edge.contains("AAAA"), "{edge}");
-    assert_eq!(text_of(&"AAAA0000".repeat(4000)), "a text of 32015 bytes");
+    assert_eq!(
+        text_of(&"AAAA0000".repeat(4000)),
+        "invalid_grant: a text of 32000 bytes"
+    );
+}
+
+#[test]
+fn of_a_text_that_repeats_a_secret_in_another_spelling_only_the_code_is_told() {
+    let provider = password();
+    let mut given = secrets(&provider);
+    given.insert(Field::Password, Secret::new("Zx81-Spectrum"));
+    for said in [
+        "bad Authorization: Basic Y2lkOlp4ODEtU3BlY3RydW0=",
+        "5a7838312d53706563747275 6d",
+        "murtcepS-18xZ",
+        "zx81-Spec...",
+        "Zx81&#45;Spec\ntrum",
+    ] {
+        let body = serde_json::json!({"error": "invalid_grant", "error_description": said});
+        let body = body.to_string();
+        let answer = Answer {
+            status: StatusCode::BAD_REQUEST,
+            headers: &HeaderMap::new(),
+            body: body.as_bytes(),
+            wall: Duration::ZERO,
+        };
+        let told = classify(&provider, &given, &answer).to_string();
+        assert!(told.ends_with("invalid_grant: [secret]"), "{told}");
+    }
 }
 
 #[test]
@@ -188,7 +233,8 @@ fn what_stands_for_a_secret_is_not_searched_for_others() {
     ];
     for (hidden, text, expected) in rows {
         let hidden: Vec<_> = hidden.iter().map(|&secret| secret.to_owned()).collect();
-        assert_eq!(without(&hidden, text), *expected, "{text}");
+        let shown = without(&hidden, text).replace(PLACE, HIDDEN);
+        assert_eq!(shown, *expected, "{text}");
     }
 }
 
