@@ -61,6 +61,8 @@ pub struct Addresses {
     pub server: Vec<SocketAddr>,
     /// The listeners of an upstream's own, by name.
     pub upstreams: BTreeMap<String, Vec<SocketAddr>>,
+    /// Those of a route's own, by name.
+    pub routes: BTreeMap<String, Vec<SocketAddr>>,
     /// `[admin] listen`.
     pub admin: Option<SocketAddr>,
     /// `[admin] health_listen`.

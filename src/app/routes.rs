@@ -183,7 +183,7 @@ fn own_places(upstream: &Upstream, listeners: &Listeners) -> Vec<At> {
         .collect()
 }
 
-/// The listeners and the host name of a route's own.
+/// The listeners or the host name of a route's own.
 fn route_places(route: &Route, listeners: &Listeners) -> Vec<At> {
     led(listeners, Leads::Route(route.name.clone()))
         .map(At::Listener)

@@ -27,7 +27,7 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
     };
     let Some(way) = way(&config, upstream) else {
         out.error(&format!(
-            "`{name}` listens on a port that is chosen at the start (port 0): see what `upauth run` prints"
+            "no address of `{name}` is known before the start (port 0, or nothing listens for it): see what `upauth run` prints"
         ));
         return Exit::Failed;
     };

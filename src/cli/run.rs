@@ -131,7 +131,9 @@ pub(super) fn base_url(config: &Config, upstream: &Upstream, addrs: &Addresses) 
             named(*server),
             upstream.name
         ),
-        None => in_a_file(config, upstream).unwrap_or_else(|| "-".to_owned()),
+        None => in_a_file(config, upstream)
+            .or_else(|| by_a_route(config, upstream, addrs))
+            .unwrap_or_else(|| "-".to_owned()),
     }
 }
 
@@ -145,6 +147,23 @@ fn in_a_file(config: &Config, upstream: &Upstream) -> Option<String> {
         }
     };
     Some(format!("unix:{} http://localhost{path}", socket.display()))
+}
+
+/// The first listener of a route's own that leads to an upstream.
+fn by_a_route(config: &Config, upstream: &Upstream, addrs: &Addresses) -> Option<String> {
+    let routes = config.routes.iter();
+    let mut routes = routes.filter(|route| route.upstream == upstream.name);
+    routes.find_map(|route| {
+        let (scheme, path) = (config.server.tls.scheme(), &route.path);
+        if let Some(own) = addrs.routes.get(&route.name).and_then(|own| own.first()) {
+            return Some(format!("{scheme}://{}{path}", named(*own)));
+        }
+        let socket = route.listen.iter().find_map(Listen::unix)?;
+        Some(format!(
+            "unix:{} {scheme}://localhost{path}",
+            socket.display()
+        ))
+    })
 }
 
 /// Loopback addresses by the name that everybody types; so are all addresses at once, which is no name to call.

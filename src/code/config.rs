@@ -121,6 +121,18 @@ codes! {
          frames of foreign pages are refused by other signs, but an image of any page that a browser on this network shows can have a GET sent with the \
          upstream's credential; what is answered, the page does not learn. Ask callers for keys ([access] keys), which no page knows, or serve https (tls; or public_url, where \
          a proxy in front ends it). This is a warning, for there may be no browsers there."
+    NO_LISTENER "UA-0137" "nothing listens for callers"
+        "[server] listen is empty, which switches off the listener that leads to every upstream, and no upstream and no route has a listener of its own: \
+         nobody could call. Remove the line, for localhost:7717; or write an address; or give an upstream or a route `listen`."
+    TWO_PLACES "UA-0138" "a route has a listener and a host"
+        "A route is at a path, at a host or at a listener, and path and host, or path and listener, narrow each other. Host and listener do not: each \
+         would lead to the route by itself, so that one meant for a private socket could be reached at the common port by whoever writes its Host, which \
+         is the caller's word and no boundary. Keep one, or write two routes."
+    WAY_AROUND "UA-0139" "an upstream answers where less is asked for than at its own listener"
+        "An upstream's own listener asks for a certificate (client_ca), or is a unix socket that only a user and a group may connect to; and the upstream answers at \
+         [server] listen as well (localhost:7717, if nothing is written), at /NAME/... and at NAME.localhost, where no certificate is asked for, or nothing at all. \
+         Ask for the same there; or switch it off (listen = \"\"); or write a socket into a [route.NAME] of the upstream, which then is nowhere else. \
+         This is a warning, for both may be meant."
     BAD_INCLUDE "UA-0140" "a file cannot be included"
         "include names files or patterns, relative to the configuration's folder. They are read in the order of their names, and hold \
          [upstream.NAME] and [route.NAME] sections only; everything else stands in the configuration itself. A name without * must exist; a pattern that matches nothing is a warning, \
@@ -129,6 +141,21 @@ codes! {
         "proxy is \"env\" (HTTPS_PROXY and NO_PROXY), \"off\", or { url, username, password, except }. The proxy is spoken to in plain http \
          and asked to CONNECT to https targets, so it sees names and ports and no token; SOCKS proxies and proxies that are themselves \
          spoken to over https are not supported. Where the environment names such a one, targets are reached directly."
+    RULE_WITH_PREFIX "UA-0142" "a path rule begins with what rules do not see"
+        "deny and allow are matched against the path that the API has below api_url: without the /NAME of the upstream, without the path of the route, and without the path in \
+         api_url. A rule that begins with one of these matches hardly anything: a deny would deny nothing, an allow allow nothing. Write it without: the problem says how. This is a warning, \
+         for an API can have such paths of its own."
+    LOST_RULES "UA-0143" "deny replaces rules of [defaults.upstream]"
+        "A key of an upstream replaces that of [defaults.upstream], lists too: rules that stand there and not here do not hold for this upstream. Write all that shall hold; deny = [] \
+         says that none does. This is a warning, for it may be meant."
+    READABLE_KEYS "UA-0144" "keys can be read on their way"
+        "A listener that other machines can reach speaks plain http, and callers show keys there ([access] keys): whoever is on the way reads them, and can call with them from then on. \
+         Serve https: tls of [server], or of the upstream for a listener of its own. Where a proxy in front of this one ends https, public_url = \"https://...\" says so. \
+         This is a warning, for the network between may be encrypted or nobody's but your own."
+    PLAIN_ORIGIN "UA-0145" "a page that can be changed on its way may use the proxy"
+        "An entry of [access] origins lets the page of that origin call with the upstream's credential and read the answers. One that a browser loads over plain http from another \
+         machine can be changed by whoever is on the way. Serve it by https; http on this machine (http://localhost:5173) needs none. This is a warning, for the network \
+         between may be nobody's but your own."
     BAD_KEY "UA-0150" "the caller key cannot be used"
         "sha256 is the SHA-256 digest of the key in 64 hexadecimal digits; the key itself is in no configuration. `upauth key NAME` makes a \
          random key and prints it with its line. For a key that you have: printf %s KEY | sha256sum (echo would add a line break)."

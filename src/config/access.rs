@@ -2,14 +2,16 @@
 
 use std::ops::Range;
 
+use super::Config;
 use super::keys::{self, Key};
 use super::reading::Reading;
 use super::section::{Leftover, Section};
-use super::server::Server;
+use super::server::{ListenTls, Server};
+use super::text::Text;
 use super::upstream::Upstream;
 use crate::code;
 use crate::message::Origin;
-use crate::message::origin::{is_host, is_loopback};
+use crate::message::origin::{Scheme, is_host, is_loopback};
 
 /// `[access]`.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +48,10 @@ impl Access {
         );
         let access = Self {
             hosts: table.parsed("hosts", host, hosts, reading),
-            origins: table.parsed("origins", str::parse::<Origin>, origins, reading),
+            origins: pages(
+                table.parsed_texts("origins", str::parse, origins, reading),
+                reading,
+            ),
             keys: keys::read(&mut table, known, reading),
             open: table.flag("open", reading),
         };
@@ -85,10 +90,60 @@ impl Access {
             .warning();
     }
 
+    /// Warns of listeners on which keys can be read on their way.
+    pub(super) fn warn_of_readable(config: &Config, reading: &mut Reading<'_>) {
+        let server = &config.server;
+        let public = server.public_url.as_ref().map(Origin::scheme);
+        if config.access.keys.is_empty() || public == Some(Scheme::Https) {
+            return;
+        }
+        let upstreams = config.upstreams.iter();
+        let upstreams = upstreams.map(|upstream| (&upstream.listen, &upstream.tls));
+        let routes = config
+            .routes
+            .iter()
+            .map(|route| (&route.listen, &server.tls));
+        let all = std::iter::once((&server.listen, &server.tls))
+            .chain(upstreams)
+            .chain(routes);
+        let plain = all.filter(|(_, tls)| **tls == ListenTls::Off);
+        let open = plain.flat_map(|(listens, _)| listens);
+        for listen in open.filter(|listen| !listen.is_loopback()) {
+            let message = "keys can be read on their way to this listener, which speaks plain http";
+            reading
+                .problem(&code::READABLE_KEYS, reading.place_of(listen), message)
+                .help("serve https (tls); or say [server] public_url = \"https://...\", if a proxy in front does")
+                .warning();
+        }
+    }
+
     /// Whether callers from other machines may be served.
     pub fn serves_strangers(&self) -> bool {
         self.open || !self.keys.is_empty()
     }
+}
+
+/// Origins of pages. Whoever can change what comes over plain http decides what the page does.
+fn pages(origins: Vec<(Origin, Text)>, reading: &mut Reading<'_>) -> Vec<Origin> {
+    let page = |(origin, text): (Origin, Text)| {
+        if origin.scheme() == Scheme::Http && !origin.is_loopback() {
+            let help = match text.hidden {
+                true => "serve the page by https".to_owned(),
+                false => format!(
+                    "serve the page by https, and write \"https://{}\"",
+                    origin.host()
+                ),
+            };
+            let message = format!("{} is a page that can be changed on its way", text.quoted());
+            reading
+                .problem(&code::PLAIN_ORIGIN, text.span, message)
+                .label("this page may call with the upstream's credential")
+                .help(help)
+                .warning();
+        }
+        origin
+    };
+    origins.into_iter().map(page).collect()
 }
 
 /// A host name or address in lower case; an IPv6 address stands in brackets.

@@ -243,6 +243,7 @@ pub(super) fn behind(tls: &ListenTls, from: usize, reading: &mut Reading<'_>) {
 /// What must hold for all listeners: strangers only by an explicit word, and an address for each.
 pub(super) fn check(access: &Access, reading: &mut Reading<'_>) {
     let mut doors = std::mem::take(&mut reading.doors);
+    nobody_listens(&doors, reading);
     // Defaults have no place in the file; they come first, so that the one that was written is the problem.
     doors.sort_by_key(|door| door.span.start);
     for (at, door) in doors.iter().enumerate() {
@@ -275,6 +276,23 @@ pub(super) fn check(access: &Access, reading: &mut Reading<'_>) {
                 .help("give each listener an address of its own");
         }
     }
+    reading.doors = doors;
+}
+
+/// What is wrong if callers can connect nowhere. A listener that could not be read was meant to be there.
+fn nobody_listens(doors: &[Door], reading: &mut Reading<'_>) {
+    let Some(place) = reading.switched_off.take() else {
+        return;
+    };
+    let for_callers = |door: &Door| matches!(door.for_whom, ForWhom::Callers | ForWhom::Certified);
+    let mut problems = reading.problems.iter();
+    if doors.iter().any(for_callers) || problems.any(|each| each.code() == &code::BAD_LISTEN) {
+        return;
+    }
+    reading
+        .problem(&code::NO_LISTENER, place, "nothing listens for callers")
+        .label("this switches off the listener of all upstreams")
+        .help("remove it, which is listen = \"localhost:7717\", or give an upstream or a route a `listen` of its own");
 }
 
 const FORMS: &str = "write ADDRESS:PORT with an IP address or localhost, or unix:PATH: \"localhost:7717\", \"0.0.0.0:7717\", \"[::1]:7717\", \"unix:/run/upauth.sock\"";

@@ -16,7 +16,7 @@ use super::store::KEY;
 use super::text::Text;
 use super::{
     Access, Admin, Config, Leg, Log, Problem, Problems, Route, Server, Store, Upstream, Written,
-    defaults, listen, names,
+    around, defaults, listen, names, policy,
 };
 use crate::code::{self, Code};
 use crate::secret::{KeyError, ReadError, SealKey, SigningKey, Source};
@@ -161,6 +161,11 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Option<Config> {
     let written = Written::of(document.get_ref());
     let root = Section::new("", "", span.start..span.start, document.into_inner());
     let config = sections(root, reading).map(|config| Config { written, ..config });
+    if let Some(config) = &config {
+        around::warn(config, reading);
+        policy::warn(config, reading);
+        Access::warn_of_readable(config, reading);
+    }
     if !broken.is_empty() {
         let mut at = 0;
         reading.problems.retain(|problem| {
@@ -253,6 +258,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
 const CONSEQUENCES: &[&Code] = &[
     &code::MISSING_KEY,
     &code::NO_UPSTREAM,
+    &code::NO_LISTENER,
     &code::UNKNOWN_UPSTREAM,
     &code::UNKNOWN_KEY,
     &code::DOES_NOT_APPLY,

@@ -26,6 +26,7 @@ pub mod upstream;
 pub mod zilliant;
 pub mod zuora;
 
+mod around;
 mod credential;
 mod defaults;
 mod exposed;

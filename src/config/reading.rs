@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::exposed::Named;
 use super::files::Files;
+use super::policy::Noted;
 use super::problem::Problem;
 use super::server::Listen;
 use crate::code::{self, Code};
@@ -16,11 +17,15 @@ pub(super) struct Reading<'a> {
     pub(super) files: Files,
     pub(super) problems: Vec<Problem>,
     pub(super) doors: Vec<Door>,
+    /// Where the file says that callers have no listener in common.
+    pub(super) switched_off: Option<Range<usize>>,
     /// Whether refresh tokens outlive the process; so as long as nobody knows.
     pub(super) durable: bool,
     pub(super) references: Vec<Reference>,
     /// Every file that a value is read from, now or later.
     pub(super) named: Vec<Named>,
+    /// Every path rule.
+    pub(super) rules: Vec<Noted>,
     /// `section.key` of every key and section that was asked for.
     pub(super) asked: BTreeSet<String>,
     /// Those that hold a value: what this version accepts.
@@ -90,9 +95,11 @@ impl<'a> Reading<'a> {
             files,
             problems: Vec::new(),
             doors: Vec::new(),
+            switched_off: None,
             durable: true,
             references: Vec::new(),
             named: Vec::new(),
+            rules: Vec::new(),
             asked: BTreeSet::new(),
             accepted: BTreeSet::new(),
             astray: Vec::new(),
@@ -115,6 +122,13 @@ impl<'a> Reading<'a> {
         // Just pushed, so the index is in range.
         #[expect(clippy::indexing_slicing, reason = "the element was pushed just now")]
         &mut self.problems[at]
+    }
+
+    /// Where a listener is written; at the beginning, if it is a default.
+    pub(super) fn place_of(&self, listen: &Listen) -> Range<usize> {
+        let mut doors = self.doors.iter();
+        let door = doors.find(|door| door.listen == *listen);
+        door.map_or(0..0, |door| door.span.clone())
     }
 
     /// Notes something that is planned, and not built.

@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::nearest::{did_you_mean, listed, nearest};
-use super::policy::{RULES, methods};
+use super::policy::{methods, rules};
 use super::reading::{ForWhom, Reading};
 use super::section::{Leftover, Section};
 use super::server::Listen;
@@ -43,6 +43,7 @@ impl Route {
     ) -> Option<Self> {
         let span = table.span.clone();
         let placed = ["path", "host", "listen"].iter().any(|key| table.has(key));
+        let host_place = table.own_key("host");
         let upstream = upstream(&mut table, upstreams, reading);
         let route = Self {
             name: name.to_owned(),
@@ -53,7 +54,7 @@ impl Route {
                 .listen("listen", ForWhom::Callers, reading)
                 .unwrap_or_default(),
             methods: methods(&mut table, reading),
-            deny: table.parsed("deny", str::parse, RULES, reading),
+            deny: rules(&mut table, "deny", reading),
             read_only: table.flag("read_only", reading),
         };
         if !placed {
@@ -63,6 +64,15 @@ impl Route {
                 .help(format!(
                     "add path = \"/{name}\", or path = \"/\" for all paths"
                 ));
+        }
+        if let Some(place) = host_place
+            && route.host.is_some()
+            && !route.listen.is_empty()
+        {
+            let message = "`host` would not narrow `listen`: whoever names that host would reach this route at [server] listen, too";
+            reading
+                .problem(&code::TWO_PLACES, place, message)
+                .help("keep `listen`, where the route is at that address alone; for both, write two routes");
         }
         let later = Leftover {
             elsewhere: &["allow", "tls", "set_headers", "remove_headers"],

@@ -195,6 +195,13 @@ impl<'i> Section<'i> {
         Some(item.key_span.clone())
     }
 
+    /// The default that the key's own value replaces, if both are there.
+    pub(super) fn replaced(&self, key: &str) -> Option<Item<'i>> {
+        self.own_key(key)?;
+        let default = self.inherited.iter().find(|item| item.key == key);
+        default.cloned()
+    }
+
     /// The place of the key's value; of the section, if the key is absent.
     pub(super) fn span_of(&self, key: &str) -> Range<usize> {
         self.find(key)

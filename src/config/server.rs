@@ -19,7 +19,7 @@ use crate::message::origin::Scheme;
 /// `[server]`.
 #[derive(Clone, Debug)]
 pub struct Server {
-    /// Where callers connect. Default `localhost:7717`.
+    /// Where callers reach every upstream. Default `localhost:7717`; empty: only listeners of upstreams and routes.
     pub listen: Vec<Listen>,
     /// The upstream that answers at `/` when there are several.
     pub default: Option<String>,
@@ -250,8 +250,14 @@ impl Limits {
 }
 
 fn listen_or_default(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<Listen> {
+    let (given, place) = (table.has("listen"), table.span_of("listen"));
+    let before = reading.problems.len();
     let listens = table.listen("listen", ForWhom::Callers, reading);
-    if let Some(listens) = listens.filter(|listens| !listens.is_empty()) {
+    if given {
+        let listens = listens.unwrap_or_default();
+        if listens.is_empty() && reading.problems.len() == before {
+            reading.switched_off = Some(place);
+        }
         return listens;
     }
     let default: Vec<Listen> = DEFAULT_LISTEN.parse().into_iter().collect();

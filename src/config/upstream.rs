@@ -10,7 +10,7 @@ use super::http2;
 use super::listen;
 use super::marketing_cloud::MarketingCloud;
 use super::marketing_cloud_legacy::MarketingCloudLegacy;
-use super::oauth2::OAuth2;
+use super::oauth2::{OAuth2, Target};
 use super::outbound::Leg;
 use super::policy::Policy;
 use super::reading::{ForWhom, Reading};
@@ -148,6 +148,21 @@ impl Upstream {
 }
 
 impl Provider {
+    /// What stands in front of every path of the API, if the file says it.
+    pub(super) fn base_path(&self) -> Option<&str> {
+        match self {
+            Self::OAuth2(keys) => match &keys.target {
+                Target::Api(address) => Some(&address.path),
+                Target::Instance { .. } => None,
+            },
+            Self::Salesforce(_)
+            | Self::Zilliant(_)
+            | Self::Zuora(_)
+            | Self::MarketingCloud(_)
+            | Self::MarketingCloudLegacy(_) => None,
+        }
+    }
+
     fn read(
         table: &mut Section<'_>,
         plain_http: &[String],

@@ -81,13 +81,25 @@ impl Section<'_> {
         &mut self,
         key: &'static str,
         parse: impl Fn(&str) -> Result<T, E>,
-        (code, help): (&'static Code, &str),
+        remedy: (&'static Code, &str),
         reading: &mut Reading<'_>,
     ) -> Vec<T> {
+        let values = self.parsed_texts(key, parse, remedy, reading).into_iter();
+        values.map(|(value, _)| value).collect()
+    }
+
+    /// The same with the text of each.
+    pub(super) fn parsed_texts<T, E: ToString>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, E>,
+        (code, help): (&'static Code, &str),
+        reading: &mut Reading<'_>,
+    ) -> Vec<(T, Text)> {
         let mut values = Vec::new();
         for text in self.texts(key, reading) {
             match parse(&text.text) {
-                Ok(value) => values.push(value),
+                Ok(value) => values.push((value, text)),
                 Err(why) => {
                     let message = format!("{} {}", text.quoted(), why.to_string());
                     reading.problem(code, text.span, message).help(help);

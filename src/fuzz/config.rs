@@ -1,6 +1,6 @@
 //! `config`: a text is a configuration or has problems, and neither ever shows a secret that stands in it.
 //!
-//! A line `%0` to `%15` stands for one of [`SECRETS`], each of which holds a canary. Nothing is read from files, and no
+//! A line `%0` to `%17` stands for one of [`SECRETS`], each of which holds a canary. Nothing is read from files, and no
 //! program is run.
 
 use std::path::Path;
@@ -71,7 +71,7 @@ fn env(name: &str) -> Option<String> {
 }
 
 const CANARY: &str = "cAnArY7351";
-const SECRETS: [&str; 16] = [
+const SECRETS: [&str; 18] = [
     "client_secret = \"cAnArY7351\"",
     "password = 'cAnArY7351'",
     "refresh_token = \"\"\"cAnArY7351\"\"\"",
@@ -88,4 +88,6 @@ const SECRETS: [&str; 16] = [
     "proxy = { url = \"http://u:cAnArY7351@p.example\", password = 'cAnArY7351' }",
     "token_url = \"https://l.example/t?key=cAnArY7351\"",
     "request = { key = \"cAnArY7351\", keys = [\"cAnArY7351\"] }",
+    "client_secret =\n'cAnArY7351'",
+    "password\n= \"cAnArY7351\"",
 ];

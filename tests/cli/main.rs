@@ -188,6 +188,18 @@ fn signal(name: &str, child: &Child) {
 }
 
 #[test]
+fn run_prints_the_listener_of_a_route_where_it_is_the_only_one() {
+    let stage = Stage::new("routed");
+    let route = "[route.r]\nupstream = \"crm\"\npath = \"/r\"\nlisten = \"127.0.0.1:0\"\n";
+    let config = stage.config("${DEMO_CRM_CLIENT_SECRET}", route);
+    let text = std::fs::read_to_string(&config).unwrap();
+    let text = text.replacen("listen = \"127.0.0.1:0\"", "listen = \"\"", 1);
+    std::fs::write(&config, text).unwrap();
+    let (_running, addr) = stage.run(&config);
+    assert!(std::net::TcpStream::connect(&addr).is_ok(), "{addr}");
+}
+
+#[test]
 fn check_live_tells_a_good_login_a_refused_one_and_an_unreachable_one_apart() {
     let stage = Stage::new("live");
     let (code, out, _) = stage.say(&["check", "--live"], &stage.right());

@@ -181,6 +181,27 @@ async fn allow_is_the_whole_list_and_deny_beats_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_empty_allow_is_refused_and_what_is_to_be_written_instead_allows_nothing() {
+    let (api, mut proxy) = pair("allow = [\"/v1/**\"]\n").await;
+    let refused = proxy.reload(&format!("{}allow = []\n", api.upstream()));
+    let told = refused.err().unwrap().to_string();
+    assert!(told.contains("deny = [\"/**\"]"), "{told}");
+    check(
+        &proxy,
+        &api,
+        &[("GET", "/v1/x", "ok"), ("GET", "/v2/x", "UA-0206")],
+    )
+    .await;
+    let (api, proxy) = pair("deny = [\"/**\"]\n").await;
+    let rows = [
+        ("GET", "/", "UA-0206"),
+        ("POST", "/v1/x", "UA-0206"),
+        ("GET", "/a/../b", "UA-0206"),
+    ];
+    check(&proxy, &api, &rows).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn login_calls_are_denied_however_they_are_written_unless_they_are_allowed() {
     let (api, proxy) = pair("local_login = false\n").await;
     check(

@@ -159,7 +159,10 @@ impl Listeners {
                     let own = addresses.upstreams.entry(name.clone()).or_default();
                     own.push(addr);
                 }
-                Leads::Route(_) => {}
+                Leads::Route(name) => {
+                    let own = addresses.routes.entry(name.clone()).or_default();
+                    own.push(addr);
+                }
                 Leads::Admin(Scope::Full) => addresses.admin = addresses.admin.or(Some(addr)),
                 Leads::Admin(Scope::HealthOnly) => {
                     addresses.health = addresses.health.or(Some(addr));

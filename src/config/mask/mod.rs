@@ -3,6 +3,7 @@
 //! It works on the bare text, because it must also hold where the text is not TOML. It rather hides too
 //! much than too little; references (`{ env = "NAME" }`, `"${NAME}"`) stay: they help and are no secrets.
 
+mod lines;
 mod scan;
 
 use std::ops::Range;
@@ -139,7 +140,7 @@ mod tests {
             ("password = \"hunter2", "password = \"********"),
             ("password = hunter2", "password = ********"),
             ("password \"hunter2\"", "password \"********\""),
-            ("password: hunter2\nnext", "password: ********\nnext"),
+            ("password: hunter2\nb = 1", "password: ********\nb = 1"),
             ("password hunter2", "password ********"),
             (
                 "password = \"\"\"a\nb\"\"\"\nc = 1",
@@ -261,6 +262,40 @@ mod tests {
                 "token_wait = \"3x\"\nsession_timeout = \"1\"",
             ),
             ("password = \"\"\"open\nend", "password = \"\"\"********\n"),
+        ];
+        check(&rows);
+    }
+
+    #[test]
+    fn a_secret_below_its_key_is_hidden_and_what_follows_is_not() {
+        let rows = [
+            ("password =\n\"hunter2\"", "password =\n********"),
+            (
+                "password = # why\n\n  'hunter2' x",
+                "password = ********\n\n  ********",
+            ),
+            ("password =\nhunter2\na = 1", "password =\n********\na = 1"),
+            ("password =\naHVudGVyMg==\n", "password =\n********\n"),
+            ("password =\na=hunter2\n[b]", "password =\n********\n[b]"),
+            ("password\n= \"hunter2\"", "password\n= \"********\""),
+            ("password:\n  hunter2\n", "password:\n  ********\n"),
+            (
+                "password = \"a\"\n\"hunter2\"\n\"hunter3\"\nb = \"c\"",
+                "password = \"********\"\n********\n\nb = \"c\"",
+            ),
+            ("password =\n[\"hunter2\"]\n", "password =\n********\n"),
+            (
+                "password = \"a\"\n[upstream.b]\n",
+                "password = \"********\"\n[upstream.b]\n",
+            ),
+            (
+                "password = \"a\"\n# b\nc.d = true\n",
+                "password = \"********\"\n# b\nc.d = true\n",
+            ),
+            (
+                "a = { password = \"a\" }\n\"b\" = 2\n",
+                "a = { password = \"********\" }\n\"b\" = 2\n",
+            ),
         ];
         check(&rows);
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::lines;
 use crate::config::nearest::distance;
 
 /// Walks over the bytes of a text. Every byte it stops at is ASCII, so every range is on character boundaries.
@@ -53,11 +54,29 @@ impl<'a> Scan<'a> {
             Some(b']') if line_start.starts_with('[') => {
                 self.hide_within(value..self.next_header(value), hidden)
             }
-            Some(b'=' | b':') => self.hide_value(self.skip_blanks(value + 1), hidden),
+            Some(b'=' | b':') => {
+                let end = self.hide_value(self.skip_blanks(value + 1), hidden);
+                self.hide_below(end, hidden)
+            }
             Some(b'"' | b'\'') if value > word.end => self.hide_value(value, hidden),
             Some(_) if value > at && line_start.is_empty() => self.hide_value(value, hidden),
-            _ => at,
+            // The sign that belongs behind the key may stand below it.
+            _ => match lines::next(self.text, at) {
+                Some(below) if matches!(self.byte(below), Some(b'=' | b':')) => {
+                    self.hide_value(self.skip_blanks(below + 1), hidden)
+                }
+                _ => at,
+            },
         }
+    }
+
+    fn hide_below(self, end: usize, hidden: &mut Vec<Range<usize>>) -> usize {
+        let Some(below) = lines::going_on(self.text, end) else {
+            return end;
+        };
+        let end = below.end;
+        hidden.push(below);
+        end
     }
 
     fn hide_value(self, at: usize, hidden: &mut Vec<Range<usize>>) -> usize {

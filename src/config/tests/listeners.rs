@@ -37,6 +37,24 @@ fn the_admin_listener_can_be_switched_off_and_health_may_be_anywhere() {
 }
 
 #[test]
+fn the_listener_of_all_upstreams_can_be_switched_off_where_another_is_left() {
+    let listens = |text: &str| config(text).server.listen.len();
+    assert_eq!(listens("{CRM}[server]\nworkers = 1\n"), 1, "the default");
+    let route = "[route.r]\nupstream = \"crm\"\nlisten = \"unix:r\"\n";
+    for none in ["[]", "\"\"", "\"${EMPTY:-}\""] {
+        let server = format!("[server]\nlisten = {none}\n");
+        assert_eq!(
+            listens(&format!("{{CRM}}listen = \"localhost:1\"\n{server}")),
+            0
+        );
+        assert_eq!(listens(&format!("{{CRM}}{server}{route}")), 0);
+    }
+    let mut config = config(&format!("{{CRM}}[server]\nlisten = []\n{route}"));
+    assert!(config.listen_on("localhost:0").is_ok());
+    assert_eq!(config.server.listen.len(), 1);
+}
+
+#[test]
 fn a_listener_that_asks_for_certificates_may_be_anywhere() {
     let tls =
         "tls = { cert = { file = \"c\" }, key = { file = \"k\" }, client_ca = { file = \"a\" } }\n";
@@ -107,6 +125,130 @@ fn keys_are_read_in_either_spelling_and_open_listeners_to_strangers() {
     }
     let all = format!("{{CRM}}[access]\nkeys = [{{ name = \"etl\", sha256 = \"{digest}\" }}]\n");
     assert!(config(&all).access.keys[0].upstreams.is_none());
+}
+
+#[test]
+fn a_way_around_an_upstreams_own_listener_is_warned_of() {
+    let tls =
+        "tls = { cert = { file = \"c\" }, key = { file = \"k\" }, client_ca = { file = \"a\" } }\n";
+    let digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
+    let keys = format!("[access]\nkeys = [{{ name = \"etl\", sha256 = \"{digest}\" }}]\n");
+    let certified = format!("{{CRM}}listen = \"localhost:1\"\n{tls}");
+    let private = "{CRM}listen = \"unix:crm\"\n";
+    let off = "[server]\nlisten = \"\"\n";
+    let file = "[server]\nlisten = \"unix:all\"\n";
+    let open = "[access]\nopen = true\n";
+    let route = |place: &str| format!("[route.r]\nupstream = \"crm\"\n{place}\n");
+    let rows = [
+        (
+            &*certified,
+            "",
+            Some("`crm` also answers at [server] listen, without a certificate"),
+        ),
+        (&certified, &keys, Some("without a certificate")),
+        (&certified, open, Some("without a certificate")),
+        (&certified, off, None),
+        (&certified, file, None),
+        (&certified, &format!("[server]\n{tls}"), None),
+        (
+            &certified,
+            &route("path = \"/r\""),
+            Some("without a certificate"),
+        ),
+        (&certified, &route("host = \"r.localhost\""), None),
+        (private, "", Some("for everybody on this machine")),
+        (
+            private,
+            "[server]\ntls = \"auto\"\n",
+            Some("for everybody on this machine"),
+        ),
+        (private, &keys, None),
+        (private, open, None),
+        (private, off, None),
+        (private, file, None),
+        ("{CRM}listen = [\"unix:crm\", \"localhost:1\"]\n", "", None),
+        ("{CRM}listen = \"localhost:1\"\ntls = \"auto\"\n", "", None),
+        ("{CRM}", &route("listen = \"unix:r\""), None),
+    ];
+    for (own, more, expected) in rows {
+        let text = with_crm(&format!("{own}{more}"));
+        let warnings = parse(&text).unwrap().warnings;
+        let told: Vec<_> = warnings
+            .iter()
+            .map(|each| (each.code().id, each.line(), each.column()))
+            .collect();
+        let place = expected.map(|_| ("UA-0139", 6, 10));
+        assert_eq!(told, place.into_iter().collect::<Vec<_>>(), "{text}");
+        let message = warnings.first().map_or("", |warning| warning.message());
+        assert!(
+            message.contains(expected.unwrap_or_default()),
+            "{text}{message}"
+        );
+    }
+}
+
+#[test]
+fn keys_that_can_be_read_on_their_way_are_warned_of() {
+    let digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
+    let keys = format!("{{CRM}}[access]\nkeys = [{{ name = \"etl\", sha256 = \"{digest}\" }}]\n");
+    let everywhere = "[server]\nlisten = [\"localhost:7717\", \"0.0.0.0:1\", \"unix:x\"]\n";
+    let own = keys.replace("[access]", "listen = \"0.0.0.0:2\"\n[access]");
+    let route = "[route.r]\nupstream = \"crm\"\nlisten = \"[::]:3\"\n";
+    let auto = "tls = \"auto\"\n";
+    let rows: [(String, &[(usize, usize)]); 9] = [
+        (format!("{keys}{everywhere}"), &[(9, 29)]),
+        (format!("{keys}{everywhere}{auto}"), &[]),
+        (
+            format!("{keys}{everywhere}public_url = \"https://p.test\"\n"),
+            &[],
+        ),
+        (
+            format!("{keys}{everywhere}public_url = \"http://p.test\"\n"),
+            &[(9, 29)],
+        ),
+        (format!("{keys}[server]\nlisten = \"[::1]:7717\"\n"), &[]),
+        (own.clone(), &[(6, 10)]),
+        (format!("{own}[server]\n{auto}"), &[(6, 10)]),
+        (format!("{keys}{route}"), &[(10, 10)]),
+        (format!("{{CRM}}[access]\nopen = true\n{everywhere}"), &[]),
+    ];
+    for (text, expected) in rows {
+        let warnings = parse(&with_crm(&text)).unwrap().warnings;
+        let told: Vec<_> = warnings
+            .iter()
+            .map(|each| (each.line(), each.column()))
+            .collect();
+        assert_eq!(told, expected, "{text}");
+        assert!(
+            warnings.iter().all(|each| each.code().id == "UA-0144"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_page_that_can_be_changed_on_its_way_is_warned_of() {
+    let origins =
+        "http://localhost:5173 http://127.0.0.1 http://[::1]:80 http://a.localhost https://a.test";
+    let origins = origins.replace(' ', "\", \"");
+    let text = format!("{{CRM}}[access]\norigins = [\"{origins}\"]\n");
+    assert!(parse(&with_crm(&text)).unwrap().warnings.is_empty());
+    let text = "{CRM}[access]\norigins = [\"https://a.test\", \"http://b.test:81\"]\n";
+    let checked = parse(&with_crm(text)).unwrap();
+    assert_eq!(checked.config.access.origins.len(), 2);
+    let [warning] = &checked.warnings[..] else {
+        panic!("{:?}", checked.warnings)
+    };
+    let place = (warning.code().id, warning.line(), warning.column());
+    assert_eq!(place, ("UA-0145", 7, 30));
+    assert!(
+        warning.message().contains("`http://b.test:81`"),
+        "{warning:?}"
+    );
+    assert!(
+        warning.remedy().contains("\"https://b.test\""),
+        "{warning:?}"
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod listeners;
 mod mistakes;
 mod oauth2;
 mod render;
+mod rules;
 mod shipped;
 mod store;
 mod values;

@@ -93,6 +93,11 @@ fn no_problem_shows_a_secret() {
         "[upstream.crm]\nprovider = \"zuora\"\nclient_secret = \"hunter2\n",
         "[upstream.crm]\nprovider = \"zuora\"\nclient_secret \"hunter2\"\n",
         "[upstream.crm]\nprovider = \"zuora\"\nclientsecret = \"hunter2\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nclient_secret =\n\"hunter2\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nclient_secret =\n  'hunter2'\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nclient_secret =\n\nhunter2\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nclient_secret\n= \"hunter2\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nclient_secret = \"a\"\n\"hunter2\"\n",
         "[upstream.crm]\nprovider = \"zuora\"\npassword = \"hunter2\"\n",
         "[upstream.crm]\nprovider = \"zuora\"\nclient_secret = [\"hunter2\"]\n",
         "[upstream.crm]\nprovider = \"zuora\"\nclient_secret = { value = \"hunter2\" }\n",
@@ -169,13 +174,20 @@ fn no_problem_shows_what_a_variable_says() {
 }
 
 #[test]
-fn no_problem_shows_a_secret_whatever_letter_is_missing() {
+fn no_problem_shows_a_secret_whatever_letter_is_missing_or_line_is_broken() {
     let text = "[upstream.crm]\nprovider = \"zuora\"\nlogin_url = \"https://me:hunter2@z.example\"\nclient_id = 'hunter2'\nclient_secret = \"hunter2\"\npassword = { value = \"hunter2\" }\nx = \n";
     // Without its `@` the password in the URL is a port, and a wrong one.
     let sign = text.find('@').unwrap();
-    for at in (0..text.len()).filter(|at| *at != sign) {
-        let mut mistaken = text.to_owned();
-        mistaken.remove(at);
+    let url = text.find("https").unwrap()..sign + 1;
+    let mut mistaken = Vec::new();
+    for at in 0..text.len() {
+        let (mut less, mut broken) = (text.to_owned(), text.to_owned());
+        less.remove(at);
+        broken.insert(at, '\n');
+        mistaken.extend((at != sign).then_some(less));
+        mistaken.extend((!url.contains(&at)).then_some(broken));
+    }
+    for mistaken in mistaken {
         let shown = parse(&mistaken).unwrap_err().render(false);
         // A letter of the value itself may be the one that is missing.
         assert!(

@@ -126,6 +126,29 @@ async fn an_upstreams_own_listener_and_host_lead_to_it_alone_and_strip_nothing()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_a_listener_of_all_upstreams_those_of_upstreams_and_routes_are_left() {
+    let (one, two) = (named("one").await, named("two").await);
+    let own = upstream(&one, "one", "listen = \"127.0.0.1:0\"\n");
+    let route = "[route.some]\nupstream = \"two\"\nlisten = \"127.0.0.1:0\"\npath = \"/some\"\n";
+    let others = format!("{own}{}{route}", upstream(&two, "two", ""));
+    for none in ["\"\"", "[]"] {
+        let mut proxy = TestProxy::start(&format!("[server]\nlisten = {none}\n{others}"));
+        assert_eq!(proxy.addrs.server, []);
+        let told = ask(proxy.own("one"), "localhost", "/a").await.text();
+        assert_eq!(told, "one /a");
+        let routed = proxy.addrs.routes["some"][0];
+        assert_eq!(ask(routed, "localhost", "/some/a").await.text(), "two /a");
+        // It comes and goes with a reload.
+        let reloaded = proxy.reload(&format!("[server]\nlisten = \"127.0.0.1:0\"\n{others}"));
+        assert!(reloaded.is_ok());
+        assert_eq!(proxy.get("/one/a").await.text(), "one /a");
+        let reloaded = proxy.reload(&format!("[server]\nlisten = {none}\n{others}"));
+        assert!(reloaded.is_ok());
+        assert_eq!(proxy.addrs.server, []);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_with_routes_is_reached_only_through_them_and_the_longest_path_wins() {
     let (one, two) = (named("one").await, named("two").await);
     let routes = "[route.short]\nupstream = \"one\"\npath = \"/apps\"\n\
@@ -221,6 +244,41 @@ async fn a_host_of_an_upstream_whose_routes_are_elsewhere_leads_to_nobody_else()
             ("named.example", "/a", "one /a"),
             ("localhost", "/two/a", "two /a"),
             ("one.localhost", "/two/a", "UA-0204"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_with_a_listener_and_a_host_is_refused_and_one_with_a_listener_is_nowhere_else() {
+    let api = Scripted::constant("ok").await;
+    let other = api.upstream().replace("upstream.api", "upstream.other");
+    let listen = "[route.private]\nupstream = \"api\"\nlisten = \"127.0.0.1:0\"\n";
+    let text = format!("{}{other}{listen}", api.upstream());
+    let mut proxy = TestProxy::start(&text);
+    let refused = proxy.reload(&format!("{text}host = \"private.example\"\n"));
+    let told = refused.err().unwrap().to_string();
+    assert!(told.contains("UA-0138"), "{told}");
+    let here = proxy.addrs.routes["private"][0];
+    assert_eq!(ask(here, "localhost", "/x").await.status, 200);
+    check(
+        &proxy,
+        &[
+            ("localhost", "/x", "UA-0204"),
+            ("localhost", "/api/x", "UA-0204"),
+            ("api.localhost", "/x", "UA-0204"),
+            ("private.localhost", "/x", "UA-0204"),
+        ],
+    )
+    .await;
+    // Both is two routes.
+    let named = "[route.named]\nupstream = \"api\"\nhost = \"named.example\"\nread_only = true\n";
+    proxy.reload(&format!("{text}{named}")).unwrap();
+    check(
+        &proxy,
+        &[
+            ("named.example", "/x", "ok"),
+            ("localhost", "/x", "UA-0204"),
         ],
     )
     .await;

@@ -115,6 +115,10 @@ fn names_and_places() {
             "UA-0128 9:1 write it into the upstream",
         ),
         (
+            "{CRM}[route.r]\nupstream = \"crm\"\nlisten = \"unix:r\"\npath = \"/r\"\nhost = \"r.example\"\n",
+            "UA-0138 10:1 write two routes",
+        ),
+        (
             "{CRM}[route.a]\nupstream = \"crm\"\npath = \"/r\"\n[route.b]\nupstream = \"crm\"\npath = \"/r/\"\n",
             "UA-0130 9:8 `b` and `a`",
         ),

@@ -108,6 +108,44 @@ fn what_a_file_or_program_holds_is_in_no_problem() {
 }
 
 #[test]
+fn a_list_of_all_that_may_pass_is_not_empty() {
+    let help = "write deny = [\"/**\"]; to limit nothing, leave `allow` out";
+    check_all(&[
+        (
+            "{CRM}allow = []\n",
+            &format!("UA-0108 6:9 `allow` is empty / to allow nothing, {help}"),
+        ),
+        (
+            "{CRM}[defaults.upstream]\nallow = []\n",
+            "UA-0108 7:9 in [defaults.upstream] too",
+        ),
+        // Which says enough.
+        ("{CRM}allow = [\"x\"]\n", "UA-0125 6:10 "),
+    ]);
+    let sound = "{CRM}deny = []\nmethods = []\n";
+    assert!(super::parse(&super::with_crm(sound)).is_ok());
+}
+
+#[test]
+fn somebody_listens_for_callers() {
+    check_all(&[
+        (
+            "{CRM}[server]\nlisten = \"\"\n",
+            "UA-0137 7:10 give an upstream or a route",
+        ),
+        (
+            "{CRM}[admin]\nhealth_listen = \"0.0.0.0:1\"\n[server]\nlisten = []\n",
+            "UA-0137 9:10 nothing listens for callers",
+        ),
+        // Which would listen if it could be read.
+        (
+            "{CRM}listen = \"7717\"\n[server]\nlisten = \"\"\n",
+            "UA-0119 6:10 has no port",
+        ),
+    ]);
+}
+
+#[test]
 fn listeners() {
     check_all(&[
         (
