@@ -20,6 +20,8 @@ use upauth::emulator::{Emulator, Settings};
 use self::support::ports::free_port;
 
 mod asking;
+/// What others have put where the commands look.
+mod deceived;
 /// A disk without room.
 #[cfg(target_os = "linux")]
 mod full;

@@ -59,7 +59,7 @@ fn without_a_file_left_to_open_it_waits_and_then_serves_again() {
     let proxy = Running(child);
     let addr = lines.find_map(|line| {
         let line = line.unwrap();
-        let (_, rest) = line.split_once("http://localhost:")?;
+        let (_, rest) = line.split_once("http://127.0.0.1:")?;
         Some(format!("127.0.0.1:{}", rest.split('/').next().unwrap()))
     });
     let addr = addr.unwrap();
