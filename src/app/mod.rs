@@ -145,7 +145,7 @@ impl App {
         let next = listeners.next(config)?;
         let mut accounts = Accounts::new(&clock, metrics, control.handle(), storage);
         let members = accounts.members(config, &[], &BTreeSet::new())?;
-        let served = Served::new(config.clone(), members, &next.listeners, log);
+        let served = Served::new(config.clone(), members, &next.listeners, None, log);
         let shared = Shared::new(&config.server.limits, metrics, clock.clone());
         next.listen()?;
         let (listeners, opened) = next.commit();
