@@ -13,11 +13,16 @@ pub fn fitted(mut limits: Limits) -> Limits {
     };
     let most = places(files);
     if most < limits.connections {
-        tracing::warn!(
+        let told = format!(
             "[server.limits] connections = {} would need {wanted} open files, and the system allows {files} (RLIMIT_NOFILE, `ulimit -Hn`): \
              at most {most} connections of callers are served at once",
             limits.connections
         );
+        // A little less than asked for is nobody's trouble.
+        match most < limits.connections / 2 {
+            true => tracing::warn!("{told}"),
+            false => tracing::debug!("{told}"),
+        }
         limits.connections = most;
     }
     limits
