@@ -44,9 +44,8 @@ impl Process {
         let told = async {
             loop {
                 let line = lines.next_line().await.unwrap().expect("it ended");
-                if let Some((_, url)) = line.split_once("http://localhost:") {
-                    let port = url.split('/').next().unwrap();
-                    return format!("127.0.0.1:{port}");
+                if let Some((_, url)) = line.split_once("http://") {
+                    return url.split('/').next().unwrap().to_owned();
                 }
             }
         };
