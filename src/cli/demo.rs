@@ -95,7 +95,10 @@ pub(super) fn emulate(out: &mut Output<'_>) -> Exit {
          # everything else that can be turned: curl http://{0}/",
         emulator.control()
     ));
-    runtime.block_on(signals.stop.cancelled());
+    // Nobody could find it.
+    if out.ended(Exit::Done) == Exit::Done {
+        runtime.block_on(signals.stop.cancelled());
+    }
     drop(emulator);
     runtime.shutdown_background();
     Exit::Done

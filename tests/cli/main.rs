@@ -25,6 +25,9 @@ mod asking;
 mod full;
 /// Files that change under load.
 mod hangup;
+/// Answers that cannot be written.
+#[cfg(target_os = "linux")]
+mod lost;
 /// What ends a start.
 mod starting;
 /// What a signal to stop does to whoever is there.
