@@ -28,6 +28,51 @@ fn a_taken_port_a_wrong_file_and_wrong_arguments_have_exit_codes_of_their_own() 
 }
 
 #[test]
+fn an_address_that_is_taken_is_told_with_the_key_that_moves_it() {
+    let stage = Stage::new("taken");
+    let config = stage.right();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    let sections = |server: &str, more: &str| {
+        let crm = std::fs::read_to_string(&config).unwrap();
+        let crm = crm.split("[upstream.crm]").nth(1).unwrap();
+        format!("{server}\n[upstream.crm]{crm}{more}\n")
+    };
+    let own = format!("listen = \"{addr}\"");
+    let free = "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\n";
+    let rows = [
+        (
+            sections(&format!("[server]\n{own}\n[admin]\nlisten = \"\""), ""),
+            "`[server] listen`, or `run --listen`)",
+        ),
+        (sections(&format!("{free}{own}"), ""), "`[admin] listen`)"),
+        (
+            sections(&format!("{free}listen = \"\"\nhealth_{own}"), ""),
+            "`[admin] health_listen`)",
+        ),
+        (
+            sections(&format!("{free}listen = \"\""), &own),
+            "`[upstream.crm] listen`)",
+        ),
+        (
+            sections(
+                &format!("{free}listen = \"\""),
+                &format!("[route.r]\nupstream = \"crm\"\npath = \"/r\"\n{own}"),
+            ),
+            "`[route.r] listen`)",
+        ),
+    ];
+    let path = stage.folder.join("taken.toml");
+    for (text, key) in rows {
+        std::fs::write(&path, text).unwrap();
+        let (code, _, err) = stage.say(&["run"], path.to_str().unwrap());
+        assert_eq!(code, 74, "{err}");
+        let told = format!("(another upauth? choose with {key}\n");
+        assert!(err.contains(&addr) && err.ends_with(&told), "{key}: {err}");
+    }
+}
+
+#[test]
 fn what_cannot_be_listened_on_or_written_is_named_with_what_is_behind_it() {
     let stage = Stage::new("starting");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
