@@ -65,7 +65,7 @@ fn run_command(command: Command, out: &mut Output<'_>) -> Exit {
     match command {
         Command::Run { config, listen } => run::run(&config, listen.as_deref(), out),
         Command::Demo => demo::demo(out),
-        Command::Emulate => demo::emulate(out),
+        Command::Emulate { file } => demo::emulate(file.as_deref(), out),
         Command::Init { config, wishes } => {
             let stdin = std::io::stdin();
             let somebody = stdin.is_terminal();
