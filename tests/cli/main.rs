@@ -39,6 +39,8 @@ mod support;
 /// What the system shows and limits.
 #[cfg(target_os = "linux")]
 mod system;
+/// What the log says of failures.
+mod told;
 /// Files that may not be read.
 #[cfg(unix)]
 mod unreadable;
