@@ -8,8 +8,8 @@ It builds `upauth` with the profile that is deployed (`cargo build --profile dis
 the other, some 500 a second, ask once (GET 1 KiB) and keep the connection; three seconds after the last, what the process has grown
 by (VmRSS) is divided by them. Then nobody does anything for two seconds, and the CPU time of that is printed, too.
 
-Needs cargo and python3. Callers are sockets of this script, so it and upauth each need as many open files as there are callers: the
-script raises its soft limit, which upauth inherits, and says so if the hard limit (`ulimit -Hn`) is too low.
+Needs cargo and python3. Callers are sockets of this script; upauth lets in as many as leave it a file for a request of each: the script raises its
+soft limit, which upauth inherits, to twice as many as there are callers, and says so if the hard limit (`ulimit -Hn`) is too low.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def main():
     parser.add_argument("--callers", type=int, default=4000)
     parser.add_argument("--binary", type=Path, help="measure this program instead of building one")
     options = parser.parse_args()
-    allow_files(options.callers + 200)
+    allow_files(2 * options.callers + 300)
     binary = (options.binary or gate.build("dist")).resolve()
     with tempfile.TemporaryDirectory(prefix="upauth-idle-") as folder:
         with gate.running(binary, gate.CONFIG, gate.start_upstream(), Path(folder) / "run") as (process, url):

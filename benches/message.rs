@@ -82,7 +82,7 @@ fn made(config: &Config, name: &str, tokens: &Handle) -> Upstream {
         name: Arc::from(name),
         label: HeaderValue::from_str(name).unwrap(),
         provider: Arc::new(Provider::of(config)),
-        policy: config.policy.clone(),
+        policies: vec![config.policy.clone()],
         set_headers: config.set_headers.clone(),
         remove_headers: Names::of(removed.map(HeaderName::as_str)),
         token_wait: config.token_wait,

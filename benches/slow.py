@@ -49,7 +49,7 @@ def begin(at, number):
 
 def be_slow(at, count, ready, over):
     """All slow connections, until it is over. What is cut begins again."""
-    idle.allow_files(count + 200)
+    idle.allow_files(2 * count + 300)
     held = [begin(at, number) for number in range(count)]
     ready.set()
     while not over.is_set():
@@ -105,7 +105,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--binary", type=Path, help="measure this program instead of building one")
     options = parser.parse_args()
-    idle.allow_files(options.slow + 200)
+    idle.allow_files(2 * options.slow + 300)
     binary = (options.binary or gate.build()).resolve()
     upstream = gate.start_upstream(gate.ANSWERS | {"/long": gate.with_length("200 OK", "x" * LONG_BODY)})
     rounds = {"alone": [], "beside them": []}

@@ -4,6 +4,7 @@
 //! or a secret. Whatever changes something is a POST with `X-Upauth-Admin: 1`, which a web page cannot
 //! send without asking first, behind the same Host and Origin guard as the proxy itself.
 
+mod guests;
 mod listener;
 mod problem;
 mod reload;
@@ -18,6 +19,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::middleware;
 use http::request::Parts;
 use tokio::sync::oneshot;
 
@@ -84,7 +86,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (stop, stopping) = oneshot::channel::<()>();
-    let server = axum::serve(Bounded::new(listener), routes::router(controls, scope));
+    let router = routes::router(controls, scope).layer(middleware::from_fn(guests::counted));
+    let service = router.into_make_service_with_connect_info::<guests::Guest>();
+    let server = axum::serve(Bounded::new(listener), service);
     let server = server.with_graceful_shutdown(async {
         let _ = stopping.await;
     });

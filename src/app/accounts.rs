@@ -23,8 +23,12 @@ use crate::token::endpoint::Endpoint;
 use crate::token::{Handle, Refusals, Settings};
 
 /// One upstream as it is served: what was decided about it, and what it logs in with.
+#[derive(Clone)]
 pub(super) struct Member {
     pub(super) config: Upstream,
+    /// The configuration of a member that waits until its login works. What that one forbids callers holds already; nothing
+    /// else of it does.
+    pub(super) newer: Option<Upstream>,
     pub(super) provider: Arc<Provider>,
     /// Its credential.
     pub(super) tokens: Handle,
@@ -71,6 +75,24 @@ impl Member {
     /// Whether both are the same in everything.
     pub(super) fn is_as(&self, other: &Self) -> bool {
         self.marks == other.marks
+    }
+
+    /// The same for as long as `newer` waits. Its account, target, TLS and header fields belong together and stay; callers may
+    /// do what both allow. For what is forbidden must not wait for a login, and what is opened may be meant for another
+    /// account.
+    pub(super) fn until(self: &Arc<Self>, newer: &Self) -> Arc<Self> {
+        if self.marks.whole == newer.marks.whole {
+            return self.clone();
+        }
+        Arc::new(Self {
+            newer: Some(newer.config.clone()),
+            // No configuration's: it is taken for neither.
+            marks: Marks {
+                whole: newer.marks.whole,
+                ..self.marks
+            },
+            ..Self::clone(self)
+        })
     }
 }
 
@@ -135,6 +157,7 @@ impl Accounts {
             };
             let member = Member {
                 config: upstream.clone(),
+                newer: None,
                 provider,
                 tokens,
                 label,

@@ -1,11 +1,10 @@
 //! [`TlsClients`]: whom connections to the outside believe, made once for all who believe the same.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs;
 use std::path::PathBuf;
 
 use super::StartError;
-use crate::secret::Digest;
+use crate::secret::{Digest, in_time};
 use crate::tls::Trust;
 
 /// One TLS configuration per set of authorities: reading the system's takes a while. Theirs are read once, those of
@@ -57,7 +56,7 @@ impl TlsClients {
 
 /// What the files hold, in short; what cannot be read is told when it is used.
 pub(super) fn contents(files: &[PathBuf]) -> String {
-    let digest = |path| Digest::of(&fs::read(path).unwrap_or_default()).to_hex();
+    let digest = |path: &PathBuf| Digest::of(&in_time::read(path).unwrap_or_default()).to_hex();
     files.iter().map(digest).collect()
 }
 

@@ -17,6 +17,7 @@ pub mod remote;
 mod routes;
 mod served;
 mod start_error;
+mod stopping;
 mod storage;
 mod worker;
 
@@ -24,11 +25,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use tokio::runtime::{self, Runtime};
 use tokio::sync::Notify;
-use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use self::accounts::Accounts;
@@ -37,12 +36,13 @@ pub use self::reload::{Reader, ReloadError, Reloaded};
 use self::reload::{Running, Turn};
 use self::served::Served;
 pub use self::start_error::StartError;
+pub use self::stopping::Stopped;
 use self::storage::Storage;
 use self::worker::{Shared, Worker};
 use crate::clock::Clock;
 use crate::config::log::{AccessLog as AccessLogKind, Format as LogFormat};
 use crate::config::{Config, Log, Store};
-use crate::server::{CUT, Floor, drain};
+use crate::server::{Floor, fitted};
 use crate::telemetry::{AccessLog, Format, Metrics};
 use crate::token::{Handle, Unfinished, store};
 
@@ -70,15 +70,6 @@ pub struct Addresses {
     pub health: Option<SocketAddr>,
 }
 
-/// How a stop went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stopped {
-    /// Every request ended by itself, and what logins brought is stored.
-    Drained,
-    /// Some were cut at the deadline, or something is not stored.
-    Cut,
-}
-
 impl App {
     /// Binds, builds and starts everything. Returns when callers are served.
     pub fn start(config: &Config, metrics: &Metrics, log: AccessLog) -> Result<Self, StartError> {
@@ -100,13 +91,13 @@ impl App {
             .map_err(StartError::Thread)?;
         let storage = open_store(&config.store, metrics, control.handle())?;
         let unfinished = storage.keeping.unfinished.clone();
-        let floor = Floor::new(config.server.limits.clone());
+        let floor = Floor::new(fitted(config.server.limits.clone()));
         let admin_end = CancellationToken::new();
         let listeners = Listeners::new(config.server.workers, &floor, &admin_end);
         let next = listeners.next(config)?;
         let mut accounts = Accounts::new(&clock, metrics, control.handle(), storage);
         let members = accounts.members(config, &[], &BTreeSet::new())?;
-        let served = Served::new(config.clone(), members, &next.listeners, log);
+        let served = Served::new(config.clone(), members, &next.listeners, None, log);
         let shared = Shared::new(&config.server.limits, metrics, clock.clone());
         next.listen()?;
         let (listeners, opened) = next.commit();
@@ -169,89 +160,6 @@ impl App {
             }
         });
     }
-
-    /// Runs until `stop` ends, then drains as [`App::stop`] does. Not to be called on a runtime's thread.
-    pub fn run_until(
-        self,
-        stop: impl Future<Output = ()>,
-        now: impl Future<Output = ()> + Send,
-    ) -> Stopped {
-        if let Some(control) = &self.control {
-            control.block_on(stop);
-        }
-        tracing::info!("stopping: requests in flight are finished first");
-        self.stop(now)
-    }
-
-    /// Drains and stops; blocks until the last thread has ended or was cut. `now` is a second wish to stop: it
-    /// cuts at once. Not to be called on a runtime's thread.
-    pub fn stop(mut self, now: impl Future<Output = ()> + Send) -> Stopped {
-        let Some(control) = self.control.take() else {
-            return Stopped::Cut;
-        };
-        let mut threads = Vec::new();
-        let mut ends = Vec::new();
-        for worker in self.workers.drain(..) {
-            threads.push(worker.thread);
-            ends.push(worker.ended);
-        }
-        let all_ended = async {
-            for end in ends {
-                let _ = end.await;
-            }
-        };
-        let server = self.running.served().config.server.clone();
-        let (delay, timeout) = (server.drain_delay, server.drain_timeout);
-        let (mut now, mut all_ended) = (std::pin::pin!(now), std::pin::pin!(all_ended));
-        let (drained, cut) = control.block_on(async {
-            let floor = &self.running.floor;
-            tokio::select! {
-                drained = drain(floor, delay, timeout, &mut all_ended) => (drained, false),
-                () = &mut now => (false, true),
-            }
-        });
-        match (drained, cut) {
-            (true, _) => tracing::info!("drained: every request in flight was finished"),
-            (_, true) => tracing::warn!("asked to stop again: what is still in flight is cut"),
-            _ => tracing::warn!("drain_timeout is over: what is still in flight is cut"),
-        }
-        self.end();
-        if cut {
-            // What was cut is logged as well.
-            let _ = control.block_on(async { time::timeout(CUT, all_ended).await });
-        }
-        // What a login brought, and most of all a refresh token, is worth more than an exit in time.
-        let settled = control.block_on(async {
-            tokio::select! {
-                settled = self.unfinished.settle(SETTLE), if !cut => settled,
-                () = &mut now, if !cut => false,
-                else => self.unfinished.settle(Duration::ZERO).await,
-            }
-        });
-        if !settled {
-            tracing::error!("stopping although the store was not done");
-        }
-        if drained {
-            for thread in threads {
-                let _ = thread.join();
-            }
-        }
-        control.shutdown_timeout(Duration::from_secs(1));
-        match drained && settled {
-            true => Stopped::Drained,
-            false => Stopped::Cut,
-        }
-    }
-
-    fn end(&self) {
-        self.running.floor.drain.cancel();
-        self.running.floor.cut.cancel();
-        // A file that is left over gives way to the next process.
-        if let Some(mut turn) = self.running.turn_now() {
-            turn.listeners.remove_files();
-        }
-        self.admin_end.cancel();
-    }
 }
 
 impl Drop for App {
@@ -274,9 +182,6 @@ fn open_store(
     control.spawn(async move { done.send(Storage::open(&store, metrics, runtime).await) });
     opened.recv().unwrap_or(Err(store::Unusable::Cut.into()))
 }
-
-/// How long a stop waits for logins whose outcome is to be stored, and for the store.
-const SETTLE: Duration = Duration::from_secs(20);
 
 /// Opens the access log as configured.
 pub fn access_log(log: &Log, terminal: bool) -> Result<AccessLog, StartError> {

@@ -2,7 +2,8 @@
 //!
 //! First everything that can fail is done beside what serves: reading, logins' clients, certificates, sockets, the
 //! access log. Then each worker is handed its new proxy, new doors open, and what is gone closes. A request ends on
-//! the configuration it began with. An upstream that logs in as somebody else serves as before until it has done so.
+//! the configuration it began with. An upstream that logs in as somebody else serves as before until it has done so, but
+//! for what callers may no longer do.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
@@ -34,7 +35,7 @@ pub struct Reloaded {
     pub changes: Vec<Change>,
     /// Keys among them, with their section, that take effect at the next start only.
     pub at_next_start: Vec<String>,
-    /// Upstreams that log in as somebody else now: the earlier ones serve until they have.
+    /// Upstreams that log in as somebody else now: the earlier ones serve until they have, as far as both allow.
     pub logging_in: Vec<String>,
 }
 
@@ -166,7 +167,7 @@ impl Running {
         next.listen()?;
 
         // From here on nothing fails.
-        let mut served = Served::new(config, members, &next.listeners, log);
+        let mut served = Served::new(config, members, &next.listeners, Some(&old.ways), log);
         self.let_wait(&old, &mut served);
         if served.config.log.access != old.config.log.access {
             self.metrics.count_dropped(served.log.dropped());
@@ -224,7 +225,8 @@ impl Running {
             if earlier.shares_account(member) || earlier.tokens.status().state != State::Valid {
                 continue;
             }
-            let newcomer = std::mem::replace(member, earlier.clone());
+            let meanwhile = earlier.until(member);
+            let newcomer = std::mem::replace(member, meanwhile);
             let name = newcomer.config.name.clone();
             let already = old.waiting.get(&name);
             let wait = match already.filter(|already| already.member.is_as(&newcomer)) {

@@ -1,5 +1,6 @@
 //! From `[upstream.NAME]` and `[route.NAME]` to the proxy's table of ways.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::listeners::{Leads, Listeners};
@@ -13,6 +14,17 @@ pub(super) struct Ways {
     own_hosts: Vec<String>,
     /// Listeners that lead everywhere.
     open: Vec<usize>,
+    /// Who answers at `/` does so because it is alone: nobody said that it should.
+    alone: bool,
+    /// What led somewhere before and does not now. Its callers do not mean whoever is left.
+    former: Names,
+}
+
+/// What leads somewhere: prefixes of paths, and hosts.
+#[derive(Clone, Default)]
+struct Names {
+    prefixes: BTreeSet<String>,
+    hosts: BTreeSet<String>,
 }
 
 /// One way.
@@ -32,12 +44,15 @@ enum At {
 }
 
 impl Ways {
-    /// An upstream with routes is reached only through them, on listeners and hosts of its own as well.
-    pub(super) fn of(config: &Config, listeners: &Listeners) -> Self {
+    /// An upstream with routes is reached only through them, on listeners and hosts of its own as well. `before` are the ways
+    /// until now.
+    pub(super) fn of(config: &Config, listeners: &Listeners, before: Option<&Self>) -> Self {
         let mut ways = Self {
             all: Vec::new(),
             own_hosts: Vec::new(),
             open: led(listeners, Leads::Everywhere).collect(),
+            alone: config.server.default.is_none(),
+            former: Names::default(),
         };
         for (index, upstream) in config.upstreams.iter().enumerate() {
             let own = own_places(upstream, listeners);
@@ -69,7 +84,25 @@ impl Ways {
                     At::Listener(_) | At::Path | At::Fallback => None,
                 }));
         }
+        if let Some(before) = before {
+            ways.former = before.names().and(&before.former).without(&ways.names());
+        }
         ways
+    }
+
+    /// What leads somewhere now.
+    fn names(&self) -> Names {
+        let mut names = Names::default();
+        names.hosts.extend(self.own_hosts.iter().cloned());
+        for way in &self.all {
+            match &way.at {
+                At::Host(host) => names.hosts.insert(host.clone()),
+                // One for all paths has no name.
+                At::Path if !way.prefix.is_empty() => names.prefixes.insert(way.prefix.clone()),
+                At::Path | At::Listener(_) | At::Fallback => false,
+            };
+        }
+        names
     }
 
     /// The ways of an upstream without routes.
@@ -98,6 +131,13 @@ impl Ways {
         for host in &self.own_hosts {
             table.own_host(host);
         }
+        if self.alone {
+            let Names { prefixes, hosts } = &self.former;
+            prefixes
+                .iter()
+                .for_each(|prefix| table.reserve_path(prefix));
+            hosts.iter().for_each(|host| table.reserve_host(host));
+        }
         for way in &self.all {
             let Some(upstream) = upstreams.get(way.upstream) else {
                 continue;
@@ -115,6 +155,21 @@ impl Ways {
             }
         }
         table
+    }
+}
+
+impl Names {
+    fn and(mut self, others: &Self) -> Self {
+        self.prefixes.extend(others.prefixes.iter().cloned());
+        self.hosts.extend(others.hosts.iter().cloned());
+        self
+    }
+
+    fn without(mut self, others: &Self) -> Self {
+        self.prefixes
+            .retain(|prefix| !others.prefixes.contains(prefix));
+        self.hosts.retain(|host| !others.hosts.contains(host));
+        self
     }
 }
 

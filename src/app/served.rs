@@ -34,14 +34,16 @@ pub(super) struct Waiting {
 }
 
 impl Served {
+    /// `before` are the ways of the one whose place it takes.
     pub(super) fn new(
         config: Config,
         members: Vec<Arc<Member>>,
         listeners: &Listeners,
+        before: Option<&Ways>,
         log: AccessLog,
     ) -> Self {
         Self {
-            ways: Arc::new(Ways::of(&config, listeners)),
+            ways: Arc::new(Ways::of(&config, listeners, before)),
             guard: guard(&config),
             config: Arc::new(config),
             members,

@@ -99,19 +99,21 @@ impl Shared {
 
     fn upstream(&self, member: &Member) -> Upstream {
         let config = &member.config;
+        let rules = [Some(config), member.newer.as_ref()];
+        let rules = rules.into_iter().flatten();
         let metrics = self.metrics.for_worker(&config.name);
         let set = config.set_headers.iter().map(|(name, _)| name);
-        let removed = config.remove_headers.iter().chain(set);
+        let removed = rules.clone().flat_map(|rules| &rules.remove_headers);
         Upstream {
             name: Arc::from(config.name.as_str()),
             // A name is made of letters, digits and hyphens.
             label: HeaderValue::from_str(&label(&config.name, &member.provider))
                 .unwrap_or_else(|_| HeaderValue::from_static("")),
             provider: member.provider.clone(),
-            policy: config.policy.clone(),
-            local_login: config.local_login,
+            policies: rules.clone().map(|rules| rules.policy.clone()).collect(),
+            local_login: rules.clone().all(|rules| rules.local_login),
             set_headers: config.set_headers.clone(),
-            remove_headers: Names::of(removed.map(HeaderName::as_str)),
+            remove_headers: Names::of(removed.chain(set).map(HeaderName::as_str)),
             token_wait: config.token_wait,
             response_timeout: config.response_timeout,
             profile: Profile {

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 
 use super::output::Output;
+use super::told::{Told, list, text};
 use super::{Exit, environment, shell, unknown};
-use crate::app::remote::{self, AskError, Reply};
+use crate::app::remote::{self, AskError};
 use crate::config::{Admin, is_name};
 
 /// Asks for a new token.
@@ -33,12 +33,12 @@ fn login(path: &Path, name: &str, verb: &str, done: &str, out: &mut Output<'_>) 
     }
     let path = format!("/api/v1/upstreams/{name}/{verb}");
     match running.ask(Method::POST, &path, out) {
-        Ok(reply) if reply.status < 300 => {
+        Ok(told) if told.status < 300 => {
             out.answer(&format!("{name} {done}"));
             Exit::Done
         }
-        Ok(reply) => {
-            let names = match reply.status {
+        Ok(told) => {
+            let names = match told.status {
                 404 => running.names(),
                 _ => Vec::new(),
             };
@@ -46,8 +46,8 @@ fn login(path: &Path, name: &str, verb: &str, done: &str, out: &mut Output<'_>) 
                 let names: Vec<_> = names.iter().map(String::as_str).collect();
                 return unknown(name, &names, out);
             }
-            out.error(&said(&reply.body));
-            match reply.status {
+            out.error(&told.problem());
+            match told.status {
                 502 => Exit::Refused,
                 503 | 504 => Exit::Unavailable,
                 _ => Exit::Failed,
@@ -63,20 +63,19 @@ pub(super) fn reload(path: &Path, out: &mut Output<'_>) -> Exit {
         Ok(running) => running,
         Err(exit) => return exit,
     };
-    let reply = match running.ask(Method::POST, "/api/v1/reload", out) {
-        Ok(reply) => reply,
+    let told = match running.ask(Method::POST, "/api/v1/reload", out) {
+        Ok(told) => told,
         Err(exit) => return exit,
     };
-    let told = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default();
-    match reply.status {
+    match told.status {
         200 => {
-            for line in changes(&told, &running.from) {
+            for line in changes(&told.fields, &running.from) {
                 out.answer(&line);
             }
             Exit::Done
         }
         status @ (409 | 422) => {
-            out.error(text(&told, "detail"));
+            out.error(&told.detail);
             out.error(STAYS);
             if status == 422 {
                 Exit::Config
@@ -85,7 +84,7 @@ pub(super) fn reload(path: &Path, out: &mut Output<'_>) -> Exit {
             }
         }
         _ => {
-            out.error(&said(&reply.body));
+            out.error(&told.problem());
             Exit::Failed
         }
     }
@@ -130,15 +129,14 @@ pub(super) fn status(path: &Path, json: bool, out: &mut Output<'_>) -> Exit {
         Ok(running) => running,
         Err(exit) => return exit,
     };
-    let reply = match running.ask(Method::GET, STATUS, out) {
-        Ok(reply) if reply.status == 200 => reply,
-        Ok(reply) => {
-            out.error(&said(&reply.body));
+    let told = match running.ask(Method::GET, STATUS, out) {
+        Ok(told) if told.status == 200 && told.fields.is_object() => told,
+        Ok(told) => {
+            out.error(&told.problem());
             return Exit::Failed;
         }
         Err(exit) => return exit,
     };
-    let told = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default();
     let mut rows = vec![
         [
             "UPSTREAM",
@@ -151,7 +149,7 @@ pub(super) fn status(path: &Path, json: bool, out: &mut Output<'_>) -> Exit {
         .map(str::to_owned),
     ];
     let mut worst = Exit::Done;
-    for upstream in list(&told, "upstreams") {
+    for upstream in list(&told.fields, "upstreams") {
         rows.push(row(upstream, ""));
         // What waits to take over is not served yet: its trouble is shown, and is nobody's failure.
         rows.extend(upstream.get("next").map(|next| row(next, " (new)")));
@@ -162,7 +160,7 @@ pub(super) fn status(path: &Path, json: bool, out: &mut Output<'_>) -> Exit {
         });
     }
     if json {
-        out.answer(&String::from_utf8_lossy(&reply.body));
+        out.answer(&told.body);
     } else {
         table(&rows).iter().for_each(|line| out.answer(line));
     }
@@ -221,8 +219,9 @@ pub(super) fn health(path: &Path, out: &mut Output<'_>) -> Exit {
     };
     match remote::ask(&at, Method::GET, "/readyz", HEALTH) {
         Ok(reply) => {
-            out.answer(String::from_utf8_lossy(&reply.body).trim_end());
-            if reply.status == 200 {
+            let told = Told::of(&reply);
+            out.answer(&told.body);
+            if told.status == 200 {
                 Exit::Done
             } else {
                 Exit::Failed
@@ -260,53 +259,36 @@ impl Running {
     }
 
     /// Asks the admin listener; the complaint is made.
-    fn ask(&self, method: Method, path: &str, out: &mut Output<'_>) -> Result<Reply, Exit> {
+    fn ask(&self, method: Method, path: &str, out: &mut Output<'_>) -> Result<Told, Exit> {
         let Some(admin) = &self.admin.listen else {
             out.error("the running proxy has no admin listener: [admin] listen is empty");
             return Err(Exit::Config);
         };
-        remote::ask(admin, method, path, LIMIT).map_err(|error| match error {
-            AskError::Unreachable { .. } => {
-                out.error(&format!("{error}\nDoes `upauth run{}` run?", self.from));
-                Exit::Unavailable
-            }
-            AskError::Start(error) => {
-                out.error(&error.to_string());
-                Exit::Failed
-            }
-        })
+        let reply = remote::ask(admin, method, path, LIMIT);
+        reply
+            .map(|reply| Told::of(&reply))
+            .map_err(|error| match error {
+                AskError::Unreachable { .. } => {
+                    out.error(&format!("{error}\nDoes `upauth run{}` run?", self.from));
+                    Exit::Unavailable
+                }
+                AskError::Start(error) => {
+                    out.error(&error.to_string());
+                    Exit::Failed
+                }
+            })
     }
 
     /// Its upstreams, if it tells them.
     fn names(&self) -> Vec<String> {
         let asked = self.admin.listen.as_ref();
         let reply = asked.and_then(|at| remote::ask(at, Method::GET, STATUS, LIMIT).ok());
-        let body = reply.map_or_else(Bytes::new, |reply| reply.body);
-        let told = serde_json::from_slice::<Value>(&body).unwrap_or_default();
-        let upstreams = list(&told, "upstreams").iter();
+        let fields = reply.map_or(Value::Null, |reply| Told::of(&reply).fields);
+        let upstreams = list(&fields, "upstreams").iter();
         upstreams
             .map(|upstream| text(upstream, "name").to_owned())
             .collect()
     }
-}
-
-/// What the proxy says went wrong, as a person reads it; as it is if that is not one of its problems.
-fn said(problem: &[u8]) -> String {
-    let fields = serde_json::from_slice::<Value>(problem).unwrap_or_default();
-    let [code, title, detail] = ["code", "title", "detail"].map(|key| text(&fields, key));
-    match code.is_empty() {
-        false => format!("{title}: {detail} ({code})"),
-        true => String::from_utf8_lossy(problem).trim_end().to_owned(),
-    }
-}
-
-fn text<'a>(of: &'a Value, key: &str) -> &'a str {
-    of.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn list<'a>(of: &'a Value, key: &str) -> &'a [Value] {
-    let list = of.get(key).and_then(Value::as_array);
-    list.map_or(&[], Vec::as_slice)
 }
 
 const STATUS: &str = "/api/v1/status";

@@ -6,9 +6,9 @@ use std::{fs, io};
 use tokio::runtime::Runtime;
 
 use super::output::Output;
-use super::run::{base_url, named, start, wait};
+use super::run::{base_url, start, status, wait};
 use super::signals::Held;
-use super::{Exit, shell};
+use super::{Exit, reached, shell};
 use crate::app::Addresses;
 use crate::config::server::Address;
 use crate::config::{Config, SHIPPED, Upstream};
@@ -162,7 +162,7 @@ fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
         String::new(),
         format!("  {:<10} {:<24} what", "listener", "address"),
     ]);
-    rows.extend(listeners(addrs, emulator));
+    rows.extend(listeners(config, addrs, emulator));
     rows.extend([
         String::new(),
         "  try it (no credential anywhere):".to_owned(),
@@ -187,15 +187,15 @@ fn table(config: &Config, addrs: &Addresses, emulator: &Emulator) -> String {
     rows.join("\n")
 }
 
-fn listeners(addrs: &Addresses, emulator: &Emulator) -> Vec<String> {
+fn listeners(config: &Config, addrs: &Addresses, emulator: &Emulator) -> Vec<String> {
     let row = |name: &str, addr: String, what: &str| {
         let address = format!("http://{addr}");
         format!("  {name:<10} {address:<24} {what}")
     };
-    let proxy = addrs.server.first();
-    let proxy = proxy.map(|addr| row("proxy", named(*addr), "send plain requests here"));
-    let status = "/api/v1/status  /metrics  /readyz";
-    let status = addrs.admin.map(|addr| row("status", named(addr), status));
+    let proxy = reached::authority(&config.server.listen, &addrs.server);
+    let proxy = proxy.map(|addr| row("proxy", addr, "send plain requests here"));
+    let paths = "/api/v1/status  /metrics  /readyz";
+    let status = status(config, addrs).map(|addr| row("status", addr, paths));
     // As the providers do, it answers to its own names alone, and `localhost` is none of them.
     let login = "Salesforce's login; the others follow on the next ports";
     let emulator = row("emulator", emulator.login().to_string(), login);

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::output::Output;
-use super::{Exit, load, shell, upstream};
+use super::{Exit, load, reached, shell, upstream};
 use crate::config::server::{Listen, ListenTls};
 use crate::config::{Config, Provider, Upstream};
+use crate::telemetry::printable;
 
 /// The way to an upstream.
 struct Way {
@@ -25,11 +26,12 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
         Ok(upstream) => upstream,
         Err(exit) => return exit,
     };
-    let Some(way) = way(&config, upstream) else {
-        out.error(&format!(
-            "no address of `{name}` is known before the start (port 0, or nothing listens for it): see what `upauth run` prints"
-        ));
-        return Exit::Failed;
+    let way = match way(&config, upstream) {
+        Ok(way) => way,
+        Err(why) => {
+            out.error(&format!("`{name}` {why}"));
+            return Exit::Failed;
+        }
     };
     let variables = variables(&way);
     if json {
@@ -43,22 +45,32 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
     for (name, value) in variables {
         out.answer(&format!("export {name}={}", shell::quoted(&value)));
     }
+    for note in notes(path, &config, upstream, &way) {
+        // Evaluated with the rest: a line break in it would end the comment.
+        out.answer(&format!("# {}", printable(&note)));
+    }
+    Exit::Done
+}
+
+/// What a person may want to know of it.
+fn notes(path: &Path, config: &Config, upstream: &Upstream, way: &Way) -> Vec<String> {
+    let mut notes = Vec::new();
     if let Some(ca) = &way.ca {
         if !ca.exists() {
             let from = shell::with_config(path);
-            out.answer(&format!(
-                "# the authority's file is not there yet: the first `upauth run{from}` makes it"
+            notes.push(format!(
+                "the authority's file is not there yet: the first `upauth run{from}` makes it"
             ));
         }
-        out.answer("# in this shell they replace the system's authorities: other https calls may fail in it");
+        notes.push(CA.to_owned());
     }
     let keyed = !config.access.keys.is_empty();
     if keyed {
-        out.answer("# this proxy asks for a key ([access] keys): put it into UPAUTH_KEY");
+        notes.push(KEYED.to_owned());
     }
     if way.socket.is_some() {
-        out.answer(SOCKET);
-        return Exit::Done;
+        notes.push(SOCKET.to_owned());
+        return notes;
     }
     // What the logins of an OAuth 2.0 server of the wild look like is not known, so none is answered here.
     if upstream.local_login && !matches!(upstream.provider, Provider::OAuth2(_)) {
@@ -67,49 +79,48 @@ pub(super) fn run(path: &Path, name: &str, json: bool, out: &mut Output<'_>) -> 
             true => "its client secret, or its password, is the key",
         };
         let url = &way.url;
-        out.answer(&format!(
-            "# an app that insists on logging in: {url} is its login host; {secret}"
+        notes.push(format!(
+            "an app that insists on logging in: {url} is its login host; {secret}"
         ));
     }
-    for hint in hints(upstream, &way.url, keyed) {
-        out.answer(&format!("# {hint}"));
-    }
-    Exit::Done
+    notes.extend(hints(upstream, &way.url, keyed));
+    notes
 }
 
 /// Its own listener, where no prefix is needed; else the server's, with the prefix. An upstream with routes is
 /// reached through the first of them.
-fn way(config: &Config, upstream: &Upstream) -> Option<Way> {
-    let server = first(&config.server.listen);
+fn way(config: &Config, upstream: &Upstream) -> Result<Way, String> {
+    let server = &config.server.listen;
     let route = config
         .routes
         .iter()
         .find(|route| route.upstream == upstream.name);
-    let (listen, tls, path, host) = match route {
+    let (listens, tls, path, host) = match route {
         Some(route) => {
-            let listen = first(&route.listen).or(server)?;
-            (
-                listen,
-                &config.server.tls,
-                route.path.clone(),
-                route.host.as_deref(),
-            )
+            let listens = if route.listen.is_empty() {
+                server
+            } else {
+                &route.listen
+            };
+            let host = route.host.as_deref();
+            (listens, &config.server.tls, route.path.clone(), host)
         }
-        None => match first(&upstream.listen) {
-            Some(listen) => (listen, &upstream.tls, String::new(), None),
-            None => (
-                server?,
-                &config.server.tls,
-                format!("/{}", upstream.name),
-                None,
-            ),
-        },
+        None if !upstream.listen.is_empty() => {
+            (&upstream.listen, &upstream.tls, String::new(), None)
+        }
+        None => {
+            let path = format!("/{}", upstream.name);
+            (server, &config.server.tls, path, None)
+        }
     };
+    if listens.is_empty() {
+        return Err(CHOSEN.to_owned());
+    }
     let public = config.server.public_url.as_ref();
-    let shared = Some(listen) == server && host.is_none();
+    let shared = listens == server && host.is_none();
     let base = match public.filter(|_| shared) {
         Some(public) => public.to_string(),
-        None => base(listen, tls, host)?,
+        None => base(listens, tls, host)?,
     };
     let state = config.server.state.as_ref();
     // Absolute: the lines are evaluated here, and their clients run anywhere.
@@ -117,34 +128,35 @@ fn way(config: &Config, upstream: &Upstream) -> Option<Way> {
         .filter(|_| *tls == ListenTls::Auto)
         .map(|state| state.join("ca.pem"))
         .map(|ca| std::path::absolute(&ca).unwrap_or(ca));
-    Some(Way {
+    let socket = socket(listens);
+    Ok(Way {
         url: base + &path,
-        socket: listen
-            .unix()
-            .map(|path| std::path::absolute(path).unwrap_or(path.to_owned())),
+        socket: socket.map(|path| std::path::absolute(path).unwrap_or(path.to_owned())),
         ca,
     })
 }
 
-/// The listener that most clients can be pointed at: an address rather than a file.
-fn first(listens: &[Listen]) -> Option<&Listen> {
-    let addr = listens.iter().find(|listen| listen.tcp().is_some());
-    addr.or(listens.first())
+/// The unix socket that leads there, unless an address does: most clients can be pointed at an address rather than a file.
+fn socket(listens: &[Listen]) -> Option<&Path> {
+    let is_file = listens.iter().all(|listen| listen.tcp().is_none());
+    let mut sockets = listens.iter().filter_map(Listen::unix);
+    sockets.next().filter(|_| is_file)
 }
 
-fn base(listen: &Listen, tls: &ListenTls, host: Option<&str>) -> Option<String> {
+fn base(listens: &[Listen], tls: &ListenTls, host: Option<&str>) -> Result<String, String> {
     let scheme = tls.scheme();
-    if listen.unix().is_some() {
-        return Some(format!("{scheme}://{}", host.unwrap_or("localhost")));
+    if socket(listens).is_some() {
+        return Ok(format!("{scheme}://{}", host.unwrap_or("localhost")));
     }
-    let addr = listen.tcp().filter(|addr| addr.port() != 0)?;
-    let unspecified = addr.ip().is_unspecified();
-    let host = host.unwrap_or(if unspecified {
-        "localhost"
-    } else {
-        &listen.host
-    });
-    Some(format!("{scheme}://{host}:{}", addr.port()))
+    let authority = reached::written(listens).ok_or(CHOSEN)?;
+    let Some(host) = host else {
+        return Ok(format!("{scheme}://{authority}"));
+    };
+    if reached::is_like_localhost(host) && !reached::is_by_name(&authority) {
+        return Err(format!("is reached as {host}, {HALF}"));
+    }
+    let port = authority.rsplit(':').next().unwrap_or_default();
+    Ok(format!("{scheme}://{host}:{port}"))
 }
 
 fn variables(way: &Way) -> Vec<(&'static str, String)> {
@@ -213,4 +225,10 @@ const CA_VARIABLES: [&str; 4] = [
     "CURL_CA_BUNDLE",
     "NODE_EXTRA_CA_CERTS",
 ];
-const SOCKET: &str = "# curl: curl --unix-socket \"$UPAUTH_SOCKET\" \"$UPAUTH_URL/...\"; for other clients: an address in `listen`";
+const CHOSEN: &str = "has no address that is known before the start (port 0, or nothing listens for it): see what `upauth run` prints";
+const HALF: &str = "but listens on one of 127.0.0.1 and [::1] only, and another user may answer on the other: let it listen on both, \
+    as \"localhost:PORT\" or as [\"0.0.0.0:PORT\", \"[::]:PORT\"]";
+const CA: &str =
+    "in this shell they replace the system's authorities: other https calls may fail in it";
+const KEYED: &str = "this proxy asks for a key ([access] keys): put it into UPAUTH_KEY";
+const SOCKET: &str = "curl: curl --unix-socket \"$UPAUTH_SOCKET\" \"$UPAUTH_URL/...\"; for other clients: an address in `listen`";

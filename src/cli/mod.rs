@@ -16,9 +16,11 @@ mod likely;
 mod live;
 mod output;
 mod papers;
+mod reached;
 mod run;
 mod shell;
 mod signals;
+mod told;
 mod version;
 
 use std::io::IsTerminal;

@@ -1,12 +1,11 @@
 //! `upauth run`: serves a configuration until it is asked to stop.
 
 use std::io::{self, IsTerminal};
-use std::net::SocketAddr;
 use std::path::Path;
 
 use super::output::Output;
 use super::signals::{Held, Signals};
-use super::{Exit, environment, load};
+use super::{Exit, environment, load, reached};
 use crate::app::{self, Addresses, App, StartError, Stopped};
 use crate::config::server::Listen;
 use crate::config::{Config, Problems, SHOWN, Upstream};
@@ -109,32 +108,33 @@ fn table(config: &Config, addrs: &Addresses) -> String {
     if let Some(socket) = config.admin.listen.as_ref().and_then(Listen::unix) {
         rows.push(format!("  {:<16} unix:{}", "(status)", socket.display()));
     }
-    if let Some(admin) = addrs.admin {
-        rows.push(format!("  {:<16} http://{}", "(status)", named(admin)));
+    if let Some(admin) = status(config, addrs) {
+        rows.push(format!("  {:<16} http://{admin}", "(status)"));
     }
     rows.join("\n")
 }
 
 /// Where callers reach an upstream: its own listener first.
 pub(super) fn base_url(config: &Config, upstream: &Upstream, addrs: &Addresses) -> String {
-    if let Some(own) = addrs
-        .upstreams
-        .get(&upstream.name)
-        .and_then(|own| own.first())
-    {
-        return format!("{}://{}", upstream.tls.scheme(), named(*own));
+    let own = addrs.upstreams.get(&upstream.name);
+    if let Some(own) = own.and_then(|own| reached::authority(&upstream.listen, own)) {
+        return format!("{}://{own}", upstream.tls.scheme());
     }
-    match addrs.server.first() {
-        Some(server) => format!(
-            "{}://{}/{}",
-            config.server.tls.scheme(),
-            named(*server),
-            upstream.name
-        ),
+    match reached::authority(&config.server.listen, &addrs.server) {
+        Some(server) => {
+            let scheme = config.server.tls.scheme();
+            format!("{scheme}://{server}/{}", upstream.name)
+        }
         None => in_a_file(config, upstream)
             .or_else(|| by_a_route(config, upstream, addrs))
             .unwrap_or_else(|| "-".to_owned()),
     }
+}
+
+/// Where operators reach the proxy, unless that is a file.
+pub(super) fn status(config: &Config, addrs: &Addresses) -> Option<String> {
+    let listen = config.admin.listen.as_ref()?;
+    reached::authority(std::slice::from_ref(listen), &[addrs.admin?])
 }
 
 /// The unix socket that leads to an upstream, and the address to name there.
@@ -155,8 +155,9 @@ fn by_a_route(config: &Config, upstream: &Upstream, addrs: &Addresses) -> Option
     let mut routes = routes.filter(|route| route.upstream == upstream.name);
     routes.find_map(|route| {
         let (scheme, path) = (config.server.tls.scheme(), &route.path);
-        if let Some(own) = addrs.routes.get(&route.name).and_then(|own| own.first()) {
-            return Some(format!("{scheme}://{}{path}", named(*own)));
+        let own = addrs.routes.get(&route.name);
+        if let Some(own) = own.and_then(|own| reached::authority(&route.listen, own)) {
+            return Some(format!("{scheme}://{own}{path}"));
         }
         let socket = route.listen.iter().find_map(Listen::unix)?;
         Some(format!(
@@ -164,32 +165,4 @@ fn by_a_route(config: &Config, upstream: &Upstream, addrs: &Addresses) -> Option
             socket.display()
         ))
     })
-}
-
-/// Loopback addresses by the name that everybody types; so are all addresses at once, which is no name to call.
-pub(super) fn named(addr: SocketAddr) -> String {
-    if addr.ip().is_loopback() || addr.ip().is_unspecified() {
-        format!("localhost:{}", addr.port())
-    } else {
-        addr.to_string()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_listener_is_shown_by_an_address_that_it_answers_to() {
-        let rows = [
-            ("127.0.0.1:7717", "localhost:7717"),
-            ("[::1]:7717", "localhost:7717"),
-            ("0.0.0.0:7717", "localhost:7717"),
-            ("[::]:7717", "localhost:7717"),
-            ("192.0.2.1:7717", "192.0.2.1:7717"),
-        ];
-        for (addr, expected) in rows {
-            assert_eq!(named(addr.parse().unwrap()), expected);
-        }
-    }
 }

@@ -1,9 +1,11 @@
-//! SIGTERM and SIGINT: the first asks for a drain, the second for an end. SIGHUP asks for a reload.
+//! SIGTERM and SIGINT: the first asks for a drain, a second one for an end. SIGHUP asks for a reload.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The wishes to stop, in order.
@@ -11,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Signals {
     /// The first signal came.
     pub(super) stop: CancellationToken,
-    /// The second one came.
+    /// Another one came that is not an echo of the first.
     pub(super) now: CancellationToken,
     /// SIGHUP came.
     pub(super) reload: Arc<Notify>,
@@ -65,8 +67,15 @@ impl Held {
                 let _ = registered.send(Ok(()));
                 self.runtime.block_on(async move {
                     streams.next(&told.reload).await;
+                    let first = Instant::now();
                     told.stop.cancel();
-                    streams.next(&told.reload).await;
+                    loop {
+                        streams.next(&told.reload).await;
+                        if first.elapsed() > ECHO {
+                            break;
+                        }
+                        tracing::info!("asked to stop twice within a second: taken as once");
+                    }
                     told.now.cancel();
                 });
             })?;
@@ -118,3 +127,7 @@ impl Streams {
         let _ = tokio::signal::ctrl_c().await;
     }
 }
+
+/// For how long a signal is the first one again: who is run by another program gets one from that and one from the terminal or
+/// as a member of its group, and nobody has wished for an end twice.
+const ECHO: Duration = Duration::from_secs(1);

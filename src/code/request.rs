@@ -27,7 +27,8 @@ codes! {
          (Upgrade-Insecure-Requests) by a name that is served over plain http without keys, where it does not say which page, if any, sent it: \
          open it by https or at localhost."
     NO_ROUTE "UA-0204" "no upstream answers at this path"
-        "The path does not begin with the name of an upstream, and there is neither a single upstream nor a [server] default. \
+        "The path does not begin with the name of an upstream, and there is neither a single upstream nor a [server] default; or it \
+         led to an upstream that a reload took away, whose requests a single one gets only if it is that default. \
          Paths are /NAME/...; `upauth env NAME` prints the address of an upstream."
     METHOD_DENIED "UA-0205" "this method is not allowed here"
         "The upstream or route is limited to certain methods (methods, read_only), or the method is never forwarded (TRACE, CONNECT)."

@@ -8,6 +8,7 @@ use super::section::{Leftover, Section};
 use super::server::Listen;
 use super::{Problem, Problems, listen};
 use crate::code;
+use crate::secret::in_time;
 
 /// `[admin]`.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ impl Admin {
     /// asks how it is may lack the variables that the rest of the file names.
     pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
         let text =
-            std::fs::read_to_string(path).map_err(|error| Problems::unreadable(path, &error))?;
+            in_time::read_to_string(path).map_err(|error| Problems::unreadable(path, &error))?;
         let name = path.display().to_string();
         let base = path.parent().unwrap_or(Path::new(""));
         let mut reading = Reading::new(Files::of(&name, &text, base), env);

@@ -17,6 +17,7 @@ use super::mask::STARS;
 use super::problem::{File, Problem};
 use super::text::Text;
 use crate::code::{self, Code};
+use crate::secret::in_time;
 
 /// All files of one configuration.
 pub(super) struct Files {
@@ -152,7 +153,7 @@ impl Files {
         if !self.known.insert(real(path)) {
             return;
         }
-        let text = match std::fs::read_to_string(path) {
+        let text = match in_time::read_to_string(path) {
             Ok(text) => text,
             Err(error) => {
                 let message = format!("cannot read {name}: {error}");

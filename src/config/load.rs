@@ -19,6 +19,7 @@ use super::{
     around, defaults, listen, names, policy,
 };
 use crate::code::{self, Code};
+use crate::secret::in_time;
 use crate::secret::{KeyError, ReadError, SealKey, SigningKey, Source};
 
 /// A configuration without errors.
@@ -37,7 +38,7 @@ impl Config {
     /// Reads and checks a file. `env` looks up environment variables.
     pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Checked, Problems> {
         let text =
-            std::fs::read_to_string(path).map_err(|error| Problems::unreadable(path, &error))?;
+            in_time::read_to_string(path).map_err(|error| Problems::unreadable(path, &error))?;
         let base = path.parent().unwrap_or(Path::new(""));
         let mut checked = Self::parse(&text, &path.display().to_string(), base, env)?;
         let exposed = exposed::warnings(&checked.files, &checked.named, &checked.warnings);

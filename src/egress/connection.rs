@@ -51,25 +51,32 @@ enum Spoken<B> {
     Http2(Box<http2::Exchange<B>>),
 }
 
-/// An open connection, as the metrics count it.
-pub(super) struct Open(Arc<UpstreamMetrics>);
+/// An open connection, as the metrics count it, with its place among those that there may be. Whoever has one drops it
+/// after the connection.
+pub(super) struct Open {
+    metrics: Arc<UpstreamMetrics>,
+    _room: OwnedSemaphorePermit,
+}
 
 impl Open {
-    pub(super) fn new(metrics: &Arc<UpstreamMetrics>) -> Self {
+    pub(super) fn new(metrics: &Arc<UpstreamMetrics>, room: OwnedSemaphorePermit) -> Self {
         metrics.connection_opened();
-        Self(metrics.clone())
+        Self {
+            metrics: metrics.clone(),
+            _room: room,
+        }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.connection_closed();
+        self.metrics.connection_closed();
     }
 }
 
 impl<B: Outgoing> Line<B> {
-    pub(super) fn new(stream: Stream, metrics: &Arc<UpstreamMetrics>) -> Box<Self> {
-        Self::speaking(Spoken::Http1(Exchange::new(stream), Open::new(metrics)))
+    pub(super) fn new(stream: Stream, open: Open) -> Box<Self> {
+        Self::speaking(Spoken::Http1(Exchange::new(stream), open))
     }
 
     fn speaking(exchange: Spoken<B>) -> Box<Self> {

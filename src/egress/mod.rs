@@ -61,7 +61,7 @@ pub struct Profile {
     pub proxy: Option<Arc<Proxy>>,
     /// Name resolution, TCP and TLS together.
     pub connect_timeout: Duration,
-    /// Most requests at once to one origin, per worker. Over HTTP/1.1 each has a connection of its own.
+    /// Most requests at once to one origin, per worker, and most connections. Over HTTP/1.1 each request has one of its own.
     pub connections: usize,
     /// HTTP/2 is offered to https targets.
     pub http2: bool,

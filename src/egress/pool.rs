@@ -1,4 +1,4 @@
-//! One worker's idle connections, newest first, and the cap on requests per origin.
+//! One worker's idle connections, newest first, and the cap on requests and connections per origin.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,9 +25,12 @@ pub(super) struct Place<B: Outgoing> {
     public_only: bool,
     idle: Mutex<Vec<Box<Line<B>>>>,
     lanes: Lanes,
+    /// For requests at once.
     permits: Arc<Semaphore>,
-    /// As many idle ones are kept as may be in use: after a burst, the next one finds them.
-    most_idle: usize,
+    /// For open connections, idle ones among them, whatever is spoken on them: as many as there are permits. After a burst,
+    /// the next one finds them.
+    room: Arc<Semaphore>,
+    most: usize,
 }
 
 impl<B: Outgoing> Default for Pool<B> {
@@ -59,8 +62,12 @@ impl<B: Outgoing> Pool<B> {
             return Ok(Connection::reused(line, place, permit));
         }
         // Boxed: what it takes to connect would be part of every request.
-        let stream = Box::pin(connect::connect(to)).await?;
-        let line = Line::new(stream, &to.profile.metrics);
+        let line = Box::pin(async {
+            let room = place.room(to).await?;
+            let stream = connect::connect(to).await?;
+            Ok(Line::new(stream, Open::new(&to.profile.metrics, room)))
+        });
+        let line = line.await?;
         Ok(Connection::new(line, place, permit))
     }
 
@@ -71,9 +78,9 @@ impl<B: Outgoing> Pool<B> {
             places.retain(|place| {
                 let mut idle = lock(&place.idle);
                 idle.retain_mut(|line| line.is_fit(now));
-                let shared = place.lanes.sweep();
-                // Nobody uses or waits for a place that only the pool knows.
-                shared || !(idle.is_empty() && Arc::strong_count(place) == 1)
+                place.lanes.sweep();
+                // Nobody uses or waits for a place that only the pool knows. Connections that are ending still count.
+                place.room.available_permits() < place.most || Arc::strong_count(place) > 1
             });
             !places.is_empty()
         });
@@ -94,7 +101,8 @@ impl<B: Outgoing> Pool<B> {
             idle: Mutex::default(),
             lanes: Lanes::default(),
             permits: Arc::new(Semaphore::new(to.profile.connections)),
-            most_idle: to.profile.connections,
+            room: Arc::new(Semaphore::new(to.profile.connections)),
+            most: to.profile.connections,
         });
         places.push(place.clone());
         place
@@ -116,6 +124,34 @@ impl<B: Outgoing> Place<B> {
         }
     }
 
+    /// The right to open a connection. Who asks has a permit, and so has each request that a connection is in use for: if all
+    /// that there may be are open, one is idle, or others are at their end. It is closed for this one.
+    async fn room(&self, to: Destination<'_>) -> Result<OwnedSemaphorePermit, Failure<B>> {
+        if let Ok(room) = self.room.clone().try_acquire_owned() {
+            return Ok(room);
+        }
+        self.close_idle();
+        // As long as it takes its task to notice.
+        let room = self.room.clone().acquire_owned();
+        match tokio::time::timeout(to.profile.connect_timeout, room).await {
+            Ok(Ok(room)) => Ok(room),
+            Ok(Err(_)) | Err(_) => {
+                let failure = Failure::new(Phase::Queue, "too many connections to this upstream");
+                Err(failure.timed_out())
+            }
+        }
+    }
+
+    fn close_idle(&self) {
+        let oldest = {
+            let mut idle = lock(&self.idle);
+            (!idle.is_empty()).then(|| idle.remove(0))
+        };
+        if oldest.is_none() {
+            self.lanes.close_idle();
+        }
+    }
+
     /// The newest idle connection that lives.
     fn take_fit(&self, now: Instant) -> Option<Box<Line<B>>> {
         loop {
@@ -132,10 +168,7 @@ impl<B: Outgoing> Place<B> {
 
     /// Keeps a connection for the next request.
     pub(super) fn keep(&self, line: Box<Line<B>>) {
-        let mut idle = lock(&self.idle);
-        if idle.len() < self.most_idle {
-            idle.push(line);
-        }
+        lock(&self.idle).push(line);
     }
 }
 
@@ -187,13 +220,14 @@ impl<B: Outgoing> Place<B> {
                 return Ok(Way::Idle(line));
             }
         }
+        let room = self.room(to).await?;
         let stream = connect::connect(to).await?;
-        let metrics = &to.profile.metrics;
+        let open = Open::new(&to.profile.metrics, room);
         if !connect::chose_http2(&stream) {
             self.lanes.is_for_http1();
-            return Ok(Way::New(Line::new(stream, metrics)));
+            return Ok(Way::New(Line::new(stream, open)));
         }
-        let session = Session::open(stream, Open::new(metrics)).await;
+        let session = Session::open(stream, open).await;
         let session = session.map_err(|fault| Failure::new(Phase::Connect, chain(&fault)))?;
         match self.lanes.add(session) {
             Some(exchange) => Ok(Way::Shared(exchange)),
@@ -207,3 +241,64 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 const LONGEST_QUEUE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderMap, Method};
+    use http_body_util::Full;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::egress::{Client, Head, Profile};
+    use crate::telemetry::Metrics;
+    use crate::tls::Trust;
+
+    #[tokio::test]
+    async fn a_connection_that_is_to_be_new_takes_the_place_of_an_idle_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let origin: Origin = origin.parse().unwrap();
+        let metrics = Metrics::new();
+        let profile = Profile {
+            id: 0,
+            tls: Trust::new(&[]),
+            proxy: None,
+            connect_timeout: LONGEST_QUEUE,
+            connections: 1,
+            http2: false,
+            metrics: metrics.upstream("api"),
+        };
+        let to = |fresh| Destination {
+            profile: &profile,
+            origin: &origin,
+            public_only: false,
+            fresh,
+        };
+        let client = Client::<Full<Bytes>>::default();
+        let head = Head {
+            method: &Method::GET,
+            target: "/x",
+            host: "localhost",
+            fields: &HeaderMap::new(),
+            own: &[],
+        };
+        let served = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 1024]).await.unwrap();
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+            stream
+        };
+        let asked = client.send(to(false), &head, Full::default(), LONGEST_QUEUE);
+        let (answer, mut first) = tokio::join!(asked, served);
+        drop(answer.unwrap());
+        let fresh = client.pool.checkout(to(true), Instant::now(), None).await;
+        assert!(fresh.is_ok());
+        let open = "upauth_upstream_connections{upstream=\"api\"} 1";
+        assert!(metrics.encode().contains(open));
+        let end = tokio::time::timeout(LONGEST_QUEUE, first.read(&mut [0])).await;
+        assert_eq!(end.unwrap().unwrap(), 0, "the idle one is open");
+    }
+}

@@ -235,7 +235,7 @@ fn made(config: &config::Upstream, tokens: &Handle) -> Upstream {
         name: Arc::from(&*config.name),
         label: HeaderValue::from_str(&config.name).unwrap(),
         provider: Arc::new(Provider::of(config)),
-        policy: config.policy.clone(),
+        policies: vec![config.policy.clone()],
         set_headers: config.set_headers.clone(),
         remove_headers: Names::of(removed.map(http::HeaderName::as_str)),
         token_wait: config.token_wait,

@@ -1,6 +1,6 @@
 //! Which upstream a request is for: its listener, its host, or the beginning of its path.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use http::Method;
@@ -39,6 +39,10 @@ pub struct Table {
     by_host: HashMap<String, Vec<Arc<Entry>>>,
     by_path: HashMap<String, Vec<Arc<Entry>>>,
     fallback: Option<Arc<Entry>>,
+    /// Prefixes that the fallback does not get, by their first segment.
+    reserved_paths: HashMap<String, Vec<String>>,
+    /// Hosts that it does not get.
+    reserved_hosts: HashSet<String>,
 }
 
 /// A chosen way.
@@ -101,6 +105,18 @@ impl Table {
         self.fallback = Some(Arc::new(entry));
     }
 
+    /// Keeps what is under a prefix from the fallback.
+    pub fn reserve_path(&mut self, prefix: &str) {
+        let first = first_segment(prefix).to_owned();
+        let reserved = self.reserved_paths.entry(first).or_default();
+        reserved.push(prefix.to_owned());
+    }
+
+    /// Keeps what is for a host name from the fallback.
+    pub fn reserve_host(&mut self, host: &str) {
+        self.reserved_hosts.insert(host.to_ascii_lowercase());
+    }
+
     /// The way for a request: the first of listener, host, path, fallback that has one; the longest prefix wins.
     /// A listener or host of its own leads nowhere else.
     pub fn find(&self, listener: usize, host: Option<&str>, target: &Target) -> Option<Match<'_>> {
@@ -115,7 +131,19 @@ impl Table {
             .and_then(|ways| longest(ways, target, By::Path))
             // Ways for all paths.
             .or_else(|| longest(self.by_path.get("")?, target, By::Path))
-            .or_else(|| longest(self.fallback.as_slice(), target, By::Path))
+            .or_else(|| {
+                let fallback = self.fallback.as_slice();
+                longest(fallback, target, By::Path).filter(|_| !self.is_reserved(host, target))
+            })
+    }
+
+    fn is_reserved(&self, host: Option<&str>, target: &Target) -> bool {
+        let host = host.is_some_and(|host| self.reserved_hosts.contains(host));
+        let paths = self.reserved_paths.get(first_segment(target.path()));
+        host || paths
+            .into_iter()
+            .flatten()
+            .any(|prefix| target.strip_prefix(prefix).is_some())
     }
 
     /// The names of the upstreams that a path leads to, for the answer to a caller who is lost.

@@ -26,8 +26,8 @@ pub struct Upstream {
     pub label: HeaderValue,
     /// What is particular to its provider.
     pub provider: Arc<Provider>,
-    /// What callers may do.
-    pub policy: Policy,
+    /// What callers may do: what all of them allow. There is one at least.
+    pub policies: Vec<Policy>,
     /// Whether its login and logout calls are answered here.
     pub local_login: bool,
     /// Set on every request.
@@ -93,15 +93,16 @@ impl Upstream {
         path: &Readings<'_>,
     ) -> Result<(), Error> {
         let (method, headers) = (&parts.method, &parts.headers);
-        let policy = &self.policy;
-        let read_only = policy.read_only || narrow.is_some_and(|narrow| narrow.read_only);
+        let policies = self.policies.iter();
+        let read_only = policies.clone().any(|policy| policy.read_only)
+            || narrow.is_some_and(|narrow| narrow.read_only);
         if read_only && !reads_only(surface, parts, target, path) {
             return Err(Error::Denied(&code::READ_ONLY));
         }
-        let (own, route) = (&policy.methods, narrow.map(|narrow| &narrow.methods));
-        let methods = [Some(own), route].into_iter().flatten();
+        let methods = policies.clone().map(|policy| &policy.methods);
+        let methods = methods.chain(narrow.map(|narrow| &narrow.methods));
         let methods = methods.filter(|methods| !methods.is_empty());
-        let rules = [&policy.deny, &policy.allow].into_iter().flatten();
+        let rules = policies.flat_map(|policy| policy.deny.iter().chain(&policy.allow));
         let mut rules = rules.chain(narrow.into_iter().flat_map(|narrow| &narrow.deny));
         let limited = methods.clone().next().is_some() || rules.any(PathRule::names_method);
         if limited && forwarding::method_override(method, target, headers) {
@@ -114,28 +115,43 @@ impl Upstream {
                 allow: either.filter(|method| listed(method)).cloned().collect(),
             });
         }
-        let allowed = self.allows(method, path);
-        if self.denies(narrow, method, path) || !(policy.allow.is_empty() || allowed) {
+        if self.denies(narrow, method, path) || self.leaves_out(method, path) {
             return Err(Error::Denied(&code::PATH_DENIED));
         }
         match surface.denied {
             // What this version cannot carry stays shut even when it is allowed.
             Some(Denial::NotBuilt(_)) => Err(Error::Denied(&code::SOAP)),
-            Some(Denial::Login) if !allowed => Err(Error::Denied(&code::LOGIN_CALL)),
+            Some(Denial::Login) if !self.allows(method, path) => {
+                Err(Error::Denied(&code::LOGIN_CALL))
+            }
             Some(Denial::Login) | None => Ok(()),
         }
     }
 
     fn denies(&self, narrow: Option<&Narrow>, method: &Method, path: &Readings<'_>) -> bool {
         let narrow = narrow.into_iter().flat_map(|narrow| &narrow.deny);
-        let mut deny = self.policy.deny.iter().chain(narrow);
-        deny.any(|rule| rule.matches_any(method, path))
+        let deny = self.policies.iter().flat_map(|policy| &policy.deny);
+        deny.chain(narrow)
+            .any(|rule| rule.matches_any(method, path))
     }
 
-    fn allows(&self, method: &Method, path: &Readings<'_>) -> bool {
-        let mut allow = self.policy.allow.iter();
-        allow.any(|rule| rule.matches_all(method, path))
+    /// Whether `allow` is given somewhere, and does not list the call.
+    fn leaves_out(&self, method: &Method, path: &Readings<'_>) -> bool {
+        let given = self.policies.iter();
+        let mut given = given.filter(|policy| !policy.allow.is_empty());
+        given.any(|policy| !lists(policy, method, path))
     }
+
+    /// Whether `allow` lists the call.
+    fn allows(&self, method: &Method, path: &Readings<'_>) -> bool {
+        let mut policies = self.policies.iter();
+        policies.all(|policy| lists(policy, method, path))
+    }
+}
+
+fn lists(policy: &Policy, method: &Method, path: &Readings<'_>) -> bool {
+    let mut allow = policy.allow.iter();
+    allow.any(|rule| rule.matches_all(method, path))
 }
 
 /// Whether a request only reads, whatever the upstream is asked to take its method for.

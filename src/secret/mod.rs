@@ -4,6 +4,7 @@
 //! comes from; it is read again at each login, so a rotated file takes effect without a restart.
 
 mod digest;
+pub mod in_time;
 pub mod private;
 mod seal;
 mod signing;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::fs::{self, DirBuilder};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -41,18 +41,75 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_parent(path)
 }
 
-/// Whether everybody on the machine may use the file. The group may: volumes of Kubernetes are given to one.
-#[cfg(unix)]
-pub fn is_exposed(path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-
-    Ok(fs::metadata(path)?.mode() & 0o007 != 0)
+/// Why a file is not taken for the key that it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Who made it knows what is in it, and can change it.
+    #[error(
+        "belongs to user {0}, who may know what is in it, and not to the user who runs upauth or to root: `chown` it if nobody else has had it"
+    )]
+    Strangers(u32),
+    /// Everybody on the machine may use it.
+    #[error("can be used by every user of this machine: `chmod 600` it")]
+    Exposed,
+    /// A folder, a pipe, a device.
+    #[error("is no regular file")]
+    NoFile,
+    /// No key is so long.
+    #[error("is longer than 64 KiB")]
+    TooLong,
 }
 
-/// Whether everybody on the machine may use the file; not known on this system.
+/// A key that was made here, if nobody but this user, root and the file's group can have had it in their hands. The group may: volumes
+/// of Kubernetes are given to one. They lead to it by links, too, so that links are followed: what is looked at is what is read.
+pub fn read(path: &Path) -> Result<Vec<u8>, Unfit> {
+    let file = opened(path)?;
+    let data = file.metadata()?;
+    if !data.is_file() {
+        return Err(Unfit::NoFile);
+    }
+    ours_alone(&data)?;
+    let mut bytes = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > LONGEST {
+        true => Err(Unfit::TooLong),
+        false => Ok(bytes),
+    }
+}
+
+/// Does not wait for who writes into a pipe.
+fn opened(path: &Path) -> io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        let now = rustix::fs::OFlags::NONBLOCK.bits();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, now.cast_signed());
+    }
+    options.open(path)
+}
+
+#[cfg(unix)]
+fn ours_alone(data: &fs::Metadata) -> Result<(), Unfit> {
+    use std::os::unix::fs::MetadataExt;
+
+    let (owner, own) = (data.uid(), rustix::process::geteuid().as_raw());
+    if owner != own && owner != ROOT {
+        return Err(Unfit::Strangers(owner));
+    }
+    match data.mode() & 0o007 {
+        0 => Ok(()),
+        _ => Err(Unfit::Exposed),
+    }
+}
+
+/// Not known on this system.
 #[cfg(not(unix))]
-pub fn is_exposed(path: &Path) -> io::Result<bool> {
-    fs::metadata(path).map(|_| false)
+fn ours_alone(_: &fs::Metadata) -> Result<(), Unfit> {
+    Ok(())
 }
 
 /// How far everybody on the machine can use a file.
@@ -147,6 +204,10 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
+#[cfg(unix)]
+const ROOT: u32 = 0;
+/// Of a key, in bytes.
+const LONGEST: u64 = 64 * 1024;
 /// A file is written in far less.
 const LEFT_BEHIND: Duration = Duration::from_secs(3600);
 
@@ -180,9 +241,47 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!((mode(&path), mode(&inner)), (0o600, 0o700));
         assert_eq!(mode(&folder.path().join("a")), 0o700);
-        assert!(!is_exposed(&path).unwrap());
+        assert_eq!(read(&path).unwrap(), b"x");
         replace(&path, b"y").unwrap();
         assert_eq!(mode(&path), 0o600);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_is_taken_from_this_user_or_root_and_if_nobody_else_can_use_it() {
+        use std::os::unix::fs::{PermissionsExt, chown, symlink};
+        use std::process::Command;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        create(&path, b"key").unwrap();
+        let link = folder.path().join("link");
+        symlink("key", &link).unwrap();
+        let refused = |path: &Path| read(path).err().map(|why| why.to_string());
+        for (mode, fits) in [(0o600, true), (0o440, true), (0o604, false), (0o601, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            // As a link it is what it leads to.
+            for path in [&path, &link] {
+                let why = refused(path);
+                assert_eq!(why.is_none(), fits, "{mode:o}: {why:?}");
+                assert!(why.is_none_or(|why| why.contains("chmod 600")), "{mode:o}");
+            }
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        // Only root can give a file away.
+        if rustix::process::geteuid().is_root() {
+            chown(&path, Some(1234), None).unwrap();
+            let why = refused(&link).unwrap();
+            assert!(why.starts_with("belongs to user 1234,"), "{why}");
+            chown(&path, Some(ROOT), None).unwrap();
+            assert_eq!(refused(&link), None);
+        }
+        fs::write(&path, vec![b'x'; 64 * 1024 + 1]).unwrap();
+        assert!(matches!(read(&path), Err(Unfit::TooLong)));
+        assert!(matches!(read(folder.path()), Err(Unfit::NoFile)));
+        let pipe = folder.path().join("pipe");
+        Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(matches!(read(&pipe), Err(Unfit::NoFile)));
     }
 
     #[test]

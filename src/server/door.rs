@@ -1,6 +1,7 @@
 //! [`Door`]: one listener of one worker. Doors open and close while the others go on; where they lead may change, too.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ pub struct Hall {
     /// Cancelled when its connections are to end: idle ones at once, others after their request. A child of the
     /// floor's drain.
     pub drain: CancellationToken,
+    barred: Arc<AtomicBool>,
     tls: ArcSwapOption<ServerConfig>,
 }
 
@@ -45,6 +47,7 @@ impl Hall {
         Arc::new(Self {
             listener,
             drain,
+            barred: Arc::default(),
             tls: ArcSwapOption::empty(),
         })
     }
@@ -52,6 +55,17 @@ impl Hall {
     /// From now on new connections get `tls`; those that are there keep theirs.
     pub fn secure(&self, tls: Option<Arc<ServerConfig>>) {
         self.tls.store(tls);
+    }
+
+    /// From now on no request begins here: what those who are in have shown is not believed any more. To drain is not enough
+    /// for that: a caller of HTTP/2 may ask on until it has heard the good-bye.
+    pub fn bar(&self) {
+        self.barred.store(true, Ordering::Relaxed);
+    }
+
+    /// Told of that, too.
+    pub(super) fn barred(&self) -> Arc<AtomicBool> {
+        self.barred.clone()
     }
 
     pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {

@@ -7,6 +7,7 @@ mod accept;
 mod connection;
 mod door;
 mod ending;
+mod files;
 mod folder;
 mod http1;
 mod listener;
@@ -33,6 +34,7 @@ pub use hyper::Error as IncomingError;
 pub use hyper::body::Incoming;
 
 pub use self::door::{Door, Hall, Passage};
+pub use self::files::fitted;
 pub use self::listener::{Bound, Ours, bind};
 pub use self::socket::{Acceptor, Socket, SocketFile, Stream};
 use crate::config::server::Limits;
@@ -160,7 +162,7 @@ pub async fn serve<S, B>(
                         drain: hall.drain.clone(),
                         ..floor.clone()
                     };
-                    let (service, entry) = (service.clone(), watch.enter());
+                    let (service, entry) = (service.clone(), watch.enter(hall.barred()));
                     // Boxed: it is moved ten times before it is a task.
                     connections.spawn(Box::pin(async move {
                         // Made here and not before: the task would have room for it twice.

@@ -250,6 +250,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use tokio::io::AsyncWriteExt;
@@ -268,7 +269,7 @@ mod tests {
     async fn told(parts: &[&[u8]]) -> (Option<Protocol>, Vec<u8>) {
         let (mut caller, ours) = tokio::io::duplex(64);
         let watch = Watch::with(Duration::from_secs(9), Duration::from_secs(9));
-        let mut stream = Watched::new(ours, watch.enter());
+        let mut stream = Watched::new(ours, watch.enter(Arc::default()));
         let write = async {
             for part in parts {
                 caller.write_all(part).await.unwrap();

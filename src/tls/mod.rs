@@ -12,7 +12,6 @@ mod plain;
 mod tests;
 mod trust;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +31,8 @@ pub use rustls_pki_types::ServerName;
 
 use crate::config::Pem;
 use crate::config::server::ListenTls;
+use crate::secret::in_time;
+use crate::secret::private::Unfit;
 
 /// Why there is no TLS configuration; each says which file and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -75,13 +76,13 @@ pub enum Error {
         "tls = \"auto\" keeps its CA in the state directory, and none is known: set [server] state"
     )]
     NoState,
-    /// The key of the own CA can be read by everybody.
-    #[error(
-        "{path} can be read by every user of this machine: `chmod 600` it, or delete it to get a new CA"
-    )]
-    Exposed {
+    /// Others may know the key of the own CA.
+    #[error("{path} {why}; or delete it to get a new CA")]
+    Unfit {
         /// The key.
         path: PathBuf,
+        /// What speaks against it.
+        why: Unfit,
     },
     /// A name that no certificate can be for.
     #[error("no certificate can be made for `{0}`: write international names in their xn-- form")]
@@ -261,7 +262,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|source| Error::Read {
+    in_time::read(path).map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
     })

@@ -22,7 +22,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Server
 
 use super::Error;
 use crate::clock::Clock;
-use crate::secret::{Digest, private};
+use crate::secret::Digest;
+use crate::secret::private::{self, Unfit};
 
 /// The CA with its key.
 pub(super) struct OwnCa {
@@ -47,7 +48,6 @@ pub(super) fn open(state: &Path) -> Result<OwnCa, Error> {
             .and_then(|()| private::create(&key_path, key.serialize_pem().as_bytes()));
         made.map_err(written(&key_path))?;
     }
-    refuse_exposed(&key_path)?;
     let key = read_key(&key_path)?;
     let params = params(&key)?;
     if !certificate_path.exists() || !is_of_this_time(&certificate_path)? {
@@ -164,28 +164,24 @@ fn written(path: &Path) -> impl Fn(io::Error) -> Error {
     }
 }
 
+/// Who knows the key can stand between a caller and this proxy.
 fn read_key(path: &Path) -> Result<KeyPair, Error> {
-    let text = super::read(path)?;
+    let text = private::read(path).map_err(|why| match why {
+        Unfit::Io(source) => Error::Read {
+            path: path.to_owned(),
+            source,
+        },
+        why => Error::Unfit {
+            path: path.to_owned(),
+            why,
+        },
+    })?;
     let key = String::from_utf8(text).ok();
     key.and_then(|text| KeyPair::from_pem(&text).ok())
         .ok_or_else(|| Error::Pem {
             path: path.to_owned(),
             what: "is not the key of the own CA: delete it and ca.pem to get a new CA",
         })
-}
-
-/// A key that everybody can read would let everybody stand between a caller and this proxy.
-fn refuse_exposed(path: &Path) -> Result<(), Error> {
-    match private::is_exposed(path) {
-        Ok(false) => Ok(()),
-        Ok(true) => Err(Error::Exposed {
-            path: path.to_owned(),
-        }),
-        Err(source) => Err(Error::Read {
-            path: path.to_owned(),
-            source,
-        }),
-    }
 }
 
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];

@@ -20,6 +20,11 @@ use upauth::emulator::{Emulator, Settings};
 use self::support::ports::free_port;
 
 mod asking;
+/// What others have put where the commands look.
+mod deceived;
+/// Open files.
+#[cfg(target_os = "linux")]
+mod files;
 /// A disk without room.
 #[cfg(target_os = "linux")]
 mod full;

@@ -1,9 +1,12 @@
 //! What ends a start, and with which exit code.
 
-use std::net::TcpListener;
-use std::process::Command;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 
-use super::{BINARY, Stage, said};
+use super::support::Caller;
+use super::support::tls::connect_as;
+use super::{BINARY, Running, Stage, said};
 
 #[test]
 fn a_taken_port_a_wrong_file_and_wrong_arguments_have_exit_codes_of_their_own() {
@@ -88,10 +91,71 @@ fn what_cannot_be_listened_on_or_written_is_named_with_what_is_behind_it() {
         let line = "listen = \"unix:/nowhere/s\"\n";
         rows.push((line, "(os error 2) (the folder of a socket must be there)"));
     }
+    let pipe = stage.folder.join("pipe");
+    let lines = format!("[log]\naccess = {pipe:?}\n");
+    if cfg!(unix) {
+        Command::new("mkfifo").arg(&pipe).status().unwrap();
+        rows.push((&lines, "/pipe: nobody reads this pipe"));
+    }
     for (lines, words) in rows {
         let config = stage.config("${DEMO_CRM_CLIENT_SECRET}", lines);
         let (code, _, err) = stage.say(&["run"], &config);
         assert_eq!(code, 74, "{err}");
         assert!(err.contains(words), "{err}");
     }
+}
+
+#[test]
+fn what_is_printed_leads_here_whoever_listens_beside_it() {
+    let stage = Stage::new("printed");
+    let own = "listen = \"0.0.0.0:0\"\ntls = \"auto\"\n[access]\nopen = true\n[upstream.erp]\nprovider = \"zuora\"\n\
+        login_url = \"${DEMO_BILLING_URL}\"\nclient_id = \"a\"\nclient_secret = \"b\"\n";
+    let path = stage.config("${DEMO_CRM_CLIENT_SECRET}", own);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let server = "[server]\nstate = \"state\"\nlisten = \"0.0.0.0:0\"";
+    let text = text.replace("[server]\nlisten = \"127.0.0.1:0\"", server);
+    std::fs::write(&path, text).unwrap();
+    let log = std::fs::File::create(stage.folder.join("log")).unwrap();
+    let mut run = stage.command(&["run"], &path);
+    let mut running = Running(run.stdout(Stdio::piped()).stderr(log).spawn().unwrap());
+    let lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+    let mut lines = lines.map(Result::unwrap);
+    let mut printed = |name: &str| {
+        let line = lines.find(|line| line.trim().starts_with(name)).unwrap();
+        line.split_whitespace().last().unwrap().to_owned()
+    };
+    let (crm, erp, status) = (printed("crm "), printed("erp "), printed("(status) "));
+    let crm = crm.strip_prefix("https://").unwrap();
+    let erp = erp
+        .strip_prefix("http://")
+        .unwrap()
+        .strip_suffix("/erp")
+        .unwrap();
+    let status = status.strip_prefix("http://").unwrap();
+
+    // `localhost` is [::1] first, which somebody else can have.
+    for addr in [crm, erp] {
+        let port = addr.rsplit(':').next().unwrap();
+        let _beside = TcpListener::bind(format!("[::1]:{port}"));
+        assert_eq!(addr, format!("127.0.0.1:{port}"));
+    }
+    assert_eq!(status, format!("127.0.0.1:{}", stage.admin));
+    for (addr, path, answer) in [(erp, "/nowhere", 404), (status, "/livez", 200)] {
+        let mut caller = TcpStream::connect(addr).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n");
+        caller.write_all(request.as_bytes()).unwrap();
+        let mut answered = String::new();
+        caller.read_to_string(&mut answered).unwrap();
+        let expected = format!("HTTP/1.1 {answer} ");
+        assert!(answered.starts_with(&expected), "{addr}: {answered}");
+    }
+    let ca = std::fs::read_to_string(stage.folder.join("state/ca.pem")).unwrap();
+    let answered = async {
+        let secured = connect_as(None, crm.parse().unwrap(), "127.0.0.1", &ca, &[]).await;
+        Caller::over(secured.unwrap())
+            .get("/services/data")
+            .await
+            .status
+    };
+    assert_eq!(stage.runtime.block_on(answered), 200);
 }

@@ -1,11 +1,11 @@
 //! What the system shows of the process, and what it has only so much of.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::{BINARY, Running, Stage, until};
+use super::{Running, Stage, files, until};
 
 /// The time that a process has computed, in hundredths of a second.
 fn computed(child: &Child) -> u64 {
@@ -40,30 +40,15 @@ fn without_a_file_left_to_open_it_waits_and_then_serves_again() {
         "${DEMO_CRM_CLIENT_SECRET}",
         "[server.limits]\nheader_timeout = \"10m\"\n",
     );
-    let mut child = Command::new("sh")
-        .args([
-            "-c",
-            "ulimit -n 64; exec \"$0\" \"$@\"",
-            BINARY,
-            "run",
-            "--config",
-            &config,
-        ])
-        .envs(stage.emulator.variables())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(std::fs::File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let proxy = Running(child);
-    let addr = lines.find_map(|line| {
-        let line = line.unwrap();
-        let (_, rest) = line.split_once("http://localhost:")?;
-        Some(format!("127.0.0.1:{}", rest.split('/').next().unwrap()))
-    });
-    let addr = addr.unwrap();
+    let (proxy, addr) = stage.run(&config);
     assert!(answers(&addr));
+    // From now on: at the start it would see to it that callers leave some.
+    let most = files::open(&proxy.0) + 20;
+    let limited = Command::new("prlimit")
+        .args(["--pid", &proxy.0.id().to_string()])
+        .arg(format!("--nofile={most}:{most}"))
+        .status();
+    assert!(limited.unwrap().success());
     let silent: Vec<_> = (0..100)
         .map(|_| TcpStream::connect(&addr).unwrap())
         .collect();

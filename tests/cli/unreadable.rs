@@ -1,4 +1,5 @@
-//! Files that the program may not read: a secret, the configuration and what it includes, certificates and keys.
+//! Files that the program may not read: a secret, the configuration and what it includes, certificates and keys; and keys that it may
+//! read, but not believe.
 
 use std::fs::{File, Permissions};
 use std::os::fd::AsRawFd;
@@ -269,5 +270,40 @@ fn files_of_a_listener_that_cannot_be_read_start_nothing_and_a_running_one_keeps
         bound.cannot_reload(&running, &why);
         serves();
         bound.may(name, 0o600);
+    }
+}
+
+#[test]
+fn a_key_of_another_user_starts_nothing_and_one_of_roots_that_a_volume_links_to_does() {
+    let bound = Bound::new("keys");
+    let more = format!("{ERP}listen = \"127.0.0.1:0\"\ntls = \"auto\"\n[store]\nkind = \"file\"\n");
+    let config = bound.config(("[server]\n", "[server]\nstate = \"state\"\n"), &more);
+    drop(bound.run(&config));
+    for (name, exit) in [("state/ca.key", 78), ("state/store.key", 74)] {
+        let path = bound.path(name);
+        let refused = |mode: u32, words: &str| {
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let log = File::create(bound.path("log")).unwrap();
+            let run = serving(&mut bound.command(&["run"], &config), log);
+            let ended = run.err().expect("it serves");
+            let err = std::fs::read_to_string(bound.path("log")).unwrap();
+            assert_eq!(ended.code(), Some(exit), "{name}: {err}");
+            let words = format!("{} {words}", path.display());
+            let words = words.replace("store.key ", "store.key, ");
+            assert!(err.contains(&words), "{words}: {err}");
+        };
+        refused(0o604, "can be used by every user of this machine");
+        if bound.is_root {
+            // He lets the group of the proxy read it, and knows it.
+            chown(&path, Some(1234), Some(NOBODY)).unwrap();
+            refused(0o640, "belongs to user 1234");
+            // As Kubernetes mounts it, with `fsGroup`.
+            chown(&path, Some(0), Some(NOBODY)).unwrap();
+            let data = bound.path(&format!("{name}.data"));
+            std::fs::rename(&path, &data).unwrap();
+            std::os::unix::fs::symlink(&data, &path).unwrap();
+        }
+        std::fs::set_permissions(&path, Permissions::from_mode(0o440)).unwrap();
+        drop(bound.run(&config));
     }
 }

@@ -11,7 +11,7 @@ use crate::support::caller::PATIENCE;
 use crate::support::{Answer, Caller, TestProxy};
 
 /// The proxy with Zuora and Salesforce behind it, and a health listener.
-async fn pair() -> (Emulator, TestProxy) {
+pub(crate) async fn pair() -> (Emulator, TestProxy) {
     let emulator = Emulator::start(Settings::default()).await.unwrap();
     let text = "[admin]\nlisten = \"127.0.0.1:0\"\nhealth_listen = \"127.0.0.1:0\"\n\
         [upstream.billing]\nprovider = \"zuora\"\nlogin_url = \"${DEMO_BILLING_URL}\"\n\
@@ -41,7 +41,7 @@ async fn status(proxy: &TestProxy, upstream: &str) -> Value {
     found.unwrap().clone()
 }
 
-async fn renew(proxy: &TestProxy, upstream: &str) -> Answer {
+pub(crate) async fn renew(proxy: &TestProxy, upstream: &str) -> Answer {
     let request = format!(
         "POST /api/v1/upstreams/{upstream}/renew HTTP/1.1\r\nHost: localhost\r\nX-Upauth-Admin: 1\r\nContent-Length: 0\r\n\r\n"
     );

@@ -66,6 +66,8 @@ mod streaming;
 mod token;
 /// Two versions of the program at one store.
 mod versions;
+/// Who watches over the proxy, while others fill its listeners.
+mod watchers;
 /// Zilliant: the exact answer as credential, environments apart.
 mod zilliant;
 /// Zuora: track ids, entities, three dead shapes.

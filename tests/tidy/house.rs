@@ -51,6 +51,7 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("prometheus_client", &["telemetry"]),
     ("rcgen", &["tls"]),
     ("reqwest", &["token"]),
+    ("rustix", &["server", "secret", "telemetry"]),
     ("rustls", &["tls"]),
     ("rustls_pki_types", &["secret", "tls"]),
     ("rustls_platform_verifier", &["tls"]),

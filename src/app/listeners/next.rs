@@ -23,6 +23,8 @@ pub(in crate::app) struct Next {
     opened: Opened,
     /// For each hall that is open what it is secured with from then on.
     tls: Vec<(Arc<Hall>, Option<Arc<ServerConfig>>)>,
+    /// Halls whose callers have shown certificates, or none, that are not enough any more.
+    barred: Vec<Arc<Hall>>,
 }
 
 /// Doors that are new.
@@ -92,6 +94,9 @@ impl Next {
         for (hall, tls) in self.tls {
             hall.secure(tls);
         }
+        for hall in self.barred {
+            hall.bar();
+        }
         let listeners = self.listeners;
         for listener in &listeners.open {
             listener.passage.lead(listener.hall.clone(), Vec::new());
@@ -138,6 +143,7 @@ impl Binding {
                     admin: Vec::new(),
                 },
                 tls: Vec::new(),
+                barred: Vec::new(),
             },
             purposes: Vec::new(),
         }
@@ -244,6 +250,9 @@ impl Binding {
         if listener.terms != purpose.terms || listener.hall.drain.is_cancelled() {
             let hall = self.hall(&purpose.leads);
             let old = std::mem::replace(&mut listener.hall, hall);
+            if listener.terms != purpose.terms && matches!(purpose.terms, Terms::Certified(_)) {
+                self.next.barred.push(old.clone());
+            }
             self.next.listeners.parted.push((old, listener.leads));
         }
         listener.until = None;

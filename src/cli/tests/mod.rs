@@ -85,7 +85,19 @@ fn env_prints_the_way_to_an_upstream() {
         ),
         (
             "[server]\nlisten = \"0.0.0.0:80\"\n[access]\nopen = true",
+            "export UPAUTH_URL='http://127.0.0.1:80/crm'",
+        ),
+        (
+            "[server]\nlisten = [\"0.0.0.0:80\", \"[::]:80\"]\n[access]\nopen = true",
             "export UPAUTH_URL='http://localhost:80/crm'",
+        ),
+        (
+            "listen = [\"unix:s\", \"127.0.0.1:7727\"]",
+            "export UPAUTH_URL='http://127.0.0.1:7727'",
+        ),
+        (
+            "[route.r]\nupstream = \"crm\"\nhost = \"r.localhost\"",
+            "export UPAUTH_URL='http://r.localhost:7717'",
         ),
         (
             "[route.r]\nupstream = \"crm\"\npath = \"/r\"",
@@ -147,6 +159,12 @@ fn env_refuses_what_it_cannot_know() {
         Folder::with(&format!("{CRM}[server]\nlisten = \"localhost:0\"\n")).run("env crm");
     assert_eq!(exit, Exit::Failed);
     assert!(err.contains("port 0"), "{err}");
+
+    // Another user may listen on [::1].
+    let half = "[server]\nlisten = \"127.0.0.1:7717\"\n[route.r]\nupstream = \"crm\"\nhost = \"r.localhost\"\n";
+    let (exit, out, err) = Folder::with(&format!("{CRM}{half}")).run("env crm");
+    assert_eq!((exit, out.as_str()), (Exit::Failed, ""));
+    assert!(err.contains("is reached as r.localhost"), "{err}");
 }
 
 /// A token endpoint that refuses every password, and how often it did.

@@ -5,10 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::session::{MOST_STREAMS, Room, Session};
+use super::session::{MOST_STREAMS, Session};
 use super::stream::Exchange;
 
-/// The connections to one origin, oldest first: the first that has room gets a request, so that others become idle.
+/// The connections to one origin, oldest first: the first that has room gets a request, so that others become idle. Those
+/// that get no more requests are among them until they have ended.
 pub(in crate::egress) struct Lanes {
     sessions: Mutex<Vec<(u64, Session)>>,
     /// How many were made.
@@ -57,16 +58,11 @@ impl Lanes {
     /// A place on a connection that is there, if it was made `after` so many others.
     pub(in crate::egress) fn place<B>(&self, after: u64) -> Option<Box<Exchange<B>>> {
         let mut place = None;
-        self.sessions().retain(|(number, session)| {
-            if place.is_some() || *number <= after {
-                return !session.is_retired();
+        self.sessions().retain_mut(|(number, session)| {
+            if place.is_none() && *number > after {
+                place = session.room();
             }
-            match session.room() {
-                Room::Free(exchange) => place = Some(exchange),
-                Room::Full => {}
-                Room::Gone => return false,
-            }
-            true
+            session.is_open()
         });
         place
     }
@@ -97,23 +93,31 @@ impl Lanes {
     }
 
     /// A place on a new connection.
-    pub(in crate::egress) fn add<B>(&self, session: Session) -> Option<Box<Exchange<B>>> {
+    pub(in crate::egress) fn add<B>(&self, mut session: Session) -> Option<Box<Exchange<B>>> {
         self.http1.store(false, Ordering::Relaxed);
         self.size.store(session.size(), Ordering::Relaxed);
         let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
-        let place = match session.room() {
-            Room::Free(exchange) => Some(exchange),
-            Room::Full | Room::Gone => None,
-        };
+        let place = session.room();
         self.sessions().push((number, session));
         place
     }
 
-    /// Forgets connections that get no more requests. Says whether there are others.
-    pub(in crate::egress) fn sweep(&self) -> bool {
+    /// Lets connections end that get no more requests, and forgets those that have.
+    pub(in crate::egress) fn sweep(&self) {
+        self.sessions().retain_mut(|(_, session)| session.is_open());
+    }
+
+    /// Closes one connection without requests, if there is one: one that is ending and may take its time, else the oldest.
+    pub(in crate::egress) fn close_idle(&self) {
         let mut sessions = self.sessions();
-        sessions.retain(|(_, session)| !session.is_retired());
-        !sessions.is_empty()
+        sessions.retain_mut(|(_, session)| session.is_open());
+        let idle = || sessions.iter().filter(|(_, session)| session.is_idle());
+        let ending = idle().find(|(_, session)| session.is_ending());
+        let number = ending.or_else(|| idle().next()).map(|(number, _)| *number);
+        let at = sessions.iter().position(|(of, _)| Some(*of) == number);
+        if let Some(at) = at {
+            sessions.remove(at).1.close();
+        }
     }
 
     fn sessions(&self) -> MutexGuard<'_, Vec<(u64, Session)>> {

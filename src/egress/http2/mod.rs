@@ -3,6 +3,9 @@
 //! What a connection does for all of them (frames, windows, pings) its own task does, on the runtime of the worker that
 //! made it. What belongs to one request is done by whoever waits for its answer, as in HTTP/1.1: its body is taken only as
 //! there is room, its answer as it is read, and dropping it resets its stream.
+//!
+//! How many requests a connection takes, and how long it lives, is the upstream's to say, and to change at any time. So the
+//! pool counts connections from before they are made until their task has ended, not those that are of use.
 
 mod answer;
 mod drive;

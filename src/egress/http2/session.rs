@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
+use tokio::task::AbortHandle;
 
 use super::drive::Driver;
 use super::pulse::{Pulse, Seat, Watched};
@@ -14,20 +15,12 @@ use crate::egress::connect::Stream;
 use crate::egress::connection::Open;
 use crate::egress::exchange::Fault;
 
-/// A connection that takes requests.
+/// A connection.
 pub(in crate::egress) struct Session {
-    sender: SendRequest<Bytes>,
+    /// `None`: it gets no more requests, and ends by itself after those that are on it.
+    sender: Option<SendRequest<Bytes>>,
     pulse: Arc<Pulse>,
-}
-
-/// What a connection says to one more request.
-pub(in crate::egress) enum Room<B> {
-    /// It may come.
-    Free(Box<Exchange<B>>),
-    /// Not now.
-    Full,
-    /// Not any more.
-    Gone,
+    task: AbortHandle,
 }
 
 impl Session {
@@ -53,32 +46,58 @@ impl Session {
             reason = "belongs to the worker whose requests are on the connection, and ends with it: a while after the last \
                       request, or when nothing comes any more"
         )]
-        tokio::task::spawn(Driver::new(connection, pulse.clone(), open));
-        Ok(Self { sender, pulse })
+        let task = tokio::task::spawn(Driver::new(connection, pulse.clone(), open));
+        Ok(Self {
+            sender: Some(sender),
+            pulse,
+            task: task.abort_handle(),
+        })
+    }
+
+    /// Whether there still is a connection. One that gets no more requests is told so.
+    pub(in crate::egress) fn is_open(&mut self) -> bool {
+        if self.pulse.is_retired() {
+            self.sender = None;
+        }
+        !self.task.is_finished()
+    }
+
+    /// Whether no request is on it.
+    pub(in crate::egress) fn is_idle(&self) -> bool {
+        !self.pulse.is_busy()
     }
 
     /// Whether it gets no more requests.
-    pub(in crate::egress) fn is_retired(&self) -> bool {
-        self.pulse.is_retired()
+    pub(in crate::egress) fn is_ending(&self) -> bool {
+        self.sender.is_none()
+    }
+
+    /// Ends it at once, although the upstream may not take its good-bye.
+    pub(in crate::egress) fn close(self) {
+        self.task.abort();
     }
 
     /// How many requests it takes at once.
     pub(in crate::egress) fn size(&self) -> usize {
-        self.sender.current_max_send_streams().min(MOST_STREAMS)
+        let sender = self.sender.as_ref();
+        sender.map_or(0, |sender| {
+            sender.current_max_send_streams().min(MOST_STREAMS)
+        })
     }
 
-    /// A place for one more request.
-    pub(in crate::egress) fn room<B>(&self) -> Room<B> {
-        let mut sender = self.sender.clone();
+    /// A place for one more request, if there is one now.
+    pub(in crate::egress) fn room<B>(&mut self) -> Option<Box<Exchange<B>>> {
+        let mut sender = self.sender.clone()?;
         let mut cx = Context::from_waker(Waker::noop());
-        // The upstream may have said good-bye.
-        if self.is_retired() || matches!(sender.poll_ready(&mut cx), Poll::Ready(Err(_))) {
-            return Room::Gone;
+        // The upstream may have said good-bye, or that it takes nothing any more.
+        let is_gone = matches!(sender.poll_ready(&mut cx), Poll::Ready(Err(_)));
+        let is_useless = self.size() == 0 && self.is_idle();
+        if self.pulse.is_retired() || is_gone || is_useless {
+            self.sender = None;
+            return None;
         }
-        match Seat::take(&self.pulse, self.size()) {
-            Some(seat) => Room::Free(Box::new(Exchange::new(sender, seat))),
-            None => Room::Full,
-        }
+        let seat = Seat::take(&self.pulse, self.size())?;
+        Some(Box::new(Exchange::new(sender, seat)))
     }
 }
 
@@ -111,6 +130,7 @@ mod tests {
     use http_body_util::Full;
     use tokio::io::AsyncWriteExt;
     use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::Semaphore;
     use tokio::time::Instant;
 
     use super::*;
@@ -128,12 +148,12 @@ mod tests {
         let (mut silent, _) = accepted.unwrap();
         silent.write_all(&SETTINGS).await.unwrap();
         let metrics = Metrics::new();
-        let open = Open::new(&metrics.upstream("api"));
+        let room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let open = Open::new(&metrics.upstream("api"), room);
         let session = Session::open(Stream::Left(stream.unwrap()), open).await;
-        let session = session.unwrap();
-        let Room::Free(mut exchange) = session.room::<Full<Bytes>>() else {
-            panic!("no room on a new connection");
-        };
+        let mut session = session.unwrap();
+        let exchange = session.room::<Full<Bytes>>();
+        let mut exchange = exchange.expect("no room on a new connection");
         let head = Head {
             method: &Method::GET,
             target: "/x",
@@ -148,7 +168,7 @@ mod tests {
         assert!(matches!(answer, Err(Fault::Io(_))), "{answer:?}");
         assert!(began.elapsed().as_secs() <= 30, "{:?}", began.elapsed());
         assert!(!exchange.is_unsent() && !exchange.is_refused());
-        assert!(matches!(session.room::<Full<Bytes>>(), Room::Gone));
+        assert!(session.room::<Full<Bytes>>().is_none() && !session.is_open());
         let closed = "upauth_upstream_connections{upstream=\"api\"} 0";
         assert!(metrics.encode().contains(closed));
     }

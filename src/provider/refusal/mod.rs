@@ -213,12 +213,14 @@ pub(super) fn shown(text: &str, secrets: &Secrets, others: &[&str], max: usize) 
         return format!("a text of {} bytes", text.len());
     }
     let secrets = secrets.iter().filter(|(field, _)| field.is_secret());
-    let secrets = secrets.map(|(_, secret)| secret.expose());
+    // Who repeats one may do so without the blanks around it.
+    let secrets = secrets.map(|(_, secret)| secret.expose().trim());
     let secrets: Vec<_> = secrets.filter(|secret| !secret.is_empty()).collect();
     let mut hidden: Vec<String> = Vec::new();
-    let others = others.iter().filter(|other| !other.is_empty());
-    for secret in secrets.iter().chain(others) {
-        hidden.push((*secret).to_owned());
+    let others = others.iter().map(|other| other.trim());
+    let others = others.filter(|other| !other.is_empty());
+    for secret in secrets.iter().copied().chain(others) {
+        hidden.push(secret.to_owned());
         hidden.push(byte_serialize(secret.as_bytes()).collect());
     }
     let mut text = without(&hidden, &text.replace(PLACE, "?"));

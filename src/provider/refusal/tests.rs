@@ -196,7 +196,7 @@ fn a_refusal_is_told_without_the_tokens_that_came_with_it() {
     let mut provider = zuora();
     provider.answer.refresh_token = Some("/refresh_token".into());
     for status in [200, 400] {
-        let body = r#"{"error":"odd","error_description":"A-t0ken%21, n%65xt","access_token":"A-t0ken!\n","refresh_token":"next"}"#;
+        let body = r#"{"error":"odd","error_description":"A-t0ken%21, n%65xt","access_token":" A-t0ken! \n","refresh_token":"next"}"#;
         let failure = class_of(&provider, status, body);
         let told = failure.to_string();
         assert!(told.ends_with("odd: [secret], [secret]"), "{told}");

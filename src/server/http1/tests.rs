@@ -92,7 +92,7 @@ impl Connected {
         let caller = TcpStream::connect(listener.local_addr().unwrap());
         let (caller, accepted) = tokio::join!(caller, listener.accept());
         let floor = Floor::new(limits());
-        let entry = Watch::new(&floor.limits).enter();
+        let entry = Watch::new(&floor.limits).enter(Arc::default());
         let counts = Arc::<Counts>::default();
         let bare = Bare(accepted.unwrap().0, counts.clone());
         let (at, own) = (floor.clone(), entry.clone());

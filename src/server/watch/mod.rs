@@ -47,6 +47,8 @@ struct State {
     last_call: AtomicU64,
     /// Since when it was idle when it was told to rest.
     told: AtomicU64,
+    /// No request may begin any more, on this connection and those that came in as it did.
+    barred: Arc<AtomicBool>,
     rest: Notify,
     cut: CancellationToken,
     /// HTTP/2: the answers under way, by where they are.
@@ -111,8 +113,8 @@ impl Watch {
         }
     }
 
-    /// A place for a new connection.
-    pub(super) fn enter(&self) -> Entry {
+    /// A place for a new connection, on which no request begins once it is `barred`.
+    pub(super) fn enter(&self, barred: Arc<AtomicBool>) -> Entry {
         let entry = Entry {
             start: self.start,
             state: Arc::new(State {
@@ -123,6 +125,7 @@ impl Watch {
                 idle: Since(AtomicU64::new(Since::LATELY)),
                 last_call: AtomicU64::new(0),
                 told: AtomicU64::new(0),
+                barred,
                 rest: Notify::new(),
                 cut: CancellationToken::new(),
                 answers: Mutex::default(),
@@ -262,15 +265,15 @@ impl Entry {
         self.state.last_call.store(last_call, Ordering::Relaxed);
     }
 
-    /// Whether a request that begins now comes too late, and with it the end of its connection: a caller who does not
-    /// heed the good-bye of HTTP/2 could go on for ever.
+    /// Whether a request that begins now comes too late. After the time for it the connection ends, too: a caller who does
+    /// not heed the good-bye of HTTP/2 could go on for ever.
     pub(super) fn is_too_late(&self) -> bool {
         let last_call = self.state.last_call.load(Ordering::Relaxed);
         let late = last_call > 0 && millis(self.start) > last_call;
         if late {
             self.state.cut.cancel();
         }
-        late
+        late || self.state.barred.load(Ordering::Relaxed)
     }
 
     /// Whether nothing is under way, neither a request nor a part of one.

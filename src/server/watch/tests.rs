@@ -15,7 +15,7 @@ const IDLE: Duration = Duration::from_secs(75);
 
 fn watch() -> (Watch, Entry) {
     let watch = Watch::with(HEADER, IDLE);
-    let entry = watch.enter();
+    let entry = watch.enter(Arc::default());
     (watch, entry)
 }
 
@@ -32,7 +32,7 @@ async fn half_a_head_is_over_in_the_time_for_heads_and_silence_in_the_time_for_i
     let (watch, entry) = watch();
     assert!(!is_over_after(&watch, &entry, IDLE).await);
     assert!(is_over_after(&watch, &entry, IDLE / 9).await);
-    let entry = watch.enter();
+    let entry = watch.enter(Arc::default());
     entry.bytes_came();
     assert!(!is_over_after(&watch, &entry, HEADER).await);
     assert!(is_over_after(&watch, &entry, HEADER / 9).await);
@@ -59,7 +59,7 @@ async fn frames_between_requests_are_not_the_beginning_of_a_head() {
     entry.bytes_came();
     assert!(!is_over_after(&watch, &entry, HEADER * 2).await);
     assert!(is_over_after(&watch, &entry, IDLE).await);
-    let silent = watch.enter();
+    let silent = watch.enter(Arc::default());
     silent.speaks_frames();
     silent.bytes_came();
     assert!(is_over_after(&watch, &silent, HEADER * 2).await);

@@ -5,9 +5,9 @@
 
 mod lane;
 mod line;
+mod target;
 mod writer;
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -106,13 +106,13 @@ impl AccessLog {
 
     /// To standard output.
     pub fn stdout(format: Format) -> io::Result<Self> {
-        Self::start(format, || Ok(io::stdout()))
+        Self::start(format, OPENED, || Ok(io::stdout()))
     }
 
-    /// Appended to a file; an error if it cannot be opened now.
+    /// Appended to a file, or to a pipe that somebody reads; an error if it cannot be opened now.
     pub fn file(path: &Path, format: Format) -> io::Result<Self> {
         let path = PathBuf::from(path);
-        Self::start(format, move || append(&path))
+        Self::start(format, OPENED, move || target::append(&path))
     }
 
     /// The same log for one more worker, which shares nothing with the others that changes from request to request.
@@ -163,7 +163,8 @@ impl AccessLog {
             .map_or_else(Arc::default, |way| Arc::clone(&way.writer.shared.dropped))
     }
 
-    fn start<W, F>(format: Format, open: F) -> io::Result<Self>
+    /// Opens within `limit`, or fails: whoever has opened the file by then has nobody to write for.
+    fn start<W, F>(format: Format, limit: Duration, open: F) -> io::Result<Self>
     where
         W: Write,
         F: Fn() -> io::Result<W> + Send + 'static,
@@ -184,7 +185,11 @@ impl AccessLog {
                     Err(error) => drop(opened.send(Err(error))),
                 }
             })?;
-        opening.recv().map_err(io::Error::other)??;
+        opening.recv_timeout(limit).unwrap_or_else(|_| {
+            shared.ended.store(true, Ordering::Release);
+            thread.thread().unpark();
+            Err(io::ErrorKind::TimedOut.into())
+        })?;
         Ok(Self(Some(Arc::new(Way {
             lane: shared.lane(),
             writer: Arc::new(Writer {
@@ -208,16 +213,10 @@ impl Drop for Writer {
     }
 }
 
-fn append(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
-    options.open(path)
-}
-
 /// How long the end of the process waits for the last lines.
 const LAST_FLUSH: Duration = Duration::from_secs(2);
+/// How long a start or a reload waits for the file: of a network's, perhaps, whose server is away.
+const OPENED: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;

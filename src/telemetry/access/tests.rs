@@ -41,7 +41,7 @@ impl Write for Slow {
 fn to_memory(gate: Receiver<()>) -> (AccessLog, Arc<Mutex<Vec<u8>>>) {
     let written = Arc::<Mutex<Vec<u8>>>::default();
     let (gate, to) = (Mutex::new(Some(gate)), Arc::clone(&written));
-    let log = AccessLog::start(Format::Text, move || {
+    let log = AccessLog::start(Format::Text, OPENED, move || {
         let gate = gate.lock().unwrap().take();
         let gate = gate.ok_or_else(|| io::Error::other("once"))?;
         Ok(Slow(gate, Arc::clone(&to)))
@@ -143,6 +143,71 @@ fn a_file_has_every_line_when_the_log_is_gone_and_follows_a_move() {
 #[test]
 fn a_file_that_cannot_be_opened_is_an_error_at_once() {
     assert!(AccessLog::file(Path::new("/nonexistent/access.log"), Format::Text).is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_written_to_while_somebody_reads_it_and_nobody_waits_for_who_does_not() {
+    use std::fs::OpenOptions;
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::fs::OpenOptionsExt;
+    use std::process::Command;
+
+    let name = crate::secret::hex(&crate::secret::random::<8>());
+    let path = std::env::temp_dir().join(format!("upauth-access-{name}.pipe"));
+    Command::new("mkfifo").arg(&path).status().unwrap();
+    let (done, opened) = mpsc::channel();
+    let at = path.clone();
+    thread::spawn(move || done.send(AccessLog::file(&at, Format::Text).map(drop)));
+    let opened = opened.recv_timeout(Duration::from_secs(5));
+    let why = opened.expect("it waits").unwrap_err().to_string();
+    assert!(why.contains("nobody reads"), "{why}");
+
+    let mut reader = OpenOptions::new();
+    let reader = reader
+        .read(true)
+        .custom_flags(NONBLOCK)
+        .open(&path)
+        .unwrap();
+    let log = AccessLog::file(&path, Format::Text).unwrap();
+    // More than a pipe holds: what does not fit waits, and is not lost.
+    let lines = 2000;
+    let flags = rustix::fs::fcntl_getfl(&reader).unwrap();
+    rustix::fs::fcntl_setfl(&reader, flags - rustix::fs::OFlags::NONBLOCK).unwrap();
+    for _ in 0..lines {
+        log.write(&entry("/a"));
+    }
+    let read = BufReader::new(reader).lines().take(lines).count();
+    assert_eq!(read, lines);
+    assert_eq!(log.dropped().load(Ordering::Relaxed), 0);
+    std::fs::remove_file(path).unwrap();
+}
+
+#[cfg(unix)]
+const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+
+#[cfg(unix)]
+#[test]
+fn a_log_is_a_file_a_pipe_or_a_device_and_an_open_that_hangs_is_given_up() {
+    let why = AccessLog::file(&std::env::temp_dir(), Format::Text)
+        .err()
+        .unwrap();
+    assert_eq!(why.kind(), io::ErrorKind::IsADirectory);
+    AccessLog::file(Path::new("/dev/null"), Format::Text).unwrap();
+    let (go, wait) = mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let hanging = move || {
+        wait.lock()
+            .unwrap()
+            .recv()
+            .map_err(io::Error::other)
+            .map(|()| io::sink())
+    };
+    let why = AccessLog::start(Format::Text, Duration::from_millis(20), hanging)
+        .err()
+        .unwrap();
+    assert_eq!(why.kind(), io::ErrorKind::TimedOut);
+    drop(go);
 }
 
 #[test]

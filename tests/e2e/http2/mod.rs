@@ -1,5 +1,7 @@
 //! Upstreams that speak HTTP/2: requests and answers, connections that are shared, what is refused and what breaks.
 
+#[cfg(target_os = "linux")]
+mod bounded;
 mod broken;
 mod forwarding;
 mod refused;

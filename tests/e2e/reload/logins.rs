@@ -4,9 +4,10 @@ use upauth::emulator::Settings;
 
 use super::{becomes, taken_over};
 use crate::support::emulated::{BILLING, CRM};
-use crate::support::{Caller, Emulated, SecretFile};
+use crate::support::{Caller, Emulated, Scripted, SecretFile, TestProxy};
 
 const LIMITS: &str = "/crm/services/data/v59.0/limits";
+const UPLOAD: &str = "/crm/services/data/v59.0/sobjects/Account";
 const SECRET: &str = "\"${DEMO_CRM_CLIENT_SECRET}\"";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,16 +23,15 @@ async fn a_changed_secret_logs_in_beside_the_old_one_and_replaces_it_on_success(
     let told = at.proxy.reload(&changed).unwrap();
     assert_eq!(told.logging_in, ["crm"]);
     at.until(|counters| counters.token_requests == 2).await;
-    // Nobody waits for the login, and what comes with it does not hold before it.
-    let upload = "/crm/services/data/v59.0/sobjects/Account";
+    // Nobody waits for the login, and what is forbidden does not wait for it either.
     assert_eq!(at.proxy.get(LIMITS).await.status, 200);
-    assert_ne!(at.proxy.post(upload, "{}").await.status, 403);
+    assert_eq!(at.proxy.post(UPLOAD, "{}").await.code(), "UA-0209");
     let told = at.proxy.status("crm").await;
     assert_eq!(told["state"], "valid");
     assert_eq!(told["next"]["state"], "logging_in");
     taken_over(&at, "crm").await;
     assert_eq!(at.proxy.get(LIMITS).await.status, 200);
-    assert_eq!(at.proxy.post(upload, "{}").await.status, 403);
+    assert_eq!(at.proxy.post(UPLOAD, "{}").await.status, 403);
     assert_eq!(at.logins(), 2);
 }
 
@@ -58,6 +58,112 @@ async fn a_wrong_new_secret_takes_nothing_away_and_can_be_mended() {
     assert!(at.proxy.status("crm").await["next"].is_null());
     assert_eq!(at.proxy.get(LIMITS).await.status, 200);
     assert_eq!(at.logins(), logins);
+}
+
+/// One step of an upstream whose login fails: what its file says besides, and what is forbidden then.
+struct Step {
+    lines: &'static str,
+    post: bool,
+    limits: bool,
+    login: bool,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_login_fails_callers_may_do_what_both_configurations_allow() {
+    const LOGIN: &str = "/crm/services/oauth2/token";
+    let step = |lines, post, limits, login| Step {
+        lines,
+        post,
+        limits,
+        login,
+    };
+    // What the one that serves says.
+    let own = "deny = [\"/services/data/*/sobjects/Own/**\"]\nmethods = [\"GET\", \"POST\", \"HEAD\"]\nremove_headers = [\"X-Own\"]\n";
+    let mut at = Emulated::start(&format!("{CRM}{own}")).await;
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    let logins = at.logins();
+    let wrong = CRM.replace(SECRET, "\"wrong\"");
+    for Step {
+        lines,
+        post,
+        limits,
+        login,
+    } in [
+        step("", true, true, true),
+        step("read_only = true\n", false, true, true),
+        step("deny = [\"/services/data/*/limits\"]\n", true, false, true),
+        step(
+            "allow = [\"/services/data/*/sobjects/**\"]\n",
+            true,
+            false,
+            true,
+        ),
+        step("local_login = false\n", true, true, false),
+        // None of the earlier steps holds any more, and nothing that it says opens what its own forbids.
+        step("allow = [\"/**\"]\n", true, true, true),
+    ] {
+        at.proxy.reload(&format!("{wrong}{lines}")).unwrap();
+        becomes(&at, "crm", |told| told["next"]["state"] == "refused").await;
+        assert_eq!(at.proxy.status("crm").await["state"], "valid", "{lines}");
+        let passes = |status| status != 403 && status != 405;
+        let status = at.proxy.post(UPLOAD, "{}").await.status;
+        assert_eq!(passes(status), post, "{lines}: {status}");
+        let status = at.proxy.get(LIMITS).await.status;
+        assert_eq!(passes(status), limits, "{lines}: {status}");
+        let form = "grant_type=client_credentials&client_id=x&client_secret=y";
+        let login_call = format!(
+            "POST {LOGIN} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+            form.len()
+        );
+        let status = at.proxy.caller().await.ask(login_call).await.status;
+        assert_eq!(status == 200, login, "{lines}: {status}");
+        let denied = at
+            .proxy
+            .get("/crm/services/data/v59.0/sobjects/Own/1")
+            .await;
+        assert_eq!(denied.code(), "UA-0206", "{lines}");
+        let mut caller = at.proxy.caller().await;
+        let delete = format!("DELETE {UPLOAD} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let status = caller.ask(delete).await.status;
+        assert!(!passes(status), "{lines}: {status}");
+    }
+    assert_eq!(at.logins(), logins + 1, "the wrong secret was tried once");
+    // Without the new login nothing of all that holds.
+    at.proxy.reload(CRM).unwrap();
+    assert!(at.proxy.status("crm").await["next"].is_null());
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    let own = at
+        .proxy
+        .get("/crm/services/data/v59.0/sobjects/Own/1")
+        .await;
+    assert_ne!(own.status, 403);
+    assert_eq!(at.logins(), logins + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_to_an_account_changes_with_its_login_and_what_is_taken_off_at_once() {
+    let api = Scripted::constant("ok").await;
+    let here = api.addr.to_string();
+    let text = |login: &str, value: &str, lines: &str| {
+        let upstream = api.upstream().replace(&here, login);
+        format!("{upstream}set_headers = {{ X-Key = \"{value}\" }}\n{lines}")
+    };
+    let mut proxy = TestProxy::start(&text(&here, "old", ""));
+    let ask = "X-Mine: 1\r\n";
+    assert_eq!(proxy.get_with("/api/x", ask).await.status, 200);
+    let removes = "remove_headers = [\"X-Mine\"]\n";
+    // Another account elsewhere, where nobody answers.
+    let told = proxy.reload(&text("127.0.0.1:9", "new", removes));
+    assert_eq!(told.unwrap().logging_in, ["api"]);
+    assert_eq!(proxy.get_with("/api/x", ask).await.status, 200);
+    proxy.reload(&text(&here, "new", removes)).unwrap();
+    assert_eq!(proxy.get_with("/api/x", ask).await.status, 200);
+    let seen = api.seen();
+    let fields = seen
+        .iter()
+        .map(|seen| (seen.header("x-key").unwrap(), seen.header("x-mine")));
+    let expected = [("old", Some("1")), ("old", None), ("new", None)];
+    assert_eq!(fields.collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,8 @@ mod listeners;
 mod load;
 /// Who logs in anew, and who serves until then.
 mod logins;
+/// Names of upstreams that are gone.
+mod names;
 /// With a file store.
 mod stored;
 /// Many tenants, whose tokens are never mixed up.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use upauth::telemetry::{AccessLog, Format};
 
+use crate::support::frames::{End, Frames};
 use crate::support::tls::{Ca, Folder, connect_as};
 use crate::support::{Caller, H2, Scripted, TestProxy};
 
@@ -101,4 +102,58 @@ async fn other_authorities_hold_from_the_reload_on() {
     assert!(get(&proxy).await.is_err());
     proxy.reload(&text(&callers)).unwrap();
     assert_eq!(get(&proxy).await, Ok(200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_not_believed_any_more_begins_no_request_however_deaf_its_caller_is()
+{
+    let (go_on, gate) = tokio::sync::watch::channel(false);
+    let api = Scripted::start_with(&gate, |mut connection, mut gate| async move {
+        while let Some(seen) = connection.request().await {
+            if seen.target == "/slow" {
+                gate.wait_for(|open| *open).await.unwrap();
+            }
+            connection.reply("200 OK", "", "hello").await;
+        }
+    })
+    .await;
+    let folder = Folder::new();
+    let (own, callers, others) = (Ca::new(), Ca::new(), Ca::new());
+    let text = |callers: &Ca| {
+        let tls = asking(&own, callers, &folder);
+        // No time ends anything here.
+        let limits = "[server.limits]\nheader_timeout = \"10m\"\n";
+        format!("{limits}{}listen = \"127.0.0.1:0\"\n{tls}", api.upstream())
+    };
+    let mut proxy = TestProxy::start(&text(&callers));
+    let caller = callers.issue_caller(Some("etl"), &[]);
+    let stream = connect_as(
+        Some(&caller),
+        proxy.own("api"),
+        "localhost",
+        &own.pem,
+        &["h2"],
+    );
+    let mut deaf = Frames::over(stream.await.unwrap()).await;
+    let get = |path: &'static [u8]| -> [(&[u8], &[u8]); 4] {
+        [
+            (b":method", b"GET"),
+            (b":scheme", b"https"),
+            (b":path", path),
+            (b":authority", b"localhost"),
+        ]
+    };
+    deaf.headers(1, &get(b"/a"), true).await;
+    assert_eq!(deaf.end(1).await, End::Status(200));
+    deaf.headers(3, &get(b"/slow"), true).await;
+    api.saw(2).await;
+    proxy.reload(&text(&others)).unwrap();
+    // It heeds no good-bye, and answers no ping by which it would tell that it has heard.
+    assert_eq!(deaf.end(5).await, End::Gone, "no good-bye");
+    deaf.headers(5, &get(b"/late"), true).await;
+    assert_eq!(deaf.end(5).await, End::Status(503));
+    assert_eq!(api.seen().len(), 2);
+    // What had begun is finished.
+    go_on.send(true).unwrap();
+    assert_eq!(deaf.end(3).await, End::Status(200));
 }

@@ -61,6 +61,7 @@ impl Framed {
             let mut connections = JoinSet::new();
             for number in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
                 let Ok(stream) = acceptor.accept(stream).await else {
                     continue;
                 };

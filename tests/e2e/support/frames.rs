@@ -25,7 +25,13 @@ pub struct Frames<S = TcpStream> {
 impl Frames {
     /// A caller's.
     pub async fn connect(addr: std::net::SocketAddr) -> Self {
-        let mut stream = TcpStream::connect(addr).await.unwrap();
+        Self::over(TcpStream::connect(addr).await.unwrap()).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
+    /// A caller's, over a stream that is there.
+    pub async fn over(mut stream: S) -> Self {
         stream.write_all(PREFACE).await.unwrap();
         let mut frames = Self {
             stream,
@@ -34,9 +40,7 @@ impl Frames {
         frames.frame(SETTINGS, 0, 0, &[]).await;
         frames
     }
-}
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
     /// An upstream's, which says nothing of itself yet. `None`: the other side wrote something else.
     pub async fn accept(mut stream: S) -> Option<Self> {
         let mut preface = [0; PREFACE.len()];

@@ -10,7 +10,8 @@ use tokio::task::spawn_blocking;
 
 use super::{CHECK, FORMAT, Files, Inner, SLOTS};
 use crate::config::store::{FileStore, StoreKey};
-use crate::secret::{ReadError, SealKey, Secret, private};
+use crate::secret::private::{self, Unfit};
+use crate::secret::{ReadError, SealKey, Secret};
 use crate::telemetry::Metrics;
 use crate::token::store::StoreError;
 
@@ -44,11 +45,15 @@ pub enum Unusable {
         /// What is wrong with it.
         why: String,
     },
-    /// Everybody on the machine may read the key.
-    #[error("everybody on this machine can use the key of the store, {path}: chmod 600 {path}")]
-    Exposed {
+    /// Others may know the key.
+    #[error(
+        "the key of the store, {path}, {why}; or remove it and the store to begin again without its tokens"
+    )]
+    Unfit {
         /// The key's file.
         path: PathBuf,
+        /// What speaks against it.
+        why: Unfit,
     },
     /// The records are there, but not their key.
     #[error(
@@ -184,15 +189,17 @@ fn own_key(path: &Path, folder: &Path) -> Result<Secret, Unusable> {
         made.and_then(|()| private::create(path, text.as_bytes()))
             .map_err(failed)?;
     }
-    if private::is_exposed(path).map_err(failed)? {
-        return Err(Unusable::Exposed {
-            path: path.to_owned(),
-        });
-    }
     // Read again, because another process may have been first.
-    std::fs::read_to_string(path)
-        .map(Secret::new)
-        .map_err(failed)
+    let key = private::read(path).map_err(|why| match why {
+        Unfit::Io(source) => failed(source),
+        why => Unusable::Unfit {
+            path: path.to_owned(),
+            why,
+        },
+    })?;
+    let key = String::from_utf8(key);
+    key.map(Secret::new)
+        .map_err(|_| failed(io::ErrorKind::InvalidData.into()))
 }
 
 /// Makes the folder, and what shows that the key fits, unless they are there.

@@ -34,7 +34,7 @@ async fn another_key_a_lost_key_or_an_exposed_one_opens_nothing_and_changes_noth
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(&key, fs::Permissions::from_mode(0o604)).unwrap();
         let error = open(&sound).await.unwrap_err();
-        assert!(matches!(error, Unusable::Exposed { .. }), "{error}");
+        assert!(matches!(error, Unusable::Unfit { .. }), "{error}");
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     }
     assert_eq!(everything_in(&sound.path), before);
