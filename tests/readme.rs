@@ -165,6 +165,8 @@ fn the_demo_can_be_used_exactly_as_it_prints_and_breaking_it_breaks_nothing() {
     );
 }
 
+/// Where there is a `timeout`.
+#[cfg(target_os = "linux")]
 #[test]
 fn the_emulator_can_be_begun_as_its_page_says() {
     let page = std::fs::read_to_string("docs/emulator.md").unwrap();
