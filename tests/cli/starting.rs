@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
 use super::support::Caller;
+use super::support::ports::free_port;
 use super::support::tls::connect_as;
 use super::{BINARY, Running, Stage, said};
 
@@ -158,4 +159,59 @@ fn what_is_printed_leads_here_whoever_listens_beside_it() {
             .status
     };
     assert_eq!(stage.runtime.block_on(answered), 200);
+}
+
+/// What `upauth run` prints, up to the last line.
+fn banner(stage: &Stage, config: &str) -> Vec<String> {
+    let log = std::fs::File::create(stage.folder.join("log")).unwrap();
+    let mut run = stage.command(&["run"], config);
+    let mut running = Running(run.stdout(Stdio::piped()).stderr(log).spawn().unwrap());
+    let lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+    let mut lines = lines.map(|line| {
+        line.unwrap()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    });
+    let printed = lines
+        .by_ref()
+        .take_while(|line| !line.starts_with("(status)"));
+    printed.skip(1).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn every_address_of_the_server_is_printed_though_upstreams_have_their_own() {
+    let stage = Stage::new("banner-all");
+    let [port, own] = [free_port(), free_port()];
+    let socket = stage.folder.join("s");
+    let socket = socket.to_str().unwrap();
+    let written = |tls: &str, more: &str| {
+        let path = stage.config("${DEMO_CRM_CLIENT_SECRET}", more);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let server = format!(
+            "[server]\nstate = \"state\"\nlisten = [\"127.0.0.1:{port}\", \"unix:{socket}\"]\n{tls}"
+        );
+        let text = text.replace("[server]\nlisten = \"127.0.0.1:0\"\n", &server);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let all = [
+        format!("(all) http://127.0.0.1:{port}/NAME"),
+        format!("(all) unix:{socket} http://localhost/NAME"),
+    ];
+    let alone = written("", &format!("listen = \"127.0.0.1:{own}\"\n"));
+    let crm = format!("crm http://127.0.0.1:{own}");
+    let expected = [&[crm], all.as_slice()].concat();
+    assert_eq!(banner(&stage, &alone), expected);
+    // What an upstream shows is not told twice.
+    let crm = format!("crm http://127.0.0.1:{port}/crm");
+    let expected = [&[crm], &all[1..]].concat();
+    assert_eq!(banner(&stage, &written("", "")), expected);
+    let secured = written("tls = \"auto\"\n", "");
+    let text = std::fs::read_to_string(&secured).unwrap();
+    let text = text.replace(&format!("\"127.0.0.1:{port}\", "), "");
+    std::fs::write(&secured, text).unwrap();
+    let crm = format!("crm unix:{socket} https://localhost/crm");
+    assert_eq!(banner(&stage, &secured), [crm]);
 }
