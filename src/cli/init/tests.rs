@@ -36,50 +36,24 @@ fn needed(kind: &Kind) -> Wishes {
     }
 }
 
+/// Gives one option.
+type Give = fn(&mut Wishes, Option<String>);
+
 /// An option that is not written would leave the default in its place, and a secret would go to another host.
 #[test]
 fn what_is_given_is_written_or_refused_whatever_the_provider() {
-    let given = || Some("https://given.example".to_owned());
+    let rows: [(&str, Give); 5] = [
+        ("login_url", |wishes, given| wishes.login_url = given),
+        ("token_url", |wishes, given| wishes.token_url = given),
+        ("api_url", |wishes, given| wishes.api_url = given),
+        ("client_id", |wishes, given| wishes.client_id = given),
+        ("username", |wishes, given| wishes.username = given),
+    ];
     let (mut written, mut refused) = (Vec::new(), Vec::new());
     for kind in KINDS {
-        let rows = [
-            (
-                "login_url",
-                Wishes {
-                    login_url: given(),
-                    ..needed(kind)
-                },
-            ),
-            (
-                "token_url",
-                Wishes {
-                    token_url: given(),
-                    ..needed(kind)
-                },
-            ),
-            (
-                "api_url",
-                Wishes {
-                    api_url: given(),
-                    ..needed(kind)
-                },
-            ),
-            (
-                "client_id",
-                Wishes {
-                    client_id: given(),
-                    ..needed(kind)
-                },
-            ),
-            (
-                "username",
-                Wishes {
-                    username: given(),
-                    ..needed(kind)
-                },
-            ),
-        ];
-        for (key, wishes) in rows {
+        for (key, give) in rows {
+            let mut wishes = needed(kind);
+            give(&mut wishes, Some("https://given.example".to_owned()));
             let path = path();
             let case = format!("{} {key}", kind.provider);
             match init(&path, &wishes, None).0 {
