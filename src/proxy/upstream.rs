@@ -52,16 +52,35 @@ impl Upstream {
         // Not as of the time of arrival: a body may have taken its time to come.
         match self.tokens.current(Instant::now()) {
             Some(issued) => Ok(issued),
-            None => self.obtain(patience).await,
+            // Boxed: a request that has its token needs no room for this.
+            None => {
+                let deadline = Instant::now() + *patience;
+                self.wait(patience, Box::pin(self.tokens.obtain(deadline)))
+                    .await
+            }
         }
     }
 
-    /// Waits for a credential, counted as waiting; takes the time off `patience`, which is for all waits of a request.
-    pub(super) async fn obtain(&self, patience: &mut Duration) -> Result<Issued, Unavailable> {
+    /// The credential after one that is dead.
+    pub(super) async fn renewed(
+        &self,
+        dead: &Issued,
+        patience: &mut Duration,
+    ) -> Result<Issued, Unavailable> {
+        let deadline = Instant::now() + *patience;
+        self.wait(patience, Box::pin(self.tokens.obtain_after(dead, deadline)))
+            .await
+    }
+
+    /// Waits, counted as waiting; takes the time off `patience`, which is for all waits of a request.
+    async fn wait(
+        &self,
+        patience: &mut Duration,
+        obtained: impl Future<Output = Result<Issued, Unavailable>>,
+    ) -> Result<Issued, Unavailable> {
         let _waiting = Waiting::new(&self.metrics);
         let began = Instant::now();
-        // Boxed: a request that has its token needs no room for this.
-        let obtained = Box::pin(self.tokens.obtain(began + *patience)).await;
+        let obtained = obtained.await;
         *patience = patience.saturating_sub(began.elapsed());
         obtained
     }

@@ -96,32 +96,47 @@ impl Handle {
     /// Once a second of use the life is told under its lock: it judges by both clocks and renews early if due.
     pub fn current(&self, now: Instant) -> Option<Issued> {
         let account = self.account();
-        let mono = nanos(account.clock.mono(now));
+        let handed = account.clock.mono(now);
+        let mono = nanos(handed);
         let snapshot = account.snapshot.load();
         let current = snapshot.as_ref()?;
         if mono >= current.until.load(Ordering::Acquire) {
             return None;
         }
         if mono < current.tell_from.load(Ordering::Relaxed) {
-            return Some(current.issued.clone());
+            return Some(current.issued.at(handed));
         }
         let now = account.clock.at(now);
         account.step_then(now, Event::Used, |life, _| {
-            life.view(now).map(|(issued, _)| issued.clone())
+            life.view(now).map(|(issued, _)| issued.at(now.mono))
         })
     }
 
     /// Waits for a valid credential until `deadline`. Cancel-safe: dropping it cancels nothing.
     pub async fn obtain(&self, deadline: Instant) -> Result<Issued, Unavailable> {
+        self.wait(0, deadline).await
+    }
+
+    /// As [`obtain`](Self::obtain), for a request that met a dead session with `rejected`: a newer one, or the same if
+    /// others were served well with it meanwhile.
+    pub async fn obtain_after(
+        &self,
+        rejected: &Issued,
+        deadline: Instant,
+    ) -> Result<Issued, Unavailable> {
+        self.wait(rejected.generation, deadline).await
+    }
+
+    async fn wait(&self, rejected: u64, deadline: Instant) -> Result<Issued, Unavailable> {
         let account = self.account();
         let mut landed = account.landed.subscribe();
         let _waiter = Waiter::new(account);
         loop {
-            if let Some(answer) = account.answer(deadline) {
+            if let Some(answer) = account.answer(deadline, rejected) {
                 return answer;
             }
             if timeout_at(deadline, landed.changed()).await.is_err() {
-                return account.answer(deadline).unwrap_or(Err(TIMEOUT));
+                return account.answer(deadline, rejected).unwrap_or(Err(TIMEOUT));
             }
         }
     }
@@ -131,11 +146,16 @@ impl Handle {
         let (account, generation) = (self.account(), issued.generation);
         let actions = account.step(Event::Rejected { generation });
         let verdict = actions.verdict.unwrap_or(Rejected::Renewing);
-        let told = &account.hopeless;
-        if verdict == Rejected::Exhausted && told.swap(generation, Ordering::Relaxed) != generation
-        {
-            let account = account.name.load();
-            tracing::warn!(%account, "the upstream refuses new tokens, too: its answers pass, and the next login is put off");
+        let news = || account.hopeless.swap(generation, Ordering::Relaxed) != generation;
+        let name = account.name.load();
+        match verdict {
+            Rejected::Exhausted if news() => {
+                tracing::warn!(account = %name, "the upstream refuses new tokens, too: its answers pass, and the next login is put off");
+            }
+            Rejected::Contradicted if news() => {
+                tracing::warn!(account = %name, "the upstream refuses a token that it takes with other requests: its answers pass");
+            }
+            _ => {}
         }
         verdict
     }
@@ -143,16 +163,16 @@ impl Handle {
     /// A good answer came with this credential; one atomic load when that is known already.
     pub fn confirm(&self, issued: &Issued) {
         let account = self.account();
-        let generation = issued.generation;
+        let (generation, handed) = (issued.generation, issued.handed);
         if account.unproven.load(Ordering::Relaxed) == generation {
-            account.step(Event::Proven { generation });
+            account.step(Event::Proven { generation, handed });
         }
     }
 
     /// A request that met a dead session got a good answer with this credential, the one that came after it.
     pub fn cured(&self, issued: &Issued) {
-        let generation = issued.generation;
-        self.account().step(Event::Cured { generation });
+        let (generation, handed) = (issued.generation, issued.handed);
+        self.account().step(Event::Cured { generation, handed });
     }
 
     /// An operator asks for a new token: forgets refusals, logs in now (or joins the login under way), and says how
@@ -234,19 +254,16 @@ impl Drop for Holder {
 }
 
 impl Account {
-    /// Whether a token can be handed out now.
-    pub(super) fn holds_valid(&self) -> bool {
-        let now = nanos(self.clock.now().mono);
-        let current = self.snapshot.load();
-        current
-            .as_ref()
-            .is_some_and(|current| now < current.until.load(Ordering::Acquire))
-    }
-
-    fn answer(self: &Arc<Self>, deadline: Instant) -> Option<Result<Issued, Unavailable>> {
+    fn answer(
+        self: &Arc<Self>,
+        deadline: Instant,
+        rejected: u64,
+    ) -> Option<Result<Issued, Unavailable>> {
         let now = self.clock.now();
         let deadline = self.clock.mono(deadline);
-        self.step_then(now, Event::Tick, |life, _| life.answer(now, deadline))
+        self.step_then(now, Event::Tick, |life, _| {
+            life.answer(now, deadline, rejected)
+        })
     }
 }
 
