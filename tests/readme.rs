@@ -165,6 +165,37 @@ fn the_demo_can_be_used_exactly_as_it_prints_and_breaking_it_breaks_nothing() {
     );
 }
 
+/// Where there is a `timeout`.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_emulator_can_be_begun_as_its_page_says() {
+    let page = std::fs::read_to_string("docs/emulator.md").unwrap();
+    let block = page.split("```console\n").nth(1).unwrap();
+    let block = block.split("```").next().unwrap();
+    let lines: Vec<_> = block.lines().map(|line| &line[2..]).collect();
+    let [begin, wait, run] = lines[..] else {
+        panic!("{block}")
+    };
+    assert_eq!(run, "upauth run --config proxy.toml");
+    let folder = std::env::temp_dir().join(format!("upauth-emulator-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    // What an emulator of yesterday left.
+    std::fs::write(folder.join("emulator.env"), "exit 3\n").unwrap();
+    std::fs::write(folder.join("proxy.toml"), SHIPPED).unwrap();
+    // The shipped file is read with what was sourced, and every upstream of it logs in.
+    let script =
+        format!("{begin}\ntrap \"kill $!\" EXIT\n{wait}\nupauth check --live --config proxy.toml");
+    let programs = Path::new(BINARY).parent().unwrap().display();
+    let path = format!("{programs}:{}", std::env::var("PATH").unwrap());
+    let mut shell = Command::new("timeout");
+    shell.args(["60", "sh", "-c", &script]).env("PATH", path);
+    let output = shell.current_dir(&folder).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(said.matches("ok: token in").count(), 7, "{said}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn the_shipped_examples_are_sound_but_for_the_mistakes() {
     for entry in std::fs::read_dir("examples").unwrap() {

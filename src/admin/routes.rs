@@ -179,7 +179,7 @@ fn is_meant(headers: &HeaderMap) -> Result<(), Problem> {
     if meant.is_none_or(|value| value != "1") {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
-            &code::CROSS_SITE,
+            &code::NOT_MEANT,
             "a request that changes something needs the header `X-Upauth-Admin: 1`",
         ));
     }

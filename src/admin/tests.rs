@@ -188,7 +188,7 @@ async fn renewal_is_a_post_with_a_header_that_no_form_can_send() {
     let meant = "X-Upauth-Admin: 1\r\n";
     let rows = [
         ("crm", meant, 200, "\"state\":\"valid\""),
-        ("crm", "", 403, "UA-0203"),
+        ("crm", "", 403, "UA-0212"),
         ("crm", "X-Upauth-Admin: yes\r\n", 403, "X-Upauth-Admin: 1"),
         ("nobody", meant, 404, "UA-0204"),
         ("locked", meant, 502, "user is locked"),

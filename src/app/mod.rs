@@ -16,6 +16,7 @@ mod reload;
 pub mod remote;
 mod routes;
 mod served;
+mod start_error;
 mod stopping;
 mod storage;
 mod worker;
@@ -34,6 +35,7 @@ use self::listeners::Listeners;
 pub use self::reload::{Reader, ReloadError, Reloaded};
 use self::reload::{Running, Turn};
 use self::served::Served;
+pub use self::start_error::StartError;
 pub use self::stopping::Stopped;
 use self::storage::Storage;
 use self::worker::{Shared, Worker};
@@ -42,7 +44,6 @@ use crate::config::log::{AccessLog as AccessLogKind, Format as LogFormat};
 use crate::config::{Config, Log, Store};
 use crate::server::{Floor, fitted};
 use crate::telemetry::{AccessLog, Format, Metrics};
-use crate::tls;
 use crate::token::{Handle, Unfinished, store};
 
 /// The running proxy.
@@ -67,55 +68,6 @@ pub struct Addresses {
     pub admin: Option<SocketAddr>,
     /// `[admin] health_listen`.
     pub health: Option<SocketAddr>,
-}
-
-/// Why the proxy did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// An address cannot be listened on.
-    #[error("cannot listen on {addr}: {source}{}", why_not(source))]
-    Listen {
-        /// The address as configured.
-        addr: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A certificate, key or CA file cannot be used.
-    #[error("{place}: {source}")]
-    Tls {
-        /// Where the configuration names it.
-        place: String,
-        /// What is wrong with it.
-        source: Box<tls::Error>,
-    },
-    /// The store cannot be used.
-    #[error(transparent)]
-    Store(#[from] store::Unusable),
-    /// The access log cannot be opened.
-    #[error("cannot write the access log: {0}")]
-    AccessLog(io::Error),
-    /// A thread or runtime cannot be made.
-    #[error("cannot start a thread: {0}")]
-    Thread(io::Error),
-}
-
-/// What is behind it that an address cannot be listened on, if that is known.
-fn why_not(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => " (another upauth? choose with `listen`, or `run --listen`)",
-        io::ErrorKind::NotFound => " (the folder of a socket must be there)",
-        io::ErrorKind::AddrNotAvailable => " (no address of this machine)",
-        _ => "",
-    }
-}
-
-impl StartError {
-    fn of(place: impl Into<String>, source: tls::Error) -> Self {
-        Self::Tls {
-            place: place.into(),
-            source: Box::new(source),
-        }
-    }
 }
 
 impl App {

@@ -41,7 +41,11 @@ pub(crate) enum Command {
     /// Serve emulated providers through the proxy: no account, no configuration, no network
     Demo,
     /// Serve the emulated providers alone
-    Emulate,
+    Emulate {
+        /// Write the variables into this file, whole, before anybody is served; without it they are printed
+        #[arg(long, value_name = "PATH")]
+        file: Option<PathBuf>,
+    },
     /// Say everything that is wrong with a configuration
     Check {
         /// The configuration
@@ -214,7 +218,7 @@ mod tests {
             open.extend(command.get_subcommands().cloned());
         }
         let known = [
-            "UPAUTH_CONFIG all api_url client_id code config folder json listen live",
+            "UPAUTH_CONFIG all api_url client_id code config file folder json listen live",
             "login_url name provider shell token_url username yes",
         ];
         let known = known.iter().flat_map(|line| line.split(' '));

@@ -1,6 +1,7 @@
 //! `upauth demo` and `upauth emulate`: the emulated providers, with and without the proxy in front.
 
 use std::path::Path;
+use std::{fs, io};
 
 use tokio::runtime::Runtime;
 
@@ -73,8 +74,8 @@ fn take_free_ports(config: &mut Config) {
     }
 }
 
-/// The emulator alone; prints what a configuration needs as lines that a shell can evaluate.
-pub(super) fn emulate(out: &mut Output<'_>) -> Exit {
+/// The emulator alone; prints what a configuration needs, or writes it into `file`, as lines that a shell can evaluate.
+pub(super) fn emulate(file: Option<&Path>, out: &mut Output<'_>) -> Exit {
     let (runtime, emulator) = match emulator(out) {
         Ok(started) => started,
         Err(exit) => return exit,
@@ -86,8 +87,17 @@ pub(super) fn emulate(out: &mut Output<'_>) -> Exit {
             return Exit::Failed;
         }
     };
-    for (name, value) in emulator.variables() {
-        out.answer(&format!("export {name}={}", shell::quoted(&value)));
+    let variables = emulator.variables().into_iter();
+    let lines = variables.map(|(name, value)| format!("export {name}={}\n", shell::quoted(&value)));
+    let lines: String = lines.collect();
+    match file {
+        None => out.answer(lines.trim_end()),
+        Some(file) => {
+            if let Err(error) = write_whole(file, &lines) {
+                out.error(&format!("cannot write {}: {error}", file.display()));
+                return Exit::Io;
+            }
+        }
     }
     out.answer(&format!(
         "# end all sessions: curl -X POST http://{0}/end-session/all\n\
@@ -95,10 +105,25 @@ pub(super) fn emulate(out: &mut Output<'_>) -> Exit {
          # everything else that can be turned: curl http://{0}/",
         emulator.control()
     ));
-    runtime.block_on(signals.stop.cancelled());
+    // Nobody could find it.
+    if out.ended(Exit::Done) == Exit::Done {
+        runtime.block_on(signals.stop.cancelled());
+    }
     drop(emulator);
     runtime.shutdown_background();
     Exit::Done
+}
+
+/// Whoever sees the file sees all of it.
+fn write_whole(file: &Path, text: &str) -> io::Result<()> {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    let beside = Path::new(&beside);
+    let written = fs::write(beside, text).and_then(|()| fs::rename(beside, file));
+    if written.is_err() {
+        let _ = fs::remove_file(beside);
+    }
+    written
 }
 
 fn emulator(out: &mut Output<'_>) -> Result<(Runtime, Emulator), Exit> {

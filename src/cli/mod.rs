@@ -38,16 +38,36 @@ use crate::telemetry;
 /// The whole program: reads the arguments, runs the command.
 pub fn main() -> ExitCode {
     telemetry::panics::tell_places_alone();
-    // clap prints help and usage errors itself, with exit code 0 or 2.
-    let arguments = Arguments::parse();
-    execute(arguments.command, &mut Output::of_process()).into()
+    let mut out = Output::of_process();
+    let exit = match Arguments::try_parse() {
+        Ok(arguments) => execute(arguments.command, &mut out),
+        Err(message) => shown(&message, &mut out),
+    };
+    exit.into()
+}
+
+/// What clap says itself: help and the version, or that the arguments are wrong.
+fn shown(message: &clap::Error, out: &mut Output<'_>) -> Exit {
+    let written = message.print();
+    if message.use_stderr() {
+        return Exit::Usage;
+    }
+    out.answered(written);
+    out.ended(Exit::Done)
 }
 
 fn execute(command: Command, out: &mut Output<'_>) -> Exit {
+    // What these print is not what they are for.
+    let serves = matches!(command, Command::Run { .. } | Command::Demo);
+    let exit = run_command(command, out);
+    if serves { exit } else { out.ended(exit) }
+}
+
+fn run_command(command: Command, out: &mut Output<'_>) -> Exit {
     match command {
         Command::Run { config, listen } => run::run(&config, listen.as_deref(), out),
         Command::Demo => demo::demo(out),
-        Command::Emulate => demo::emulate(out),
+        Command::Emulate { file } => demo::emulate(file.as_deref(), out),
         Command::Init { config, wishes } => {
             let stdin = std::io::stdin();
             let somebody = stdin.is_terminal();

@@ -2,10 +2,14 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use super::Exit;
+
 /// Where answers and complaints go.
 pub(crate) struct Output<'a> {
     out: Box<dyn Write + 'a>,
     err: Box<dyn Write + 'a>,
+    /// An answer could not be written.
+    lost: bool,
     /// Whether complaints are in color.
     pub(crate) color: bool,
 }
@@ -20,14 +24,37 @@ impl Output<'static> {
             color: io::stderr().is_terminal() && !no_color,
             out: Box::new(io::stdout()),
             err: Box::new(io::stderr()),
+            lost: false,
         }
     }
 }
 
 impl<'a> Output<'a> {
-    /// Writes an answer. Who reads it may have gone, which is nobody's problem.
+    /// Writes an answer.
     pub(crate) fn answer(&mut self, text: &str) {
-        let _ = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
+        let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
+        self.answered(written);
+    }
+
+    /// Takes note of how the writing of an answer went. Who reads it may have gone, which is nobody's problem.
+    pub(super) fn answered(&mut self, written: io::Result<()>) {
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+            && !self.lost
+        {
+            self.lost = true;
+            self.error(&format!(
+                "standard output cannot be written, the answer is lost: {error}"
+            ));
+        }
+    }
+
+    /// How a command ends that would end with `exit`, had its answers been read.
+    pub(super) fn ended(&self, exit: Exit) -> Exit {
+        match self.lost {
+            true => exit.max(Exit::Io),
+            false => exit,
+        }
     }
 
     /// Writes a complaint.
@@ -41,6 +68,7 @@ impl<'a> Output<'a> {
         Self {
             out: Box::new(out),
             err: Box::new(err),
+            lost: false,
             color: false,
         }
     }

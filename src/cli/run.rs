@@ -1,13 +1,14 @@
 //! `upauth run`: serves a configuration until it is asked to stop.
 
 use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use super::output::Output;
 use super::signals::{Held, Signals};
 use super::{Exit, environment, load, reached};
 use crate::app::{self, Addresses, App, StartError, Stopped};
-use crate::config::server::Listen;
+use crate::config::server::{Address, Listen};
 use crate::config::{Config, Problems, SHOWN, Upstream};
 use crate::telemetry::{self, Metrics};
 
@@ -101,6 +102,13 @@ fn table(config: &Config, addrs: &Addresses) -> String {
             base_url(config, upstream, addrs)
         ));
     }
+    // Upstreams are named by their own listeners first, so that those of the server could be missing.
+    for base in of_all(config, addrs) {
+        let base = format!("{base}/");
+        if !rows.iter().any(|row| row.contains(&base)) {
+            rows.push(format!("  {:<16} {base}NAME", "(all)"));
+        }
+    }
     let more = config.upstreams.len().saturating_sub(SHOWN);
     if more > 0 {
         rows.push(format!("  and {more} more: `upauth check --all`"));
@@ -131,6 +139,23 @@ pub(super) fn base_url(config: &Config, upstream: &Upstream, addrs: &Addresses) 
     }
 }
 
+/// Each entry of `[server] listen`, as callers name it.
+fn of_all(config: &Config, addrs: &Addresses) -> impl Iterator<Item = String> {
+    let scheme = config.server.tls.scheme();
+    config.server.listen.iter().filter_map(move |listen| {
+        if let Some(socket) = listen.unix() {
+            return Some(format!("unix:{} {scheme}://localhost", socket.display()));
+        }
+        let asked = |bound: &&SocketAddr| {
+            let mut addrs = listen.addrs.iter().filter_map(Address::tcp);
+            addrs.any(|addr| addr.ip() == bound.ip() && [0, bound.port()].contains(&addr.port()))
+        };
+        let bound: Vec<_> = addrs.server.iter().filter(asked).copied().collect();
+        let authority = reached::authority(std::slice::from_ref(listen), &bound)?;
+        Some(format!("{scheme}://{authority}"))
+    })
+}
+
 /// Where operators reach the proxy, unless that is a file.
 pub(super) fn status(config: &Config, addrs: &Addresses) -> Option<String> {
     let listen = config.admin.listen.as_ref()?;
@@ -139,14 +164,15 @@ pub(super) fn status(config: &Config, addrs: &Addresses) -> Option<String> {
 
 /// The unix socket that leads to an upstream, and the address to name there.
 fn in_a_file(config: &Config, upstream: &Upstream) -> Option<String> {
-    let (socket, path) = match upstream.listen.iter().find_map(Listen::unix) {
-        Some(own) => (own, String::new()),
+    let (socket, tls, path) = match upstream.listen.iter().find_map(Listen::unix) {
+        Some(own) => (own, &upstream.tls, String::new()),
         None => {
             let server = config.server.listen.iter().find_map(Listen::unix)?;
-            (server, format!("/{}", upstream.name))
+            (server, &config.server.tls, format!("/{}", upstream.name))
         }
     };
-    Some(format!("unix:{} http://localhost{path}", socket.display()))
+    let (socket, scheme) = (socket.display(), tls.scheme());
+    Some(format!("unix:{socket} {scheme}://localhost{path}"))
 }
 
 /// The first listener of a route's own that leads to an upstream.

@@ -54,6 +54,9 @@ codes! {
     METHOD_OVERRIDE "UA-0211" "a method override is not allowed here"
         "The upstream or route is limited to certain methods, and the request asks the upstream to read it as another one \
          (X-HTTP-Method-Override, _HttpMethod). Send the method itself."
+    NOT_MEANT "UA-0212" "what changes something needs the field X-Upauth-Admin"
+        "A POST to the admin listener came without `X-Upauth-Admin: 1`. The field shows that the request is meant: no web page can \
+         send it. Add it: curl -X POST -H 'X-Upauth-Admin: 1' ..., or ask by `upauth reload`, `upauth retry NAME` or `upauth token renew NAME`."
     KEY_MISSING "UA-0220" "no key for this proxy came with the request"
         "[access] keys are configured, so every caller must show one: in X-Upauth-Key, as Authorization: Bearer, as the password of Basic, or \
          as the client_secret or password of a login that is answered here. The answer is 403, never 401: what is missing is no \

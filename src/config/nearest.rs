@@ -84,21 +84,28 @@ fn parts(name: &str) -> Vec<String> {
     parts
 }
 
-/// How many letters must be inserted, removed or replaced to make `a` into `b` (Levenshtein).
+/// How many letters must be inserted, removed, replaced or swapped with the next one to make `a` into `b` (Levenshtein
+/// and Damerau, no letter touched twice by swaps).
 pub(super) fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    let b: Vec<char> = b.chars().collect();
+    // Each row: what it costs to make the letters of `a` so far into none, one, ... of `b`.
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut above: Option<(char, Vec<usize>)> = None;
     for (i, from) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
+        let mut next = vec![i + 1];
+        for (j, (to, costs)) in b.iter().zip(row.windows(2)).enumerate() {
+            let &[diagonal, up] = costs else { continue };
+            let left = next.last().map_or(up, |left| left + 1);
+            let replaced = diagonal + usize::from(from != *to);
+            let swapped = above.as_ref().and_then(|(before, above)| {
+                let at = j.checked_sub(1)?;
+                let is_swap = b.get(at) == Some(&from) && before == to;
+                above.get(at).filter(|_| is_swap).map(|cost| cost + 1)
+            });
+            let least = replaced.min(left).min(up + 1);
+            next.push(swapped.map_or(least, |swapped| swapped.min(least)));
         }
-        for (cell, to) in row.iter_mut().skip(1).zip(b.chars()) {
-            let replaced = diagonal + usize::from(from != to);
-            diagonal = *cell;
-            left = replaced.min(left + 1).min(*cell + 1);
-            *cell = left;
-        }
+        above = Some((from, std::mem::replace(&mut row, next)));
     }
     row.last().copied().unwrap_or_default()
 }
@@ -152,6 +159,8 @@ mod tests {
             ("instanceUrl", Some("did you mean `login_url`?")),
             ("url", Some("did you mean `login_url`?")),
             ("the-login.url:of", Some("did you mean `login_url`?")),
+            ("lsiten", Some("did you mean `listen`?")),
+            ("limist", Some("did you mean `limits`?")),
             ("workers", None),
             ("", None),
         ];
@@ -163,5 +172,10 @@ mod tests {
         assert_eq!(by_words("x", &many), None);
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("abc", ""), 3);
+        assert_eq!(distance("zoura", "zuora"), 1);
+        assert_eq!(distance("ab", "ba"), 1);
+        assert_eq!(distance("abcd", "badc"), 2);
+        assert_eq!(distance("ca", "abc"), 3);
     }
 }

@@ -19,7 +19,7 @@ use super::Destination;
 use super::failure::{Failure, Phase, chain};
 use crate::message::Origin;
 use crate::message::origin::Scheme;
-use crate::tls::{ClientConfig, ServerName};
+use crate::tls::{ClientConfig, NO_TLS, ServerName, is_no_tls};
 
 /// A connected stream, plain or TLS.
 pub(super) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
@@ -107,7 +107,10 @@ async fn tls<B>(
     TlsConnector::from(trusted)
         .connect(name, tcp)
         .await
-        .map_err(|error| Failure::new(Phase::Tls, chain(&error)))
+        .map_err(|error| match is_no_tls(&error) {
+            true => Failure::new(Phase::Tls, NO_TLS),
+            false => Failure::new(Phase::Tls, chain(&error)),
+        })
 }
 
 /// The system's resolver, which leaves out addresses that are not allowed; what it gives is what is connected to.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::message::Origin;
+
 /// How far an exchange came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -25,6 +27,8 @@ pub struct Failure<B> {
     pub phase: Phase,
     /// What happened, for the log.
     pub text: String,
+    /// Host and port of the upstream, once a request was to be sent there.
+    pub place: Option<String>,
     /// It took too long.
     pub timeout: bool,
     /// The connection had served a request before: the upstream may have closed it at the same moment.
@@ -45,12 +49,21 @@ impl<B> Failure<B> {
         Self {
             phase,
             text: text.to_string(),
+            place: None,
             timeout: false,
             reused: false,
             body: false,
             unsent: false,
             refused: false,
             untouched: None,
+        }
+    }
+
+    /// The host may be one that came with a token, which no configuration names.
+    pub(super) fn at(self, origin: &Origin) -> Self {
+        Self {
+            place: Some(format!("{}:{}", origin.host(), origin.port())),
+            ..self
         }
     }
 
@@ -81,6 +94,9 @@ impl<B> fmt::Display for Failure<B> {
             Phase::Tls => "TLS handshake",
             Phase::Head => "waiting for the answer",
         };
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
         write!(f, "{phase}: {}", self.text)
     }
 }

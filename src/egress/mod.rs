@@ -119,9 +119,10 @@ impl<B: Outgoing> Client<B> {
         let by = (!silence.is_zero()).then(|| now + silence);
         let mut connection = match self.pool.checkout(to, now, by).await {
             Ok(connection) => connection,
-            Err(failure) => return Err(failure.untouched(body)),
+            Err(failure) => return Err(failure.at(to.origin).untouched(body)),
         };
-        let answer = connection.send(head, body, silence).await?;
+        let answer = connection.send(head, body, silence).await;
+        let answer = answer.map_err(|failure| failure.at(to.origin))?;
         Ok(answer.map(|()| AnswerBody::new(connection, silence)))
     }
 

@@ -24,6 +24,7 @@ pub(super) async fn answer(world: &World, request: Request) -> Response {
     };
     let segments: Vec<&str> = parts.uri.path().split('/').skip(1).collect();
     match (&parts.method, segments.as_slice()) {
+        (&Method::GET, [""]) => plain(StatusCode::OK, USAGE.to_owned()),
         (&Method::GET, ["counters"]) => shown(&world.counters()),
         (&Method::GET, ["knobs"]) => shown(&world.knobs.read()),
         (&Method::POST, ["knobs"]) => match turn(world, &body) {

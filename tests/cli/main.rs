@@ -30,6 +30,9 @@ mod files;
 mod full;
 /// Files that change under load.
 mod hangup;
+/// Answers that cannot be written.
+#[cfg(target_os = "linux")]
+mod lost;
 /// What ends a start.
 mod starting;
 /// What a signal to stop does to whoever is there.
@@ -41,6 +44,8 @@ mod support;
 /// What the system shows and limits.
 #[cfg(target_os = "linux")]
 mod system;
+/// What the log says of failures.
+mod told;
 /// Files that may not be read.
 #[cfg(unix)]
 mod unreadable;

@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
 use super::support::Caller;
+use super::support::ports::free_port;
 use super::support::tls::connect_as;
 use super::{BINARY, Running, Stage, said};
 
@@ -28,6 +29,51 @@ fn a_taken_port_a_wrong_file_and_wrong_arguments_have_exit_codes_of_their_own() 
         said(&Command::new(BINARY).arg("runn").output().unwrap()).0,
         2
     );
+}
+
+#[test]
+fn an_address_that_is_taken_is_told_with_the_key_that_moves_it() {
+    let stage = Stage::new("taken");
+    let config = stage.right();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    let sections = |server: &str, more: &str| {
+        let crm = std::fs::read_to_string(&config).unwrap();
+        let crm = crm.split("[upstream.crm]").nth(1).unwrap();
+        format!("{server}\n[upstream.crm]{crm}{more}\n")
+    };
+    let own = format!("listen = \"{addr}\"");
+    let free = "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\n";
+    let rows = [
+        (
+            sections(&format!("[server]\n{own}\n[admin]\nlisten = \"\""), ""),
+            "`[server] listen`, or `run --listen`)",
+        ),
+        (sections(&format!("{free}{own}"), ""), "`[admin] listen`)"),
+        (
+            sections(&format!("{free}listen = \"\"\nhealth_{own}"), ""),
+            "`[admin] health_listen`)",
+        ),
+        (
+            sections(&format!("{free}listen = \"\""), &own),
+            "`[upstream.crm] listen`)",
+        ),
+        (
+            sections(
+                &format!("{free}listen = \"\""),
+                &format!("[route.r]\nupstream = \"crm\"\npath = \"/r\"\n{own}"),
+            ),
+            "`[route.r] listen`)",
+        ),
+    ];
+    let path = stage.folder.join("taken.toml");
+    for (text, key) in rows {
+        std::fs::write(&path, text).unwrap();
+        let (code, _, err) = stage.say(&["run"], path.to_str().unwrap());
+        assert_eq!(code, 74, "{err}");
+        let told = format!("(another upauth? choose with {key}\n");
+        assert!(err.contains(&addr) && err.ends_with(&told), "{key}: {err}");
+    }
 }
 
 #[test]
@@ -113,4 +159,59 @@ fn what_is_printed_leads_here_whoever_listens_beside_it() {
             .status
     };
     assert_eq!(stage.runtime.block_on(answered), 200);
+}
+
+/// What `upauth run` prints, up to the last line.
+fn banner(stage: &Stage, config: &str) -> Vec<String> {
+    let log = std::fs::File::create(stage.folder.join("log")).unwrap();
+    let mut run = stage.command(&["run"], config);
+    let mut running = Running(run.stdout(Stdio::piped()).stderr(log).spawn().unwrap());
+    let lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+    let mut lines = lines.map(|line| {
+        line.unwrap()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    });
+    let printed = lines
+        .by_ref()
+        .take_while(|line| !line.starts_with("(status)"));
+    printed.skip(1).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn every_address_of_the_server_is_printed_though_upstreams_have_their_own() {
+    let stage = Stage::new("banner-all");
+    let [port, own] = [free_port(), free_port()];
+    let socket = stage.folder.join("s");
+    let socket = socket.to_str().unwrap();
+    let written = |tls: &str, more: &str| {
+        let path = stage.config("${DEMO_CRM_CLIENT_SECRET}", more);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let server = format!(
+            "[server]\nstate = \"state\"\nlisten = [\"127.0.0.1:{port}\", \"unix:{socket}\"]\n{tls}"
+        );
+        let text = text.replace("[server]\nlisten = \"127.0.0.1:0\"\n", &server);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let all = [
+        format!("(all) http://127.0.0.1:{port}/NAME"),
+        format!("(all) unix:{socket} http://localhost/NAME"),
+    ];
+    let alone = written("", &format!("listen = \"127.0.0.1:{own}\"\n"));
+    let crm = format!("crm http://127.0.0.1:{own}");
+    let expected = [&[crm], all.as_slice()].concat();
+    assert_eq!(banner(&stage, &alone), expected);
+    // What an upstream shows is not told twice.
+    let crm = format!("crm http://127.0.0.1:{port}/crm");
+    let expected = [&[crm], &all[1..]].concat();
+    assert_eq!(banner(&stage, &written("", "")), expected);
+    let secured = written("tls = \"auto\"\n", "");
+    let text = std::fs::read_to_string(&secured).unwrap();
+    let text = text.replace(&format!("\"127.0.0.1:{port}\", "), "");
+    std::fs::write(&secured, text).unwrap();
+    let crm = format!("crm unix:{socket} https://localhost/crm");
+    assert_eq!(banner(&stage, &secured), [crm]);
 }

@@ -162,11 +162,11 @@ async fn a_renewal_is_a_deliberate_post_and_brings_a_new_token() {
     assert_eq!(logins(), 1);
     let path = "/api/v1/upstreams/crm/renew HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n";
     for (request, status, code) in [
-        (format!("POST {path}\r\n"), 403, "UA-0203"),
+        (format!("POST {path}\r\n"), 403, "UA-0212"),
         (
             format!("POST {path}X-Upauth-Admin: 0\r\n\r\n"),
             403,
-            "UA-0203",
+            "UA-0212",
         ),
         (
             format!("GET {path}X-Upauth-Admin: 1\r\n\r\n"),

@@ -84,6 +84,17 @@ impl Leads {
             Self::Upstream(name) => format!("[upstream.{name}] tls"),
         }
     }
+
+    /// Where the address of such a listener stands.
+    fn key(&self) -> String {
+        match self {
+            Self::Everywhere => OF_ALL.to_owned(),
+            Self::Upstream(name) => format!("[upstream.{name}] listen"),
+            Self::Route(name) => format!("[route.{name}] listen"),
+            Self::Admin(Scope::Full) => "[admin] listen".to_owned(),
+            Self::Admin(Scope::HealthOnly) => "[admin] health_listen".to_owned(),
+        }
+    }
 }
 
 /// What is asked of callers on a connection before the first request. Where it changes, they come anew.
@@ -191,6 +202,8 @@ impl Leads {
     }
 }
 
+/// Where the address stands that leads to every upstream.
+pub(super) const OF_ALL: &str = "[server] listen";
 /// How long a socket that nothing asks for stays open: whoever the system was connecting to it when its address went to
 /// another is let in, and an address that comes back at once has never been away.
 pub(super) const GRACE: Duration = Duration::from_millis(250);

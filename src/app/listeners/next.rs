@@ -74,10 +74,15 @@ impl Next {
     pub(in crate::app) fn listen(&self) -> Result<(), StartError> {
         let workers = self.opened.workers.iter().flatten();
         for door in workers.chain(self.opened.admin.iter().map(|(_, door)| door)) {
-            let addr = || door.socket.tcp_addr().map(|addr| addr.to_string());
-            door.socket.listen().map_err(|source| StartError::Listen {
-                addr: addr().unwrap_or_default(),
-                source,
+            door.socket.listen().map_err(|source| {
+                let addr = door.socket.tcp_addr();
+                let mut open = self.listeners.open.iter();
+                let own = open.find(|own| own.addr.tcp() == addr);
+                StartError::Listen {
+                    key: own.map(|own| own.leads.key()).unwrap_or_default(),
+                    addr: addr.map(|addr| addr.to_string()).unwrap_or_default(),
+                    source,
+                }
             })?;
         }
         Ok(())
@@ -188,6 +193,7 @@ impl Binding {
             self.next.listeners.workers
         };
         let bound = server::bind(listen, workers, ours).map_err(|source| StartError::Listen {
+            key: purpose.leads.key(),
             addr: first(listen),
             source,
         })?;

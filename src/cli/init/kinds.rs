@@ -7,6 +7,8 @@ pub(super) struct Kind {
     pub(super) name: &'static str,
     /// Keys whose values are no secrets, each with what it is.
     pub(super) keys: &'static [(&'static str, &'static str)],
+    /// Keys that some accounts have, each with what it is: asked for, and nothing is an answer.
+    pub(super) optional: &'static [(&'static str, &'static str)],
     /// Keys whose values come from the environment.
     pub(super) secrets: &'static [&'static str],
 }
@@ -26,6 +28,7 @@ pub(super) const KINDS: &[Kind] = &[
                 "the consumer key of the app, for which the client credentials flow is enabled",
             ),
         ],
+        optional: &[],
         secrets: &["client_secret"],
     },
     Kind {
@@ -40,6 +43,7 @@ pub(super) const KINDS: &[Kind] = &[
             ("client_id", "the consumer key"),
             ("username", "the user's name"),
         ],
+        optional: &[],
         secrets: &["client_secret", "password", "security_token"],
     },
     Kind {
@@ -52,6 +56,7 @@ pub(super) const KINDS: &[Kind] = &[
             ),
             ("client_id", "the id of the OAuth client"),
         ],
+        optional: &[],
         secrets: &["client_secret"],
     },
     Kind {
@@ -64,12 +69,23 @@ pub(super) const KINDS: &[Kind] = &[
             ),
             ("client_id", "the package's client id"),
         ],
+        optional: &[],
         secrets: &["client_secret"],
     },
     Kind {
         provider: "marketing-cloud-legacy",
         name: "mail",
         keys: &[("client_id", "the legacy package's client id")],
+        optional: &[
+            (
+                "login_url",
+                "the authentication base URI, if the package shows one: https://TENANT.auth.marketingcloudapis.com",
+            ),
+            (
+                "api_url",
+                "the REST base URI, if the package shows one: https://TENANT.rest.marketingcloudapis.com",
+            ),
+        ],
         secrets: &["client_secret"],
     },
     Kind {
@@ -86,6 +102,7 @@ pub(super) const KINDS: &[Kind] = &[
             ),
             ("client_id", "the client's id"),
         ],
+        optional: &[],
         secrets: &["client_secret"],
     },
 ];

@@ -2,6 +2,7 @@
 
 mod kinds;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{BufRead, Write as _};
@@ -38,6 +39,33 @@ pub(crate) struct Wishes {
     /// The user, where there is one
     #[arg(long)]
     username: Option<String>,
+}
+
+impl Wishes {
+    /// The keys of the upstream that were given, each under its name in the file.
+    fn keys(&self) -> BTreeMap<&'static str, &String> {
+        // All are named here, so that one that is new cannot be forgotten.
+        let Self {
+            provider: _,
+            name: _,
+            login_url,
+            token_url,
+            api_url,
+            client_id,
+            username,
+        } = self;
+        let keys = [
+            ("login_url", login_url),
+            ("token_url", token_url),
+            ("api_url", api_url),
+            ("client_id", client_id),
+            ("username", username),
+        ];
+        let given = keys.into_iter();
+        given
+            .filter_map(|(key, value)| Some((key, value.as_ref()?)))
+            .collect()
+    }
 }
 
 /// Writes the configuration. `asked` answers what `wishes` leave open, if somebody is there.
@@ -106,15 +134,19 @@ fn written(
     }
     let mut text = format!("{HEAD}[upstream.{name}]\n");
     line(&mut text, "provider", &format!("{provider:?}"));
+    let mut given = wishes.keys();
     for (key, what) in kind.keys {
-        let given = match *key {
-            "login_url" => &wishes.login_url,
-            "token_url" => &wishes.token_url,
-            "api_url" => &wishes.api_url,
-            "username" => &wishes.username,
-            _ => &wishes.client_id,
-        };
-        let value = answers.find(key, given.as_ref(), what, None, out)?;
+        let value = answers.find(key, given.remove(key), what, None, out)?;
+        line(&mut text, key, &format!("{value:?}"));
+    }
+    for (key, what) in kind.optional {
+        let value = answers.find(key, given.remove(key), what, Some(""), out)?;
+        if !value.is_empty() {
+            line(&mut text, key, &format!("{value:?}"));
+        }
+    }
+    // Whatever else was given is written, too: whether it is a key of this provider's, the configuration knows.
+    for (key, value) in given {
         line(&mut text, key, &format!("{value:?}"));
     }
     for secret in kind.secrets {
@@ -158,7 +190,11 @@ impl Answers<'_> {
             }
             return usual.map(str::to_owned);
         };
-        let default = usual.map_or_else(String::new, |usual| format!(" [{usual}]"));
+        let default = match usual {
+            None => String::new(),
+            Some("") => " [none]".to_owned(),
+            Some(usual) => format!(" [{usual}]"),
+        };
         out.error(&format!("{key}: {what}{default}"));
         let mut line = String::new();
         let _ = asked.read_line(&mut line);
@@ -191,102 +227,4 @@ const TAIL: &str = "\
 ";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn init(path: &Path, wishes: &Wishes, answers: Option<&str>) -> (Exit, String, String) {
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let mut answers = answers.map(str::as_bytes);
-        let asked = answers.as_mut().map(|answers| answers as &mut dyn BufRead);
-        let exit = run(path, wishes, asked, &mut Output::into(&mut out, &mut err));
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (exit, text(out), text(err))
-    }
-
-    fn path() -> std::path::PathBuf {
-        let name = crate::secret::hex(&crate::secret::random::<8>());
-        std::env::temp_dir().join(format!("upauth-init-{name}.toml"))
-    }
-
-    #[test]
-    fn what_is_written_for_each_provider_is_sound_once_its_secrets_are_there() {
-        for kind in KINDS {
-            let path = path();
-            let wishes = Wishes {
-                provider: Some(kind.provider.to_owned()),
-                login_url: Some(match kind.provider {
-                    "marketing-cloud" => {
-                        format!("https://mc{}.auth.marketingcloudapis.com", "0".repeat(26))
-                    }
-                    _ => "https://acme.my.salesforce.com".to_owned(),
-                }),
-                token_url: Some("https://acme.example/token".to_owned()),
-                api_url: Some("https://acme.example".to_owned()),
-                client_id: Some("id\"".to_owned()),
-                username: Some("me".to_owned()),
-                name: Some("my-own".to_owned()),
-            };
-            let (exit, out, err) = init(&path, &wishes, None);
-            assert_eq!((exit, err.as_str()), (Exit::Done, ""), "{}", kind.provider);
-            assert!(out.contains("export MY_OWN_CLIENT_SECRET=..."), "{out}");
-            let set = |name: &str| name.starts_with("MY_OWN_").then(|| "secret".to_owned());
-            let checked = Config::load(&path, &set).unwrap();
-            assert!(checked.warnings.is_empty() && checked.config.upstream("my-own").is_some());
-            let problems = Config::load(&path, &|_| None).unwrap_err();
-            assert_eq!(problems.iter().count(), kind.secrets.len());
-            assert!(
-                problems
-                    .iter()
-                    .all(|problem| problem.remedy().contains("export MY_OWN_"))
-            );
-            let before = std::fs::read(&path).unwrap();
-            assert_eq!(init(&path, &wishes, None).0, Exit::Io, "never overwritten");
-            assert_eq!(std::fs::read(&path).unwrap(), before);
-            std::fs::remove_file(path).unwrap();
-        }
-    }
-
-    #[test]
-    fn every_provider_of_the_configuration_can_be_begun_with() {
-        let text = "[upstream.crm]\nprovider = \"none\"\n";
-        let problems = Config::parse(text, "proxy.toml", Path::new(""), &|_| None).unwrap_err();
-        let known: Vec<_> = KINDS.iter().map(|kind| kind.provider).collect();
-        assert!(
-            problems.render(false).contains(&known.join(", ")),
-            "{}",
-            problems.render(false)
-        );
-    }
-
-    #[test]
-    fn what_is_missing_is_asked_for_where_somebody_is_there_and_named_otherwise() {
-        let path = path();
-        let (exit, out, err) = init(&path, &Wishes::default(), None);
-        assert_eq!((exit, out.as_str()), (Exit::Usage, ""));
-        assert!(
-            err.starts_with("--provider is missing: one of salesforce"),
-            "{err}"
-        );
-        let answers = "zuora\n\nhttps://rest.zuora.com\n";
-        let (exit, _, err) = init(&path, &Wishes::default(), Some(answers));
-        assert_eq!(exit, Exit::Usage);
-        assert!(
-            err.ends_with("nothing was written: there is no client_id\n"),
-            "{err}"
-        );
-        let (exit, _, err) = init(&path, &Wishes::default(), Some("zuora\nmy own\n"));
-        assert_eq!(exit, Exit::Usage);
-        assert!(
-            err.contains("`my own` cannot be a name") && !path.exists(),
-            "{err}"
-        );
-        let wrong = "zuora\n\nhttps://rest.zuora.com/oauth/token\nid\n";
-        let (exit, _, err) = init(&path, &Wishes::default(), Some(wrong));
-        assert_eq!(exit, Exit::Usage);
-        assert!(err.contains("UA-0116") && !path.exists(), "{err}");
-        let (exit, out, _) = init(&path, &Wishes::default(), Some(&format!("{answers}id\n")));
-        assert_eq!(exit, Exit::Done);
-        assert!(out.contains("/billing/..."), "{out}");
-        std::fs::remove_file(path).unwrap();
-    }
-}
+mod tests;

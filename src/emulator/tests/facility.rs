@@ -86,6 +86,9 @@ async fn the_control_port_ends_sessions_and_turns_knobs() {
         control("POST /refresh-token/zuora", "", "").await.status,
         404
     );
+    let all = control("GET /", "", "").await;
+    assert_eq!(all.status, 200);
+    assert!(all.text().contains("POST /revoke/"));
     let counters = control("GET /counters", "", "").await;
     assert_eq!(
         (&counters.json()["dead_sessions"], &counters.json()["live"]),

@@ -12,7 +12,7 @@ use crate::message::origin::Scheme;
 use crate::provider::LoginFailure;
 use crate::provider::login::LoginRequest;
 use crate::provider::refusal::printable;
-use crate::tls::ClientConfig;
+use crate::tls::{ClientConfig, NO_TLS, is_no_tls};
 use crate::token::{NotExchanged, Presented};
 
 impl Endpoint {
@@ -59,6 +59,9 @@ impl Endpoint {
         while let Some(inner) = cause {
             root = inner.to_string();
             cause = inner.source();
+        }
+        if error.is_connect() && is_no_tls(&error) {
+            NO_TLS.clone_into(&mut root);
         }
         let root = printable(&root, CAUSE_SHOWN);
         let what = match (error.is_connect(), error.is_timeout()) {

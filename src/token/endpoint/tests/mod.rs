@@ -200,7 +200,8 @@ async fn a_closed_port_and_broken_tls_are_transient() {
     let (url, _served) = serve(vec![answer_with("200 OK", OK)]).await;
     let url = url.replace("http:", "https:");
     let text = transient(log_in(&endpoint(&url)).await);
-    assert!(text.contains("cannot connect: "), "{text}");
+    let why = "cannot connect: the other side does not speak TLS (http:// meant?)";
+    assert!(text.contains(why), "{text}");
 }
 
 #[tokio::test]
