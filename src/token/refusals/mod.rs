@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::Prints;
@@ -29,12 +29,11 @@ pub struct Refusals(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     users: Mutex<HashMap<Fingerprint, User>>,
-    landed: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
 struct User {
-    trying: bool,
+    turn: Turn,
     /// The secrets of the last good login.
     good: Option<Fingerprint>,
     /// By secrets; the latest few.
@@ -45,6 +44,16 @@ struct User {
     failures: VecDeque<Instant>,
     /// When logins were sent, within the last hour, as far as a budget counts them.
     logins: VecDeque<Instant>,
+}
+
+/// Whose login it is: whoever waited longest is next.
+#[derive(Clone, Debug)]
+struct Turn(Arc<Semaphore>);
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
 }
 
 /// What a login is wanted for.
@@ -79,6 +88,8 @@ pub(super) struct Known {
 pub(super) struct Ticket {
     inner: Arc<Inner>,
     prints: Prints,
+    /// `None` cannot be: a turn is never closed.
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Refusals {
@@ -86,46 +97,28 @@ impl Refusals {
     pub fn new() -> Self {
         Self(Arc::new(Inner {
             users: Mutex::default(),
-            landed: watch::Sender::new(()),
         }))
     }
 
     /// Waits for the user's turn; or says that the login is known to be refused.
     pub(super) async fn admit(&self, prints: Prints, demand: Demand) -> Result<Ticket, Known> {
-        let mut landed = self.0.landed.subscribe();
-        loop {
-            if let Some(admitted) = self.try_admit(prints, demand, Instant::now()) {
-                return admitted;
-            }
-            // The sender lives in `self`, so this ends when a ticket is dropped.
-            let _ = landed.changed().await;
-        }
-    }
-
-    /// `None`: another login of this user is under way.
-    fn try_admit(
-        &self,
-        prints: Prints,
-        demand: Demand,
-        now: Instant,
-    ) -> Option<Result<Ticket, Known>> {
+        let Turn(turn) = self.0.lock().entry(prints.user).or_default().turn.clone();
+        let turn = turn.acquire_owned().await.ok();
+        let now = Instant::now();
         let mut users = self.0.lock();
         let record = users.entry(prints.user).or_default();
-        if record.trying {
-            return None;
-        }
         let known = record.known(prints, now);
         if let Some(known) = known.or_else(|| record.over(demand, now)) {
-            return Some(Err(known));
+            return Err(known);
         }
         if demand.budget.is_some() {
             record.logins.push_back(now);
         }
-        record.trying = true;
-        Some(Ok(Ticket {
+        Ok(Ticket {
             inner: Arc::clone(&self.0),
             prints,
-        }))
+            _turn: turn,
+        })
     }
 
     /// Whether these very secrets are on record as refused.
@@ -277,15 +270,6 @@ impl Ticket {
         }
         let refusal = record.refusal(self.prints)?;
         refusal.again
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if let Some(record) = self.inner.lock().get_mut(&self.prints.user) {
-            record.trying = false;
-        }
-        self.inner.landed.send_replace(());
     }
 }
 

@@ -1,5 +1,7 @@
 //! One user's refusals over several accounts and secrets.
 
+use std::future::Future;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::{Instant, advance};
@@ -105,12 +107,25 @@ async fn what_one_account_may_not_ask_for_is_not_refused_to_another_of_the_same_
 }
 
 #[tokio::test(start_paused = true)]
-async fn accounts_of_one_user_log_in_one_after_the_other() {
+async fn accounts_of_one_user_log_in_one_after_the_other_as_they_came() {
     let (refusals, [one, two]) = (Refusals::new(), prints(["one", "two"]));
-    let ticket = refusals.admit(one, ANY).await.unwrap();
-    assert!(refusals.try_admit(two, ANY, Instant::now()).is_none());
-    drop(ticket);
-    assert!(allowed(&refusals, two).await);
+    let mut ticket = refusals.admit(one, ANY).await.unwrap();
+    let mut waiting: Vec<_> = (0..5).map(|_| Box::pin(refusals.admit(two, ANY))).collect();
+    let mut cx = Context::from_waker(Waker::noop());
+    // All stand in line before the first is let go.
+    for each in &mut waiting {
+        assert!(each.as_mut().poll(&mut cx).is_pending());
+    }
+    for at in 0..waiting.len() {
+        drop(ticket);
+        for later in &mut waiting[at + 1..] {
+            assert!(later.as_mut().poll(&mut cx).is_pending(), "out of turn");
+        }
+        let Poll::Ready(next) = waiting[at].as_mut().poll(&mut cx) else {
+            panic!("nobody's turn");
+        };
+        ticket = next.unwrap();
+    }
 }
 
 /// How many logins a user gets who wants one every ten seconds for three hours.
