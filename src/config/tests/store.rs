@@ -58,8 +58,12 @@ fn a_key_of_the_store_that_is_written_in_the_file_is_warned_of() {
 fn what_a_store_cannot_use() {
     check_all(&[
         (
-            "{CRM}[store]\nkind = \"fiel\"\n",
+            "{CRM}[store]\nkind = \"disk\"\n",
             "UA-0108 7:8 one of: memory, file",
+        ),
+        (
+            "{CRM}[store]\nkind = \"fiel\"\n",
+            "UA-0108 7:8 did you mean `file`?",
         ),
         (
             "{CRM}[store]\npath = \"/var/lib/upauth\"\n",
@@ -74,8 +78,12 @@ fn what_a_store_cannot_use() {
             "UA-0108 8:7 64 hexadecimal digits",
         ),
         (
-            "{CRM}[store]\nkind = \"file\"\npaht = \"x\"\n",
+            "{CRM}[store]\nkind = \"file\"\nfolder = \"x\"\n",
             "UA-0103 8:1 keys here: kind, path, key",
+        ),
+        (
+            "{CRM}[store]\nkind = \"file\"\npaht = \"x\"\n",
+            "UA-0103 8:1 did you mean `path`?",
         ),
     ]);
 }

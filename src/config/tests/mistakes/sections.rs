@@ -95,8 +95,12 @@ fn names_and_places() {
             "UA-0111 7:11 did you mean `crm`?",
         ),
         (
-            "{CRM}[route.r]\nupstream = \"cmr\"\npath = \"/r\"\n",
+            "{CRM}[route.r]\nupstream = \"erp\"\npath = \"/r\"\n",
             "UA-0111 7:12 there are: crm",
+        ),
+        (
+            "{CRM}[route.r]\nupstream = \"cmr\"\npath = \"/r\"\n",
+            "UA-0111 7:12 did you mean `crm`?",
         ),
         (
             "{CRM}[route.r]\npath = \"/r\"\n",
