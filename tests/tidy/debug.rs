@@ -12,7 +12,7 @@ use crate::sources;
 /// Types of others that hold nothing but what is in their arguments, or nothing that anybody said.
 const HARMLESS: &str = "
     Arc ArcSwap ArcSwapOption AtomicBool AtomicI64 AtomicU64 AtomicUsize BTreeMap Box CancellationToken Cow Duration File
-     HashMap HashSet HeaderName IncomingError Instant Method Mutex Option ParseError PathBuf Range Reason Receiver Result
+     HashMap HashSet HeaderName IncomingError Instant Method Mutex Option OwnedSemaphorePermit ParseError PathBuf Range Reason Receiver Result
     Self Semaphore Send Sender Shell SmallVec SocketAddr StatusCode StdUnixListener Sync SystemTime TcpListener Thread UnixListener Vec
     VecDeque VerifierBuilderError bool f64 i64 u16 u32 u64 u8 usize
     BOUNDS rcgen::Error rustls::Error std::Error";
