@@ -338,7 +338,7 @@ impl Proxy {
                     }
                     tracing::info!(id = %finish.id, upstream = %upstream.name, surface = surface.name,
                         "the upstream ended the session: waiting for a new one, then sending again");
-                    issued = upstream.renewed(&issued, patience).await?;
+                    issued = upstream.obtain(patience).await?;
                     finish.replay();
                 }
             }

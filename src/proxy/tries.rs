@@ -86,7 +86,7 @@ impl Tries {
             Verdict::TryAgain => Next::Pass,
             Verdict::Dead => {
                 let rejected = upstream.tokens.reject(issued);
-                let hopeless = !matches!(rejected, Rejected::Renewing | Rejected::Replaced);
+                let hopeless = matches!(rejected, Rejected::Settling | Rejected::Exhausted);
                 // With a good status, or by an application of its own, the upstream may have done what was asked all the
                 // same.
                 let acted =

@@ -52,35 +52,16 @@ impl Upstream {
         // Not as of the time of arrival: a body may have taken its time to come.
         match self.tokens.current(Instant::now()) {
             Some(issued) => Ok(issued),
-            // Boxed: a request that has its token needs no room for this.
-            None => {
-                let deadline = Instant::now() + *patience;
-                self.wait(patience, Box::pin(self.tokens.obtain(deadline)))
-                    .await
-            }
+            None => self.obtain(patience).await,
         }
     }
 
-    /// The credential after one that is dead.
-    pub(super) async fn renewed(
-        &self,
-        dead: &Issued,
-        patience: &mut Duration,
-    ) -> Result<Issued, Unavailable> {
-        let deadline = Instant::now() + *patience;
-        self.wait(patience, Box::pin(self.tokens.obtain_after(dead, deadline)))
-            .await
-    }
-
-    /// Waits, counted as waiting; takes the time off `patience`, which is for all waits of a request.
-    async fn wait(
-        &self,
-        patience: &mut Duration,
-        obtained: impl Future<Output = Result<Issued, Unavailable>>,
-    ) -> Result<Issued, Unavailable> {
+    /// Waits for a credential, counted as waiting; takes the time off `patience`, which is for all waits of a request.
+    pub(super) async fn obtain(&self, patience: &mut Duration) -> Result<Issued, Unavailable> {
         let _waiting = Waiting::new(&self.metrics);
         let began = Instant::now();
-        let obtained = obtained.await;
+        // Boxed: a request that has its token needs no room for this.
+        let obtained = Box::pin(self.tokens.obtain(began + *patience)).await;
         *patience = patience.saturating_sub(began.elapsed());
         obtained
     }

@@ -8,9 +8,6 @@ use std::time::Duration;
 /// Invariant: an upstream that rejects every token costs at most [`FIRST_HOUR`] logins in the hour that begins
 /// with the login it rejected first, and at most [`LATER_HOURS`] in any hour after it.
 /// Invariant: logins that cured what they were for cost nothing, up to [`CURES`] in any hour.
-/// Invariant: beyond that, what was accepted and then rejected with nothing accepted since costs one login after
-/// [`STANDS`], and each further one that cures nothing needs four times as long as the one before: at most five in
-/// the first hour, then one an hour.
 #[derive(Debug, Default)]
 pub(super) struct Rejections {
     /// The latest logins that brought a token, oldest first; never more than [`FIRST_HOUR`].
@@ -19,16 +16,11 @@ pub(super) struct Rejections {
     began: Option<Duration>,
     /// The latest logins that cured what they were for, oldest first; never more than [`CURES`].
     cures: VecDeque<Duration>,
-    /// Logins beyond the budget in a row that cured nothing.
-    beyond: u32,
 }
 
 impl Rejections {
-    /// A login brought a token, wanted `for_rejection` or not.
-    pub(super) fn logged_in(&mut self, now: Duration, for_rejection: bool) {
-        if for_rejection && self.began.is_some_and(|began| !self.has_room(now, began)) {
-            self.beyond = self.beyond.saturating_add(1);
-        }
+    /// A login brought a token.
+    pub(super) fn logged_in(&mut self, now: Duration) {
         if self.logins.len() == FIRST_HOUR {
             self.logins.pop_front();
         }
@@ -38,17 +30,6 @@ impl Rejections {
     /// Whether the rejection of a token that was obtained at `obtained` may cause a login.
     pub(super) fn allow(&mut self, now: Duration, obtained: Duration) -> bool {
         let began = *self.began.get_or_insert(obtained);
-        self.has_room(now, began)
-    }
-
-    /// Whether a rejection that stands since then, not contradicted by any good answer, is worth a login whatever the
-    /// budget says.
-    pub(super) fn stands(&self, now: Duration, since: Duration) -> bool {
-        let longer = 4_u32.saturating_pow(self.beyond);
-        now >= since + STANDS.saturating_mul(longer).min(HOUR)
-    }
-
-    fn has_room(&self, now: Duration, began: Duration) -> bool {
         if now < began + HOUR {
             return self.logins.iter().filter(|at| **at >= began).count() < FIRST_HOUR;
         }
@@ -62,7 +43,6 @@ impl Rejections {
         if self.cures.len() < CURES {
             self.cures.push_back(now);
             self.logins.pop_back();
-            self.beyond = 0;
         }
     }
 
@@ -70,7 +50,6 @@ impl Rejections {
     pub(super) fn forget(&mut self) {
         self.logins.clear();
         self.began = None;
-        self.beyond = 0;
     }
 }
 
@@ -88,8 +67,6 @@ pub(super) const FIRST_HOUR: usize = 5;
 pub(super) const LATER_HOURS: usize = 2;
 /// Logins in any hour for sessions that really ended, beyond those: far below what providers allow.
 pub(super) const CURES: usize = 100;
-/// For how long a rejection is perhaps one caller's own affair, as long as no other request tells.
-pub(super) const STANDS: Duration = Duration::from_secs(5);
 /// The hour of every budget.
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -124,11 +101,11 @@ mod tests {
     fn an_upstream_rejecting_every_token_costs_five_logins_then_two_an_hour() {
         let mut budget = Rejections::default();
         let mut logins = vec![Duration::ZERO];
-        budget.logged_in(Duration::ZERO, false);
+        budget.logged_in(Duration::ZERO);
         for second in (0..6 * 3600).step_by(7) {
             let now = Duration::from_secs(second);
             if budget.allow(now, *logins.last().unwrap()) {
-                budget.logged_in(now, true);
+                budget.logged_in(now);
                 logins.push(now);
             }
         }

@@ -12,8 +12,6 @@ pub struct Issued {
     /// The header values and the host that came with them.
     pub credential: Arc<Credential>,
     pub(super) generation: u64,
-    /// When it was handed out (monotonic): what is answered to it later says that it was alive then.
-    pub(super) handed: Duration,
 }
 
 impl Issued {
@@ -21,21 +19,12 @@ impl Issued {
     pub fn generation(&self) -> u64 {
         self.generation
     }
-
-    /// The same, handed out at `mono`.
-    pub(super) fn at(&self, mono: Duration) -> Self {
-        Self {
-            handed: mono,
-            ..self.clone()
-        }
-    }
 }
 
 /// What a rejection of a credential led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejected {
-    /// Another is on its way, or will be when it is waited for. This one is no longer handed out, unless the last login
-    /// failed and it had proven good: then it is all that there is.
+    /// The credential is no longer handed out and another is on its way, or will be when it is waited for.
     Renewing,
     /// A newer credential is already there.
     Replaced,
@@ -45,9 +34,6 @@ pub enum Rejected {
     /// The budget of logins that rejections may cause is used up: the upstream's answer passes, and the credential
     /// stays, because it is the only one.
     Exhausted,
-    /// The upstream takes the credential with other requests, and no other can be had now: it stays, and the
-    /// upstream's answer, which is this caller's own affair, passes.
-    Contradicted,
 }
 
 /// Why there is no credential. For logs; it holds no secret.

@@ -36,11 +36,11 @@ pub(super) struct Account {
     pub(super) runtime: runtime::Handle,
     pub(super) life: Mutex<Kept>,
     pub(super) snapshot: ArcSwapOption<Current>,
-    /// The generation of which a good answer would tell something; zero: none.
+    /// The generation that lacks its first good answer; zero: none.
     pub(super) unproven: AtomicU64,
     /// The generation of which it was told last that no new one is worth a login yet; zero: none.
     pub(super) hopeless: AtomicU64,
-    /// Changes when a flight ended, or is not needed any more.
+    /// Changes when a flight ended.
     pub(super) landed: watch::Sender<()>,
     /// The timer is to look again.
     pub(super) wake: Notify,
@@ -89,7 +89,7 @@ impl Account {
         let mut kept = self.lock();
         let actions = kept.life.step(now, event);
         let (fly, look_at_secrets) = (actions.fly, actions.look_at_secrets);
-        let (restore, contradicted) = (actions.restore, actions.contradicted);
+        let restore = actions.restore;
         let (noted, forgotten) = (actions.note_use.clone(), actions.forget.clone());
         let seen = look(&mut kept.life, actions);
         self.publish(&kept.life, now);
@@ -113,9 +113,6 @@ impl Account {
         }
         if let Some(credential) = forgotten {
             self.source.rejected(&credential);
-        }
-        if contradicted {
-            self.landed.send_replace(());
         }
         if look_at_secrets {
             self.runtime.spawn(secrets_look(Arc::clone(self)));
@@ -189,7 +186,7 @@ impl Account {
         };
         let demand = Demand {
             budget: self.budget,
-            can_wait: self.lock().life.can_wait(self.clock.now()),
+            can_wait: self.holds_valid(),
         };
         let ticket = match self.refusals.admit(prints, demand).await {
             Ok(ticket) => ticket,

@@ -96,47 +96,32 @@ impl Handle {
     /// Once a second of use the life is told under its lock: it judges by both clocks and renews early if due.
     pub fn current(&self, now: Instant) -> Option<Issued> {
         let account = self.account();
-        let handed = account.clock.mono(now);
-        let mono = nanos(handed);
+        let mono = nanos(account.clock.mono(now));
         let snapshot = account.snapshot.load();
         let current = snapshot.as_ref()?;
         if mono >= current.until.load(Ordering::Acquire) {
             return None;
         }
         if mono < current.tell_from.load(Ordering::Relaxed) {
-            return Some(current.issued.at(handed));
+            return Some(current.issued.clone());
         }
         let now = account.clock.at(now);
         account.step_then(now, Event::Used, |life, _| {
-            life.view(now).map(|(issued, _)| issued.at(now.mono))
+            life.view(now).map(|(issued, _)| issued.clone())
         })
     }
 
     /// Waits for a valid credential until `deadline`. Cancel-safe: dropping it cancels nothing.
     pub async fn obtain(&self, deadline: Instant) -> Result<Issued, Unavailable> {
-        self.wait(0, deadline).await
-    }
-
-    /// As [`obtain`](Self::obtain), for a request that met a dead session with `rejected`: a newer one, or the same if
-    /// others were served well with it meanwhile.
-    pub async fn obtain_after(
-        &self,
-        rejected: &Issued,
-        deadline: Instant,
-    ) -> Result<Issued, Unavailable> {
-        self.wait(rejected.generation, deadline).await
-    }
-
-    async fn wait(&self, rejected: u64, deadline: Instant) -> Result<Issued, Unavailable> {
         let account = self.account();
         let mut landed = account.landed.subscribe();
         let _waiter = Waiter::new(account);
         loop {
-            if let Some(answer) = account.answer(deadline, rejected) {
+            if let Some(answer) = account.answer(deadline) {
                 return answer;
             }
             if timeout_at(deadline, landed.changed()).await.is_err() {
-                return account.answer(deadline, rejected).unwrap_or(Err(TIMEOUT));
+                return account.answer(deadline).unwrap_or(Err(TIMEOUT));
             }
         }
     }
@@ -146,16 +131,11 @@ impl Handle {
         let (account, generation) = (self.account(), issued.generation);
         let actions = account.step(Event::Rejected { generation });
         let verdict = actions.verdict.unwrap_or(Rejected::Renewing);
-        let news = || account.hopeless.swap(generation, Ordering::Relaxed) != generation;
-        let name = account.name.load();
-        match verdict {
-            Rejected::Exhausted if news() => {
-                tracing::warn!(account = %name, "the upstream refuses new tokens, too: its answers pass, and the next login is put off");
-            }
-            Rejected::Contradicted if news() => {
-                tracing::warn!(account = %name, "the upstream refuses a token that it takes with other requests: its answers pass");
-            }
-            _ => {}
+        let told = &account.hopeless;
+        if verdict == Rejected::Exhausted && told.swap(generation, Ordering::Relaxed) != generation
+        {
+            let account = account.name.load();
+            tracing::warn!(%account, "the upstream refuses new tokens, too: its answers pass, and the next login is put off");
         }
         verdict
     }
@@ -163,16 +143,16 @@ impl Handle {
     /// A good answer came with this credential; one atomic load when that is known already.
     pub fn confirm(&self, issued: &Issued) {
         let account = self.account();
-        let (generation, handed) = (issued.generation, issued.handed);
+        let generation = issued.generation;
         if account.unproven.load(Ordering::Relaxed) == generation {
-            account.step(Event::Proven { generation, handed });
+            account.step(Event::Proven { generation });
         }
     }
 
     /// A request that met a dead session got a good answer with this credential, the one that came after it.
     pub fn cured(&self, issued: &Issued) {
-        let (generation, handed) = (issued.generation, issued.handed);
-        self.account().step(Event::Cured { generation, handed });
+        let generation = issued.generation;
+        self.account().step(Event::Cured { generation });
     }
 
     /// An operator asks for a new token: forgets refusals, logs in now (or joins the login under way), and says how
@@ -254,16 +234,19 @@ impl Drop for Holder {
 }
 
 impl Account {
-    fn answer(
-        self: &Arc<Self>,
-        deadline: Instant,
-        rejected: u64,
-    ) -> Option<Result<Issued, Unavailable>> {
+    /// Whether a token can be handed out now.
+    pub(super) fn holds_valid(&self) -> bool {
+        let now = nanos(self.clock.now().mono);
+        let current = self.snapshot.load();
+        current
+            .as_ref()
+            .is_some_and(|current| now < current.until.load(Ordering::Acquire))
+    }
+
+    fn answer(self: &Arc<Self>, deadline: Instant) -> Option<Result<Issued, Unavailable>> {
         let now = self.clock.now();
         let deadline = self.clock.mono(deadline);
-        self.step_then(now, Event::Tick, |life, _| {
-            life.answer(now, deadline, rejected)
-        })
+        self.step_then(now, Event::Tick, |life, _| life.answer(now, deadline))
     }
 }
 

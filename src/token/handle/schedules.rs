@@ -1,7 +1,7 @@
 //! Random schedules through the real handle, flight and timer: callers come, hang up at any await, use, confirm and
 //! reject, while logins succeed, fail, panic and hang.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,10 +21,8 @@ struct Stage {
     seed: u64,
     handle: Handle,
     source: Arc<Script>,
-    /// Generations that were rejected, since when no good answer contradicts that, and whether another was promised.
-    dead: Arc<Mutex<HashMap<u64, (Duration, bool)>>>,
-    /// Generations with which somebody was served well.
-    proven: Arc<Mutex<HashSet<u64>>>,
+    /// Generations whose rejection was accepted.
+    dead: Arc<Mutex<HashSet<u64>>>,
     wall: Arc<AtomicI64>,
 }
 
@@ -50,21 +48,15 @@ impl Stage {
             handle,
             source,
             dead: Arc::default(),
-            proven: Arc::default(),
             wall,
         }
     }
 
-    /// Invariant: what is handed out is neither rejected nor expired, unless it was good and no other can be had: an
-    /// operator is told why.
+    /// Invariant: what is handed out is neither rejected nor expired.
     fn judge(&self, issued: &Issued) {
         let seed = self.seed;
-        let generation = issued.generation();
-        let dead = self.dead.lock().unwrap().get(&generation).copied();
-        let dead = dead.is_some_and(|(_, promised)| promised);
-        let good = self.proven.lock().unwrap().contains(&generation);
-        let told = self.handle.status().why.is_some();
-        assert!(!dead || (good && told), "rejected: {seed}");
+        let dead = self.dead.lock().unwrap();
+        assert!(!dead.contains(&issued.generation()), "rejected: {seed}");
         let Lifetime::For(life) = issued.credential.lifetime() else {
             return;
         };
@@ -77,25 +69,17 @@ impl Stage {
 
     async fn caller(self, mut chance: Chance) {
         sleep(Duration::from_millis(chance.below(20_000))).await;
-        let mut rejected = None;
         for _ in 0..2 {
-            let issued = match (&rejected, self.handle.current(Instant::now())) {
-                (None, Some(issued)) => Some(issued),
-                _ => self.obtain(&mut chance, rejected.as_ref()).await,
+            let issued = match self.handle.current(Instant::now()) {
+                Some(issued) => Some(issued),
+                None => self.obtain(&mut chance).await,
             };
             let Some(issued) = issued else { continue };
             self.judge(&issued);
             sleep(Duration::from_millis(chance.below(500))).await;
             match chance.below(3) {
-                0 => {
-                    self.proven.lock().unwrap().insert(issued.generation());
-                    self.handle.confirm(&issued);
-                    let mut dead = self.dead.lock().unwrap();
-                    dead.retain(|of, (since, _)| {
-                        *of != issued.generation() || issued.handed <= *since
-                    });
-                }
-                1 if self.reject(&issued) => rejected = Some(issued),
+                0 => self.handle.confirm(&issued),
+                1 => self.reject(&issued),
                 _ => {}
             }
         }
@@ -106,15 +90,10 @@ impl Stage {
     }
 
     /// Invariant: whoever waits has an answer by the deadline.
-    async fn obtain(&self, chance: &mut Chance, rejected: Option<&Issued>) -> Option<Issued> {
+    async fn obtain(&self, chance: &mut Chance) -> Option<Issued> {
         let patience = Duration::from_millis(chance.below(25_000));
         let deadline = Instant::now() + patience;
-        let waiting = async {
-            match rejected {
-                Some(rejected) => self.handle.obtain_after(rejected, deadline).await,
-                None => self.handle.obtain(deadline).await,
-            }
-        };
+        let waiting = self.handle.obtain(deadline);
         let answer = if chance.below(3) == 0 {
             let hangs_up = Duration::from_millis(chance.below(5000));
             timeout(hangs_up, waiting).await.ok()?
@@ -130,29 +109,21 @@ impl Stage {
         answer.ok()
     }
 
-    /// Says whether another is worth a wait.
-    fn reject(&self, issued: &Issued) -> bool {
+    fn reject(&self, issued: &Issued) {
         let verdict = self.handle.reject(issued);
-        let believed = verdict == Rejected::Renewing;
-        if believed || matches!(verdict, Rejected::Exhausted | Rejected::Contradicted) {
-            let now = self.handle.account().clock.now().mono;
-            let mut dead = self.dead.lock().unwrap();
-            let (_, promised) = dead.entry(issued.generation()).or_insert((now, false));
-            *promised |= believed;
-        }
         match verdict {
             Rejected::Renewing => {
-                if let Some(current) = self.handle.current(Instant::now()) {
-                    self.judge(&current);
-                }
+                self.dead.lock().unwrap().insert(issued.generation());
+                let current = self.handle.current(Instant::now());
+                let gone = current.is_none_or(|now| now.generation() > issued.generation());
+                assert!(gone, "still served: {}", self.seed);
             }
             Rejected::Replaced => {
                 let current = self.handle.current(Instant::now()).unwrap();
                 assert!(current.generation() > issued.generation());
             }
-            Rejected::Settling | Rejected::Exhausted | Rejected::Contradicted => return false,
+            Rejected::Settling | Rejected::Exhausted => {}
         }
-        true
     }
 }
 

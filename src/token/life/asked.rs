@@ -16,19 +16,12 @@ impl Life {
         Some((&held.issued, now.mono + held.remaining(now)))
     }
 
-    /// The generation of which a good answer would tell something.
+    /// The generation that still lacks its first good answer.
     pub(crate) fn unproven(&self) -> Option<u64> {
         match &self.holding {
-            Holding::Valid(held) | Holding::Rejected(held) if held.wants_proof() => {
-                Some(held.issued.generation)
-            }
+            Holding::Valid(held) if !held.proven => Some(held.issued.generation),
             _ => None,
         }
-    }
-
-    /// Whether a login can wait, because there is a credential of which nothing bad is known.
-    pub(crate) fn can_wait(&self, now: Now) -> bool {
-        self.usable(now).is_some_and(|held| held.doubted.is_none())
     }
 
     /// Whether a use was recorded at this very `now`.
@@ -37,27 +30,19 @@ impl Life {
     }
 
     /// What one who waits until `deadline` gets; `None`: it goes on waiting. Right after a step at the same `now`.
-    ///
-    /// It is newer than the `rejected` one, unless good answers say that this is alive, or nothing comes any more.
     pub(crate) fn answer(
         &mut self,
         now: Now,
         deadline: Duration,
-        rejected: u64,
     ) -> Option<Result<Issued, Unavailable>> {
-        let ended = matches!(self.renewing, Renewing::Idle);
-        if let Some(held) = self.usable(now)
-            && (held.issued.generation > rejected || held.doubted.is_none() || ended)
-        {
-            let issued = held.issued.at(now.mono);
+        if let Some(held) = self.usable(now) {
+            let issued = held.issued.clone();
             self.used(now);
             return Some(Ok(issued));
         }
         match &self.renewing {
             Renewing::Idle | Renewing::Restoring | Renewing::InFlight { .. } => None,
             Renewing::WaitingUntil { at, failure } if *at < deadline && self.may_pass(failure) => {
-                // Beside a credential that is there, nobody else may want another.
-                self.owed |= self.usable(now).is_some();
                 None
             }
             _ => Some(Err(self.setback(now)?)),
@@ -104,17 +89,15 @@ impl Life {
 
     /// A look for an operator, right after a step at the same `now`.
     pub(crate) fn status(&self, now: Now) -> Status {
-        let (failure, next_try) = match &self.renewing {
+        let (why, next_try) = match &self.renewing {
             Renewing::WaitingUntil { at, failure } | Renewing::PutOff { until: at, failure } => {
                 (Some(failure.to_string()), Some(*at))
             }
             Renewing::Refused { again, failure } => (Some(failure.to_string()), *again),
-            Renewing::Idle | Renewing::Restoring | Renewing::InFlight { .. } => (None, None),
-        };
-        let doubts = self.usable(now).and_then(Held::doubts);
-        let why = match (failure, doubts) {
-            (Some(failure), Some(doubts)) => Some(format!("{doubts}; {failure}")),
-            (failure, doubts) => failure.or_else(|| doubts.map(str::to_owned)),
+            Renewing::Idle | Renewing::Restoring | Renewing::InFlight { .. } => {
+                let held = self.usable(now).and_then(Held::doubts);
+                (held.map(str::to_owned), None)
+            }
         };
         let expires_in = self.usable(now).and_then(|held| {
             let ends = matches!(held.issued.credential.lifetime(), Lifetime::For(_));

@@ -27,10 +27,8 @@ pub(crate) struct Held {
     pub(crate) cured: bool,
     /// It was minted because of a rejection: until then its rejections cause no login.
     pub(crate) settles_until: Option<Duration>,
-    /// Since when (monotonic) a rejection stands that no good answer to a later request contradicts.
-    pub(crate) doubted: Option<Duration>,
-    /// A rejection of it was contradicted: not every one of them is to be believed.
-    pub(crate) disputed: bool,
+    /// It was rejected when the budget was used up, and stayed because it is the only one.
+    pub(crate) doubted: bool,
     /// From this age on it is renewed if used.
     early: Duration,
 }
@@ -53,8 +51,7 @@ impl Held {
             proven: false,
             cured: false,
             settles_until: None,
-            doubted: None,
-            disputed: false,
+            doubted: false,
             early,
         }
     }
@@ -102,53 +99,27 @@ impl Held {
         !self.proven && self.settles_until.is_some_and(|until| now.mono < until)
     }
 
-    /// It was rejected; says since when that is not contradicted.
-    pub(crate) fn doubt(&mut self, now: Now) -> Duration {
-        *self.doubted.get_or_insert(now.mono)
-    }
-
-    /// A request that it was handed out for at `handed` got a good answer; says whether that contradicts a rejection.
-    pub(crate) fn prove(&mut self, handed: Duration) -> bool {
-        self.proven = true;
-        let contradicts = self.doubted.is_some_and(|since| handed > since);
-        if contradicts {
-            self.doubted = None;
-            self.disputed = true;
-        }
-        contradicts
-    }
-
-    /// Whether a good answer would tell anything.
-    pub(crate) fn wants_proof(&self) -> bool {
-        !self.proven || self.doubted.is_some()
-    }
-
     /// Why it is perhaps of no use, although it is served.
     pub(crate) fn doubts(&self) -> Option<&'static str> {
-        self.doubted?;
-        Some(match self.proven {
-            true => "the upstream has refused this token and not taken it since",
-            false => {
-                "the upstream refuses new tokens, too; the next login is put off (`upauth token renew` asks for one)"
-            }
-        })
+        (self.doubted && !self.proven).then_some(
+            "the upstream refuses new tokens, too; the next login is put off (`upauth token renew` asks for one)",
+        )
     }
 
     /// Whether it served well for so long that its rejection is the end of a life, not a sign of trouble.
     pub(crate) fn has_served(&self, now: Now) -> bool {
-        let good = self.proven && !self.disputed && self.doubted.is_none();
-        good && now.mono.saturating_sub(self.sent.mono) >= SERVED
+        self.proven && !self.doubted && now.mono.saturating_sub(self.sent.mono) >= SERVED
     }
 
     /// The same token came again although nobody rejected it: its age starts again, its generation stays.
     pub(crate) fn renewed(&self, credential: Arc<Credential>, mut fresh: Self) -> Self {
         fresh.issued = Issued {
             credential,
-            ..self.issued.clone()
+            generation: self.issued.generation,
         };
         fresh.proven = self.proven;
         fresh.cured = self.cured;
-        fresh.disputed = self.disputed;
+        fresh.doubted = self.doubted;
         fresh.settles_until = self.settles_until;
         fresh
     }

@@ -14,7 +14,6 @@ use crate::provider::{Credential, LoginFailure};
 
 mod asked;
 mod held;
-mod rejecting;
 mod rules;
 #[cfg(test)]
 mod schedules;
@@ -25,12 +24,8 @@ use self::held::Held;
 
 /// The life of one account's credential.
 ///
-/// Invariant: what is handed out is not expired, nor of a rejected generation while a login may still replace it. One
-/// that had proven good is handed out again when that login failed, and then stays until one succeeds: its rejection
-/// may have been one caller's own affair.
-/// Invariant: a rejection that a good answer to a later request contradicts asks for nothing any more.
-/// Invariant: a rejected *string* comes back as a new generation only from a later login, when the budget allows no
-/// other.
+/// Invariant: what is handed out is neither expired nor of a rejected generation; a rejected *string* comes back
+/// only as a new generation, from a later login, when the budget allows no other.
 /// Invariant: at most one flight is under way, and none begins unless somebody wants its token: a waiter, a use
 /// since the last renewal, a rejection, an operator, or whoever wants it kept warm, which is as a use that never ends.
 /// Invariant: no flight begins before the back-off or the refusal allows it.
@@ -50,8 +45,6 @@ pub(crate) struct Life {
     logins: u64,
     /// Failed logins in a row.
     failures: u32,
-    /// The last login brought nothing that can be handed out.
-    failing: bool,
     /// Those who wait for a credential.
     waiters: usize,
     /// A credential is wanted although nobody uses it.
@@ -69,7 +62,7 @@ pub(crate) struct Life {
 enum Holding {
     Nothing,
     Valid(Held),
-    /// Kept to recognise the same token when it comes again, and for the case that no other comes.
+    /// Kept only to recognise the same token when it comes again.
     Rejected(Held),
 }
 
@@ -114,10 +107,10 @@ pub(crate) enum Event {
     Left,
     /// The upstream said that this generation is dead.
     Rejected { generation: u64 },
-    /// A good answer came with this generation, to a request that it was handed out for at `handed` (monotonic).
-    Proven { generation: u64, handed: Duration },
-    /// The same, to a request that had met a dead session.
-    Cured { generation: u64, handed: Duration },
+    /// A good answer came with this generation.
+    Proven { generation: u64 },
+    /// A request that met a dead session got a good answer with this generation.
+    Cured { generation: u64 },
     /// The flight ended; `jitter` is between 0 and 1.
     FlightEnded { landed: Landed, jitter: f64 },
     /// The store was looked into; `jitter` as above.
@@ -173,8 +166,6 @@ pub(crate) struct Actions {
     pub(crate) fly: bool,
     /// See whether the secrets changed; [`Event::SecretsChanged`] follows if so.
     pub(crate) look_at_secrets: bool,
-    /// Those who wait for a newer credential than that which was rejected have what they need: it is alive.
-    pub(crate) contradicted: bool,
     /// What the rejection led to, if the event was one.
     pub(crate) verdict: Option<Rejected>,
 }
@@ -190,7 +181,6 @@ impl Life {
             generation: 0,
             logins: 0,
             failures: 0,
-            failing: false,
             waiters: 0,
             warm: false,
             owed: false,
@@ -223,13 +213,8 @@ impl Life {
             Event::Rejected { generation } => {
                 actions.verdict = Some(self.reject(now, generation, &mut actions.forget));
             }
-            Event::Proven { generation, handed } => {
-                actions.contradicted = self.prove(now, generation, handed);
-            }
-            Event::Cured { generation, handed } => {
-                actions.contradicted = self.prove(now, generation, handed);
-                self.cure(now, generation);
-            }
+            Event::Proven { generation } => self.prove(generation),
+            Event::Cured { generation } => self.cure(now, generation),
             Event::FlightEnded { landed, jitter } => {
                 self.land(now, landed, jitter, &mut actions.forget);
             }

@@ -8,14 +8,16 @@ use super::{Actions, Arrived, Held, Holding, Landed, Life, Renewing};
 use crate::clock::Now;
 use crate::provider::{Credential, Lifetime, LoginFailure};
 use crate::token::budget::back_off;
-use crate::token::issued::Issued;
+use crate::token::issued::{Issued, Rejected};
 
 impl Life {
     pub(super) fn expire(&mut self, now: Now) {
-        let held = match &self.holding {
-            Holding::Valid(held) | Holding::Rejected(held) if held.is_over(now) => held,
-            _ => return,
+        let Holding::Valid(held) = &self.holding else {
+            return;
         };
+        if !held.is_over(now) {
+            return;
+        }
         if matches!(self.renewing, Renewing::PutOff { .. }) {
             self.renewing = Renewing::Idle;
         }
@@ -40,6 +42,63 @@ impl Life {
         }
         held.used = Some(now);
         Some(held)
+    }
+
+    pub(super) fn prove(&mut self, generation: u64) {
+        if let Holding::Valid(held) = &mut self.holding
+            && held.issued.generation == generation
+        {
+            held.proven = true;
+        }
+    }
+
+    pub(super) fn cure(&mut self, now: Now, generation: u64) {
+        self.prove(generation);
+        if let Holding::Valid(held) = &mut self.holding
+            && held.issued.generation == generation
+            && held.settles_until.is_some()
+            && !held.cured
+        {
+            held.cured = true;
+            self.rejections.cured(now.mono);
+        }
+    }
+
+    pub(super) fn reject(
+        &mut self,
+        now: Now,
+        generation: u64,
+        forget: &mut Option<Arc<Credential>>,
+    ) -> Rejected {
+        let Holding::Valid(held) = &mut self.holding else {
+            return Rejected::Renewing;
+        };
+        if held.issued.generation != generation {
+            return match held.remaining(now).is_zero() {
+                true => Rejected::Renewing,
+                false => Rejected::Replaced,
+            };
+        }
+        if held.is_settling(now) {
+            return Rejected::Settling;
+        }
+        if held.has_served(now) {
+            self.rejections.forget();
+        }
+        // The flight in progress costs nothing more, so joining it needs no budget.
+        if let Renewing::InFlight { joined, .. } = &mut self.renewing {
+            *joined = true;
+        } else if self.rejections.allow(now.mono, held.sent.mono) {
+            self.owed = !matches!(self.renewing, Renewing::Refused { .. });
+        } else {
+            held.doubted = true;
+            return Rejected::Exhausted;
+        }
+        if let Holding::Valid(held) = mem::replace(&mut self.holding, Holding::Nothing) {
+            *forget = Some(Arc::clone(&held.issued.credential));
+            self.holding = Holding::Rejected(held);
+        }
+        Rejected::Renewing
     }
 
     pub(super) fn secrets_changed(&mut self) {
@@ -87,7 +146,6 @@ impl Life {
         let issued = Issued {
             credential: Arc::clone(&arrived.credential),
             generation: self.generation + 1,
-            handed: arrived.sent.mono,
         };
         Held::new(issued, arrived, self.margin, jitter)
     }
@@ -116,14 +174,9 @@ impl Life {
                 return;
             }
         };
-        self.rejections.logged_in(now.mono, for_rejection);
+        self.rejections.logged_in(now.mono);
         let mut doubted = false;
-        let rejected = match &self.holding {
-            Holding::Rejected(old) => Some(old),
-            Holding::Valid(old) => old.doubted.and(Some(old)),
-            Holding::Nothing => None,
-        };
-        if let Some(old) = rejected
+        if let Holding::Rejected(old) = &self.holding
             && old.issued.credential.same_token(&arrived.credential)
         {
             if !self.rejections.allow(now.mono, old.sent.mono) {
@@ -142,42 +195,33 @@ impl Life {
             }
         }
         let settles = (for_rejection || joined) && !doubted;
-        let came = self.hold(now, arrived, jitter);
-        if came && let Holding::Valid(held) = &mut self.holding {
-            if doubted {
-                held.doubt(now);
-            }
+        self.hold(now, arrived, jitter);
+        if let Holding::Valid(held) = &mut self.holding {
+            held.doubted |= doubted;
             if settles {
                 held.settles_until = Some(now.mono + SETTLES);
             }
         }
     }
 
-    /// Says whether it is of use.
-    fn hold(&mut self, now: Now, arrived: Arrived, jitter: f64) -> bool {
+    fn hold(&mut self, now: Now, arrived: Arrived, jitter: f64) {
         let mut fresh = self.next(&arrived, jitter);
         // Not only one that is over: a token that cannot be handed out would cause the next login at once.
         if fresh.remaining(now).is_zero() {
             let failure = LoginFailure::transient("the token had expired when it arrived");
-            self.fail(now, failure, None, jitter);
-            return false;
+            return self.fail(now, failure, None, jitter);
         }
         if let Holding::Valid(old) = &self.holding
-            && old.doubted.is_none()
             && old.issued.credential.same_token(&arrived.credential)
         {
             fresh = old.renewed(arrived.credential, fresh);
         }
         self.failures = 0;
-        self.failing = false;
         self.generation = fresh.issued.generation;
         self.holding = Holding::Valid(fresh);
-        true
     }
 
     fn fail(&mut self, now: Now, failure: LoginFailure, again: Option<Duration>, jitter: f64) {
-        self.failing = true;
-        self.stay(now);
         // A token without expiry that was merely unused for long is better than none.
         if let Holding::Valid(held) = &mut self.holding
             && held.remaining(now).is_zero()
@@ -217,15 +261,10 @@ impl Life {
             actions.restore = true;
             self.renewing = Renewing::Restoring;
         } else if allowed {
-            let for_rejection = match &self.holding {
-                Holding::Rejected(_) => true,
-                Holding::Valid(held) => self.owed && held.doubted.is_some(),
-                Holding::Nothing => false,
-            };
             actions.fly = true;
             self.owed = false;
             self.renewing = Renewing::InFlight {
-                for_rejection,
+                for_rejection: matches!(self.holding, Holding::Rejected(_)),
                 joined: false,
             };
         } else if matches!(

@@ -51,6 +51,7 @@ impl Model {
         };
         self.refused = matches!(landed, Err(LoginFailure::Refused { .. }));
         let failed = landed.is_err();
+        self.failed |= failed;
         let landed = match landed {
             Ok(credential) => Landed::Credential(arrived(credential, sent)),
             Err(failure) => Landed::Failed { failure, again },
@@ -58,8 +59,7 @@ impl Model {
         let jitter = self.chance.fraction();
         // Whether a rejected string came again is the life's to say; what it says is held against the budget.
         self.asked |= !self.rejected.is_empty();
-        self.end(landed, jitter, failed);
-        self.asked |= self.barren;
+        self.step(Event::FlightEnded { landed, jitter });
         if failed && held.is_some() {
             // Still used since its last renewal.
             self.asked = true;
@@ -69,20 +69,6 @@ impl Model {
                 .map(|(issued, _)| issued.generation);
             assert_eq!(kept, held, "a failure took it away: {}", self.seed);
         }
-    }
-
-    /// Tells the life how the flight ended, and sees whether that brought nothing.
-    fn end(&mut self, landed: Landed, jitter: f64, failed: bool) {
-        let before = self.life.generation;
-        // A failure, or the rejected token again; unless there is a new generation, or the same token anew.
-        self.barren = true;
-        self.step(Event::FlightEnded { landed, jitter });
-        let shown = self.life.view(self.now);
-        let anew = shown.is_some_and(|(issued, _)| {
-            let came = self.arriving.as_ref().filter(|_| !failed);
-            came.is_some_and(|(credential, _)| Arc::ptr_eq(credential, &issued.credential))
-        });
-        self.barren = self.life.generation == before && !anew;
     }
 
     /// The flight did not begin, for the sake of the provider and as long as there is a valid token.
@@ -116,12 +102,15 @@ impl Model {
             // A failure: what is held is still used since its last renewal.
             self.asked = true;
             self.failed = true;
-            self.arriving = None;
             return Ok(token);
         }
         // It becomes the next generation, or a renewal of the held one if it is the same token.
         self.issued.insert(self.life.generation + 1, seen);
-        self.arriving = Some((Arc::clone(&token), seen));
+        if let Some(held) = self.issued.get_mut(&self.life.generation)
+            && held.0 == seen.0
+        {
+            *held = seen;
+        }
         Ok(token)
     }
 }

@@ -1,24 +1,20 @@
 //! Random schedules through [`Life::step`], judged by a model that knows only what was promised.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use self::stored::Stored;
 use super::{Actions, Event, Life};
 use crate::clock::Now;
-use crate::provider::{Credential, Lifetime};
+use crate::provider::Lifetime;
+use crate::token::issued::Rejected;
 use crate::token::script::{Chance, number, seconds};
 
 mod costs;
 mod landing;
-mod rejecting;
 mod stored;
 
 const TOKEN_TIMEOUT: Duration = seconds(15);
-
-/// A token's number and lifetime, and when its login was sent and had landed.
-type Seen = (u64, Lifetime, Now, Duration);
 
 /// What the world knows of a life.
 struct Model {
@@ -31,22 +27,9 @@ struct Model {
     /// The store: not looked into yet, looked into since then, or done with.
     store: Stored,
     /// What each generation is, and when its latest login was sent.
-    issued: HashMap<u64, Seen>,
-    /// What came last, to be a generation or not.
-    arriving: Option<(Arc<Credential>, Seen)>,
+    issued: HashMap<u64, (u64, Lifetime, Now, Duration)>,
     newest: u64,
-    /// With which a request that asked for it was answered that it is dead, and another was promised.
     rejected: HashSet<u64>,
-    /// Since when no good answer to a later request contradicts a rejection.
-    doubted: HashMap<u64, Duration>,
-    /// With which somebody was served well.
-    proven: HashSet<u64>,
-    /// That had expired once, whatever the clock says later.
-    over: HashSet<u64>,
-    /// When the latest one was last seen to be handed out.
-    shown: Duration,
-    /// The last login brought no other token.
-    barren: bool,
     waiters: u32,
     /// It is to be kept ready.
     warm: bool,
@@ -89,14 +72,8 @@ impl Model {
             flight: None,
             store: Stored::Done,
             issued: HashMap::new(),
-            arriving: None,
             newest: 0,
             rejected: HashSet::new(),
-            doubted: HashMap::new(),
-            proven: HashSet::new(),
-            over: HashSet::new(),
-            shown: Duration::ZERO,
-            barren: false,
             waiters: 0,
             warm: false,
             asked: false,
@@ -135,30 +112,16 @@ impl Model {
         self.asked = false;
     }
 
-    /// Invariant: what is handed out is not expired, and its generation never changes its token; it was not rejected
-    /// either, unless it was good before and the last login brought no other.
-    /// Invariant: what was good, and is not expired, is handed out while no login brings another.
+    /// Invariant: what is handed out is neither rejected nor expired, and its generation never changes its token.
     /// Invariant: those who wait are waiting for something.
     /// Invariant: what is kept warm is renewed before it ends, or is waiting for a login that is allowed.
     fn hold_to_its_word(&mut self) {
         let (seed, now) = (self.seed, self.now);
-        let newest = self.issued.get(&self.life.generation);
-        if newest.is_some_and(|seen| is_over(*seen, now)) {
-            self.over.insert(self.life.generation);
-        }
         if let Some((issued, until)) = self.life.view(now) {
             let generation = issued.generation;
-            let good = self.proven.contains(&generation) && self.barren;
-            let rejected = self.rejected.contains(&generation);
-            assert!(good || !rejected, "rejected: {seed}");
+            assert!(!self.rejected.contains(&generation), "rejected: {seed}");
             assert!(generation >= self.newest, "an older one: {seed}");
-            self.shown = now.mono;
             self.newest = generation;
-            if let Some((credential, seen)) = &self.arriving
-                && Arc::ptr_eq(credential, &issued.credential)
-            {
-                self.issued.insert(generation, *seen);
-            }
             let (token, lifetime, sent, ..) = self.issued[&generation];
             assert_eq!(number(&issued.credential), token, "another token: {seed}");
             if let Lifetime::For(life) = lifetime {
@@ -167,21 +130,12 @@ impl Model {
             }
             assert!(until > now.mono, "until the past: {seed}");
             let renewed = self.life.next_wake(now).is_some_and(|at| at <= until);
-            let comes = renewed || self.flight.is_some() || self.failed || self.barren;
+            let comes = renewed || self.flight.is_some() || self.failed;
             assert!(!self.warm || comes, "goes cold: {seed}");
-            return;
-        }
-        if self.flight.is_some() || self.store != Stored::Done {
-            return;
-        }
-        let generation = self.life.generation;
-        if self.barren && self.proven.contains(&generation) {
-            let seen = self.issued[&generation];
-            let told = matches!(seen, (number, Lifetime::For(_), ..) if number != stored::NUMBER);
-            let lives = told && !self.over.contains(&generation);
-            assert!(!lives, "taken from everybody: {seed}");
-        }
-        if self.warm || self.waiters > 0 {
+        } else if (self.warm || self.waiters > 0)
+            && self.flight.is_none()
+            && self.store == Stored::Done
+        {
             let wakes = self.life.next_wake(now).is_some();
             assert!(wakes || self.not_before.is_none(), "forgotten: {seed}");
         }
@@ -217,21 +171,48 @@ impl Model {
         self.step(Event::Tick);
     }
 
+    fn reject(&mut self, generation: u64) {
+        let shown = self
+            .life
+            .view(self.now)
+            .map(|(issued, _)| issued.generation);
+        let flying = self.flight.is_some();
+        self.asked = true;
+        let actions = self.life.step(self.now, Event::Rejected { generation });
+        let (seed, verdict) = (self.seed, actions.verdict);
+        if verdict == Some(Rejected::Renewing) {
+            self.rejected.insert(generation);
+        }
+        if actions.fly {
+            self.flight_begins();
+        }
+        self.hold_to_its_word();
+        match verdict {
+            Some(Rejected::Settling) => {
+                let (.., landed) = self.issued[&generation];
+                assert!(
+                    self.now.mono < landed + seconds(10),
+                    "settles for long: {seed}"
+                );
+                assert!(!actions.fly, "settling costs a login: {seed}");
+            }
+            Some(Rejected::Exhausted) => assert!(!actions.fly && !flying, "{seed}"),
+            Some(Rejected::Replaced) => assert!(shown > Some(generation), "{seed}"),
+            Some(Rejected::Renewing) => {}
+            None => panic!("no verdict: {seed}"),
+        }
+    }
+
     fn wait(&mut self) {
         self.waiters += 1;
         self.step(Event::Wanted);
         let deadline = self.now.mono + seconds(self.chance.below(30));
-        let newest = self.life.generation;
-        let met = self.rejected.contains(&newest) && self.chance.below(2) == 0;
-        let rejected = u64::from(met) * newest;
-        let answer = self.life.answer(self.now, deadline, rejected);
+        let answer = self.life.answer(self.now, deadline);
         self.asked |= matches!(answer, Some(Ok(_)));
         if answer.is_none() {
-            // For its sake another is wanted, even if there is one for others.
-            self.asked |= met;
             let wake = self.life.next_wake(self.now);
             let under_way = self.flight.is_some() || self.store != Stored::Done;
-            let soon = under_way || wake.is_some_and(|at| at < deadline || at == self.now.mono);
+            let soon = under_way || wake.is_some_and(|at| at < deadline);
             assert!(soon, "kept waiting in vain: {}", self.seed);
             let known = !under_way && self.local > 1;
             assert!(!known, "kept waiting although it is known: {}", self.seed);
@@ -264,7 +245,9 @@ impl Model {
                 let older = self.chance.below(2).min(generation - 1);
                 self.reject(generation - older);
             }
-            11 if generation > 0 => self.prove(generation),
+            11 if generation > 0 => {
+                self.step(Event::Proven { generation });
+            }
             12 => {
                 self.asked = true;
                 if self.refused {
@@ -293,12 +276,6 @@ impl Model {
             _ => {}
         }
     }
-}
-
-/// How old one from the store is, a clock that was set back since does not say.
-fn is_over((number, lifetime, sent, _): Seen, now: Now) -> bool {
-    let over = matches!(lifetime, Lifetime::For(life) if now.since(sent) >= life);
-    over && number != stored::NUMBER
 }
 
 #[test]

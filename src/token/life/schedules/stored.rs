@@ -8,9 +8,6 @@ use crate::provider::Lifetime;
 use crate::token::life::{Arrived, Event};
 use crate::token::script::{seconds, token};
 
-/// The number of the token in the store.
-pub(super) const NUMBER: u64 = 7;
-
 /// Whether the store was looked into.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Stored {
@@ -47,9 +44,9 @@ impl Model {
                 mono: read.mono,
                 wall: read.wall.saturating_sub(seconds(age)),
             };
-            self.issued.insert(1, (NUMBER, lifetime, sent, read.mono));
+            self.issued.insert(1, (7, lifetime, sent, read.mono));
             Arrived {
-                credential: Arc::new(token(NUMBER, lifetime)),
+                credential: Arc::new(token(7, lifetime)),
                 sent: read,
                 age: seconds(age),
             }

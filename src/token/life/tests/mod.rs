@@ -11,7 +11,6 @@ use crate::token::issued::Rejected;
 use crate::token::script::{arrived, number, refused, seconds, token, transient};
 use crate::token::status::State;
 
-mod doubted;
 mod restoring;
 mod waiting;
 
@@ -69,12 +68,6 @@ impl Bench {
     fn reject(&mut self) -> Actions {
         let generation = self.life.generation;
         self.step(Event::Rejected { generation })
-    }
-
-    /// A good answer to a request that is sent now.
-    fn prove(&mut self) -> Actions {
-        let (generation, handed) = (self.life.generation, self.now.mono);
-        self.step(Event::Proven { generation, handed })
     }
 
     fn held(&self) -> Option<u64> {
@@ -220,7 +213,7 @@ fn a_token_minted_because_of_a_rejection_settles_for_ten_seconds_or_until_its_fi
         assert_eq!(bench.reject().verdict, Some(Rejected::Settling));
         assert_eq!(bench.held(), Some(2));
         if proven {
-            bench.prove();
+            bench.step(Event::Proven { generation: 2 });
         } else {
             bench.pass(Duration::from_millis(9_999));
             assert_eq!(bench.reject().verdict, Some(Rejected::Settling));
@@ -276,8 +269,8 @@ fn the_only_token_comes_back_when_the_budget_allows_no_other_login() {
             .why
             .is_some_and(|why| why.contains("new tokens, too"))
     );
-    bench.pass(seconds(1));
-    bench.prove();
+    let generation = bench.life.generation;
+    bench.step(Event::Proven { generation });
     assert_eq!(bench.life.status(bench.now).why, None);
 }
 
@@ -300,9 +293,52 @@ fn a_token_that_served_well_may_be_rejected_as_often_as_its_sessions_end() {
     bench.fly();
     bench.land(1, NO_EXPIRY);
     for number in 2..50 {
-        bench.prove();
+        let generation = bench.life.generation;
+        bench.step(Event::Proven { generation });
         bench.pass(seconds(900));
         assert!(bench.reject().fly, "{number}");
         bench.land(number, NO_EXPIRY);
     }
+}
+
+#[test]
+fn one_path_that_rejects_what_others_accept_cannot_make_the_account_log_in_for_ever() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, NO_EXPIRY);
+    let mut logins = vec![0];
+    for minute in 0..240 {
+        let generation = bench.life.generation;
+        bench.step(Event::Proven { generation });
+        if bench.reject().fly {
+            bench.land(minute + 2, NO_EXPIRY);
+            logins.push(minute / 60);
+        }
+        assert!(bench.held().is_some(), "the others are served");
+        bench.pass(seconds(60));
+    }
+    for hour in 0..4 {
+        let count = logins.iter().filter(|of| **of == hour).count();
+        assert!(count <= if hour == 0 { 5 } else { 2 }, "{hour}: {count}");
+    }
+}
+
+#[test]
+fn a_session_whose_end_a_new_login_cured_costs_nothing_up_to_a_hundred_times_an_hour() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, NO_EXPIRY);
+    let mut logins = 0;
+    while bench.reject().fly {
+        logins += 1;
+        bench.land(logins + 1, NO_EXPIRY);
+        let generation = bench.life.generation;
+        // Two requests met the dead session, and both were sent again.
+        bench.step(Event::Cured { generation });
+        bench.step(Event::Cured { generation });
+        bench.pass(seconds(1));
+    }
+    assert_eq!(logins, 100 + 4);
+    bench.pass(seconds(3600));
+    assert!(bench.reject().fly);
 }
