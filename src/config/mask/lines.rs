@@ -48,7 +48,7 @@ fn is_entry(line: &str) -> bool {
         Some(rest) => rest.trim_start().strip_prefix('='),
         None => line
             .split_once('=')
-            .filter(|(key, _)| key.chars().all(is_of_a_key))
+            .filter(|(key, _)| !key.trim().is_empty() && key.chars().all(is_of_a_key))
             .map(|(_, value)| value),
     };
     behind.is_some_and(|value| is_value(value.trim()))

@@ -280,6 +280,14 @@ mod tests {
             ("password\n= \"hunter2\"", "password\n= \"********\""),
             ("password:\n  hunter2\n", "password:\n  ********\n"),
             (
+                "password =\n'hunter2'\npassword\n= \"hunter3\"\n",
+                "password =\n********\n\n\n",
+            ),
+            (
+                "password = \"a\"\nb\nsecret \"hunter2\" # c\n",
+                "password = \"********\"\n********\n\n",
+            ),
+            (
                 "password = \"a\"\n\"hunter2\"\n\"hunter3\"\nb = \"c\"",
                 "password = \"********\"\n********\n\nb = \"c\"",
             ),

@@ -56,7 +56,9 @@ impl<'a> Scan<'a> {
             }
             Some(b'=' | b':') => {
                 let end = self.hide_value(self.skip_blanks(value + 1), hidden);
-                self.hide_below(end, hidden)
+                // Keys of other secrets may be among them, so the scan goes on before them.
+                hidden.extend(lines::going_on(self.text, end));
+                end
             }
             Some(b'"' | b'\'') if value > word.end => self.hide_value(value, hidden),
             Some(_) if value > at && line_start.is_empty() => self.hide_value(value, hidden),
@@ -68,15 +70,6 @@ impl<'a> Scan<'a> {
                 _ => at,
             },
         }
-    }
-
-    fn hide_below(self, end: usize, hidden: &mut Vec<Range<usize>>) -> usize {
-        let Some(below) = lines::going_on(self.text, end) else {
-            return end;
-        };
-        let end = below.end;
-        hidden.push(below);
-        end
     }
 
     fn hide_value(self, at: usize, hidden: &mut Vec<Range<usize>>) -> usize {

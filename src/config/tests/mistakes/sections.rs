@@ -126,6 +126,12 @@ fn names_and_places() {
             "{CRM}[route.a]\nupstream = \"crm\"\npath = \"/r\"\n[route.b]\nupstream = \"crm\"\npath = \"/r/\"\n",
             "UA-0130 9:8 `b` and `a`",
         ),
+    ]);
+}
+
+#[test]
+fn hosts_and_origins() {
+    check_all(&[
         ("{CRM}host = \"https://x\"\n", "UA-0124 6:8 without scheme"),
         (
             "{CRM}[access]\nhosts = [\"a.example:80\"]\n",
