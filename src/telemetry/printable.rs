@@ -23,7 +23,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 /// Controls (C0, DEL, C1), line and paragraph separators, and the marks that reorder what is shown
 /// (Unicode TR36, section 3: bidirectional text spoofing).
 fn moves(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let reorders = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || reorders || matches!(c, '\u{2028}'..='\u{202e}')
 }
 
 #[cfg(test)]
@@ -38,6 +39,7 @@ mod tests {
             ("a\nb\r\tc", "a\\u000ab\\u000d\\u0009c"),
             ("\u{1b}[2J\u{9b}2J\u{7f}", "\\u001b[2J\\u009b2J\\u007f"),
             ("\u{202e}txt.exe\u{2028}", "\\u202etxt.exe\\u2028"),
+            ("a\u{200f}b\u{61c}", "a\\u200fb\\u061c"),
         ];
         for (text, expected) in rows {
             assert_eq!(printable(text), expected);
