@@ -7,7 +7,7 @@ use crate::config::server::{Address, Listen};
 /// Host and port by which this machine reaches the first of `listens` that is one of the network, where these are `bound`,
 /// in the same order.
 ///
-/// `localhost` is [::1] as well as 127.0.0.1, and to most programs first. Where only one of them is bound, anybody on the
+/// `localhost` is `::1` as well as `127.0.0.1`, and to most programs first. Where only one of them is bound, anybody on the
 /// machine may listen on the other and be sent what was meant for here.
 pub(super) fn authority(listens: &[Listen], bound: &[SocketAddr]) -> Option<String> {
     let listen = listens.iter().find(|listen| listen.tcp().is_some())?;
