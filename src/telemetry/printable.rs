@@ -23,8 +23,9 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 /// Controls (C0, DEL, C1), line and paragraph separators, and the marks that reorder what is shown
 /// (Unicode TR36, section 3: bidirectional text spoofing).
 fn moves(c: char) -> bool {
-    let reorders = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || reorders || matches!(c, '\u{2028}'..='\u{202e}')
+    let separates = matches!(c, '\u{2028}' | '\u{2029}');
+    let reorders = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || separates || reorders
 }
 
 #[cfg(test)]
