@@ -32,6 +32,17 @@ impl Policy {
             allow: allow(table, reading),
         }
     }
+
+    /// Whether it limits and opens nothing.
+    pub fn is_open(&self) -> bool {
+        let Self {
+            read_only,
+            methods,
+            deny,
+            allow,
+        } = self;
+        !read_only && methods.is_empty() && deny.is_empty() && allow.is_empty()
+    }
 }
 
 /// A rule of the file.

@@ -92,6 +92,29 @@ impl Upstream {
         target: &Target,
         path: &Readings<'_>,
     ) -> Result<(), Error> {
+        // Most have no rules, and looking for none costs as much as looking for some.
+        if narrow.is_some() || !self.policies.iter().all(Policy::is_open) {
+            self.rules(surface, narrow, parts, target, path)?;
+        }
+        match surface.denied {
+            // What this version cannot carry stays shut even when it is allowed.
+            Some(Denial::NotBuilt(_)) => Err(Error::Denied(&code::SOAP)),
+            Some(Denial::Login) if !self.allows(&parts.method, path) => {
+                Err(Error::Denied(&code::LOGIN_CALL))
+            }
+            Some(Denial::Login) | None => Ok(()),
+        }
+    }
+
+    /// Whether a call is within the operator's rules.
+    fn rules(
+        &self,
+        surface: &Surface,
+        narrow: Option<&Narrow>,
+        parts: &Parts,
+        target: &Target,
+        path: &Readings<'_>,
+    ) -> Result<(), Error> {
         let (method, headers) = (&parts.method, &parts.headers);
         let policies = self.policies.iter();
         let read_only = policies.clone().any(|policy| policy.read_only)
@@ -118,14 +141,7 @@ impl Upstream {
         if self.denies(narrow, method, path) || self.leaves_out(method, path) {
             return Err(Error::Denied(&code::PATH_DENIED));
         }
-        match surface.denied {
-            // What this version cannot carry stays shut even when it is allowed.
-            Some(Denial::NotBuilt(_)) => Err(Error::Denied(&code::SOAP)),
-            Some(Denial::Login) if !self.allows(method, path) => {
-                Err(Error::Denied(&code::LOGIN_CALL))
-            }
-            Some(Denial::Login) | None => Ok(()),
-        }
+        Ok(())
     }
 
     fn denies(&self, narrow: Option<&Narrow>, method: &Method, path: &Readings<'_>) -> bool {
