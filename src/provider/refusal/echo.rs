@@ -149,7 +149,8 @@ fn decoded(text: &str) -> impl Iterator<Item = String> {
     of_base64.chain(of_hex)
 }
 
-/// Signs of a run that are too few to tell anything, where a secret has more than twice as many.
+/// How long the runs are that are compared: half of a secret, within these bounds. Shorter ones stand in any text; longer ones
+/// would let the rest of a long secret be told that was cut.
 const SHORTEST: usize = 4;
 const LONGEST: usize = 8;
 const ROUNDS: usize = 3;
