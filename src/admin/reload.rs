@@ -12,6 +12,8 @@ pub struct Reloaded {
     pub changes: Vec<Changed>,
     /// Keys among them, with their section, that take effect at the next start only.
     pub at_next_start: Vec<String>,
+    /// What may not be meant, as sentences of ours.
+    pub warnings: Vec<&'static str>,
     /// Upstreams that log in as somebody else now: the earlier ones serve until they have.
     pub logging_in: Vec<String>,
 }

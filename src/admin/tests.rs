@@ -90,6 +90,7 @@ fn reloaded() -> Reloaded {
             keys: vec!["client_secret".into()],
         }],
         at_next_start: vec!["server.workers".into()],
+        warnings: vec!["nobody is let in"],
         logging_in: vec!["crm".into()],
     }
 }
@@ -228,6 +229,7 @@ async fn a_reload_is_a_post_with_the_header_and_tells_what_changed() {
     let expected = serde_json::json!({
         "changes": [{ "section": "upstream.crm", "what": "changed", "keys": ["client_secret"] }],
         "at_next_start": ["server.workers"],
+        "warnings": ["nobody is let in"],
         "logging_in": ["crm"],
     });
     assert_eq!(body, expected);

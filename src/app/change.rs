@@ -73,6 +73,16 @@ fn is_for_next_start(section: &str, key: &str) -> bool {
     }
 }
 
+/// What became of the callers' keys that an operator may not mean.
+pub(super) fn warnings(old: &Config, config: &Config) -> Vec<&'static str> {
+    let keys = |config: &'_ Config| config.access.keys.as_ref().map(Vec::len);
+    match (keys(old), keys(config)) {
+        (Some(_), None) => vec![NO_KEY_NEEDED],
+        (_, Some(0)) => vec![NOBODY],
+        _ => Vec::new(),
+    }
+}
+
 pub(super) fn tell(reloaded: &Reloaded) {
     if reloaded.changes.is_empty() {
         tracing::info!("the configuration was read again: nothing changed");
@@ -83,7 +93,13 @@ pub(super) fn tell(reloaded: &Reloaded) {
     for key in &reloaded.at_next_start {
         tracing::warn!(key, "takes effect at the next start only");
     }
+    for warning in &reloaded.warnings {
+        tracing::warn!("{warning}");
+    }
     for upstream in &reloaded.logging_in {
         tracing::info!(upstream, "logs in anew; it serves as before until it has");
     }
 }
+
+const NO_KEY_NEEDED: &str = "callers need no key any more: there are no `keys` in [access]; to let nobody in until there is one again, write keys = []";
+const NOBODY: &str = "nobody is let in: `keys` of [access] is an empty list (UA-0146)";

@@ -85,6 +85,7 @@ fn controls(running: &Arc<Running>, control: &runtime::Handle) -> Controls {
                     Ok(Ok(reloaded)) => Ok(admin::Reloaded {
                         changes: reloaded.changes.into_iter().map(changed).collect(),
                         at_next_start: reloaded.at_next_start,
+                        warnings: reloaded.warnings,
                         logging_in: reloaded.logging_in,
                     }),
                     Ok(Err(error)) => Err(refused(&error)),

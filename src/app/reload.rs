@@ -35,6 +35,8 @@ pub struct Reloaded {
     pub changes: Vec<Change>,
     /// Keys among them, with their section, that take effect at the next start only.
     pub at_next_start: Vec<String>,
+    /// What became of the protection by keys, where an operator may not mean it.
+    pub warnings: Vec<&'static str>,
     /// Upstreams that log in as somebody else now: the earlier ones serve until they have, as far as both allow.
     pub logging_in: Vec<String>,
 }
@@ -177,6 +179,7 @@ impl Running {
         let reloaded = Reloaded {
             changes,
             at_next_start,
+            warnings: change::warnings(&old.config, &served.config),
             logging_in: served.waiting.keys().cloned().collect(),
         };
         turn.accounts.sweep(served.everybody());

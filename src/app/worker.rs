@@ -13,6 +13,7 @@ use super::StartError;
 use super::accounts::Member;
 use super::served::Served;
 use crate::clock::Clock;
+use crate::config::keys::Key;
 use crate::config::server::Limits;
 use crate::egress::{Client, Profile};
 use crate::message::forwarding;
@@ -21,7 +22,7 @@ use crate::provider::Provider;
 use crate::proxy::{
     self, Anteroom, BLOCK, Buffers, Callers, Places, Proxy, RequestBody, Slot, Troubles, Upstream,
 };
-use crate::secret::{hex, random};
+use crate::secret::{Digest, hex, random};
 use crate::server::{self, Door, Floor};
 use crate::telemetry::{Ids, Metrics};
 
@@ -78,7 +79,7 @@ impl Shared {
         Proxy {
             table: served.ways.table(upstreams),
             guard: served.guard.clone(),
-            callers: Callers::new(&served.config.access.keys, |name| self.metrics.key(name)),
+            callers: self.callers(served.config.access.keys.as_deref()),
             client: client.clone(),
             in_flight: self.in_flight.clone(),
             anteroom: self.anteroom.clone(),
@@ -94,6 +95,24 @@ impl Shared {
             log: served.log.for_worker(),
             troubles: self.troubles.clone(),
             clock: self.clock.clone(),
+        }
+    }
+
+    /// Who is let in. The proxy takes no keys for "nobody needs one", so where there is an empty list of them it is given one
+    /// that nobody has, and that leads nowhere.
+    fn callers(&self, keys: Option<&[Key]>) -> Callers {
+        match keys {
+            None => Callers::default(),
+            Some([]) => {
+                let nobodys = Key {
+                    name: String::new(),
+                    digest: Digest::of(&random::<32>()),
+                    upstreams: Some(Vec::new()),
+                    read_only: true,
+                };
+                Callers::new(&[nobodys], |_| Arc::default())
+            }
+            Some(keys) => Callers::new(keys, |name| self.metrics.key(name)),
         }
     }
 

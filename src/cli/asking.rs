@@ -72,6 +72,10 @@ pub(super) fn reload(path: &Path, out: &mut Output<'_>) -> Exit {
             for line in changes(&told.fields, &running.from) {
                 out.answer(&line);
             }
+            for warning in list(&told.fields, "warnings") {
+                let warning = warning.as_str().unwrap_or_default();
+                out.error(&format!("warning: {warning}"));
+            }
             Exit::Done
         }
         status @ (409 | 422) => {

@@ -64,7 +64,7 @@ fn notes(path: &Path, config: &Config, upstream: &Upstream, way: &Way) -> Vec<St
         }
         notes.push(CA.to_owned());
     }
-    let keyed = !config.access.keys.is_empty();
+    let keyed = config.access.keys.is_some();
     if keyed {
         notes.push(KEYED.to_owned());
     }

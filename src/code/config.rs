@@ -156,6 +156,9 @@ codes! {
         "An entry of [access] origins lets the page of that origin call with the upstream's credential and read the answers. One that a browser loads over plain http from another \
          machine can be changed by whoever is on the way. Serve it by https; http on this machine (http://localhost:5173) needs none. This is a warning, for the network \
          between may be nobody's but your own."
+    NO_KEYS "UA-0146" "nobody is let in"
+        "[access] keys is a list without any key, as it is when the last one was taken back: every caller needs a key, and there is none that is right, so all of them are \
+         answered with 403. Add a key (`upauth key NAME` makes one and its line); or remove `keys`, if callers shall need none. This is a warning, for nobody may be meant."
     BAD_KEY "UA-0150" "the caller key cannot be used"
         "sha256 is the SHA-256 digest of the key in 64 hexadecimal digits; the key itself is in no configuration. `upauth key NAME` makes a \
          random key and prints it with its line. For a key that you have: printf %s KEY | sha256sum (echo would add a line break)."

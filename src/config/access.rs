@@ -21,8 +21,8 @@ pub struct Access {
     pub hosts: Vec<String>,
     /// Browser origins that may use the proxy.
     pub origins: Vec<Origin>,
-    /// What callers must show, one of them; empty: nothing.
-    pub keys: Vec<Key>,
+    /// What callers must show, one of them; `None`: nothing. An empty list lets nobody in.
+    pub keys: Option<Vec<Key>>,
     /// Serve non-loopback callers without keys or certificates.
     pub open: bool,
 }
@@ -56,13 +56,13 @@ impl Access {
             open: table.flag("open", reading),
         };
         table.finish(Leftover::default(), reading);
-        if access.open && !access.keys.is_empty() {
+        if access.open && access.keys.is_some() {
             let message = "`open` lets callers in without a key, and `keys` asks for one";
             reading
                 .problem(&code::OPEN_AND_KEYS, open_place, message)
                 .help("remove `open`: with keys, listeners may be anywhere");
         }
-        if access.keys.is_empty() && server.speaks_plain_http() {
+        if access.keys.is_none() && server.speaks_plain_http() {
             access.warn_of_pages(&hosts_place, upstreams, reading);
         }
         access
@@ -94,7 +94,8 @@ impl Access {
     pub(super) fn warn_of_readable(config: &Config, reading: &mut Reading<'_>) {
         let server = &config.server;
         let public = server.public_url.as_ref().map(Origin::scheme);
-        if config.access.keys.is_empty() || public == Some(Scheme::Https) {
+        let has_keys = config.access.keys.iter().any(|keys| !keys.is_empty());
+        if !has_keys || public == Some(Scheme::Https) {
             return;
         }
         let upstreams = config.upstreams.iter();
@@ -119,7 +120,7 @@ impl Access {
 
     /// Whether callers from other machines may be served.
     pub fn serves_strangers(&self) -> bool {
-        self.open || !self.keys.is_empty()
+        self.open || self.keys.is_some()
     }
 }
 

@@ -25,26 +25,33 @@ pub struct Key {
     pub read_only: bool,
 }
 
-/// `keys` of `[access]`; `upstreams` are the names there are.
+/// `keys` of `[access]`; `upstreams` are the names there are. `None` if it is not there: a list of none is what is left when the
+/// last key was taken back, and must not open what it closed.
 pub(super) fn read(
     table: &mut Section<'_>,
     upstreams: &[String],
     reading: &mut Reading<'_>,
-) -> Vec<Key> {
-    let Some(list) = table.take("keys", reading) else {
-        return Vec::new();
-    };
+) -> Option<Vec<Key>> {
+    let list = table.take("keys", reading)?;
     if !matches!(list.value, DeValue::Array(_)) {
         list.wrong_type("a list of tables", HELP, reading);
-        return Vec::new();
+        return Some(Vec::new());
     }
+    let place = list.span.clone();
     // As the section of each entry is called.
     let list = Item {
         key: join(&table.name, "keys"),
         ..list
     };
     let mut keys = Vec::new();
-    for item in list.elements() {
+    let entries = list.elements();
+    if entries.is_empty() {
+        reading
+            .problem(&code::NO_KEYS, place, "`keys` is empty: nobody is let in")
+            .help("add a key (`upauth key NAME` makes one); or remove `keys`, if callers shall need none")
+            .warning();
+    }
+    for item in entries {
         let span = item.span.clone();
         let entry = item.into_section(reading);
         if let Some(key) = entry.and_then(|entry| key(entry, upstreams, reading)) {
@@ -52,7 +59,7 @@ pub(super) fn read(
             keys.push(key);
         }
     }
-    keys
+    Some(keys)
 }
 
 /// One entry; `None` if it could let nobody in.

@@ -79,6 +79,47 @@ fn reload_prints_what_changed_or_what_is_wrong_as_check_does() {
 }
 
 #[test]
+fn a_reload_warns_when_keys_go_and_so_does_the_log() {
+    let stage = Stage::new("reload-keys");
+    let keys = |entries: &str| {
+        stage.config(
+            "${DEMO_CRM_CLIENT_SECRET}",
+            &format!("[access]\nkeys = [{entries}]\n"),
+        )
+    };
+    let digest = upauth::secret::Digest::of(b"a key").to_hex();
+    let config = keys(&format!("{{ name = \"etl\", sha256 = \"{digest}\" }}"));
+    let log = stage.folder.join("keys.log");
+    let file = std::fs::File::create(&log).unwrap();
+    let (_running, addr) = stage.run_telling(&config, file).unwrap();
+    assert_eq!(get(&addr, LIMITS), 403);
+    keys("");
+    let (code, _, err) = stage.say(&["check"], &config);
+    assert!(code == 0 && err.contains("warning[UA-0146]"), "{err}");
+    for (warned, status) in [
+        ("nobody is let in", 403),
+        ("callers need no key any more", 200),
+    ] {
+        if status == 200 {
+            stage.right();
+        }
+        let (code, out, err) = stage.say(&["reload"], &config);
+        assert!(code == 0 && out.contains("~ access: keys"), "{out}");
+        assert!(
+            err.starts_with("warning: ") && err.contains(warned),
+            "{err}"
+        );
+        assert_eq!(get(&addr, LIMITS), status);
+        let logged = std::fs::read_to_string(&log).unwrap();
+        let warning = logged.lines().find(|line| line.contains(warned));
+        assert!(
+            warning.is_some_and(|line| line.contains("WARN")),
+            "{logged}"
+        );
+    }
+}
+
+#[test]
 fn the_environment_of_the_proxy_counts_and_not_that_of_who_asks() {
     let stage = Stage::new("reload-env");
     let config = stage.right();

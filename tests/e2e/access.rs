@@ -277,3 +277,74 @@ async fn a_reload_takes_a_key_back() {
         (403, "UA-0221".to_owned())
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_back_the_last_key_lets_nobody_in() {
+    let api = Scripted::constant("ok").await;
+    let mut proxy = TestProxy::start(&format!("{}{}", api.upstream(), keys()));
+    let lines = format!("X-Upauth-Key: {ETL}\r\n");
+    assert_eq!(proxy.get_with("/api/v1/x", &lines).await.status, 200);
+    let none = format!("{}[access]\nkeys = [\n]\n", api.upstream());
+    for round in ["after a reload", "after the next", "after a start"] {
+        if round == "after a start" {
+            proxy = TestProxy::start(&none);
+        } else {
+            let told = proxy.reload(&none).unwrap();
+            assert!(told.warnings[0].contains("nobody is let in"), "{told:?}");
+        }
+        let before = api.seen().len();
+        let empty = Digest::of(b"").tag("upauth placeholder");
+        let zeros = Digest::from_hex(&"0".repeat(64)).unwrap();
+        let zeros = zeros.tag("upauth placeholder");
+        for (lines, code) in [
+            (lines.clone(), "UA-0221"),
+            (String::new(), "UA-0220"),
+            ("X-Upauth-Key: \r\n".to_owned(), "UA-0220"),
+            (basic("", ""), "UA-0220"),
+            (
+                format!("Authorization: Bearer 00D000000000000!upauth.{empty}\r\n"),
+                "UA-0221",
+            ),
+            (
+                format!("Authorization: Bearer 00D000000000000!upauth.{zeros}\r\n"),
+                "UA-0221",
+            ),
+            (
+                "Authorization: Bearer 00D000000000000!upauth.placeholder\r\n".to_owned(),
+                "UA-0221",
+            ),
+        ] {
+            let refused = proxy.get_with("/api/v1/x", &lines).await;
+            let found = (refused.status, refused.code());
+            assert_eq!(found, (403, code.to_owned()), "{round}: {lines}");
+        }
+        assert_eq!(api.seen().len(), before);
+    }
+    assert!(
+        !proxy
+            .metrics
+            .encode()
+            .contains("upauth_key_requests_total{")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_without_keys_says_that_none_is_needed_any_more() {
+    let api = Scripted::constant("ok").await;
+    let with = format!("{}{}", api.upstream(), keys());
+    for without in ["", "[access]\n", "[access]\nhosts = [\"a.test\"]\n"] {
+        let mut proxy = TestProxy::start(&with);
+        let told = proxy
+            .reload(&format!("{}{without}", api.upstream()))
+            .unwrap();
+        assert!(
+            told.warnings[0].starts_with("callers need no key any more"),
+            "{told:?}"
+        );
+        assert_eq!(proxy.get("/api/v1/x").await.status, 200);
+        // Once is enough.
+        assert!(proxy.reload(&api.upstream()).unwrap().warnings.is_empty());
+        assert!(proxy.reload(&with).unwrap().warnings.is_empty());
+        assert_eq!(proxy.get("/api/v1/x").await.status, 403);
+    }
+}

@@ -53,7 +53,7 @@ pub(in crate::app) fn first(listen: &Listen) -> String {
 /// Which Hosts are served, and which pages may call.
 pub(in crate::app) fn guard(config: &Config) -> Guard {
     let guard = Guard::new(names(config), config.access.origins.clone());
-    guard.keyless(config.access.keys.is_empty())
+    guard.keyless(config.access.keys.is_none())
 }
 
 /// The names this proxy is called by, besides loopback ones: what the guard lets in and what `tls = "auto"` vouches for.

@@ -270,7 +270,7 @@ fn a_new_key_fits_the_line_that_lets_it_in() {
         &folder.0.join("proxy.toml"),
         &mut Output::into(&mut vec![], &mut vec![]),
     );
-    let entry = &config.unwrap().config.access.keys[0];
+    let entry = &config.unwrap().config.access.keys.unwrap()[0];
     assert_eq!(entry.name, "etl");
     assert!(
         entry

@@ -116,7 +116,7 @@ fn keys_are_read_in_either_spelling_and_open_listeners_to_strangers() {
     for text in [inline, tables] {
         let mut config = config(&text);
         assert!(config.listen_on("0.0.0.0:81").is_ok());
-        let key = config.access.keys.remove(0);
+        let key = config.access.keys.unwrap().remove(0);
         assert_eq!(key.digest.to_hex(), digest);
         assert_eq!(
             (key.name.as_str(), key.upstreams.unwrap(), key.read_only),
@@ -124,7 +124,36 @@ fn keys_are_read_in_either_spelling_and_open_listeners_to_strangers() {
         );
     }
     let all = format!("{{CRM}}[access]\nkeys = [{{ name = \"etl\", sha256 = \"{digest}\" }}]\n");
-    assert!(config(&all).access.keys[0].upstreams.is_none());
+    assert!(config(&all).access.keys.unwrap()[0].upstreams.is_none());
+}
+
+#[test]
+fn a_list_of_no_keys_is_warned_of_and_is_not_the_same_as_no_list() {
+    for (keys, expected) in [
+        ("keys = []\n", Some("UA-0146 7:8")),
+        ("keys = [\n]\n", Some("UA-0146 7:8")),
+        ("", None),
+    ] {
+        // Whoever takes back the last key must be able to, wherever the listeners are.
+        let listen = if keys.is_empty() {
+            "127.0.0.1:80"
+        } else {
+            "0.0.0.0:80"
+        };
+        let text =
+            format!("{CRM}[access]\n{keys}hosts = [\"a.test\"]\n[server]\nlisten = \"{listen}\"\n");
+        let checked = parse(&text).unwrap();
+        let told = checked.warnings.iter().map(|warning| {
+            let (line, column) = (warning.line(), warning.column());
+            format!("{} {line}:{column}", warning.code().id)
+        });
+        let told: Vec<_> = told.collect();
+        match expected {
+            Some(expected) => assert_eq!(told, [expected]),
+            None => assert_eq!(told, ["UA-0136 7:9"]),
+        }
+        assert_eq!(checked.config.access.keys.is_some(), expected.is_some());
+    }
 }
 
 #[test]

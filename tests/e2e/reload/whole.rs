@@ -266,7 +266,7 @@ async fn the_admin_listener_reloads_and_tells_what_changed() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let expected = serde_json::json!({
         "changes": [{ "section": "upstream.api", "what": "changed", "keys": ["read_only"] }],
-        "at_next_start": [], "logging_in": [],
+        "at_next_start": [], "warnings": [], "logging_in": [],
     });
     assert_eq!(answer.json(), expected);
     assert_eq!(proxy.post("/api/a", "x").await.status, 403);

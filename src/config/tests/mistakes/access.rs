@@ -118,8 +118,8 @@ fn keys_open_the_listeners_of_callers_alone() {
         ),
         (&format!("{one}open = true\n"), "UA-0152 8:8 remove `open`"),
         (
-            "{CRM}[access]\nkeys = []\n[server]\nlisten = \"0.0.0.0:80\"\n",
-            "UA-0120 9:10 `upauth key NAME`",
+            "{CRM}[access]\nkeys = []\nopen = true\n",
+            "UA-0152 8:8 remove `open`",
         ),
     ]);
 }
