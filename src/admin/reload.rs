@@ -13,7 +13,7 @@ pub struct Reloaded {
     /// Keys among them, with their section, that take effect at the next start only.
     pub at_next_start: Vec<String>,
     /// What may not be meant, as sentences of ours.
-    pub warnings: Vec<&'static str>,
+    pub warnings: Vec<String>,
     /// Upstreams that log in as somebody else now: the earlier ones serve until they have.
     pub logging_in: Vec<String>,
 }

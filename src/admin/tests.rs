@@ -90,7 +90,7 @@ fn reloaded() -> Reloaded {
             keys: vec!["client_secret".into()],
         }],
         at_next_start: vec!["server.workers".into()],
-        warnings: vec!["nobody is let in"],
+        warnings: vec!["nobody is let in".into()],
         logging_in: vec!["crm".into()],
     }
 }

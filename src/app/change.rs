@@ -73,14 +73,17 @@ fn is_for_next_start(section: &str, key: &str) -> bool {
     }
 }
 
-/// What became of the callers' keys that an operator may not mean.
-pub(super) fn warnings(old: &Config, config: &Config) -> Vec<&'static str> {
-    let keys = |config: &'_ Config| config.access.keys.as_ref().map(Vec::len);
-    match (keys(old), keys(config)) {
-        (Some(_), None) => vec![NO_KEY_NEEDED],
-        (_, Some(0)) => vec![NOBODY],
-        _ => Vec::new(),
-    }
+/// What an operator may not mean. `forbidden` are the upstreams whose token the new configuration would throw away.
+pub(super) fn warnings(old: &Config, config: &Config, forbidden: &[String]) -> Vec<String> {
+    let keys = |config: &Config| config.access.keys.as_ref().map(Vec::len);
+    let of_keys = match (keys(old), keys(config)) {
+        (Some(_), None) => Some(NO_KEY_NEEDED.to_owned()),
+        (_, Some(0)) => Some(NOBODY.to_owned()),
+        _ => None,
+    };
+    let forbidden = forbidden.iter();
+    let forbidden = forbidden.map(|upstream| format!("{upstream} {FORBIDDEN}"));
+    of_keys.into_iter().chain(forbidden).collect()
 }
 
 pub(super) fn tell(reloaded: &Reloaded) {
@@ -102,4 +105,5 @@ pub(super) fn tell(reloaded: &Reloaded) {
 }
 
 const NO_KEY_NEEDED: &str = "callers need no key any more: there are no `keys` in [access]; to let nobody in until there is one again, write keys = []";
+const FORBIDDEN: &str = "has no token until it has logged in anew: the one that it had is for a host, or of an org, that the new configuration does not allow";
 const NOBODY: &str = "nobody is let in: `keys` of [access] is an empty list (UA-0146)";

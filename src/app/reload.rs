@@ -35,8 +35,8 @@ pub struct Reloaded {
     pub changes: Vec<Change>,
     /// Keys among them, with their section, that take effect at the next start only.
     pub at_next_start: Vec<String>,
-    /// What became of the protection by keys, where an operator may not mean it.
-    pub warnings: Vec<&'static str>,
+    /// What an operator may not mean: that callers need no key any more, that none is let in, that an upstream has no token.
+    pub warnings: Vec<String>,
     /// Upstreams that log in as somebody else now: the earlier ones serve until they have, as far as both allow.
     pub logging_in: Vec<String>,
 }
@@ -170,7 +170,7 @@ impl Running {
 
         // From here on nothing fails.
         let mut served = Served::new(config, members, &next.listeners, Some(&old.ways), log);
-        self.let_wait(&old, &mut served);
+        let forbidden = self.let_wait(&old, &mut served);
         if served.config.log.access != old.config.log.access {
             self.metrics.count_dropped(served.log.dropped());
             turn.retired.retain(AccessLog::is_shared);
@@ -179,7 +179,7 @@ impl Running {
         let reloaded = Reloaded {
             changes,
             at_next_start,
-            warnings: change::warnings(&old.config, &served.config),
+            warnings: change::warnings(&old.config, &served.config, &forbidden),
             logging_in: served.waiting.keys().cloned().collect(),
         };
         turn.accounts.sweep(served.everybody());
@@ -217,8 +217,11 @@ impl Running {
         });
     }
 
-    /// Lets the earlier members serve on where the new ones log in as somebody else and a valid token would be lost.
-    fn let_wait(self: &Arc<Self>, old: &Served, served: &mut Served) {
+    /// Lets the earlier members serve on where the new ones log in as somebody else and a valid token would be lost; but not with
+    /// a token that the new ones would throw away for its host or its org.
+    /// Names those.
+    fn let_wait(self: &Arc<Self>, old: &Served, served: &mut Served) -> Vec<String> {
+        let mut forbidden = Vec::new();
         let mut waiting = BTreeMap::new();
         for member in &mut served.members {
             let name = &member.config.name;
@@ -226,6 +229,13 @@ impl Running {
                 continue;
             };
             if earlier.shares_account(member) || earlier.tokens.status().state != State::Valid {
+                continue;
+            }
+            let Some(held) = earlier.tokens.current(Instant::now()) else {
+                continue;
+            };
+            if !member.provider.accepts(&earlier.provider, &held.credential) {
+                forbidden.push(name.clone());
                 continue;
             }
             let meanwhile = earlier.until(member);
@@ -239,6 +249,7 @@ impl Running {
             waiting.insert(name, wait);
         }
         served.waiting = waiting;
+        forbidden
     }
 
     fn try_until_it_logs_in(self: &Arc<Self>, member: Arc<Member>) -> Waiting {

@@ -70,7 +70,11 @@ impl TargetField {
     /// The target that `text` names, if it is allowed.
     pub(super) fn allow(&self, text: &str) -> Option<Base> {
         let address: Address = text.parse().ok()?;
-        let mut base = Base::from(address);
+        self.admit(Base::from(address))
+    }
+
+    /// The same target, if it is allowed here.
+    pub(super) fn admit(&self, mut base: Base) -> Option<Base> {
         let secure = base.origin.scheme() == Scheme::Https
             || base.origin.is_loopback()
             || self

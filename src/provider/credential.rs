@@ -131,6 +131,11 @@ impl Credential {
         Some(base)
     }
 
+    /// All of them.
+    pub(super) fn targets(&self) -> impl Iterator<Item = &(TargetName, Base)> {
+        self.targets.iter()
+    }
+
     /// What the answer said about its life.
     pub fn lifetime(&self) -> Lifetime {
         self.lifetime

@@ -3,6 +3,7 @@
 //! A host that the allow-list does not cover is refused here, so a credential for a strange host cannot
 //! exist as a value. Bodies are never put into a failure; only what a provider says in its error fields.
 
+mod held;
 mod kind;
 
 use std::borrow::Cow;
@@ -205,13 +206,21 @@ fn target(
             false => Ok(None),
         };
     };
-    let why = match (field.allow(text), provider.environment) {
-        (None, _) => Strange::NotAllowed,
-        (Some(base), Some(wanted)) if !is_of(&base, wanted) => Strange::NotOf(wanted),
-        (Some(base), _) => return Ok(Some(base)),
+    let why = match fits(provider, field.allow(text)) {
+        Ok(base) => return Ok(Some(base)),
+        Err(why) => why,
     };
     let host = refusal::shown(&bare(text), secrets, &[token], HOST_SHOWN);
     Err(LoginFailure::TargetRefused { host, why })
+}
+
+/// Whether a host that the allow-list lets in is of the right environment.
+fn fits(provider: &Provider, allowed: Option<Base>) -> Result<Base, Strange> {
+    match (allowed, provider.environment) {
+        (None, _) => Err(Strange::NotAllowed),
+        (Some(base), Some(wanted)) if !is_of(&base, wanted) => Err(Strange::NotOf(wanted)),
+        (Some(base), _) => Ok(base),
+    }
 }
 
 /// `id` is the address of the user who logged in: `https://HOST/id/ORG/USER`. Programs print the org's alone.

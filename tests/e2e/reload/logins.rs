@@ -265,3 +265,51 @@ async fn a_warm_upstream_that_goes_logs_in_no_more_although_a_request_is_under_w
     // One may have been under way.
     assert!(at.logins() <= before + 1, "{} {before}", at.logins());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_the_new_configuration_forbids_serves_no_more_although_the_login_fails() {
+    let hosts = "instance_hosts = [\"${DEMO_INSTANCE_HOST}\"]";
+    let other = CRM.replace(hosts, "instance_hosts = [\"other.example\"]");
+    let wrong = |text: &str| text.replace(SECRET, "\"wrong\"");
+    for (narrowed, code) in [
+        (other.clone(), "UA-0304"),
+        (wrong(&other), "UA-0301"),
+        (
+            format!("{CRM}expect_org = \"00Dxx0000000002\"\n"),
+            "UA-0304",
+        ),
+        (
+            format!("{}expect_org = \"00Dxx0000000002\"\n", wrong(CRM)),
+            "UA-0301",
+        ),
+    ] {
+        let mut at = Emulated::start(CRM).await;
+        assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+        let told = at.proxy.reload(&narrowed).unwrap();
+        assert!(told.logging_in.is_empty(), "{told:?}");
+        assert!(told.warnings[0].starts_with("crm has no token"), "{told:?}");
+        let before = at.counters().api_requests;
+        for _ in 0..3 {
+            let answer = at.proxy.get(LIMITS).await;
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (502, code),
+                "{narrowed}"
+            );
+        }
+        assert_eq!(at.counters().api_requests, before, "{narrowed}");
+        at.proxy.reload(CRM).unwrap();
+        assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    }
+    // What the new configuration allows serves on, as ever.
+    let mut at = Emulated::start(CRM).await;
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    let ours = format!("{}expect_org = \"00Dxx0000000001\"\n", wrong(CRM));
+    let told = at.proxy.reload(&ours).unwrap();
+    assert_eq!(
+        (told.logging_in, told.warnings),
+        (vec!["crm".to_owned()], vec![])
+    );
+    becomes(&at, "crm", |told| told["next"]["state"] == "refused").await;
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+}

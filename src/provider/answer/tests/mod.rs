@@ -1,5 +1,6 @@
 //! Byte fixtures: answers of token endpoints.
 
+mod held;
 mod instances;
 mod kinds;
 
