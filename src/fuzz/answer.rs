@@ -11,7 +11,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde_json::Value;
 
 use crate::message::origin::Scheme;
 use crate::provider::login::{Field, Secrets};
@@ -111,9 +110,9 @@ impl Known {
         }
     }
 
-    /// The token in a body of JSON, whatever is made of it.
+    /// The token in a body of JSON, or of what is read as such, whatever is made of it.
     fn token(&self, body: &[u8]) -> Option<String> {
-        let json: Value = serde_json::from_slice(body).ok()?;
+        let json = answer::json::read(body)?;
         let token = json.pointer(&self.provider.answer.token)?.as_str()?;
         Some(token.to_owned())
     }

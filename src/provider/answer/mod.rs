@@ -4,6 +4,7 @@
 //! exist as a value. Bodies are never put into a failure; only what a provider says in its error fields.
 
 mod held;
+pub(crate) mod json;
 mod kind;
 
 use std::borrow::Cow;
@@ -121,7 +122,11 @@ pub fn read(
         None => "",
     };
     if token.is_empty() {
-        return Err(no_token(&refused()));
+        let why = refused();
+        return Err(match Said::of(map, &json).is_silent() {
+            true => no_token(&why),
+            false => why,
+        });
     }
     kind::can_carry(map, &json)?;
     if let Some(org) = &map.org {
@@ -149,11 +154,11 @@ pub fn read(
     })
 }
 
-/// The refresh token to be used next, of an answer that grants no credential that can be used: it is for a strange host, or in a
-/// way that is not understood. The one that was presented may be of no use any more.
+/// The refresh token to be used next, of an answer that grants no credential that can be used: it is for a strange host, too large, or
+/// in a way that is not understood. The one that was presented may be of no use any more.
 pub fn successor(provider: &Provider, answer: &Answer<'_>) -> Option<Secret> {
     let map = &provider.answer;
-    if !answer.status.is_success() || answer.body.len() > TOKEN_ANSWER_MAX {
+    if !answer.status.is_success() {
         return None;
     }
     let json = document(answer).filter(|json| grants(map, json))?;
@@ -168,14 +173,15 @@ fn grants(map: &AnswerMap, json: &Value) -> bool {
 
 fn next(map: &AnswerMap, json: &Value) -> Option<Secret> {
     let token = json.pointer(map.refresh_token.as_ref()?)?.as_str()?;
-    (!token.is_empty()).then(|| Secret::new(token))
+    // One that had to be mended is another one.
+    let is_whole = !token.contains(char::REPLACEMENT_CHARACTER);
+    let fits = !token.is_empty() && token.len() <= TOKEN_ANSWER_MAX;
+    (is_whole && fits).then(|| Secret::new(token))
 }
 
-/// The body as JSON; older servers answer with a form, some of them as plain text. A byte order mark is read over, as
-/// RFC 8259 section 8.1 allows.
+/// The body as JSON; older servers answer with a form, some of them as plain text.
 pub(super) fn document(answer: &Answer<'_>) -> Option<Value> {
-    let marked = answer.body.strip_prefix("\u{feff}".as_bytes());
-    if let Ok(json) = serde_json::from_slice(marked.unwrap_or(answer.body)) {
+    if let Some(json) = json::read(answer.body) {
         return Some(json);
     }
     // One that was kept has no header any more.

@@ -93,26 +93,38 @@ impl RefusalRule {
 impl Said {
     /// The error fields in `json`.
     pub(super) fn of(map: &AnswerMap, json: &Value) -> Self {
-        let first = |places: &[Cow<'static, str>]| {
-            places
+        let all = |places: &[Cow<'static, str>]| -> Vec<String> {
+            let texts = places
                 .iter()
-                .find_map(|place| match json.pointer(place)? {
+                .filter_map(|place| match json.pointer(place)? {
                     Value::String(text) => Some(text.clone()),
                     Value::Number(number) => Some(number.to_string()),
                     _ => None,
-                })
-                .unwrap_or_default()
+                });
+            texts.collect()
         };
+        let codes = all(&map.error_code);
+        let code = codes.iter().find(|code| is_error(code));
         Self {
-            code: first(&map.error_code),
-            text: first(&map.error_text),
+            code: code.or(codes.first()).cloned().unwrap_or_default(),
+            text: all(&map.error_text).into_iter().next().unwrap_or_default(),
         }
     }
 
     /// Whether there is an error at all.
     pub(super) fn has_code(&self) -> bool {
-        !self.code.is_empty()
+        is_error(&self.code)
     }
+
+    /// Whether no code is said, not even one that there is no error.
+    pub(super) fn is_silent(&self) -> bool {
+        self.code.is_empty()
+    }
+}
+
+/// Many servers write their errors' field into every answer: with nothing in it, or 0, where there is none.
+fn is_error(code: &str) -> bool {
+    !code.trim().is_empty() && code.trim().parse::<f64>() != Ok(0.0)
 }
 
 /// Why `answer` brought no token.
