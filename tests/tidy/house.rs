@@ -31,7 +31,7 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
-    ("flate2", &["proxy", "emulator"]),
+    ("flate2", &["token/endpoint", "proxy", "emulator"]),
     ("form_urlencoded", &["provider", "emulator"]),
     ("futures_util", &["server", "proxy", "emulator"]),
     ("glob", &["config"]),

@@ -27,6 +27,7 @@ use crate::provider::{
 use crate::secret::{Fingerprinter, KeyError, ReadError, Secret, Source, hex, random};
 use crate::tls::{ClientConfig, Trust};
 
+mod coding;
 mod post;
 
 /// The token endpoint of one account.

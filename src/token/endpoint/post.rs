@@ -4,14 +4,15 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode, Uri};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
-use super::{Endpoint, never};
+use super::{Endpoint, coding, never};
 use crate::config::{Leg, Proxy};
 use crate::message::origin::Scheme;
-use crate::provider::LoginFailure;
 use crate::provider::login::LoginRequest;
 use crate::provider::refusal::printable;
+use crate::provider::{Answer, LoginFailure, answer};
 use crate::tls::{ClientConfig, NO_TLS, is_no_tls};
 use crate::token::{NotExchanged, Presented};
 
@@ -38,16 +39,48 @@ impl Endpoint {
         let mut answer = sent.map_err(|error| self.broken(error))?;
         let head = (answer.status(), answer.headers().clone());
         let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| self.broken(error))? {
+        loop {
+            let chunk = match answer.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                Err(error) => return Err(self.broken_off(error, head.0, body.freeze())),
+            };
             if body.len() + chunk.len() > BODY_MAX {
-                return Err(NotExchanged {
-                    failure: self.unreachable("its answer is larger than 1 MiB"),
-                    presented: Presented::Perhaps,
-                });
+                return Err(self.too_large());
             }
             body.extend_from_slice(&chunk);
         }
-        Ok((head.0, head.1, body.freeze()))
+        let body = coding::opened(&head.1, body.freeze()).map_err(|_| self.too_large())?;
+        Ok((head.0, head.1, body))
+    }
+
+    /// An answer that breaks off may have done so behind its last brace: its length was wrong, or its end got lost. Its token is not
+    /// taken, but what was presented may be used up, and the successor is there. Only JSON shows that it is whole.
+    fn broken_off(&self, error: reqwest::Error, status: StatusCode, body: Bytes) -> NotExchanged {
+        let not = self.broken(error);
+        let json =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let opened = coding::opened(&json, body).unwrap_or_default();
+        let answer = Answer {
+            status,
+            headers: &json,
+            body: &opened,
+            wall: self.clock.now().wall,
+        };
+        match answer::successor(&self.provider, &answer) {
+            Some(successor) => NotExchanged {
+                presented: Presented::Replaced(successor),
+                ..not
+            },
+            None => not,
+        }
+    }
+
+    fn too_large(&self) -> NotExchanged {
+        NotExchanged {
+            failure: self.unreachable("its answer is larger than 1 MiB"),
+            presented: Presented::Perhaps,
+        }
     }
 
     /// A connection error in short words: the root cause knows the port, the certificate or the name,

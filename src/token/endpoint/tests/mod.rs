@@ -1,5 +1,6 @@
 //! Logins at a raw loopback listener that answers scripted bytes.
 
+mod coded;
 mod lineages;
 mod proxies;
 
