@@ -31,54 +31,56 @@ fn read_odd(body: &[u8]) -> (Option<u64>, bool) {
     }
 }
 
+/// What stands beside the tokens, and the lifetime that is read.
+const ODD: [(&str, u64); 39] = [
+    (r#""expires_in":60"#, 60),
+    // Errors that are none.
+    (r#""error":null"#, 0),
+    (r#""error":"""#, 0),
+    (r#""error":" ""#, 0),
+    (r#""error":0"#, 0),
+    (r#""error":0.0"#, 0),
+    (r#""error":-0"#, 0),
+    (r#""error":"0""#, 0),
+    (r#""error":false"#, 0),
+    (r#""error":[]"#, 0),
+    (r#""error":{}"#, 0),
+    (r#""error":null,"error_description":"""#, 0),
+    // Numbers that do not fit.
+    (r#""expires_in":1e400"#, 0),
+    (r#""expires_in":-1e400"#, 0),
+    (r#""other":1e999,"expires_in":60"#, 60),
+    (r#""expires_in":99999999999999999999999"#, 86_400),
+    (r#""expires_in":NaN"#, 0),
+    (r#""expires_in":Infinity"#, 0),
+    (r#""expires_in":-Infinity"#, 0),
+    (r#""expires_in":undefined"#, 0),
+    (r#""expires_in":+60"#, 0),
+    (r#""expires_in":060"#, 0),
+    (r#""expires_in":"60.0""#, 60),
+    (r#""expires_in":60.0"#, 60),
+    (r#""expires_in":-60"#, 0),
+    (r#""expires_in":{"seconds":60}"#, 0),
+    (r#""expires_in":[60]"#, 0),
+    (r#""expires_in":true"#, 0),
+    // The last of two counts.
+    (r#""expires_in":30,"expires_in":60"#, 60),
+    (r#""token_type":"BEARER""#, 0),
+    (r#""token_type":"""#, 0),
+    (r#""token_type":7"#, 0),
+    (r#""token_type":null"#, 0),
+    (r#""token_type":["bearer"]"#, 0),
+    // Names that were cut in the middle of a letter, and other texts.
+    (r#""name":"x\ud83d""#, 0),
+    (r#""name":"\ude00x \" \\""#, 0),
+    (r#""name":"\ud83d\ude00 \ud83d\u0041""#, 0),
+    ("\"name\":\"a\tb\nc\u{7f}\"", 0),
+    (r#""name":"1e400 NaN \"1e400\"","expires_in":60"#, 60),
+];
+
 #[test]
 fn whatever_else_is_odd_the_token_serves_and_its_successor_is_kept() {
-    let rows = [
-        (r#""expires_in":60"#, 60),
-        // Errors that are none.
-        (r#""error":null"#, 0),
-        (r#""error":"""#, 0),
-        (r#""error":" ""#, 0),
-        (r#""error":0"#, 0),
-        (r#""error":0.0"#, 0),
-        (r#""error":-0"#, 0),
-        (r#""error":"0""#, 0),
-        (r#""error":false"#, 0),
-        (r#""error":[]"#, 0),
-        (r#""error":{}"#, 0),
-        (r#""error":null,"error_description":"""#, 0),
-        // Numbers that do not fit.
-        (r#""expires_in":1e400"#, 0),
-        (r#""expires_in":-1e400"#, 0),
-        (r#""other":1e999,"expires_in":60"#, 60),
-        (r#""expires_in":99999999999999999999999"#, 86_400),
-        (r#""expires_in":NaN"#, 0),
-        (r#""expires_in":Infinity"#, 0),
-        (r#""expires_in":-Infinity"#, 0),
-        (r#""expires_in":undefined"#, 0),
-        (r#""expires_in":+60"#, 0),
-        (r#""expires_in":060"#, 0),
-        (r#""expires_in":"60.0""#, 60),
-        (r#""expires_in":60.0"#, 60),
-        (r#""expires_in":-60"#, 0),
-        (r#""expires_in":{"seconds":60}"#, 0),
-        (r#""expires_in":[60]"#, 0),
-        (r#""expires_in":true"#, 0),
-        // The last of two counts.
-        (r#""expires_in":30,"expires_in":60"#, 60),
-        (r#""token_type":"BEARER""#, 0),
-        (r#""token_type":"""#, 0),
-        (r#""token_type":7"#, 0),
-        (r#""token_type":null"#, 0),
-        (r#""token_type":["bearer"]"#, 0),
-        // Names that were cut in the middle of a letter, and other texts.
-        (r#""name":"x\ud83d""#, 0),
-        (r#""name":"\ude00x \" \\""#, 0),
-        (r#""name":"\ud83d\ude00 \ud83d\u0041""#, 0),
-        ("\"name\":\"a\tb\nc\u{7f}\"", 0),
-        (r#""name":"1e400 NaN \"1e400\"","expires_in":60"#, 60),
-    ];
-    for (odd, life) in rows {
+    for (odd, life) in ODD {
         for body in [
             format!(r#"{{"access_token":"t1","refresh_token":"r2",{odd}}}"#),
             format!(r#"{{{odd},"refresh_token":"r2","access_token":"t1"}}"#),
