@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use toml::de::DeValue;
 
 use super::exposed::Named;
+use super::mask::is_name;
 use super::reading::{Holds, Pem, Reading};
 use super::section::{Item, Leftover, Section};
 use super::text::Text;
@@ -273,7 +274,16 @@ fn missing(name: &str, state: &str, span: Range<usize>, or: &str, reading: &mut 
     } else {
         format!("set it: export {name}=...{or}")
     };
-    let message = format!("the environment variable `{name}` is {state}");
+    let (message, help) = match is_name(name) || !reading.files.hides(&span) {
+        true => (
+            format!("the environment variable `{name}` is {state}"),
+            help,
+        ),
+        false => (
+            format!("the environment variable that is named here is {state}"),
+            "write the name of a variable: it looks like a secret".to_owned(),
+        ),
+    };
     reading
         .problem(&code::MISSING_ENV, span, message)
         .help(help);

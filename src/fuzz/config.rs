@@ -1,6 +1,6 @@
 //! `config`: a text is a configuration or has problems, and neither ever shows a secret that stands in it.
 //!
-//! A line `%0` to `%17` stands for one of [`SECRETS`], each of which holds a canary. Nothing is read from files, and no
+//! A line `%0` to `%20` stands for one of [`SECRETS`], each of which holds a canary. Nothing is read from files, and no
 //! program is run.
 
 use std::path::Path;
@@ -71,7 +71,7 @@ fn env(name: &str) -> Option<String> {
 }
 
 const CANARY: &str = "cAnArY7351";
-const SECRETS: [&str; 18] = [
+const SECRETS: [&str; 21] = [
     "client_secret = \"cAnArY7351\"",
     "password = 'cAnArY7351'",
     "refresh_token = \"\"\"cAnArY7351\"\"\"",
@@ -90,4 +90,7 @@ const SECRETS: [&str; 18] = [
     "request = { key = \"cAnArY7351\", keys = [\"cAnArY7351\"] }",
     "client_secret =\n'cAnArY7351'",
     "password\n= \"cAnArY7351\"",
+    "client_secret = { env = \"cAnArY7351!\" }",
+    "token_url = \"https://l.example/t#cAnArY7351\"",
+    "header = { name = \"X-A\", value = \"cAnArY7351\" }",
 ];

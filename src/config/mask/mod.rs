@@ -4,10 +4,12 @@
 //! much than too little; references (`{ env = "NAME" }`, `"${NAME}"`) stay: they help and are no secrets.
 
 mod lines;
+mod names;
 mod scan;
 
 use std::ops::Range;
 
+pub(super) use self::names::is_name;
 use self::scan::Scan;
 
 /// The masked text, and which bytes of the original are hidden in it.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::lines;
-use crate::config::nearest::distance;
+use super::names::{is_name, is_reference, is_reference_key, is_secret_key};
 
 /// Walks over the bytes of a text. Every byte it stops at is ASCII, so every range is on character boundaries.
 #[derive(Clone, Copy)]
@@ -23,6 +23,7 @@ impl<'a> Scan<'a> {
         while let Some(word) = self.next_word(at) {
             at = word.end;
             match self.slice(word.clone()) {
+                "env" => self.hide_no_name(word.end, &mut hidden),
                 "keys" => self.hide_bare_keys(word.end, &mut hidden),
                 key if is_secret_key(key) => at = self.hide_value_of(&word, &mut hidden),
                 _ => {}
@@ -40,7 +41,8 @@ impl<'a> Scan<'a> {
             let next = self.skip_quote(self.skip_blanks(dot + 1));
             let end = self.end_of_word(next);
             if is_reference_key(self.slice(next..end)) {
-                return end;
+                // What stands there is looked at next.
+                return next;
             }
             at = self.skip_quote(end);
             if at <= dot + 1 {
@@ -99,6 +101,18 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// Hides what follows `env` and is not the name of a variable.
+    fn hide_no_name(self, at: usize, hidden: &mut Vec<Range<usize>>) {
+        let equals = self.skip_blanks(self.skip_quote(at));
+        let value = self.skip_blanks(equals + 1);
+        if self.byte(equals) == Some(b'=') && matches!(self.byte(value), Some(b'"' | b'\'')) {
+            let (content, _) = self.string(value);
+            if !is_name(self.slice(content.clone())) {
+                hidden.push(content);
+            }
+        }
+    }
+
     /// Hides everything within `range` but keys, punctuation, and strings that say where a value comes from.
     fn hide_within(self, range: Range<usize>, hidden: &mut Vec<Range<usize>>) -> usize {
         let mut at = range.start;
@@ -106,7 +120,11 @@ impl<'a> Scan<'a> {
             match self.byte(at) {
                 Some(b'"' | b'\'') => {
                     let (content, end) = self.string(at);
-                    if !self.is_place(range.start..at) {
+                    let shown = match self.reference_key(range.start..at) {
+                        Some("env") => is_name(self.slice(content.clone())),
+                        place => place.is_some(),
+                    };
+                    if !shown {
                         hidden.push(content);
                     }
                     at = end;
@@ -154,16 +172,16 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Whether what ends with `before` is `env =` or `file =`.
-    fn is_place(self, before: Range<usize>) -> bool {
+    /// `env` or `file`, if what ends with `before` is `env =` or `file =`.
+    fn reference_key(self, before: Range<usize>) -> Option<&'a str> {
         let before = self.slice(before).trim_end();
         let key = before.strip_suffix('=').unwrap_or_default().trim_end();
         let mut words = key.rsplit(|c: char| !c.is_ascii_alphanumeric());
-        words.next().is_some_and(is_reference_key)
+        words.next().filter(|word| is_reference_key(word))
     }
 
-    /// User names, passwords and queries in URLs: `://user:password@`, and what was probably meant to be that; `?key=...`. The
-    /// name of a user (`me@example.com`) stays.
+    /// User names, passwords, queries and fragments in URLs: `://user:password@`, and what was probably meant to be that; `?key=...`.
+    /// The name of a user (`me@example.com`) stays.
     pub(super) fn hide_in_urls(self, hidden: &mut Vec<Range<usize>>) {
         for (at, slashes) in self.text.match_indices("://") {
             let url = self.slice(at + slashes.len()..self.text.len());
@@ -171,7 +189,7 @@ impl<'a> Scan<'a> {
                 .split(['"', '\'', '`', '\n', ' '])
                 .next()
                 .unwrap_or_default();
-            if let Some((before, query)) = url.split_once('?') {
+            if let Some((before, query)) = url.split_once(['?', '#']) {
                 let start = at + slashes.len() + before.len() + 1;
                 hidden.push(start..start + query.len());
             }
@@ -283,55 +301,6 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Whether the values of this key are hidden: the secrets, what looks like them, and header fields that carry one.
-fn is_secret_key(word: &str) -> bool {
-    let word = word.to_ascii_lowercase().replace('-', "_");
-    let token = word.contains("token") && word != "token" && !word.starts_with("token_");
-    token
-        || HOLDERS.contains(&word.as_str())
-        || PARTS.iter().any(|part| word.contains(part))
-        || KEYS.iter().any(|key| distance(&word, key) <= 2)
-        || distance(&word, "key") <= 1
-}
-
-fn is_reference_key(word: &str) -> bool {
-    matches!(word, "env" | "file")
-}
-
-/// Exactly one `${NAME}`.
-fn is_reference(content: &str) -> bool {
-    let name = content
-        .strip_prefix("${")
-        .and_then(|rest| rest.strip_suffix('}'));
-    name.is_some_and(|name| !name.is_empty() && name.bytes().all(is_word))
-}
-
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
-
-/// Keys whose values hold secrets among other things: parameters, header fields, a program's arguments.
-const HOLDERS: &[&str] = &["command", "request", "token_headers", "set_headers"];
-
-const KEYS: &[&str] = &[
-    "client_id",
-    "client_secret",
-    "password",
-    "security_token",
-    "refresh_token",
-    "private_key",
-];
-
-const PARTS: &[&str] = &[
-    "secret",
-    // Of a caller's key; some write the key itself there.
-    "sha256",
-    "passw",
-    "pwd",
-    "authorization",
-    "cookie",
-    "api_key",
-    "apikey",
-    "private_key",
-    "sfdc_session",
-];

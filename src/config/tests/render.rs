@@ -206,3 +206,81 @@ fn every_beginning_of_the_shipped_file_is_read_and_drawn() {
         assert!(problems.render(false).contains("nothing was started"));
     }
 }
+
+/// A Salesforce upstream, with a line of its client secret.
+fn crm(secret: &str) -> String {
+    format!(
+        "[upstream.crm]\nprovider = \"salesforce\"\nlogin_url = \"https://a.my.salesforce.com\"\nclient_id = \"i\"\n{secret}\n"
+    )
+}
+
+#[test]
+fn what_was_put_where_a_name_or_a_template_belongs_is_not_shown() {
+    const PUT: &str = "Zq7vXw9KpL2mN4tR8sYb";
+    let sound = |line: &str| crm(&format!("client_secret = \"${{SECRET}}\"\n{line}"));
+    let url = |url: &str| {
+        format!(
+            "[upstream.any]\nprovider = \"oauth2\"\ntoken_url = \"{url}\"\napi_url = \"https://h.example\"\nclient_id = \"i\"\nclient_secret = \"${{SECRET}}\"\n"
+        )
+    };
+    for (text, code) in [
+        (
+            crm(&format!("client_secret = {{ env = \"{PUT}!\" }}")),
+            "UA-0114",
+        ),
+        (
+            crm(&format!("client_secret = {{ env = '{PUT}' }}")),
+            "UA-0113",
+        ),
+        (crm(&format!("client_secret.env = \"{PUT}\"")), "UA-0113"),
+        (crm(&format!("client_secret.env = \"{PUT}!\"")), "UA-0114"),
+        (crm(&format!("client_secret = \"${{{PUT}}}\"")), "UA-0113"),
+        (
+            crm(&format!("[upstream.crm.client_secret]\nenv = \"{PUT}\"")),
+            "UA-0113",
+        ),
+        (
+            sound(&format!("read_only = {{ env = \"{PUT}-\" }}")),
+            "UA-0105",
+        ),
+        (
+            sound(&format!("header = {{ name = \"X-T\", value = \"{PUT}\" }}")),
+            "UA-0127",
+        ),
+        (
+            sound(&format!("header.name = \"X-T\"\nheader.value = \"{PUT}\"")),
+            "UA-0127",
+        ),
+        (
+            sound(&format!(
+                "header = [{{ name = \"X-T\", value = \"{PUT} \\n\" }}]"
+            )),
+            "UA-0127",
+        ),
+        (url(&format!("https://h.example/token#{PUT}")), "UA-0116"),
+        (
+            url(&format!("https://h.example/token#/x?k={PUT}")),
+            "UA-0116",
+        ),
+        (url(&format!("ftp://h.example/token#k={PUT}")), "UA-0116"),
+    ] {
+        let shown = rendered(&text);
+        assert!(shown.contains(code), "{text}\n{shown}");
+        assert!(!shown.contains(&PUT[..7]), "{shown}");
+    }
+}
+
+#[test]
+fn the_name_of_a_variable_is_told() {
+    for (secret, name) in [
+        ("{ env = \"CRM_9\" }", "CRM_9"),
+        ("\"${crm_secret}\"", "crm_secret"),
+    ] {
+        let shown = rendered(&crm(&format!("client_secret = {secret}")));
+        let told = format!("the environment variable `{name}` is not set");
+        assert!(
+            shown.contains(&told) && shown.contains(&format!("client_secret = {secret}")),
+            "{shown}"
+        );
+    }
+}

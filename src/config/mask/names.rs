@@ -1,0 +1,101 @@
+//! Which keys hold secrets, which say where a value comes from, and what a name is.
+
+use crate::config::nearest::distance;
+
+/// Whether the values of this key are hidden: the secrets, what looks like them, and header fields that carry one.
+pub(super) fn is_secret_key(word: &str) -> bool {
+    let word = word.to_ascii_lowercase().replace('-', "_");
+    let token = word.contains("token") && word != "token" && !word.starts_with("token_");
+    token
+        || HOLDERS.contains(&word.as_str())
+        || PARTS.iter().any(|part| word.contains(part))
+        || KEYS.iter().any(|key| distance(&word, key) <= 2)
+        || distance(&word, "key") <= 1
+}
+
+pub(super) fn is_reference_key(word: &str) -> bool {
+    matches!(word, "env" | "file")
+}
+
+/// Exactly one `${NAME}`.
+pub(super) fn is_reference(content: &str) -> bool {
+    let name = content
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'));
+    name.is_some_and(is_name)
+}
+
+/// Whether `text` is the name of an environment variable, and no secret that was put in its place: some are made of letters and digits
+/// alone.
+pub(in crate::config) fn is_name(text: &str) -> bool {
+    let letter = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let starts = text.bytes().next().is_some_and(|b| !b.is_ascii_digit());
+    starts && text.bytes().all(letter) && !text.split('_').any(is_random)
+}
+
+fn is_random(word: &str) -> bool {
+    let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
+    let mixed =
+        has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
+    mixed && word.len() >= LONGEST_WORD
+}
+
+/// Keys whose values hold secrets among other things: parameters, header fields (`value` is that of `header`), a program's arguments.
+const HOLDERS: &[&str] = &[
+    "command",
+    "request",
+    "token_headers",
+    "set_headers",
+    "value",
+];
+
+const KEYS: &[&str] = &[
+    "client_id",
+    "client_secret",
+    "password",
+    "security_token",
+    "refresh_token",
+    "private_key",
+];
+
+const PARTS: &[&str] = &[
+    "secret",
+    // Of a caller's key; some write the key itself there.
+    "sha256",
+    "passw",
+    "pwd",
+    "authorization",
+    "cookie",
+    "api_key",
+    "apikey",
+    "private_key",
+    "sfdc_session",
+];
+/// Of words in names, those with capitals, small letters and digits are shorter.
+const LONGEST_WORD: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn a_name_is_told_from_a_secret_in_its_place() {
+        let rows = [
+            ("SECRET", true),
+            ("crm_secret", true),
+            ("_X9", true),
+            ("Acme_CRM_Client2_Secret", true),
+            ("PRODUCTION2SALESFORCE9SECRET", true),
+            ("", false),
+            ("9A", false),
+            ("hunter2!", false),
+            ("a-b", false),
+            ("a b", false),
+            ("Zq7vXw9KpL2mN4tR8sYb", false),
+            ("x_Zq7vXw9KpL2mN4tR8sYb", false),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(is_name(text), expected, "{text}");
+        }
+    }
+}
