@@ -242,36 +242,6 @@ fn an_answer_is_read_where_the_map_says_and_made_into_the_operators_own_headers(
 }
 
 #[test]
-fn the_next_refresh_token_is_read_of_a_whole_success_alone() {
-    let mut provider = zuora();
-    provider.answer.refresh_token = Some("/next".into());
-    let next = |status: u16, body: &str| {
-        let answer = Answer {
-            status: StatusCode::from_u16(status).unwrap(),
-            headers: &HeaderMap::new(),
-            body: body.as_bytes(),
-            wall: Duration::ZERO,
-        };
-        successor(&provider, &answer).map(|token| token.expose().to_owned())
-    };
-    // Whether the token beside it can be used does not matter.
-    let body = r#"{"access_token":"","next":"r2"}"#;
-    let of_size = |size: usize| body.to_owned() + &" ".repeat(size - body.len());
-    assert_eq!(next(200, body), Some("r2".to_owned()));
-    assert_eq!(next(200, &of_size(TOKEN_ANSWER_MAX)), Some("r2".to_owned()));
-    // It was read within a bound already, and is not what is too large.
-    assert_eq!(
-        next(200, &of_size(TOKEN_ANSWER_MAX + 1)),
-        Some("r2".to_owned())
-    );
-    let huge = format!(r#"{{"next":"{}"}}"#, "r".repeat(TOKEN_ANSWER_MAX + 1));
-    assert_eq!(next(200, &huge), None);
-    assert_eq!(next(400, body), None);
-    assert_eq!(next(200, r#"{"error":"odd","next":"r2"}"#), None);
-    assert_eq!(next(200, r#"{"next":""}"#), None);
-}
-
-#[test]
 fn an_answer_may_have_64_kib_and_no_more() {
     let of_size = |size: usize| SALESFORCE.to_owned() + &" ".repeat(size - SALESFORCE.len());
     let read = |size| read_as(&salesforce(), 200, of_size(size).as_bytes());

@@ -161,3 +161,33 @@ fn what_is_mended_is_what_a_strict_parser_reads_where_there_is_nothing_to_mend()
         assert_eq!(json::read(cut.as_bytes()), None, "{end}");
     }
 }
+
+#[test]
+fn the_next_refresh_token_is_read_of_a_whole_success_alone() {
+    let mut provider = zuora();
+    provider.answer.refresh_token = Some("/next".into());
+    let next = |status: u16, body: &str| {
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: &HeaderMap::new(),
+            body: body.as_bytes(),
+            wall: Duration::ZERO,
+        };
+        successor(&provider, &answer).map(|token| token.expose().to_owned())
+    };
+    // Whether the token beside it can be used does not matter.
+    let body = r#"{"access_token":"","next":"r2"}"#;
+    let of_size = |size: usize| body.to_owned() + &" ".repeat(size - body.len());
+    assert_eq!(next(200, body), Some("r2".to_owned()));
+    assert_eq!(next(200, &of_size(TOKEN_ANSWER_MAX)), Some("r2".to_owned()));
+    // It was read within a bound already, and is not what is too large.
+    assert_eq!(
+        next(200, &of_size(TOKEN_ANSWER_MAX + 1)),
+        Some("r2".to_owned())
+    );
+    let huge = format!(r#"{{"next":"{}"}}"#, "r".repeat(TOKEN_ANSWER_MAX + 1));
+    assert_eq!(next(200, &huge), None);
+    assert_eq!(next(400, body), None);
+    assert_eq!(next(200, r#"{"error":"odd","next":"r2"}"#), None);
+    assert_eq!(next(200, r#"{"next":""}"#), None);
+}
