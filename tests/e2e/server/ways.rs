@@ -55,6 +55,7 @@ async fn a_single_upstream_answers_everywhere_and_a_second_one_moves_nothing() {
         &[
             ("localhost", "/a", "one /a"),
             ("localhost", "/onerous", "one /onerous"),
+            ("localhost", "//one/a", "one //one/a"),
         ],
     )
     .await;
@@ -91,6 +92,14 @@ async fn a_single_upstream_answers_everywhere_and_a_second_one_moves_nothing() {
         &[
             ("localhost", "/a", "two /a"),
             ("localhost", "/two/a", "two /a"),
+            ("localhost", "//two/a", "two //two/a"),
+            ("localhost", "/%41", "two /%41"),
+            // What another server might read as the way to `one`.
+            ("localhost", "//one/a", "UA-0204"),
+            ("localhost", "/%6fne/a", "UA-0204"),
+            ("localhost", "/./one", "UA-0204"),
+            ("localhost", "/a/../one/a", "UA-0204"),
+            ("localhost", "/one;v=1/a", "UA-0204"),
         ],
     )
     .await;
