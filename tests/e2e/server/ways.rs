@@ -92,9 +92,24 @@ async fn a_single_upstream_answers_everywhere_and_a_second_one_moves_nothing() {
         &[
             ("localhost", "/a", "two /a"),
             ("localhost", "/two/a", "two /a"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_server_might_read_as_the_way_to_one_upstream_is_not_sent_to_the_default() {
+    let (one, two) = (named("one").await, named("two").await);
+    let proxy = TestProxy::start(&format!(
+        "[server]\ndefault = \"two\"\n{}{}",
+        upstream(&one, "one", ""),
+        upstream(&two, "two", "")
+    ));
+    check(
+        &proxy,
+        &[
             ("localhost", "//two/a", "two //two/a"),
             ("localhost", "/%41", "two /%41"),
-            // What another server might read as the way to `one`.
             ("localhost", "//one/a", "UA-0204"),
             ("localhost", "/%6fne/a", "UA-0204"),
             ("localhost", "/./one", "UA-0204"),
