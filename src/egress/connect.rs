@@ -17,6 +17,7 @@ use tower::{Service, ServiceExt};
 
 use super::Destination;
 use super::failure::{Failure, Phase, chain};
+use super::names::Names;
 use crate::message::Origin;
 use crate::message::origin::Scheme;
 use crate::tls::{ClientConfig, NO_TLS, ServerName, is_no_tls};
@@ -33,9 +34,9 @@ pub(super) fn chose_http2(stream: &Stream) -> bool {
 }
 
 /// Connects within the profile's time.
-pub(super) async fn connect<B>(to: Destination<'_>) -> Result<Stream, Failure<B>> {
+pub(super) async fn connect<B>(to: Destination<'_>, names: &Names) -> Result<Stream, Failure<B>> {
     let limit = to.profile.connect_timeout;
-    match tokio::time::timeout(limit, connect_unbounded(to)).await {
+    match tokio::time::timeout(limit, connect_unbounded(to, names)).await {
         Ok(connected) => connected,
         Err(_) => Err(late()),
     }
@@ -45,9 +46,9 @@ pub(super) fn late<B>() -> Failure<B> {
     Failure::new(Phase::Connect, "no connection in time").timed_out()
 }
 
-async fn connect_unbounded<B>(to: Destination<'_>) -> Result<Stream, Failure<B>> {
+async fn connect_unbounded<B>(to: Destination<'_>, names: &Names) -> Result<Stream, Failure<B>> {
     match to.origin.scheme() {
-        Scheme::Http => Ok(Either::Left(tcp(to).await?)),
+        Scheme::Http => Ok(Either::Left(tcp(to, names).await?)),
         Scheme::Https => {
             let trusted = match to.profile.http2 {
                 true => to.profile.tls.get_http2().await,
@@ -55,13 +56,13 @@ async fn connect_unbounded<B>(to: Destination<'_>) -> Result<Stream, Failure<B>>
             };
             let trusted = trusted.map_err(|error| Failure::new(Phase::Trust, error))?;
             Ok(Either::Right(
-                tls(tcp(to).await?, to.origin, trusted).await?,
+                tls(tcp(to, names).await?, to.origin, trusted).await?,
             ))
         }
     }
 }
 
-async fn tcp<B>(to: Destination<'_>) -> Result<TcpStream, Failure<B>> {
+async fn tcp<B>(to: Destination<'_>, names: &Names) -> Result<TcpStream, Failure<B>> {
     if to.public_only && to.origin.ip().is_some_and(|ip| !is_public(ip)) {
         return Err(Failure::new(Phase::Address, NOT_PUBLIC));
     }
@@ -75,9 +76,9 @@ async fn tcp<B>(to: Destination<'_>) -> Result<TcpStream, Failure<B>> {
         && proxy.takes(to.origin)
     {
         // The proxy may be anywhere, and it alone sees to which address the target's name leads.
-        return proxy.connect(uri, connector(false)).await;
+        return proxy.connect(uri, connector(names, false)).await;
     }
-    let connected = connector(to.public_only).oneshot(uri).await;
+    let connected = connector(names, to.public_only).oneshot(uri).await;
     let stream = connected.map_err(|error| {
         let text = chain(&error);
         let phase = if text.contains(NOT_PUBLIC) {
@@ -90,8 +91,9 @@ async fn tcp<B>(to: Destination<'_>) -> Result<TcpStream, Failure<B>> {
     Ok(stream.into_inner())
 }
 
-pub(super) fn connector(public_only: bool) -> HttpConnector<Resolver> {
-    let mut connector = HttpConnector::new_with_resolver(Resolver { public_only });
+pub(super) fn connector(names: &Names, public_only: bool) -> HttpConnector<Resolver> {
+    let names = names.clone();
+    let mut connector = HttpConnector::new_with_resolver(Resolver { names, public_only });
     connector.set_nodelay(true);
     connector.set_keepalive(Some(KEEPALIVE));
     connector
@@ -113,9 +115,10 @@ async fn tls<B>(
         })
 }
 
-/// The system's resolver, which leaves out addresses that are not allowed; what it gives is what is connected to.
+/// Leaves out addresses that are not allowed; what it gives is what is connected to.
 #[derive(Clone)]
 pub(super) struct Resolver {
+    names: Names,
     public_only: bool,
 }
 
@@ -129,9 +132,9 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let public_only = self.public_only;
+        let Self { names, public_only } = self.clone();
         Box::pin(async move {
-            let addrs = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let addrs = names.find(name.as_str()).await?.into_iter();
             let (allowed, refused): (Vec<_>, Vec<_>) =
                 addrs.partition(|addr| !public_only || is_public(addr.ip()));
             if allowed.is_empty() && !refused.is_empty() {
@@ -173,6 +176,8 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -202,6 +207,33 @@ mod tests {
         ];
         for (ip, expected) in rows {
             assert_eq!(is_public(ip.parse().unwrap()), expected, "{ip}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_name_leads_to_is_looked_at_for_each_connection() {
+        let rows: [(&[&str], Result<&[&str], &str>); 4] = [
+            (&["8.8.8.8", "10.0.0.1"], Ok(&["8.8.8.8"])),
+            (&["10.0.0.1", "::1"], Err(NOT_PUBLIC)),
+            (&[], Ok(&[])),
+            (&["8.8.4.4"], Ok(&["8.8.4.4"])),
+        ];
+        let next = AtomicUsize::new(0);
+        let names = Names::new(move |_| {
+            let (found, _) = rows[next.fetch_add(1, Ordering::SeqCst)];
+            let addr = |ip: &&str| SocketAddr::new(ip.parse().unwrap(), 0);
+            Ok(found.iter().map(addr).collect())
+        });
+        let mut resolver = Resolver {
+            names,
+            public_only: true,
+        };
+        for (_, expected) in rows {
+            let found = resolver.call("api.example".parse().unwrap()).await;
+            let found = found.map(|addrs| addrs.map(|addr| addr.ip().to_string()).collect());
+            let expected = expected.map(|ips| ips.iter().map(|ip| (*ip).to_owned()).collect());
+            let found: Result<Vec<String>, String> = found.map_err(|error| error.to_string());
+            assert_eq!(found, expected.map_err(str::to_owned));
         }
     }
 }

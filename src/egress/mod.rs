@@ -11,6 +11,7 @@ mod connection;
 mod exchange;
 mod failure;
 mod http2;
+mod names;
 mod pool;
 mod proxy;
 mod silence;

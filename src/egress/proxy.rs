@@ -96,6 +96,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::egress::names::Names;
     use crate::secret::Secret;
 
     fn config(port: u16, except: &str) -> config::Proxy {
@@ -152,7 +153,7 @@ mod tests {
                 head
             };
             let target = Uri::from_static("http://api.example:443/");
-            let connected = proxy.connect::<()>(target, connector(false));
+            let connected = proxy.connect::<()>(target, connector(&Names::default(), false));
             let (connected, asked) = tokio::join!(connected, asked);
             let failure = connected.unwrap_err();
             let text = failure.to_string();
