@@ -199,7 +199,12 @@ async fn checkout_http2<B: Outgoing>(
     }
     let limit = to.profile.connect_timeout;
     let way = tokio::time::timeout(limit, place.way(to, after, names)).await;
-    Ok(match way.unwrap_or_else(|_| Err(connect::late()))? {
+    let way = way.unwrap_or_else(|_| Err(connect::late()));
+    let at_last = |failure| match place.lanes.place_at_last(after) {
+        Some(exchange) => Ok(Way::Shared(exchange)),
+        None => Err(failure),
+    };
+    Ok(match way.or_else(at_last)? {
         Way::Shared(exchange) => Connection::shared(exchange, place, permit),
         Way::Idle(line) => Connection::reused(line, place, permit),
         Way::New(line) => Connection::new(line, place, permit),
