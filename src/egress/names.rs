@@ -4,8 +4,8 @@
 //! wanted to connect has left. So all who want the same name at the same time wait for the same lookup. Nothing is kept
 //! of it: who comes after its end has the name looked up anew.
 //!
-//! The token leg needs none of this: its lookups are those of logins, of which an account has one at a time, with
-//! growing waits after each that failed, on threads of their own.
+//! The token leg has none of this: its lookups are those of logins, of which an account has one at a time, with growing waits
+//! after each that failed, on threads that no worker needs. Hundreds of accounts at once would have to be at a loss for one name.
 
 use std::collections::BTreeMap;
 use std::io;
