@@ -16,6 +16,8 @@ pub(super) struct Rejections {
     began: Option<Duration>,
     /// The latest logins that cured what they were for, oldest first; never more than [`CURES`].
     cures: VecDeque<Duration>,
+    /// How often it was overruled since a login last cured what it was for.
+    overruled: u32,
 }
 
 impl Rejections {
@@ -37,12 +39,25 @@ impl Rejections {
         self.logins.iter().filter(lately).count() < LATER_HOURS
     }
 
+    /// Whether a rejection may cause a login that the budget does not allow: the token had served well, and nobody got a
+    /// good answer with it since `unanswered`, when it was rejected first. That is how a session's end looks beside a path
+    /// that rejects every token, and has used up the budget.
+    ///
+    /// It takes 5 s the first time, and four times as long after each login that cured nothing, up to an hour.
+    pub(super) fn overrule(&mut self, now: Duration, unanswered: Duration) -> bool {
+        let patience = PATIENCE * 4_u32.saturating_pow(self.overruled.min(6));
+        let overruled = now >= unanswered + patience.min(HOUR);
+        self.overruled += u32::from(overruled);
+        overruled
+    }
+
     /// The latest login, made because of a rejection, cured the request that met it: the session had really ended.
     pub(super) fn cured(&mut self, now: Duration) {
         self.cures.retain(|at| *at + HOUR > now);
         if self.cures.len() < CURES {
             self.cures.push_back(now);
             self.logins.pop_back();
+            self.overruled = 0;
         }
     }
 
@@ -50,6 +65,7 @@ impl Rejections {
     pub(super) fn forget(&mut self) {
         self.logins.clear();
         self.began = None;
+        self.overruled = 0;
     }
 }
 
@@ -67,6 +83,8 @@ pub(super) const FIRST_HOUR: usize = 5;
 pub(super) const LATER_HOURS: usize = 2;
 /// Logins in any hour for sessions that really ended, beyond those: far below what providers allow.
 pub(super) const CURES: usize = 100;
+/// How long nobody must have been served well with a token before the budget is overruled the first time.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The hour of every budget.
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
