@@ -8,6 +8,7 @@ use std::time::Duration;
 /// Invariant: an upstream that rejects every token costs at most [`FIRST_HOUR`] logins in the hour that begins
 /// with the login it rejected first, and at most [`LATER_HOURS`] in any hour after it.
 /// Invariant: logins that cured what they were for cost nothing, up to [`CURES`] in any hour.
+/// Invariant: beyond that it is overruled a few times, and then once an hour.
 #[derive(Debug, Default)]
 pub(super) struct Rejections {
     /// The latest logins that brought a token, oldest first; never more than [`FIRST_HOUR`].
@@ -16,8 +17,10 @@ pub(super) struct Rejections {
     began: Option<Duration>,
     /// The latest logins that cured what they were for, oldest first; never more than [`CURES`].
     cures: VecDeque<Duration>,
-    /// How often it was overruled since a login last cured what it was for.
+    /// How often it was overruled since a login last cured what it was for; each hour one is forgiven.
     overruled: u32,
+    /// When that last changed.
+    overruled_at: Duration,
 }
 
 impl Rejections {
@@ -43,12 +46,24 @@ impl Rejections {
     /// good answer with it since `unanswered`, when it was rejected first. That is how a session's end looks beside a path
     /// that rejects every token, and has used up the budget.
     ///
-    /// It takes 5 s the first time, and four times as long after each login that cured nothing, up to an hour.
+    /// It takes 5 s the first time, and four times as long each time after it, up to an hour.
     pub(super) fn overrule(&mut self, now: Duration, unanswered: Duration) -> bool {
+        while self.overruled > 0 && now >= self.overruled_at + HOUR {
+            self.overruled -= 1;
+            self.overruled_at += HOUR;
+        }
         let patience = PATIENCE * 4_u32.saturating_pow(self.overruled.min(6));
-        let overruled = now >= unanswered + patience.min(HOUR);
-        self.overruled += u32::from(overruled);
-        overruled
+        let overrules = now >= unanswered + patience.min(HOUR);
+        if overrules {
+            self.overruled += 1;
+            self.overruled_at = now;
+        }
+        overrules
+    }
+
+    /// Whether what is rejected now may be one caller's own affair, however long it served.
+    pub(super) fn is_overruled(&self) -> bool {
+        self.overruled > 0
     }
 
     /// The latest login, made because of a rejection, cured the request that met it: the session had really ended.
@@ -56,7 +71,10 @@ impl Rejections {
         self.cures.retain(|at| *at + HOUR > now);
         if self.cures.len() < CURES {
             self.cures.push_back(now);
-            self.logins.pop_back();
+            // What overruled the budget was not of it.
+            if self.overruled == 0 {
+                self.logins.pop_back();
+            }
             self.overruled = 0;
         }
     }

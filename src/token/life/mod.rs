@@ -28,7 +28,7 @@ use self::held::Held;
 /// Invariant: what is handed out is not expired, nor of a rejected generation, unless that had served well and no login
 /// succeeded since; a rejected *string* comes back only as a new generation, from a later login, when the budget allows
 /// no other.
-/// Invariant: a rejected credential that is handed out again keeps no login from being tried.
+/// Invariant: a rejected credential that is handed out again keeps no login from being tried: its use asks for one.
 /// Invariant: at most one flight is under way, and none begins unless somebody wants its token: a waiter, a use
 /// since the last renewal, a rejection, an operator, or whoever wants it kept warm, which is as a use that never ends.
 /// Invariant: no flight begins before the back-off or the refusal allows it.
@@ -213,13 +213,14 @@ impl Life {
             Event::Used => {
                 let held = self.used(now);
                 actions.note_use = held.and_then(|held| held.note_use(now));
+                self.owed |= matches!(self.holding, Holding::LastResort(_));
             }
             Event::Wanted => self.waiters += 1,
             Event::Left => self.waiters = self.waiters.saturating_sub(1),
             Event::Rejected { generation } => {
                 actions.verdict = Some(self.reject(now, generation, &mut actions.forget));
             }
-            Event::Proven { generation } => self.prove(generation),
+            Event::Proven { generation } => self.prove(now, generation),
             Event::Cured { generation } => self.cure(now, generation),
             Event::FlightEnded { landed, jitter } => {
                 self.land(now, landed, jitter, &mut actions.forget);

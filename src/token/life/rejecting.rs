@@ -13,17 +13,18 @@ use crate::provider::Credential;
 use crate::token::issued::Rejected;
 
 impl Life {
-    pub(super) fn prove(&mut self, generation: u64) {
+    pub(super) fn prove(&mut self, now: Now, generation: u64) {
         if let Holding::Valid(held) | Holding::Rejected(held) | Holding::LastResort(held) =
             &mut self.holding
             && held.issued.generation == generation
         {
             held.prove();
+            self.fall_back_if_failing(now);
         }
     }
 
     pub(super) fn cure(&mut self, now: Now, generation: u64) {
-        self.prove(generation);
+        self.prove(now, generation);
         if let Holding::Valid(held) = &mut self.holding
             && held.issued.generation == generation
             && held.settles_until.is_some()
@@ -43,15 +44,17 @@ impl Life {
         let held = match &mut self.holding {
             Holding::Valid(held) => held,
             Holding::LastResort(held) if held.issued.generation == generation => {
-                // Whatever is believed, a login is tried as soon as it may be: good answers prove no token.
+                // Whatever is believed, a login is tried as soon as it may be: a good answer may be to any token.
                 self.owed = true;
-                return match held.unanswered.replace(now.mono) {
-                    None => Rejected::Contradicted,
-                    Some(_) => Rejected::Renewing,
+                let contradicted = held.unanswered.is_none();
+                held.unanswered.get_or_insert(now.mono);
+                return match contradicted {
+                    true => Rejected::Contradicted,
+                    false => Rejected::Renewing,
                 };
             }
             Holding::Rejected(held) if held.issued.generation == generation => {
-                held.unanswered = Some(now.mono);
+                held.unanswered.get_or_insert(now.mono);
                 return Rejected::Renewing;
             }
             Holding::Nothing | Holding::Rejected(_) | Holding::LastResort(_) => {
@@ -86,14 +89,15 @@ impl Life {
             *forget = Some(Arc::clone(&held.issued.credential));
             self.holding = Holding::Rejected(held);
         }
-        let failing = matches!(
-            self.renewing,
-            Renewing::WaitingUntil { .. } | Renewing::Refused { .. }
-        );
-        if failing {
+        self.fall_back_if_failing(now);
+        Rejected::Renewing
+    }
+
+    /// Where it is known already that no login succeeds, nothing is to be waited for.
+    fn fall_back_if_failing(&mut self, now: Now) {
+        if let Renewing::WaitingUntil { .. } | Renewing::Refused { .. } = self.renewing {
             self.fall_back(now);
         }
-        Rejected::Renewing
     }
 
     /// No login succeeds: a rejected credential that had served well is better than none.

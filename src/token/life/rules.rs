@@ -140,7 +140,7 @@ impl Life {
         let settles = (for_rejection || joined) && !doubted;
         self.hold(now, arrived, jitter);
         if let Holding::Valid(held) = &mut self.holding {
-            held.doubted |= doubted;
+            held.doubted |= doubted || self.rejections.is_overruled();
             if settles {
                 held.settles_until = Some(now.mono + SETTLES);
             }
@@ -160,6 +160,7 @@ impl Life {
             fresh = old.renewed(arrived.credential, fresh);
         }
         self.failures = 0;
+        self.owed = false;
         self.generation = fresh.issued.generation;
         self.holding = Holding::Valid(fresh);
     }

@@ -85,7 +85,7 @@ fn whatever_the_schedule_a_path_that_rejects_costs_little_more_when_others_are_s
             let number = model.chance.next();
             model.land_well(number);
         }
-        model.cost_at_most(10, 3);
+        model.cost_at_most(10, 4);
     }
 }
 

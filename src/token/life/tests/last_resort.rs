@@ -1,12 +1,10 @@
 //! A token that was rejected, and no login that succeeds: what serves on, for whom, and what is tried meanwhile.
 
-use std::time::Duration;
-
 use super::{Bench, HOUR, NO_EXPIRY};
 use crate::provider::Refused;
 use crate::token::issued::Rejected;
 use crate::token::life::{Event, Landed};
-use crate::token::script::{refused, seconds, transient};
+use crate::token::script::{refused, seconds, transient, unreadable};
 use crate::token::status::State;
 
 /// One token, perhaps with a good answer, then a rejection and a login that failed.
@@ -62,16 +60,36 @@ fn a_good_answer_that_comes_after_the_rejection_counts_too() {
 }
 
 #[test]
+fn a_good_answer_that_comes_after_the_failed_login_counts_too() {
+    for failure in [refused(Refused::Client), transient(None)] {
+        let mut bench = Bench::new();
+        bench.fly();
+        bench.land(1, HOUR);
+        assert!(bench.reject().fly);
+        bench.fail(failure, None);
+        assert_eq!(bench.held(), None);
+        bench.prove();
+        assert_eq!(bench.held(), Some(1));
+    }
+}
+
+#[test]
 fn what_is_known_to_fail_already_takes_the_token_from_nobody() {
-    let mut bench = Bench::new();
-    bench.fly();
-    bench.land(1, HOUR);
-    bench.prove();
-    assert!(bench.step(Event::OperatorRetry).fly);
-    bench.fail(refused(Refused::Client), None);
-    assert_eq!(bench.reject().verdict, Some(Rejected::Renewing));
-    assert_eq!(bench.held(), Some(1));
-    assert_eq!(bench.life.status(bench.now).state, State::Refused);
+    let failures = [
+        (refused(Refused::Client), State::Refused),
+        (transient(None), State::Waiting),
+    ];
+    for (failure, state) in failures {
+        let mut bench = Bench::new();
+        bench.fly();
+        bench.land(1, HOUR);
+        bench.prove();
+        assert!(bench.step(Event::OperatorRetry).fly);
+        bench.fail(failure, None);
+        assert_eq!(bench.reject().verdict, Some(Rejected::Renewing));
+        assert_eq!(bench.held(), Some(1));
+        assert_eq!(bench.life.status(bench.now).state, state);
+    }
 }
 
 #[test]
@@ -111,6 +129,44 @@ fn a_rejection_that_others_contradict_passes_and_the_login_is_tried_all_the_same
     );
     assert!(bench.pass(seconds(1)).fly, "owed, although nobody waits");
     assert_eq!(bench.held(), Some(1));
+}
+
+#[test]
+fn a_last_resort_that_is_used_has_logins_tried_although_nobody_waits() {
+    let mut bench = failed(true, false);
+    assert!(!bench.pass(seconds(1)).fly, "nobody uses it");
+    assert!(bench.step(Event::Used).fly);
+    bench.fail(unreadable(), None);
+    bench.step(Event::Reread);
+    assert!(bench.step(Event::Used).fly, "as soon as it may help");
+    bench.fail(refused(Refused::Client), None);
+    bench.pass(seconds(10));
+    assert!(bench.step(Event::Used).look_at_secrets);
+}
+
+#[test]
+fn a_last_resort_without_expiry_lives_for_as_long_as_it_is_used() {
+    let mut bench = failed(true, false);
+    bench.pass(seconds(1));
+    assert!(bench.step(Event::Used).fly);
+    bench.fail(refused(Refused::Client), None);
+    for _ in 0..10 {
+        bench.pass(seconds(3000));
+        assert_eq!(bench.held(), Some(1));
+        bench.step(Event::Used);
+    }
+    bench.pass(seconds(7200));
+    assert_eq!(bench.held(), None);
+}
+
+#[test]
+fn a_rejection_during_the_login_costs_no_second_login() {
+    let mut bench = failed(true, false);
+    bench.pass(seconds(1));
+    assert!(bench.step(Event::Wanted).fly);
+    assert!(!bench.reject().fly);
+    assert!(!bench.land(2, HOUR).fly);
+    assert_eq!(bench.reject().verdict, Some(Rejected::Settling));
 }
 
 /// The session has ended, and one path answers well whatever the token.
@@ -208,41 +264,4 @@ fn the_very_token_that_comes_again_from_a_login_is_as_good_as_none() {
     assert!(bench.land(1, NO_EXPIRY).forget.is_some());
     assert_eq!(bench.held(), Some(1), "the last resort");
     assert_eq!(bench.life.status(bench.now).state, State::Waiting);
-}
-
-/// A path that rejects every token used up the budget; then the session ends.
-#[test]
-fn what_nobody_is_served_well_with_for_five_seconds_is_dead_whatever_the_budget() {
-    let mut bench = Bench::new();
-    bench.fly();
-    bench.land(1, HOUR);
-    let mut token = 1;
-    loop {
-        bench.prove();
-        bench.pass(seconds(1));
-        let rejected = bench.reject();
-        match rejected.verdict {
-            Some(Rejected::Renewing) => assert!(rejected.fly),
-            verdict => {
-                assert_eq!(verdict, Some(Rejected::Exhausted));
-                break;
-            }
-        }
-        token += 1;
-        bench.land(token, HOUR);
-    }
-    assert_eq!(token, 5);
-    // Others are served: nothing follows, for however long.
-    for _ in 0..100 {
-        bench.pass(seconds(4));
-        assert_eq!(bench.life.unproven(), Some(5));
-        assert!(bench.life.status(bench.now).why.is_some());
-        bench.prove();
-        assert_eq!(bench.life.status(bench.now).why, None);
-        assert_eq!(bench.reject().verdict, Some(Rejected::Exhausted));
-    }
-    bench.pass(Duration::from_millis(4999));
-    assert_eq!(bench.reject().verdict, Some(Rejected::Exhausted));
-    bench.pass(Duration::from_millis(1));
-    assert!(bench.reject().fly);
 }

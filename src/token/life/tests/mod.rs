@@ -13,6 +13,7 @@ use crate::token::status::State;
 
 mod last_resort;
 mod restoring;
+mod spent;
 mod waiting;
 
 /// A life and its clocks.
