@@ -24,7 +24,6 @@ use crate::config::{Change, Config};
 use crate::server::Floor;
 use crate::telemetry::metrics::Log;
 use crate::telemetry::{AccessLog, Metrics};
-use crate::token::State;
 
 /// Reads the configuration again; the text says what is wrong with it.
 pub type Reader = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
@@ -230,7 +229,7 @@ impl Running {
             let Some(earlier) = old.member(name) else {
                 continue;
             };
-            if earlier.shares_account(member) || earlier.tokens.status().state != State::Valid {
+            if earlier.shares_account(member) || !earlier.tokens.serves() {
                 continue;
             }
             let Some(held) = earlier.tokens.current(Instant::now()) else {

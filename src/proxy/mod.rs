@@ -338,7 +338,7 @@ impl Proxy {
                     }
                     tracing::info!(id = %finish.id, upstream = %upstream.name, surface = surface.name,
                         "the upstream ended the session: waiting for a new one, then sending again");
-                    issued = upstream.obtain(patience).await?;
+                    issued = upstream.obtain_after(issued.generation(), patience).await?;
                     finish.replay();
                 }
             }
