@@ -102,6 +102,10 @@ fn step(path: Vec<u8>, letter: u8) -> Option<Vec<u8>> {
             let end = segment.iter().rposition(|b| !b". ".contains(b));
             end.map_or(segment, |last| &segment[..=last])
         }),
+        b't' => each(&path, |segment| {
+            let end = segment.iter().rposition(|b| *b > b' ');
+            &segment[..end.map_or(0, |last| last + 1)]
+        }),
         b'0' => {
             let end = path.iter().position(|b| b"?#".contains(b) || *b < b' ');
             path[..end.unwrap_or(path.len())].to_vec()

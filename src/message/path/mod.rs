@@ -245,7 +245,7 @@ fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn climbs_out(path: &[u8]) -> bool {
     let mut depth = 0_usize;
     for segment in segments(path) {
-        match segment.trim_ascii() {
+        match segment {
             b"." => {}
             b".." => match depth.checked_sub(1) {
                 Some(above) => depth = above,

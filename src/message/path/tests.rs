@@ -132,6 +132,12 @@ fn a_denied_path_is_denied_however_it_is_written() {
         "/services/x//..//oauth2/token",
         "/services//x/../oauth2/token",
         "/services/x/..\\oauth2\\token",
+        "/services/data/..%20/oauth2/token",
+        "/services/data/%20..%20/oauth2/token",
+        "/services/data/..%09/oauth2/token",
+        "/services/data/x/..%00/..%0b/oauth2/token",
+        "/services%09/oauth2%20./token",
+        "/services/%20/oauth2/token",
     ];
     for path in spellings {
         assert!(denied("/services/oauth2/token", path), "{path}");
@@ -328,6 +334,8 @@ fn a_path_that_goes_up_further_than_it_went_down_in_any_reading_climbs_out() {
         ("/%ef%bc%8e%ef%bc%8e/y", true),
         ("/x/\u{2025}/\u{ff0e}./y", true),
         ("/%u2026/x", false),
+        ("/..%09/y", true),
+        ("/%20../y", true),
     ];
     for (path, expected) in rows {
         assert_eq!(Readings::of(path).climbs_out(), expected, "{path}");
