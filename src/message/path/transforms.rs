@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode;
 
 use super::segments;
+use super::sessions::without_sessions;
 
 /// What is borrowed took no more than a look.
 pub(super) type Transform = fn(&[u8]) -> Cow<'_, [u8]>;
 
 /// Steps after which it is still the same call.
-pub(super) const TRANSFORMS: [Transform; 11] = [
+pub(super) const TRANSFORMS: [Transform; 13] = [
     // RFC 3986 section 2.1. Done again by whoever stands behind another decoder.
     |path| percent_decode(path).into(),
     unicode_escapes,
@@ -41,6 +42,8 @@ pub(super) const TRANSFORMS: [Transform; 11] = [
         }
         map_segments(path, trimmed)
     },
+    |path| without_sessions(path, b"/"),
+    |path| without_sessions(path, b""),
     |path| {
         if !path.windows(2).any(|pair| pair == b"//") {
             return path.into();
