@@ -22,6 +22,7 @@ use super::{StartError, access_log, change};
 use crate::clock::Clock;
 use crate::config::{Change, Config};
 use crate::server::Floor;
+use crate::telemetry::metrics::Log;
 use crate::telemetry::{AccessLog, Metrics};
 use crate::token::State;
 
@@ -170,7 +171,8 @@ impl Running {
         let mut served = Served::new(config, members, &next.listeners, Some(&old.ways), log);
         self.let_wait(&old, &mut served);
         if served.config.log.access != old.config.log.access {
-            self.metrics.count_dropped(served.log.dropped());
+            self.metrics
+                .count_dropped(Log::Access, served.log.dropped());
             turn.retired.retain(AccessLog::is_shared);
             turn.retired.push(old.log.clone());
         }

@@ -40,12 +40,12 @@ pub(super) fn demo(out: &mut Output<'_>) -> Exit {
         out.error("port 7717 or 7718 is taken: this demo listens on free ports");
         take_free_ports(&mut config);
     }
-    let (app, signals) = match start(&config, Held::new(), out) {
+    let started = match start(&config, Held::new(), out) {
         Ok(started) => started,
         Err(exit) => return exit,
     };
-    out.answer(&table(&config, &app.addrs(), &emulator));
-    let exit = wait(app, &signals);
+    out.answer(&table(&config, &started.app.addrs(), &emulator));
+    let exit = wait(started);
     drop(emulator);
     runtime.shutdown_background();
     exit

@@ -10,7 +10,8 @@ use super::{Exit, environment, load, reached};
 use crate::app::{self, Addresses, App, StartError, Stopped};
 use crate::config::server::{Address, Listen};
 use crate::config::{Config, Problems, SHOWN, Upstream};
-use crate::telemetry::{self, Metrics};
+use crate::telemetry::metrics::Log;
+use crate::telemetry::{Metrics, log};
 
 pub(super) fn run(path: &Path, listen: Option<&str>, out: &mut Output<'_>) -> Exit {
     // A service manager may ask for a reload as soon as the process is there.
@@ -24,7 +25,8 @@ pub(super) fn run(path: &Path, listen: Option<&str>, out: &mut Output<'_>) -> Ex
         return Exit::Usage;
     }
     match start(&checked.config, held, out) {
-        Ok((app, signals)) => {
+        Ok(started) => {
+            let Started { app, signals, .. } = &started;
             let (path, listen) = (path.to_owned(), listen.map(str::to_owned));
             app.read_with(Box::new(move || {
                 let read = Config::load(&path, &environment);
@@ -36,7 +38,7 @@ pub(super) fn run(path: &Path, listen: Option<&str>, out: &mut Output<'_>) -> Ex
             app.reload_when(signals.reload.clone());
             // Last: whoever reads it may ask for a reload at once.
             out.answer(&table(&checked.config, &app.addrs()));
-            wait(app, &signals)
+            wait(started)
         }
         Err(exit) => exit,
     }
@@ -50,35 +52,45 @@ fn instead(config: &mut Config, listen: Option<&str>) -> Result<(), String> {
         .map_err(|why| format!("--listen {listen}: {why}"))
 }
 
+/// A proxy that serves, its signals and its diagnostics.
+pub(super) struct Started {
+    pub(super) app: App,
+    signals: Signals,
+    rest: log::Rest,
+}
+
 /// Starts the proxy, its logs and its signals.
 pub(super) fn start(
     config: &Config,
     held: io::Result<Held>,
     out: &mut Output<'_>,
-) -> Result<(App, Signals), Exit> {
+) -> Result<Started, Exit> {
     let format = app::log_format(config.log.format, io::stderr().is_terminal());
-    if let Err(error) = telemetry::log::init(format, &config.log.level) {
+    let rest = log::init(format, &config.log.level).map_err(|error| {
         out.error(&format!("[log] level: {error}"));
-        return Err(Exit::Config);
-    }
+        Exit::Config
+    })?;
     let metrics = Metrics::new();
+    metrics.count_dropped(Log::Diagnostics, rest.lost());
     let started = app::access_log(&config.log, io::stdout().is_terminal()).and_then(|log| {
-        metrics.count_dropped(log.dropped());
+        metrics.count_dropped(Log::Access, log.dropped());
         let signals = held.and_then(Held::listen).map_err(StartError::Thread)?;
         Ok((App::start(config, &metrics, log)?, signals))
     });
-    started.map_err(|error| {
+    let (app, signals) = started.map_err(|error| {
         out.error(&error.to_string());
         match error {
             StartError::Listen { .. } | StartError::AccessLog(_) | StartError::Store(_) => Exit::Io,
             StartError::Tls { .. } => Exit::Config,
             StartError::Thread(_) => Exit::Failed,
         }
-    })
+    })?;
+    Ok(Started { app, signals, rest })
 }
 
 /// Serves until a signal, then drains.
-pub(super) fn wait(app: App, signals: &Signals) -> Exit {
+pub(super) fn wait(started: Started) -> Exit {
+    let Started { app, signals, rest } = started;
     let (stop, now) = (signals.stop.clone(), signals.now.clone());
     let stop = async move {
         stop.cancelled().await;
@@ -86,7 +98,9 @@ pub(super) fn wait(app: App, signals: &Signals) -> Exit {
     let now = async move {
         now.cancelled().await;
     };
-    match app.run_until(stop, now) {
+    let stopped = app.run_until(stop, now);
+    drop(rest);
+    match stopped {
         Stopped::Drained => Exit::Done,
         Stopped::Cut => Exit::Failed,
     }

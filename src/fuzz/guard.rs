@@ -3,7 +3,7 @@
 //! An input is the head of a request. The oracle reads it by its own means.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::sync::LazyLock;
 
 use http::request::Parts;
@@ -68,15 +68,14 @@ fn all<'a>(headers: &'a HeaderMap, name: &str) -> Vec<Cow<'a, str>> {
 fn is_served(host: &str) -> bool {
     let (name, port) = split(host);
     let name = name.to_ascii_lowercase();
-    let name = name.strip_suffix('.').unwrap_or(&name);
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    let address = address.parse::<IpAddr>().map(|ip| ip.to_canonical());
+    // In no other spelling do browsers know that it is this machine.
+    let own = name == "[::1]" || name.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
     let port_is_one = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
     let is_below = |top: &str| name.ends_with(top) && name.len() > top.len();
     port_is_one
-        && (["proxy.example", "localhost"].contains(&name)
+        && (["proxy.example", "proxy.example.", "localhost"].contains(&name.as_str())
             || is_below(".localhost") && !name.contains(['@', '/', '\\', '?', '#', ':'])
-            || address.is_ok_and(|ip| ip.is_loopback()))
+            || own)
 }
 
 fn split(authority: &str) -> (&str, Option<&str>) {

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 
 use super::credential::Lifetime;
@@ -57,12 +57,26 @@ pub fn lifetime(
 
 /// When the provider wants to be asked again: `Retry-After` in seconds or as a date (RFC 9110 section
 /// 10.2.3), else the seconds of `RateLimit-Reset` (Zuora), else those of `retryAfter` in the body (Marketing Cloud).
-/// At most 24 h.
-pub fn retry_after(headers: &HeaderMap, body: Option<&Value>, wall: Duration) -> Option<Duration> {
+/// At most 24 h. `RateLimit-Reset` is heeded where a quota is used up (429, or none remaining): with any other answer it
+/// says nothing of the next request. More than a day of it is a date of some kind.
+pub fn retry_after(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: Option<&Value>,
+    wall: Duration,
+) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    // By the clock that the date is of, if it is told.
+    let now = text(header::DATE.as_str()).and_then(|date| until(date, Duration::ZERO));
+    let now = now.unwrap_or(wall);
     let wait = text(header::RETRY_AFTER.as_str())
-        .and_then(|text| digits(text).or_else(|| until(text, wall)))
-        .or_else(|| text("ratelimit-reset").and_then(digits))
+        .and_then(|text| digits(text).or_else(|| until(text, now)))
+        .or_else(|| {
+            let used_up = status == StatusCode::TOO_MANY_REQUESTS
+                || text("ratelimit-remaining").is_some_and(|remaining| remaining == "0");
+            let reset = text("ratelimit-reset").filter(|_| used_up)?;
+            digits(reset).filter(|reset| *reset <= LONGEST)
+        })
         .or_else(|| Some(Duration::from_secs(body?.get("retryAfter")?.as_u64()?)));
     wait.map(|wait| wait.min(LONGEST))
 }
@@ -97,6 +111,7 @@ mod tests {
 
     use super::*;
 
+    const BUSY: StatusCode = StatusCode::TOO_MANY_REQUESTS;
     /// 2023-11-14T22:13:20Z.
     const WALL: Duration = Duration::from_secs(1_700_000_000);
 
@@ -173,15 +188,16 @@ mod tests {
             ("retry-after", "soon", None),
             ("retry-after", "-1", None),
             ("ratelimit-reset", "7", Some(7)),
+            ("ratelimit-reset", "1700000060", None),
             ("x-else", "7", None),
         ];
         for (name, value, expected) in rows {
             let mut headers = HeaderMap::new();
             headers.insert(name, HeaderValue::from_static(value));
             let body = json!({ "retryAfter": 9 });
-            let got = retry_after(&headers, None, WALL).map(|wait| wait.as_secs());
+            let got = retry_after(BUSY, &headers, None, WALL).map(|wait| wait.as_secs());
             assert_eq!(got, expected, "{name}: {value}");
-            let got = retry_after(&headers, Some(&body), WALL).map(|wait| wait.as_secs());
+            let got = retry_after(BUSY, &headers, Some(&body), WALL).map(|wait| wait.as_secs());
             assert_eq!(got, expected.or(Some(9)), "{name}: {value}");
         }
         for odd in [
@@ -189,7 +205,40 @@ mod tests {
             json!({"retryAfter": -1}),
             json!({"retryAfter": "9"}),
         ] {
-            assert_eq!(retry_after(&HeaderMap::new(), Some(&odd), WALL), None);
+            assert_eq!(retry_after(BUSY, &HeaderMap::new(), Some(&odd), WALL), None);
+        }
+    }
+
+    #[test]
+    fn a_date_is_read_by_the_clock_of_who_writes_it() {
+        let mut headers = HeaderMap::new();
+        let later = HeaderValue::from_static("Wed, 15 Nov 2023 22:13:30 GMT");
+        headers.insert(header::RETRY_AFTER, later);
+        let wait = |headers: &HeaderMap| retry_after(BUSY, headers, None, WALL);
+        assert_eq!(wait(&headers), Some(LONGEST), "a day and ten seconds");
+        let now = HeaderValue::from_static("Wed, 15 Nov 2023 22:13:20 GMT");
+        headers.insert(header::DATE, now);
+        assert_eq!(wait(&headers), Some(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn a_quota_is_waited_for_only_where_it_is_used_up() {
+        let rows = [
+            (BUSY, None, Some(7)),
+            (BUSY, Some("9"), Some(7)),
+            (StatusCode::SERVICE_UNAVAILABLE, None, None),
+            (StatusCode::SERVICE_UNAVAILABLE, Some("99"), None),
+            (StatusCode::SERVICE_UNAVAILABLE, Some("0"), Some(7)),
+        ];
+        for (status, remaining, expected) in rows {
+            let mut headers = HeaderMap::new();
+            headers.insert("ratelimit-reset", HeaderValue::from_static("7"));
+            if let Some(remaining) = remaining {
+                headers.insert("ratelimit-remaining", HeaderValue::from_static(remaining));
+            }
+            let wait = retry_after(status, &headers, None, WALL);
+            let expected = expected.map(Duration::from_secs);
+            assert_eq!(wait, expected, "{status} {remaining:?}");
         }
     }
 }

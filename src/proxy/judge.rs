@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
 
 use super::request_body::RequestBody;
@@ -172,6 +172,30 @@ fn opened(headers: &HeaderMap, raw: Vec<u8>) -> Vec<u8> {
     }
 }
 
+/// What is asked for instead, where an answer may have to be opened and a caller takes codings that nobody here can open.
+pub(super) fn openable(headers: &HeaderMap) -> Option<HeaderValue> {
+    let fields = headers.get_all(ACCEPT_ENCODING).iter();
+    let codings = fields.flat_map(|field| field.as_bytes().split(|byte| *byte == b','));
+    let (known, unknown): (Vec<_>, Vec<_>) = codings.map(<[u8]>::trim_ascii).partition(is_openable);
+    if unknown.is_empty() {
+        return None;
+    }
+    match known.is_empty() {
+        true => Some(HeaderValue::from_static("identity")),
+        false => HeaderValue::from_bytes(&known.join(&b", "[..])).ok(),
+    }
+}
+
+/// Whether [`opened`] knows a coding, which may have a weight (RFC 9110 section 12.5.3).
+fn is_openable(coding: &&[u8]) -> bool {
+    let name = coding.split(|byte| *byte == b';').next();
+    let name = name.unwrap_or_default().trim_ascii();
+    let known = ["gzip", "x-gzip", "deflate", "identity", ""];
+    known
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+}
+
 /// What can be opened of a beginning that may be cut off, bounded.
 fn inflate(reader: impl Read) -> Option<Vec<u8>> {
     let mut opened = Vec::new();
@@ -216,6 +240,29 @@ mod tests {
         for (status, expected) in rows {
             let status = StatusCode::from_u16(status).unwrap();
             assert_eq!(proves(status), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn no_coding_is_asked_for_that_could_not_be_opened() {
+        let rows: [(&[&str], Option<&str>); 9] = [
+            (&["gzip"], None),
+            (&["GZIP;q=0.5, deflate", "identity"], None),
+            (&[""], None),
+            (&["gzip, deflate, br, zstd"], Some("gzip, deflate")),
+            (&["gzip;q=0.8,br ; q=1"], Some("gzip;q=0.8")),
+            (&["br", "gzip"], Some("gzip")),
+            (&["br"], Some("identity")),
+            (&["*"], Some("identity")),
+            (&["gzip, identity;q=0, *"], Some("gzip, identity;q=0")),
+        ];
+        for (fields, expected) in rows {
+            let mut headers = HeaderMap::new();
+            for field in fields {
+                headers.append(ACCEPT_ENCODING, HeaderValue::from_str(field).unwrap());
+            }
+            let expected = expected.map(|codings| HeaderValue::from_str(codings).unwrap());
+            assert_eq!(openable(&headers), expected, "{fields:?}");
         }
     }
 

@@ -17,10 +17,12 @@ use smallvec::SmallVec;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::Error;
+use super::judge;
 use super::request_body::{Capture, RequestBody, Stream, lock};
 use super::upstream::Upstream;
 use crate::egress::Head;
 use crate::message::{Readings, Rejection, Target, forwarding, strip};
+use crate::provider::judge::DeadRule;
 use crate::provider::surface::track_id;
 use crate::provider::{Base, Carrier, Credential, Stamp, Surface};
 use crate::server::Incoming;
@@ -132,6 +134,11 @@ impl Prepared {
             // (RFC 9110 section 14.2).
             headers.remove(RANGE);
             headers.remove(IF_RANGE);
+        } else if headers.contains_key(ACCEPT_ENCODING)
+            && surface.dead.iter().any(DeadRule::reads_body)
+            && let Some(openable) = judge::openable(&headers)
+        {
+            headers.insert(ACCEPT_ENCODING, openable);
         }
         Ok(Self {
             method: parts.method,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::Method;
 
 use super::upstream::Upstream;
-use crate::message::{PathRule, Target};
+use crate::message::{PathRule, Readings, Target};
 
 /// One way to an upstream.
 pub struct Entry {
@@ -131,19 +131,36 @@ impl Table {
             .and_then(|ways| longest(ways, target, By::Path))
             // Ways for all paths.
             .or_else(|| longest(self.by_path.get("")?, target, By::Path))
-            .or_else(|| {
-                let fallback = self.fallback.as_slice();
-                longest(fallback, target, By::Path).filter(|_| !self.is_reserved(host, target))
-            })
+            .or_else(|| self.rest(host, target))
     }
 
-    fn is_reserved(&self, host: Option<&str>, target: &Target) -> bool {
-        let host = host.is_some_and(|host| self.reserved_hosts.contains(host));
-        let paths = self.reserved_paths.get(first_segment(target.path()));
-        host || paths
-            .into_iter()
-            .flatten()
-            .any(|prefix| target.strip_prefix(prefix).is_some())
+    /// The fallback, unless what no way matches is meant for another all the same: for one that was there, or in another
+    /// spelling (`//crm/x`, `/%63rm/x`).
+    fn rest(&self, host: Option<&str>, target: &Target) -> Option<Match<'_>> {
+        let fallback = self.fallback.as_ref()?;
+        let of_another = |path: &str| self.is_of_another(path, fallback);
+        let reserved = host.is_some_and(|host| self.reserved_hosts.contains(host))
+            || (self.has_others(fallback) && Readings::of(target.path()).any(of_another));
+        if reserved {
+            return None;
+        }
+        longest(self.fallback.as_slice(), target, By::Path)
+    }
+
+    /// Whether there is anybody to be taken for the fallback. What no rule looks at may have any number of readings.
+    fn has_others(&self, fallback: &Entry) -> bool {
+        let own = |way: &Arc<Entry>| Arc::ptr_eq(&way.upstream, &fallback.upstream);
+        !self.reserved_paths.is_empty() || !self.by_path.values().flatten().all(own)
+    }
+
+    fn is_of_another(&self, path: &str, fallback: &Entry) -> bool {
+        let first = first_segment(path);
+        let ways = self.by_path.get(first).into_iter().flatten();
+        let others = ways.filter(|way| !Arc::ptr_eq(&way.upstream, &fallback.upstream));
+        let reserved = self.reserved_paths.get(first).into_iter().flatten();
+        let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+        let mut prefixes = others.map(|way| &way.prefix).chain(reserved);
+        prefixes.any(|prefix| path.strip_prefix(prefix.as_str()).is_some_and(below))
     }
 
     /// The names of the upstreams that a path leads to, for the answer to a caller who is lost.

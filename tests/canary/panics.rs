@@ -54,7 +54,7 @@ fn a_panic_costs_one_request_its_answer_and_its_text_is_told_to_nobody() {
 /// it, once a second.
 async fn panic_within_a_request() {
     panics::tell_places_alone();
-    log::init(Format::Text, "trace").unwrap();
+    let _rest = log::init(Format::Text, "trace").unwrap();
     let readings = Arc::new(AtomicUsize::new(USUAL));
     let counted = readings.clone();
     let clock = Clock::with_wall(move || {

@@ -1,11 +1,13 @@
 //! What the system shows of the process, and what it has only so much of.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
-use super::{Running, Stage, files, until};
+use super::asking::{LIMITS, get};
+use super::{Running, Stage, ended, files, signal, until};
 
 /// The time that a process has computed, in hundredths of a second.
 fn computed(child: &Child) -> u64 {
@@ -161,4 +163,52 @@ fn a_program_that_is_run_sees_no_secret_of_a_file_a_store_or_another_program() {
     for (what, secret) in secrets {
         assert!(!seen.contains(&secret), "{what}: {seen}");
     }
+}
+
+/// Has requests refused, each of which the log tells of.
+fn refused(addr: &str, count: usize) {
+    let mut caller = TcpStream::connect(addr).unwrap();
+    let wait = Some(Duration::from_secs(20));
+    caller.set_read_timeout(wait).unwrap();
+    let one = "GET / HTTP/1.1\r\nHost: elsewhere\r\n\r\n";
+    let last = one.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    caller
+        .write_all((one.repeat(count - 1) + &last).as_bytes())
+        .unwrap();
+    let mut answers = String::new();
+    caller.read_to_string(&mut answers).unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 421 ").count(), count);
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_no_request_and_no_end_and_says_what_is_missing() {
+    let stage = Stage::new("unread");
+    let config = stage.right();
+    let (mut running, addr) = stage.run_telling(&config, Stdio::piped()).unwrap();
+    refused(&addr, 2000);
+    assert_eq!(get(&addr, LIMITS), 200);
+    let log = running.0.stderr.take().unwrap();
+    let (told, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        let lines = BufReader::new(log).lines();
+        lines
+            .map_while(Result::ok)
+            .try_for_each(|line| told.send(line))
+    });
+    until("it never says that lines are missing", || {
+        // One more line, behind which the notice stands.
+        refused(&addr, 1);
+        let mut lines = lines.try_iter();
+        lines.any(|line| line.contains("lines of this log are missing here"))
+    });
+    signal("-TERM", &running.0);
+    assert_eq!(ended(&mut running), Some(0));
+    let mut lines = lines.iter();
+    assert!(lines.any(|line| line.contains("drained: every request")));
+
+    let (mut running, addr) = stage.run_telling(&config, Stdio::piped()).unwrap();
+    refused(&addr, 2000);
+    signal("-TERM", &running.0);
+    let nobody = "nobody reads at the end either";
+    assert_eq!(ended(&mut running), Some(0), "{nobody}");
 }

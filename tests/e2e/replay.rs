@@ -46,6 +46,23 @@ async fn post_chunked(proxy: &TestProxy, body: &[u8]) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dead_session_is_not_told_in_a_coding_that_cannot_be_read() {
+    let api = first_token_is_dead().await;
+    let proxy = TestProxy::start(&api.upstream());
+    let browser = "Accept-Encoding: gzip, deflate, br, zstd\r\n";
+    let answer = proxy.get_with("/api/object/x", browser).await;
+    assert_eq!(answer.header("x-upauth-replayed"), Some("1"));
+    assert_eq!(proxy.get("/api/object/x").await.status, 200);
+    let asked: Vec<_> = api
+        .seen()
+        .iter()
+        .map(|seen| seen.header("accept-encoding").map(str::to_owned))
+        .collect();
+    let known = Some("gzip, deflate".to_owned());
+    assert_eq!(asked, [known.clone(), known, None]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bodies_up_to_the_limit_are_sent_again_byte_for_byte() {
     for (length, chunked) in [
         (0, false),

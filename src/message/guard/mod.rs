@@ -4,7 +4,7 @@
 //! browser, sends no `Sec-Fetch-Site`, and its `Origin` equals its `Host`. After that the page's origin decides, for every method,
 //! since a GET with the upstream's credential can do harm too.
 //!
-//! Browsers send `Sec-Fetch-Site` to https and to this machine's own names alone. Over plain http to another name a page can leave
+//! Browsers send `Sec-Fetch-Site` to https and to this machine's own names alone, if they are spelled as usual. Over plain http to another name a page can leave
 //! out its `Referer`, and nothing tells of which page a link, a form or a frame is but that it is a browser's: where no key
 //! is asked for, that is enough to refuse it. An image of such a page looks like a request of any program.
 
@@ -29,8 +29,8 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard that serves `hosts` (names without ports) besides loopback names and addresses and `*.localhost`, and
-    /// lets pages of `origins` call.
+    /// A guard that serves `hosts` (names without ports) besides this machine's own names (see `is_own_name`), and lets
+    /// pages of `origins` call.
     pub fn new(hosts: impl IntoIterator<Item = String>, origins: Vec<Origin>) -> Self {
         let hosts = hosts
             .into_iter()
@@ -60,11 +60,13 @@ impl Guard {
         name: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<(), Rejection> {
-        if name.is_some_and(|name| !self.serves(name)) {
+        let own = host
+            .zip(name)
+            .is_none_or(|(host, name)| is_own_name(host, name));
+        if !own && name.is_some_and(|name| !self.hosts.contains(name)) {
             return Err(Rejection::WrongHost);
         }
-        let tells = !self.keyless || name.is_none_or(is_loopback);
-        self.check_page(headers, host, tells)
+        self.check_page(headers, host, own || !self.keyless)
     }
 
     /// The `Origin` of the request when it is a listed one: to be answered with CORS.
@@ -74,10 +76,6 @@ impl Guard {
         }
         let value = single(headers, &ORIGIN).ok()??;
         self.origins.contains(&origin(value)?).then_some(value)
-    }
-
-    fn serves(&self, name: &str) -> bool {
-        is_loopback(name) || self.hosts.contains(name)
     }
 
     /// Passes what is of no browser, of one of the proxy's own pages, or of a listed origin. Unless a browser `tells` where its
@@ -122,6 +120,14 @@ impl Guard {
             Err(Rejection::CrossSite)
         }
     }
+}
+
+/// Whether browsers know that a host is this machine, and send `Sec-Fetch-Site` to it: `localhost`, names under it, 127.0.0.0/8
+/// and `[::1]`, in just this spelling. Other ways to write a loopback address (`localhost.`, `[::ffff:127.0.0.1]`) lead here too,
+/// but let a page hide (W3C Secure Contexts, section 3.1, as Firefox and WebKit have it).
+fn is_own_name(host: &str, name: &str) -> bool {
+    let dotted = host.as_bytes().get(name.len()) == Some(&b'.');
+    name == "[::1]" || (!dotted && !name.starts_with('[') && is_loopback(name))
 }
 
 /// Whether a field of this name may say of which page a request is.

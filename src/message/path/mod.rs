@@ -65,6 +65,14 @@ impl<'a> Readings<'a> {
         !self.complete || self.each().any(climbs_out)
     }
 
+    /// Whether `holds` is true of any reading; of a path with too many it is.
+    pub fn any(&self, holds: impl Fn(&str) -> bool) -> bool {
+        !self.complete
+            || self
+                .each()
+                .any(|path| holds(&String::from_utf8_lossy(path)))
+    }
+
     /// Applies every transformation to every reading until nothing new comes out. `None`: gave up.
     fn close(&mut self) -> Option<()> {
         let mut at = 0;

@@ -75,6 +75,23 @@ pub enum Verdict {
     TryAgain,
 }
 
+impl DeadRule {
+    /// Whether the body of an answer has to be read for it.
+    pub fn reads_body(&self) -> bool {
+        self.sign.reads_body()
+    }
+}
+
+impl Sign {
+    fn reads_body(&self) -> bool {
+        match self {
+            Self::Any | Self::Challenge => false,
+            Self::Text(_) | Self::Contains(_) | Self::Json(..) | Self::Xml(..) => true,
+            Self::All(signs) => signs.iter().any(Self::reads_body),
+        }
+    }
+}
+
 impl Test {
     fn passes(&self, text: &str) -> bool {
         match self {

@@ -158,7 +158,7 @@ pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> 
         None if html => format!("HTTP {} with a page instead of JSON", status.as_u16()),
         None => format!("HTTP {} with a body that is not JSON", status.as_u16()),
     };
-    let asked = expiry::retry_after(answer.headers, json.as_ref(), answer.wall);
+    let asked = expiry::retry_after(answer.status, answer.headers, json.as_ref(), answer.wall);
     match class {
         Class::Refused(what) => LoginFailure::Refused { what, text },
         Class::Again => LoginFailure::Transient {

@@ -28,7 +28,7 @@ pub struct Metrics {
 #[derive(Debug, Default)]
 struct All {
     upstreams: Mutex<BTreeMap<String, Vec<Arc<UpstreamMetrics>>>>,
-    access_log_dropped: Mutex<Vec<Arc<AtomicU64>>>,
+    dropped: Mutex<Vec<(Log, Arc<AtomicU64>)>>,
     /// In the order of [`StoreWork`].
     store_failures: [AtomicU64; 3],
     keys: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
@@ -94,10 +94,11 @@ impl Metrics {
         }
     }
 
-    /// Adds a log's count of dropped entries, see [`super::AccessLog::dropped`].
-    pub fn count_dropped(&self, dropped: Arc<AtomicU64>) {
-        let logs = self.all.access_log_dropped.lock();
-        logs.unwrap_or_else(PoisonError::into_inner).push(dropped);
+    /// Adds a log's count of dropped lines, see [`super::AccessLog::dropped`] and [`super::log::Rest::lost`].
+    pub fn count_dropped(&self, log: Log, dropped: Arc<AtomicU64>) {
+        let logs = self.all.dropped.lock();
+        logs.unwrap_or_else(PoisonError::into_inner)
+            .push((log, dropped));
     }
 
     /// The configuration was read: it was taken at this time since the Unix epoch, or not at all.
@@ -162,11 +163,21 @@ impl All {
         *self.reload.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn access_log_dropped(&self) -> u64 {
-        let logs = self.access_log_dropped.lock();
+    fn dropped(&self, log: Log) -> u64 {
+        let logs = self.dropped.lock();
         let logs = logs.unwrap_or_else(PoisonError::into_inner);
-        logs.iter().map(|log| log.load(Ordering::Relaxed)).sum()
+        let logs = logs.iter().filter(|(of, _)| *of == log);
+        logs.map(|(_, count)| count.load(Ordering::Relaxed)).sum()
     }
+}
+
+/// Which log lines were dropped of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Log {
+    /// One line for each request.
+    Access,
+    /// Standard error.
+    Diagnostics,
 }
 
 /// What Prometheus 3 wants to be told; without it the page is refused.
@@ -296,9 +307,11 @@ mod tests {
     #[test]
     fn the_page_is_open_metrics() {
         let metrics = Metrics::new();
-        metrics.count_dropped(Arc::new(AtomicU64::new(7)));
+        metrics.count_dropped(Log::Access, Arc::new(AtomicU64::new(7)));
+        metrics.count_dropped(Log::Diagnostics, Arc::new(AtomicU64::new(8)));
         let page = metrics.encode();
         has(&page, "upauth_access_log_dropped_total 7");
+        has(&page, "upauth_log_dropped_total 8");
         has(
             &page,
             concat!(

@@ -12,8 +12,8 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-use super::All;
 use super::cell::{Histogram, UpstreamMetrics};
+use super::{All, Log};
 
 /// Reads the cells at each scrape.
 #[derive(Debug)]
@@ -40,8 +40,10 @@ impl Collector for Page {
         for (operation, count) in OPERATIONS.iter().zip(&self.0.store_failures) {
             write_counter(family.encode_family(&[("operation", *operation)])?, count)?;
         }
-        let dropped = AtomicU64::new(self.0.access_log_dropped());
-        write_counter(counter(&mut to, DROPPED)?, &dropped)?;
+        for (log, family) in DROPPED {
+            let dropped = AtomicU64::new(self.0.dropped(log));
+            write_counter(counter(&mut to, family)?, &dropped)?;
+        }
         if let Some((taken, at)) = self.0.reload() {
             reload(&mut to, taken, at)?;
         }
@@ -79,10 +81,22 @@ const STORE: Family = (
     "What the store could not do, by what it was to do",
 );
 const KEYS: Family = ("key_requests", "Requests with a caller's key, by its name");
-const DROPPED: Family = (
-    "access_log_dropped",
-    "Lines of the access log that were not written",
-);
+const DROPPED: [(Log, Family); 2] = [
+    (
+        Log::Access,
+        (
+            "access_log_dropped",
+            "Lines of the access log that were not written",
+        ),
+    ),
+    (
+        Log::Diagnostics,
+        (
+            "log_dropped",
+            "Lines to standard error that were not written",
+        ),
+    ),
+];
 
 fn requests(to: &mut DescriptorEncoder<'_>, sums: &Sums) -> fmt::Result {
     let mut family = counter(to, REQUESTS)?;

@@ -85,6 +85,7 @@ async fn an_upstream_that_is_renamed_is_not_called_by_its_old_name() {
     assert_eq!(answer(&proxy, "/old/x", "localhost").await, from("b"));
     proxy.reload(&at.b()).unwrap();
     assert_eq!(answer(&proxy, "/old/x", "localhost").await, nobody());
+    assert_eq!(answer(&proxy, "//old/x", "localhost").await, nobody());
     assert_eq!(answer(&proxy, "/b/x", "localhost").await, from("b"));
 }
 

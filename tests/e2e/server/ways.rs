@@ -55,6 +55,7 @@ async fn a_single_upstream_answers_everywhere_and_a_second_one_moves_nothing() {
         &[
             ("localhost", "/a", "one /a"),
             ("localhost", "/onerous", "one /onerous"),
+            ("localhost", "//one/a", "one //one/a"),
         ],
     )
     .await;
@@ -91,6 +92,29 @@ async fn a_single_upstream_answers_everywhere_and_a_second_one_moves_nothing() {
         &[
             ("localhost", "/a", "two /a"),
             ("localhost", "/two/a", "two /a"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_server_might_read_as_the_way_to_one_upstream_is_not_sent_to_the_default() {
+    let (one, two) = (named("one").await, named("two").await);
+    let proxy = TestProxy::start(&format!(
+        "[server]\ndefault = \"two\"\n{}{}",
+        upstream(&one, "one", ""),
+        upstream(&two, "two", "")
+    ));
+    check(
+        &proxy,
+        &[
+            ("localhost", "//two/a", "two //two/a"),
+            ("localhost", "/%41", "two /%41"),
+            ("localhost", "//one/a", "UA-0204"),
+            ("localhost", "/%6fne/a", "UA-0204"),
+            ("localhost", "/./one", "UA-0204"),
+            ("localhost", "/a/../one/a", "UA-0204"),
+            ("localhost", "/one;v=1/a", "UA-0204"),
         ],
     )
     .await;

@@ -1,5 +1,7 @@
 //! Diagnostics: `tracing` events to standard error, one line each, as text or JSON.
 //!
+//! Nobody waits for whoever reads them: see `queue`.
+//!
 //! No colours: with them the bytes of a terminal could not be told from the bytes of an attacker.
 
 use std::io::{self, Write};
@@ -10,6 +12,11 @@ use tracing_subscriber::filter::{LevelFilter, ParseError};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::printable;
+
+mod queue;
+
+use self::queue::Queue;
+pub use self::queue::Rest;
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +46,9 @@ pub enum Error {
     /// They are set up already.
     #[error("diagnostics are set up already")]
     Twice,
+    /// The thread that writes them did not start.
+    #[error("the thread that writes diagnostics cannot be started: {0}")]
+    Thread(io::Error),
 }
 
 /// Checks a level without setting anything up, for the configuration's own report.
@@ -47,10 +57,14 @@ pub fn check(level: &str) -> Result<(), Error> {
 }
 
 /// Sends the events of this process to standard error. `level` is one level, which is meant for
-/// `upauth` itself (libraries stay at warnings), or directives, taken as they are.
-pub fn init(format: Format, level: &str) -> Result<(), Error> {
-    let subscriber = subscriber(format, level, io::stderr)?;
-    tracing::subscriber::set_global_default(subscriber).map_err(|_| Error::Twice)
+/// `upauth` itself (libraries stay at warnings), or directives, taken as they are. What it returns is kept until the end.
+pub fn init(format: Format, level: &str) -> Result<Rest, Error> {
+    check(level)?;
+    let queue = Queue::start(io::stderr(), format).map_err(Error::Thread)?;
+    let rest = queue.rest();
+    let subscriber = subscriber(format, level, move || queue.clone())?;
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| Error::Twice)?;
+    Ok(rest)
 }
 
 fn subscriber<W, M>(
