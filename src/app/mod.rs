@@ -28,6 +28,7 @@ use std::sync::{Arc, mpsc};
 
 use tokio::runtime::{self, Runtime};
 use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use self::accounts::Accounts;
@@ -148,15 +149,19 @@ impl App {
     /// Reloads whenever it is told to.
     pub fn reload_when(&self, told: Arc<Notify>) {
         let Some(control) = &self.control else { return };
-        let (running, blocking) = (Arc::downgrade(&self.running), control.handle().clone());
+        let (running, control) = (Arc::downgrade(&self.running), control.handle().clone());
+        let tasks = control.clone();
         control.spawn(async move {
             loop {
                 told.notified().await;
                 let Some(running) = running.upgrade() else {
                     return;
                 };
-                // What comes of it is logged and counted.
-                let _ = blocking.spawn_blocking(move || running.reload()).await;
+                // What comes of it is logged and counted. A task of its own: it panics where no thread can be started.
+                let reload = async move { spawn_blocking(move || running.reload()).await };
+                if tasks.spawn(reload).await.is_err() {
+                    tracing::error!("no thread to reload with: the configuration was not read");
+                }
             }
         });
     }

@@ -1,4 +1,5 @@
-//! SIGTERM and SIGINT: the first asks for a drain, a second one for an end. SIGHUP asks for a reload.
+//! SIGTERM and SIGINT: the first asks for a drain, a second one for an end. SIGHUP asks for a reload. SIGUSR1 and SIGUSR2, by
+//! which other servers open their logs anew, end nothing, and nor does a file that is as large as the process may make one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,8 @@ impl Held {
         let hangup = {
             use tokio::signal::unix::{SignalKind, signal};
             let _within = runtime.enter();
+            // From here on, for good, whoever writes gets an error instead.
+            drop(signal(SignalKind::from_raw(SIGXFSZ))?);
             signal(SignalKind::hangup())?
         };
         Ok(Self {
@@ -89,6 +92,7 @@ struct Streams {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     hangup: tokio::signal::unix::Signal,
+    user: [tokio::signal::unix::Signal; 2],
 }
 
 #[cfg(unix)]
@@ -99,20 +103,34 @@ impl Streams {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup,
+            user: [
+                signal(SignalKind::user_defined1())?,
+                signal(SignalKind::user_defined2())?,
+            ],
         })
     }
 
     /// The next wish to stop.
     async fn next(&mut self, reload: &Notify) {
+        let [first, second] = &mut self.user;
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hangup.recv() => reload.notify_one(),
+                _ = first.recv() => tracing::warn!("SIGUSR1 {MEANT}"),
+                _ = second.recv() => tracing::warn!("SIGUSR2 {MEANT}"),
             }
         }
     }
 }
+
+/// A file is as large as the process may make one (`ulimit -f`): the number on Linux (but MIPS) and macOS.
+#[cfg(unix)]
+const SIGXFSZ: std::ffi::c_int = 25;
+#[cfg(unix)]
+const MEANT: &str =
+    "does nothing here: SIGHUP opens the access log anew, and reads the configuration again";
 
 #[cfg(not(unix))]
 struct Streams;

@@ -1,9 +1,10 @@
-//! A disk that is full while the program runs: whatever it writes to a file fails, because a limit says so that is its alone.
+//! A disk that is full while the program runs: whatever it writes to a file fails, because a limit says so that is its alone. Its log is
+//! on that disk as well.
 
 use std::process::{Child, Command};
 
 use super::asking::{LIMITS, get};
-use super::{BINARY, Running, Stage, serving, store, until};
+use super::{Stage, store, until};
 
 /// More keys of `crm`: its refresh token has a successor each time.
 const HELD: &str = "grant = \"refresh_token\"\nrefresh_token = \"${DEMO_CRM_REFRESH_TOKEN}\"\ntoken_wait = \"60s\"\n";
@@ -18,16 +19,6 @@ fn make_room(child: &Child, is_room: bool) {
     assert!(done.unwrap().success());
 }
 
-/// `upauth run`, whose writes fail beyond the limit and do not end it, as on a full disk. Its log is on that disk as well.
-fn run(stage: &Stage, config: &str) -> (Running, String) {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
-    shell.args([BINARY, "run", "--config", config]);
-    shell.envs(stage.emulator.variables());
-    let log = std::fs::File::create(stage.folder.join("log")).unwrap();
-    serving(&mut shell, log).unwrap()
-}
-
 #[test]
 fn on_a_full_disk_nothing_is_used_up_and_a_successor_that_came_is_stored_before_anybody_gets_its_token()
  {
@@ -40,7 +31,7 @@ fn on_a_full_disk_nothing_is_used_up_and_a_successor_that_came_is_stored_before_
     };
     turn(0);
     let config = store::config(&stage, HELD);
-    let (running, addr) = run(&stage, &config);
+    let (running, addr) = stage.run(&config);
     let redemptions = || stage.emulator.counters().token_requests;
     let why = || stage.say(&["status"], &config).1;
     assert_eq!(get(&addr, LIMITS), 200);
@@ -83,7 +74,7 @@ fn on_a_full_disk_nothing_is_used_up_and_a_successor_that_came_is_stored_before_
     // It is on the disk: who begins there goes on from it.
     drop(running);
     stage.emulator.end_sessions("all");
-    let (_running, addr) = run(&stage, &config);
+    let (_running, addr) = stage.run(&config);
     assert_eq!(get(&addr, LIMITS), 200);
     let counters = stage.emulator.counters();
     let wrong = (counters.spent_refresh_tokens, counters.refused_logins);

@@ -130,3 +130,16 @@ fn a_sighup_during_the_start_does_not_end_it_and_is_a_reload_right_after() {
     let (_running, addr) = stage.run(&path);
     until("no reload has come of it", || get(&addr, LIMITS) == 403);
 }
+
+#[test]
+fn the_signals_by_which_other_servers_open_their_logs_end_nothing_and_say_what_is_meant() {
+    let stage = Stage::new("user");
+    let (running, addr) = stage.run(&stage.right());
+    for name in ["SIGUSR1", "SIGUSR2"] {
+        signal(&format!("-{}", &name[3..]), &running.0);
+        let told = format!("{name} does nothing here: SIGHUP");
+        let log = || std::fs::read_to_string(stage.folder.join("log")).unwrap();
+        until("it is not told", || log().contains(&told));
+        assert_eq!(get(&addr, LIMITS), 200);
+    }
+}

@@ -101,10 +101,15 @@ struct Out<W> {
 impl<W: Write> Out<W> {
     /// Where it cannot be opened, the old file goes on.
     fn reopen(&mut self, open: &impl Fn() -> io::Result<W>) {
-        if let Ok(anew) = open() {
-            let _ = self.to.flush();
-            self.to = anew;
-            self.cut.clear();
+        match open() {
+            Ok(anew) => {
+                let _ = self.to.flush();
+                self.to = anew;
+                self.cut.clear();
+            }
+            Err(why) => {
+                tracing::error!(%why, "the access log cannot be opened anew: it goes on in the file that was open");
+            }
         }
     }
 
