@@ -209,7 +209,7 @@ impl Proxy {
         finish.headed(upstream.token_wait.saturating_sub(patience));
         let base = upstream.provider.target(surface, &issued.credential);
         let sent = Sent {
-            method: prepared.method(),
+            request: &prepared,
             base: base.ok_or(Error::Internal)?,
             place: &self.place(arrival, prepared.named(), entry, by),
             upstream,
