@@ -229,7 +229,7 @@ impl Running {
             let Some(earlier) = old.member(name) else {
                 continue;
             };
-            if earlier.shares_account(member) || !earlier.tokens.serves() {
+            if earlier.shares_account(member) {
                 continue;
             }
             let Some(held) = earlier.tokens.current(Instant::now()) else {

@@ -212,13 +212,6 @@ impl Handle {
         self.account().step(Event::Warm(warm));
     }
 
-    /// Whether there is a credential to be handed out now, even if only for lack of a better one.
-    pub fn serves(&self) -> bool {
-        let account = self.account();
-        let now = account.clock.now();
-        account.step_then(now, Event::Tick, |life, _| life.view(now).is_some())
-    }
-
     /// What logs call the account from now on.
     pub fn rename(&self, name: &str) {
         self.account().name.store(Arc::new(name.to_owned()));
