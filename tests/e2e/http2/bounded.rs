@@ -1,5 +1,6 @@
 //! However an upstream takes requests and gives connections up, no more than `connections` are open, and nobody waits for ever.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -15,16 +16,22 @@ use crate::support::frames::{
 use crate::support::{Call, Caller, Framed, Scripted, TestProxy, together};
 
 /// Connections of this process to `port` that are not closed, by the word of the system: what the other end sees of a close
-/// may come late.
+/// may come late. The table is not read in one moment, so that one that closes meanwhile and one that opens may both be in
+/// it; those that are in it twice were open at once.
 fn open_to(port: u16) -> usize {
+    let before = connections_to(port);
+    before.intersection(&connections_to(port)).count()
+}
+
+fn connections_to(port: u16) -> BTreeSet<String> {
     let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
     let remote = format!(":{port:04X}");
     let mut rows = table.lines().map(str::split_whitespace);
     let rows = rows.by_ref().filter_map(|mut row| {
-        let (to, state) = (row.nth(2)?, row.next()?);
-        (to.ends_with(&remote) && state == "01").then_some(())
+        let (from, to, state) = (row.nth(1)?, row.next()?, row.next()?);
+        (to.ends_with(&remote) && state == "01").then(|| from.to_owned())
     });
-    rows.count()
+    rows.collect()
 }
 
 /// How many were open at most, seen at each request.
