@@ -1,6 +1,7 @@
 //! [`Hands`]: the threads that work on the files, begun when the store is opened. Where the system gives no further thread (a
 //! limit of processes, or a container's), what must be stored is stored all the same.
 
+use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -10,7 +11,7 @@ use std::thread;
 use tokio::sync::oneshot;
 
 /// Takes work to threads that end when the last of these is dropped. Whoever gives it bounds how much waits.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Hands(Sender<Work>);
 
 type Work = Box<dyn FnOnce() + Send>;
@@ -37,6 +38,12 @@ impl Hands {
         // While there are hands there are threads; without any, the answer is dropped with the work.
         let _ = self.0.send(Box::new(move || drop(done.send(work()))));
         result
+    }
+}
+
+impl fmt::Debug for Hands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hands")
     }
 }
 
