@@ -25,7 +25,6 @@ use crate::config::{Change, Config};
 use crate::server::Floor;
 use crate::telemetry::metrics::Log;
 use crate::telemetry::{AccessLog, Metrics};
-use crate::token::State;
 
 /// Reads the configuration again; the text says what is wrong with it.
 pub type Reader = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
@@ -234,7 +233,7 @@ impl Running {
             let Some(earlier) = old.member(name) else {
                 continue;
             };
-            if earlier.shares_account(member) || earlier.tokens.status().state != State::Valid {
+            if earlier.shares_account(member) {
                 continue;
             }
             let Some(held) = earlier.tokens.current(Instant::now()) else {

@@ -1,7 +1,7 @@
 //! Making a connection: names, happy eyeballs, the check of the address, TLS.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,7 +16,9 @@ use tokio_util::either::Either;
 use tower::{Service, ServiceExt};
 
 use super::Destination;
+use super::address::is_public;
 use super::failure::{Failure, Phase, chain};
+use super::names::Names;
 use crate::message::Origin;
 use crate::message::origin::Scheme;
 use crate::tls::{ClientConfig, NO_TLS, ServerName, is_no_tls};
@@ -33,9 +35,9 @@ pub(super) fn chose_http2(stream: &Stream) -> bool {
 }
 
 /// Connects within the profile's time.
-pub(super) async fn connect<B>(to: Destination<'_>) -> Result<Stream, Failure<B>> {
+pub(super) async fn connect<B>(to: Destination<'_>, names: &Names) -> Result<Stream, Failure<B>> {
     let limit = to.profile.connect_timeout;
-    match tokio::time::timeout(limit, connect_unbounded(to)).await {
+    match tokio::time::timeout(limit, connect_unbounded(to, names)).await {
         Ok(connected) => connected,
         Err(_) => Err(late()),
     }
@@ -45,9 +47,9 @@ pub(super) fn late<B>() -> Failure<B> {
     Failure::new(Phase::Connect, "no connection in time").timed_out()
 }
 
-async fn connect_unbounded<B>(to: Destination<'_>) -> Result<Stream, Failure<B>> {
+async fn connect_unbounded<B>(to: Destination<'_>, names: &Names) -> Result<Stream, Failure<B>> {
     match to.origin.scheme() {
-        Scheme::Http => Ok(Either::Left(tcp(to).await?)),
+        Scheme::Http => Ok(Either::Left(tcp(to, names).await?)),
         Scheme::Https => {
             let trusted = match to.profile.http2 {
                 true => to.profile.tls.get_http2().await,
@@ -55,13 +57,13 @@ async fn connect_unbounded<B>(to: Destination<'_>) -> Result<Stream, Failure<B>>
             };
             let trusted = trusted.map_err(|error| Failure::new(Phase::Trust, error))?;
             Ok(Either::Right(
-                tls(tcp(to).await?, to.origin, trusted).await?,
+                tls(tcp(to, names).await?, to.origin, trusted).await?,
             ))
         }
     }
 }
 
-async fn tcp<B>(to: Destination<'_>) -> Result<TcpStream, Failure<B>> {
+async fn tcp<B>(to: Destination<'_>, names: &Names) -> Result<TcpStream, Failure<B>> {
     if to.public_only && to.origin.ip().is_some_and(|ip| !is_public(ip)) {
         return Err(Failure::new(Phase::Address, NOT_PUBLIC));
     }
@@ -75,9 +77,11 @@ async fn tcp<B>(to: Destination<'_>) -> Result<TcpStream, Failure<B>> {
         && proxy.takes(to.origin)
     {
         // The proxy may be anywhere, and it alone sees to which address the target's name leads.
-        return proxy.connect(uri, connector(false)).await;
+        let connector = connector(names, false, to.profile.connect_timeout);
+        return proxy.connect(uri, connector).await;
     }
-    let connected = connector(to.public_only).oneshot(uri).await;
+    let connector = connector(names, to.public_only, to.profile.connect_timeout);
+    let connected = connector.oneshot(uri).await;
     let stream = connected.map_err(|error| {
         let text = chain(&error);
         let phase = if text.contains(NOT_PUBLIC) {
@@ -85,15 +89,33 @@ async fn tcp<B>(to: Destination<'_>) -> Result<TcpStream, Failure<B>> {
         } else {
             Phase::Connect
         };
-        Failure::new(phase, text)
+        Failure {
+            timeout: is_late(&error),
+            ..Failure::new(phase, text)
+        }
     })?;
     Ok(stream.into_inner())
 }
 
-pub(super) fn connector(public_only: bool) -> HttpConnector<Resolver> {
-    let mut connector = HttpConnector::new_with_resolver(Resolver { public_only });
+/// Whether it took too long to connect.
+pub(super) fn is_late(error: &(dyn std::error::Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut kinds = causes.filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
+    kinds.any(|kind| kind == io::ErrorKind::TimedOut)
+}
+
+/// Connects to a name's addresses in turn, IPv4 beside IPv6, each with its part of `limit`: one that does not answer leaves
+/// time for the next.
+pub(super) fn connector(
+    names: &Names,
+    public_only: bool,
+    limit: Duration,
+) -> HttpConnector<Resolver> {
+    let names = names.clone();
+    let mut connector = HttpConnector::new_with_resolver(Resolver { names, public_only });
     connector.set_nodelay(true);
     connector.set_keepalive(Some(KEEPALIVE));
+    connector.set_connect_timeout(Some(limit));
     connector
 }
 
@@ -113,9 +135,10 @@ async fn tls<B>(
         })
 }
 
-/// The system's resolver, which leaves out addresses that are not allowed; what it gives is what is connected to.
+/// Leaves out addresses that are not allowed; what it gives is what is connected to.
 #[derive(Clone)]
 pub(super) struct Resolver {
+    names: Names,
     public_only: bool,
 }
 
@@ -129,79 +152,156 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let public_only = self.public_only;
+        let Self { names, public_only } = self.clone();
         Box::pin(async move {
-            let addrs = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let (allowed, refused): (Vec<_>, Vec<_>) =
+            let addrs = names.find(name.as_str()).await?.into_iter();
+            let (mut allowed, refused): (Vec<_>, Vec<_>) =
                 addrs.partition(|addr| !public_only || is_public(addr.ip()));
             if allowed.is_empty() && !refused.is_empty() {
                 return Err(io::Error::other(NOT_PUBLIC));
             }
+            let (mut v4, mut v6) = (0, 0);
+            allowed.retain(|addr| {
+                let count = if addr.is_ipv4() { &mut v4 } else { &mut v6 };
+                *count += 1;
+                *count <= MOST_TRIED
+            });
             Ok(allowed.into_iter())
         })
     }
 }
 
-/// Whether `ip` is an address of the public internet: not private, loopback, link-local, shared, documentation,
-/// benchmarking, multicast or unspecified (IANA special-purpose registries, RFC 6890).
-pub(super) fn is_public(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => {
-            let [a, b, c, _] = ip.octets();
-            !(ip.is_private()
-                || ip.is_loopback()
-                || ip.is_link_local()
-                || ip.is_multicast()
-                || ip.is_broadcast()
-                || ip.is_documentation()
-                || a == 0
-                || a >= 240
-                || (a == 100 && (64..128).contains(&b))
-                || (a == 192 && b == 0 && c == 0)
-                || (a == 198 && (b == 18 || b == 19)))
-        }
-        IpAddr::V6(ip) => {
-            let [a, b, ..] = ip.segments();
-            // Only global unicast 2000::/3; within it no Teredo, documentation or 6to4 detours.
-            (a & 0xe000) == 0x2000 && !(a == 0x2001 && (b < 0x200 || b == 0xdb8)) && a != 0x2002
+const NOT_PUBLIC: &str = "the name resolves to an address that is not public";
+const KEEPALIVE: Duration = Duration::from_secs(60);
+/// Addresses of either family that are tried: the more, the less time each has to answer from afar.
+const MOST_TRIED: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_name_leads_to_is_looked_at_for_each_connection() {
+        let rows = [
+            ("8.8.8.8 10.0.0.1", Ok("8.8.8.8")),
+            ("10.0.0.1 ::1", Err(NOT_PUBLIC)),
+            ("", Ok("")),
+            ("8.8.4.4", Ok("8.8.4.4")),
+            (
+                "8.8.8.1 2600::1 8.8.8.2 10.0.0.1 8.8.8.3 8.8.8.4 8.8.8.5",
+                Ok("8.8.8.1 2600::1 8.8.8.2 8.8.8.3 8.8.8.4"),
+            ),
+        ];
+        let next = AtomicUsize::new(0);
+        let names = Names::new(move |_| {
+            let (found, _) = rows[next.fetch_add(1, Ordering::SeqCst)];
+            let ips = found.split_whitespace().map(|ip| ip.parse().unwrap());
+            Ok(ips.map(|ip| SocketAddr::new(ip, 0)).collect())
+        });
+        let mut resolver = Resolver {
+            names,
+            public_only: true,
+        };
+        for (_, expected) in rows {
+            let found = resolver.call("api.example".parse().unwrap()).await;
+            let found = found.map(|addrs| {
+                let ips: Vec<_> = addrs.map(|addr| addr.ip().to_string()).collect();
+                ips.join(" ")
+            });
+            let found = found.map_err(|error| error.to_string());
+            assert_eq!(found.as_deref().map_err(|text| &**text), expected);
         }
     }
 }
 
-const NOT_PUBLIC: &str = "the name resolves to an address that is not public";
-const KEEPALIVE: Duration = Duration::from_secs(60);
-
 #[cfg(test)]
-mod tests {
-    use super::*;
+#[cfg(target_os = "linux")]
+mod silent {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpSocket};
 
-    #[test]
-    fn only_addresses_of_the_public_internet_are_public() {
-        let rows = [
-            ("8.8.8.8", true),
-            ("101.53.164.1", true),
-            ("127.0.0.1", false),
-            ("10.0.0.1", false),
-            ("172.16.3.4", false),
-            ("192.168.1.1", false),
-            ("169.254.169.254", false),
-            ("100.64.0.1", false),
-            ("0.0.0.0", false),
-            ("198.18.0.1", false),
-            ("224.0.0.1", false),
-            ("255.255.255.255", false),
-            ("2600:1f18::1", true),
-            ("::1", false),
-            ("::ffff:10.0.0.1", false),
-            ("fe80::1", false),
-            ("fc00::1", false),
-            ("ff02::1", false),
-            ("2001:db8::1", false),
-            ("2002:7f00:1::1", false),
-            ("64:ff9b::a00:1", false),
-        ];
-        for (ip, expected) in rows {
-            assert_eq!(is_public(ip.parse().unwrap()), expected, "{ip}");
+    use super::*;
+    use crate::config;
+    use crate::egress::{Profile, Proxy};
+    use crate::telemetry::Metrics;
+    use crate::tls::Trust;
+
+    /// Somewhere else on the port of an address that does not answer: there is no room in its queue.
+    async fn beside_a_dead_address() -> (TcpListener, Vec<TcpStream>, TcpListener) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let dead = socket.listen(0).unwrap();
+        let addr = dead.local_addr().unwrap();
+        let enter = || tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(addr));
+        let mut queue = Vec::new();
+        while let Ok(entered) = enter().await {
+            queue.push(entered.unwrap());
+        }
+        let alive = TcpListener::bind(("127.0.0.2", addr.port())).await;
+        (dead, queue, alive.unwrap())
+    }
+
+    /// A proxy that connects nobody.
+    async fn serve(listener: &TcpListener) {
+        let mut callers = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            callers.push(stream);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_leaves_time_for_the_next() {
+        let (_dead, _queue, alive) = beside_a_dead_address().await;
+        let port = alive.local_addr().unwrap().port();
+        let names = |ips: &'static [&str]| {
+            Names::new(move |_| {
+                let addrs = ips.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 0));
+                Ok(addrs.collect())
+            })
+        };
+        let proxy = Proxy::of(&config::Proxy {
+            url: format!("http://proxy.example:{port}").parse().unwrap(),
+            user: None,
+            except: String::new(),
+        });
+        let (proxy, metrics) = (proxy.map(Arc::new), Metrics::new());
+        let dead_first: &[&str] = &["127.0.0.1", "127.0.0.2"];
+        for (proxied, ips, limit, expected) in [
+            (false, dead_first, 4, Ok(())),
+            (true, dead_first, 4, Ok(())),
+            (false, &["127.0.0.1", "127.0.0.1"], 1, Err(true)),
+            (true, &["127.0.0.1", "127.0.0.1"], 1, Err(true)),
+        ] {
+            let profile = Profile {
+                id: 0,
+                tls: Trust::new(&[]),
+                proxy: proxy.clone().filter(|_| proxied),
+                connect_timeout: Duration::from_secs(limit),
+                connections: 1,
+                http2: false,
+                metrics: metrics.upstream("api"),
+            };
+            let to = Destination {
+                profile: &profile,
+                origin: &format!("https://api.example:{port}").parse().unwrap(),
+                public_only: false,
+                fresh: false,
+            };
+            let names = names(ips);
+            let connected = tcp::<()>(to, &names);
+            let connected = tokio::time::timeout(Duration::from_secs(30), async {
+                tokio::select! {
+                    connected = connected => connected,
+                    () = serve(&alive) => unreachable!("it serves for ever"),
+                }
+            });
+            let connected = connected.await.expect("the second was never tried");
+            let connected = connected.map(drop).map_err(|failure| failure.timeout);
+            assert_eq!(connected, expected, "{ips:?} through a proxy: {proxied}");
         }
     }
 }

@@ -169,6 +169,7 @@ impl<B: Outgoing> Connection<B> {
                         line.since = Instant::now();
                     }
                     ready!(line.poll_silence(cx, silence));
+                    line.exchange.doubt();
                     let failure = Failure::new(Phase::Head, "no answer in time");
                     Poll::Ready(Err(failure.timed_out()))
                 }
@@ -203,6 +204,7 @@ impl<B: Outgoing> Connection<B> {
                     line.since = Instant::now();
                 }
                 ready!(line.poll_silence(cx, silence));
+                line.exchange.doubt();
                 Poll::Ready(Some(Err(Broken::Stalled)))
             }
         }
@@ -260,6 +262,13 @@ impl<B: Outgoing> Spoken<B> {
         match self {
             Self::Http1(..) => false,
             Self::Http2(exchange) => exchange.is_refused(),
+        }
+    }
+
+    /// It took too long. A connection of its own ends with it.
+    fn doubt(&self) {
+        if let Self::Http2(exchange) = self {
+            exchange.doubt();
         }
     }
 

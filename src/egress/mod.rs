@@ -5,12 +5,14 @@
 //! disconnect reaches the upstream. A connection of HTTP/2 is shared by many requests and has a task of its own; dropping a
 //! request resets its stream.
 
+mod address;
 mod answer;
 mod connect;
 mod connection;
 mod exchange;
 mod failure;
 mod http2;
+mod names;
 mod pool;
 mod proxy;
 mod silence;

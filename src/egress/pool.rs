@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::connection::{Connection, Line, Open};
 use super::failure::{Failure, Phase, chain};
 use super::http2::{self, Lanes, Session};
+use super::names::Names;
 use super::{Destination, Outgoing, connect};
 use crate::message::Origin;
 use crate::message::origin::Scheme;
@@ -17,6 +18,7 @@ use crate::message::origin::Scheme;
 /// The places where connections are kept, by profile. A profile has few origins, which are looked at one by one.
 pub(super) struct Pool<B: Outgoing> {
     places: Mutex<BTreeMap<usize, Vec<Arc<Place<B>>>>>,
+    names: Names,
 }
 
 /// The connections of one profile to one origin: they are never shared with others.
@@ -37,6 +39,7 @@ impl<B: Outgoing> Default for Pool<B> {
     fn default() -> Self {
         Self {
             places: Mutex::default(),
+            names: Names::default(),
         }
     }
 }
@@ -54,7 +57,7 @@ impl<B: Outgoing> Pool<B> {
         let permit = place.permit(by).await?;
         if to.profile.http2 && to.origin.scheme() == Scheme::Https {
             // Boxed for the same reason as below.
-            return Box::pin(checkout_http2(to, place, permit)).await;
+            return Box::pin(checkout_http2(to, place, permit, &self.names)).await;
         }
         if !to.fresh
             && let Some(line) = place.take_fit(now)
@@ -64,7 +67,7 @@ impl<B: Outgoing> Pool<B> {
         // Boxed: what it takes to connect would be part of every request.
         let line = Box::pin(async {
             let room = place.room(to).await?;
-            let stream = connect::connect(to).await?;
+            let stream = connect::connect(to, &self.names).await?;
             Ok(Line::new(stream, Open::new(&to.profile.metrics, room)))
         });
         let line = line.await?;
@@ -187,6 +190,7 @@ async fn checkout_http2<B: Outgoing>(
     to: Destination<'_>,
     place: Arc<Place<B>>,
     permit: OwnedSemaphorePermit,
+    names: &Names,
 ) -> Result<Connection<B>, Failure<B>> {
     // A fresh one is none of those that are there.
     let after = if to.fresh { place.lanes.made() } else { 0 };
@@ -194,8 +198,13 @@ async fn checkout_http2<B: Outgoing>(
         return Ok(Connection::shared(exchange, place, permit));
     }
     let limit = to.profile.connect_timeout;
-    let way = tokio::time::timeout(limit, place.way(to, after)).await;
-    Ok(match way.unwrap_or_else(|_| Err(connect::late()))? {
+    let way = tokio::time::timeout(limit, place.way(to, after, names)).await;
+    let way = way.unwrap_or_else(|_| Err(connect::late()));
+    let at_last = |failure| match place.lanes.place_at_last(after) {
+        Some(exchange) => Ok(Way::Shared(exchange)),
+        None => Err(failure),
+    };
+    Ok(match way.or_else(at_last)? {
         Way::Shared(exchange) => Connection::shared(exchange, place, permit),
         Way::Idle(line) => Connection::reused(line, place, permit),
         Way::New(line) => Connection::new(line, place, permit),
@@ -203,7 +212,12 @@ async fn checkout_http2<B: Outgoing>(
 }
 
 impl<B: Outgoing> Place<B> {
-    async fn way(&self, to: Destination<'_>, after: u64) -> Result<Way<B>, Failure<B>> {
+    async fn way(
+        &self,
+        to: Destination<'_>,
+        after: u64,
+        names: &Names,
+    ) -> Result<Way<B>, Failure<B>> {
         // One makes a connection and the others wait for it, unless the upstream is known to want one for each.
         let turn = match self.lanes.is_http1() {
             true => None,
@@ -221,7 +235,7 @@ impl<B: Outgoing> Place<B> {
             }
         }
         let room = self.room(to).await?;
-        let stream = connect::connect(to).await?;
+        let stream = connect::connect(to, names).await?;
         let open = Open::new(&to.profile.metrics, room);
         if !connect::chose_http2(&stream) {
             self.lanes.is_for_http1();

@@ -11,9 +11,9 @@ use hyper_util::client::proxy::matcher::Matcher;
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 
-use super::connect::Resolver;
 #[cfg(test)]
 use super::connect::connector;
+use super::connect::{Resolver, is_late};
 use super::failure::{Failure, Phase, chain};
 use crate::config;
 use crate::message::Origin;
@@ -78,7 +78,10 @@ impl Proxy {
         let connected = tunnel.oneshot(target).await;
         let stream = connected.map_err(|error| {
             let text = format!("through the proxy {}: {}", self.name, chain(&error));
-            Failure::new(Phase::Connect, text)
+            Failure {
+                timeout: is_late(&error),
+                ..Failure::new(Phase::Connect, text)
+            }
         })?;
         Ok(stream.into_inner())
     }
@@ -92,11 +95,16 @@ impl fmt::Debug for Proxy {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::egress::names::Names;
     use crate::secret::Secret;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     fn config(port: u16, except: &str) -> config::Proxy {
         config::Proxy {
@@ -152,7 +160,8 @@ mod tests {
                 head
             };
             let target = Uri::from_static("http://api.example:443/");
-            let connected = proxy.connect::<()>(target, connector(false));
+            let connected =
+                proxy.connect::<()>(target, connector(&Names::default(), false, PATIENCE));
             let (connected, asked) = tokio::join!(connected, asked);
             let failure = connected.unwrap_err();
             let text = failure.to_string();

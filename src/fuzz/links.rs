@@ -1,7 +1,10 @@
-//! `links`: a document in pieces is turned as in one, and nothing is changed in it but URLs that lead back.
+//! `links`: a document in pieces is turned as in one, and nothing is changed in it but URLs that lead back; and no reference
+//! leads outside the upstream's place at the proxy, whichever client resolves it.
 //!
-//! An input is `{` or `<` for JSON or XML, then the document, which the byte `1c` cuts into pieces.
+//! An input is `{` or `<` for JSON or XML, then the document, which the byte `1c` cuts into pieces; or `@`, the path that was
+//! asked for, and a reference, line by line.
 
+use http::header::{CONTENT_LOCATION, HeaderMap, LOCATION};
 use serde_json::Value;
 
 use crate::message::Links;
@@ -12,6 +15,7 @@ pub fn check(data: &[u8]) {
     let (format, document) = match data {
         [b'{', rest @ ..] => (Format::Json, rest),
         [b'<', rest @ ..] => (Format::Xml, rest),
+        [b'@', rest @ ..] => return reference(rest),
         _ => return,
     };
     let pieces = super::pieces(document);
@@ -56,6 +60,170 @@ fn same(before: &Value, after: &Value) {
     }
 }
 
+/// Nothing leads from what was asked for at the upstream to another upstream, nor does what is turned in a body.
+fn reference(data: &[u8]) {
+    let mut lines = data.splitn(2, |byte| *byte == b'\n');
+    let (Some(asked), Some(given)) = (lines.next(), lines.next()) else {
+        return;
+    };
+    let Ok(asked) = str::from_utf8(asked) else {
+        return;
+    };
+    let is_path = asked.parse::<http::uri::PathAndQuery>().is_ok();
+    if !is_path || !asked.starts_with('/') || asked.contains(['?', '#']) {
+        return;
+    }
+    if let Ok(value) = given.try_into() {
+        let mut headers = HeaderMap::new();
+        headers.insert(LOCATION, value);
+        headers.insert(CONTENT_LOCATION, headers[LOCATION].clone());
+        links().turn_headers(&mut headers, asked);
+        assert_eq!(headers[LOCATION], headers[CONTENT_LOCATION]);
+        let text = headers[LOCATION].as_bytes().iter();
+        stays(asked, &text.copied().map(char::from).collect::<String>());
+    }
+    let turned = str::from_utf8(given).ok();
+    if let Some(turned) = turned.and_then(|url| links().turn_absolute(url)) {
+        stays(asked, &turned);
+    }
+}
+
+fn stays(asked: &str, given: &str) {
+    let mut folders = vec![format!("/billing{asked}")];
+    // With or without the slash behind the prefix it is the same to the upstream.
+    if asked == "/" {
+        folders.push("/billing".to_owned());
+    }
+    let inside = |path: &str| path == "/billing" || path.starts_with("/billing/");
+    for (from, flags) in folders
+        .iter()
+        .flat_map(|from| (0..32).map(move |flags| (from, flags)))
+    {
+        let client = Client::of(flags);
+        let from = match client.tidies {
+            true => client.without_dots(from),
+            false => from.clone(),
+        };
+        // One that begins elsewhere is not here.
+        if !inside(&client.without_dots(&from)) {
+            continue;
+        }
+        if let Some(path) = client.resolve(&from, given) {
+            assert!(
+                inside(&path),
+                "{given:?} leads from {from} to {path} by {client:?}"
+            );
+        }
+    }
+}
+
+/// How a client resolves references.
+#[derive(Debug)]
+struct Client {
+    /// As WHATWG URL does, but for the dots.
+    browser: bool,
+    /// `%2e` is a dot.
+    decodes: bool,
+    merges: bool,
+    /// Where no host is named it is the one that was asked.
+    lenient: bool,
+    /// Of its own URL it takes the dots off as well.
+    tidies: bool,
+}
+
+impl Client {
+    fn of(flags: u32) -> Self {
+        let is = |bit: u32| flags >> bit & 1 == 1;
+        Self {
+            browser: is(0),
+            decodes: is(1),
+            merges: is(2),
+            lenient: is(3),
+            tidies: is(4),
+        }
+    }
+
+    /// The path at the proxy. `None`: it leads elsewhere, or nowhere.
+    fn resolve(&self, from: &str, given: &str) -> Option<String> {
+        let mut given = given.to_owned();
+        if self.browser {
+            given = given
+                .trim_matches(|c: char| c <= ' ')
+                .replace(['\t', '\n', '\r'], "");
+        }
+        let mut path = given.split(['?', '#']).next()?.to_owned();
+        if self.browser {
+            path = path.replace('\\', "/");
+        }
+        let scheme = path
+            .split_once(':')
+            .map(|(scheme, _)| scheme.to_ascii_lowercase());
+        let letters = |scheme: &String| {
+            let known = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+            scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(known)
+        };
+        let mut named = false;
+        match scheme.filter(letters).as_deref() {
+            Some("http" | "https") => {
+                path = path.split_once(':')?.1.to_owned();
+                named = true;
+            }
+            Some(_) => return None,
+            None => {}
+        }
+        let mut whole = path.clone();
+        if let Some(rest) = path.strip_prefix("//") {
+            let rest = if self.browser {
+                rest.trim_start_matches('/')
+            } else {
+                rest
+            };
+            let (host, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = host.to_ascii_lowercase();
+            let ours = host == "localhost:7717" || host.is_empty() && self.lenient;
+            if !ours {
+                return None;
+            }
+            whole = format!("/{}", rest.strip_prefix('/').unwrap_or(rest));
+        } else if named && !self.browser && !self.lenient {
+            return None;
+        } else if path.is_empty() {
+            whole = from.to_owned();
+        } else if !path.starts_with('/') {
+            whole = format!("{}/{path}", from.rsplit_once('/')?.0);
+        }
+        Some(self.without_dots(&whole))
+    }
+
+    fn without_dots(&self, path: &str) -> String {
+        let mut path = path.to_owned();
+        if self.browser {
+            path = path.replace('\\', "/");
+        }
+        let mut kept: Vec<&str> = Vec::new();
+        let mut is_folder = false;
+        for segment in path.split('/').skip(1) {
+            let plain = match self.decodes {
+                true => segment.replace("%2e", ".").replace("%2E", "."),
+                false => segment.to_owned(),
+            };
+            is_folder = matches!(&*plain, "" | "." | "..");
+            match &*plain {
+                "." => {}
+                ".." => {
+                    kept.pop();
+                }
+                "" if self.merges => {}
+                _ => kept.push(segment),
+            }
+        }
+        if is_folder && kept.last() != Some(&"") {
+            kept.push("");
+        }
+        format!("/{}", kept.join("/"))
+    }
+}
+
 fn links() -> Links {
     let upstream = vec!["https://rest.zuora.com".parse().unwrap()];
     Links::new(
@@ -74,3 +242,14 @@ fn holds(bytes: &[u8], part: &str) -> bool {
 
 const BASE: &str = "http://localhost:7717/billing";
 const PLACES: &[&str] = &["/nextPage", "/urls/*", "/*/next"];
+
+#[cfg(test)]
+proptest::proptest! {
+    #[test]
+    fn no_reference_of_the_letters_that_matter_leads_out(
+        asked in "/([ab.;%2e/\\\\]{0,9})?",
+        given in "(https?:|//|/|http://localhost:7717|https://rest.zuora.com)?([ab./\\\\%:?# \t]|%2e|\\.\\./|/billing){0,9}",
+    ) {
+        reference(format!("{asked}\n{given}").as_bytes());
+    }
+}

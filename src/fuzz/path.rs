@@ -102,6 +102,11 @@ fn step(path: Vec<u8>, letter: u8) -> Option<Vec<u8>> {
             let end = segment.iter().rposition(|b| !b". ".contains(b));
             end.map_or(segment, |last| &segment[..=last])
         }),
+        b't' => each(&path, |segment| {
+            let end = segment.iter().rposition(|b| *b > b' ');
+            &segment[..end.map_or(0, |last| last + 1)]
+        }),
+        b'(' => without_sessions(&path),
         b'0' => {
             let end = path.iter().position(|b| b"?#".contains(b) || *b < b' ');
             path[..end.unwrap_or(path.len())].to_vec()
@@ -236,6 +241,31 @@ fn without_dots(path: &[u8]) -> Vec<u8> {
         }
     }
     out
+}
+
+/// As ASP.NET's "cookieless" sessions are cut out, with the slash before them.
+fn without_sessions(path: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(path);
+    let Some((at, _)) = text
+        .match_indices("/(")
+        .find(|(at, _)| session(&text[at + 1..]) > 0)
+    else {
+        return path.to_vec();
+    };
+    let behind = at + 1 + session(&text[at + 1..]);
+    [&text[..at], &text[behind..]].concat().into_bytes()
+}
+
+/// How long `(S(x)F(y))` at the beginning is, if it is there.
+fn session(text: &str) -> usize {
+    let Some(end) = text.find("))") else { return 0 };
+    let parts: Vec<&str> = text[1..=end].split_inclusive(')').collect();
+    let sound = parts.iter().all(|part| {
+        let inner = part.get(2..part.len() - 1).unwrap_or("/");
+        let first = part.starts_with(|c: char| c.is_ascii_alphabetic());
+        first && part[1..].starts_with('(') && !inner.contains(['(', ')', '/'])
+    });
+    if sound { end + 2 } else { 0 }
 }
 
 fn each(path: &[u8], map: impl Fn(&[u8]) -> &[u8]) -> Vec<u8> {

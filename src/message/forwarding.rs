@@ -5,9 +5,9 @@
 
 use http::header::{HeaderMap, VIA};
 use http::{HeaderValue, Method};
-use percent_encoding::percent_decode_str;
+use percent_encoding::{percent_decode, percent_decode_str};
 
-use super::target::{Target, is_named};
+use super::target::Target;
 use super::twins::alike;
 
 /// `Max-Forwards` counted down (RFC 9110 section 7.6.2). `None`: it goes.
@@ -79,15 +79,35 @@ pub fn method_override(method: &Method, target: &Target, headers: &HeaderMap) ->
             .any(|field| alike(name.as_str(), field))
             && other(value.as_bytes())
     });
+    let query = target.query().unwrap_or_default();
     // Some servers take `;` for `&`.
-    let mut parameters = target.query().unwrap_or_default().split(['&', ';']);
+    let mut parameters = query.split('&').chain(query.split(['&', ';']));
     by_header
         || parameters.any(|parameter| {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let name = parameter_name(name);
             let names = OVERRIDE_PARAMETERS.iter().chain(&OVERRIDE_FIELDS);
-            let value = parameter.split_once('=').map_or("", |(_, value)| value);
-            names.into_iter().any(|name| is_named(parameter, name))
+            names.into_iter().any(|known| name == known.as_bytes())
                 && other(&percent_decode_str(value).collect::<Vec<u8>>())
         })
+}
+
+/// The name of a parameter as lenient servers read it: decoded, perhaps twice, in lower case, without what does not print
+/// around it and an index behind it (`_method[]`); PHP takes dots and blanks in it for `_`.
+fn parameter_name(raw: &str) -> Vec<u8> {
+    let once: Vec<u8> = percent_decode_str(raw).collect();
+    let decoded = percent_decode(&once).map(|byte| match byte {
+        0..=b' ' | b'+' => b' ',
+        other => other.to_ascii_lowercase(),
+    });
+    let decoded: Vec<u8> = decoded.collect();
+    let name = decoded.split(|byte| *byte == b'[').next();
+    let name = name.unwrap_or_default().trim_ascii();
+    let name = name.iter().map(|byte| match *byte {
+        b'.' | b' ' => b'_',
+        other => other,
+    });
+    name.collect()
 }
 
 const PSEUDONYM: &str = "upauth-";
@@ -283,7 +303,7 @@ mod tests {
     #[test]
     fn a_method_override_is_noticed_wherever_it_stands() {
         type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], bool);
-        let rows: [Row<'_>; 16] = [
+        let rows: [Row<'_>; 29] = [
             ("GET", "/x", &[], false),
             ("GET", "/x?method=PATCH&q=_HttpMethod", &[], false),
             ("POST", "/x?_HttpMethod=PATCH", &[], true),
@@ -295,6 +315,19 @@ mod tests {
             ("GET", "/x?_method=get", &[], false),
             ("GET", "/x?_method=get&_method=delete", &[], true),
             ("GET", "/x?X-HTTP-Method-Override=PUT", &[], true),
+            ("GET", "/x?%20_HttpMethod=PATCH", &[], true),
+            ("GET", "/x?+_HttpMethod%20=PATCH", &[], true),
+            ("GET", "/x?_HttpMethod%00=PATCH", &[], true),
+            ("GET", "/x?%09_method=PATCH", &[], true),
+            ("GET", "/x?.HttpMethod=PATCH", &[], true),
+            ("GET", "/x?.method=PATCH", &[], true),
+            ("GET", "/x?%255fHttpMethod=PATCH", &[], true),
+            ("GET", "/x?_HttpMethod[]=PATCH", &[], true),
+            ("GET", "/x?_method%5B0%5D=PATCH", &[], true),
+            ("GET", "/x?_HttpMethod=GET;PATCH", &[], true),
+            ("GET", "/x?_HttpMethod=GET;_a=PATCH", &[], true),
+            ("GET", "/x?%20_method=+get", &[], true),
+            ("GET", "/x?a_method=PATCH&method.=1&_methods=2", &[], false),
             ("GET", "/x", &[("x-http-method-override", "DELETE")], true),
             ("GET", "/x", &[("x_http_method_override", "DELETE")], true),
             ("GET", "/x", &[("x-method-override", "DELETE")], true),

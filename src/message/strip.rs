@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ALT_SVC, CACHE_CONTROL,
     CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, COOKIE, EXPECT, HOST, LINK, LOCATION,
-    MAX_FORWARDS, SET_COOKIE, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
+    MAX_FORWARDS, REFRESH, SET_COOKIE, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
@@ -89,7 +89,7 @@ pub fn blanks(headers: &mut HeaderMap) {
 /// What an answer speaks of that is another's in front of the proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Speaks {
-    /// Of places: `Location`, `Content-Location` or `Link`.
+    /// Of places: `Location`, `Content-Location`, `Link` or `Refresh`.
     pub places: bool,
     /// `Set-Cookie`.
     pub cookies: bool,
@@ -106,7 +106,7 @@ pub fn answer(headers: &mut HeaderMap, keeps_length: bool) -> Speaks {
     let mut doomed = SmallVec::<[HeaderName; 4]>::new();
     for name in headers.keys() {
         match *name {
-            LOCATION | CONTENT_LOCATION | LINK => speaks.places = true,
+            LOCATION | CONTENT_LOCATION | LINK | REFRESH => speaks.places = true,
             SET_COOKIE => speaks.cookies = true,
             CACHE_CONTROL => speaks.caching = true,
             CONTENT_LENGTH => length = true,

@@ -209,7 +209,7 @@ impl Proxy {
         finish.headed(upstream.token_wait.saturating_sub(patience));
         let base = upstream.provider.target(surface, &issued.credential);
         let sent = Sent {
-            method: prepared.method(),
+            request: &prepared,
             base: base.ok_or(Error::Internal)?,
             place: &self.place(arrival, prepared.named(), entry, by),
             upstream,
@@ -338,7 +338,7 @@ impl Proxy {
                     }
                     tracing::info!(id = %finish.id, upstream = %upstream.name, surface = surface.name,
                         "the upstream ended the session: waiting for a new one, then sending again");
-                    issued = upstream.obtain(patience).await?;
+                    issued = upstream.obtain_after(issued.generation(), patience).await?;
                     finish.replay();
                 }
             }

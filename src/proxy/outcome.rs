@@ -11,6 +11,7 @@ use super::error::METHODS;
 use super::finish::Finish;
 use super::judge::Answer;
 use super::links::{Format, Turner};
+use super::prepared::Prepared;
 use super::rescue::{CLOSE, REQUEST_ID};
 use super::response_body::ResponseBody;
 use super::route::By;
@@ -34,7 +35,7 @@ pub(super) enum Outcome {
 /// How a request went that was answered by an upstream.
 #[derive(Clone, Copy)]
 pub(super) struct Sent<'a> {
-    pub(super) method: &'a Method,
+    pub(super) request: &'a Prepared,
     /// Where it went.
     pub(super) base: &'a Base,
     /// Where it came from.
@@ -87,7 +88,7 @@ impl Outcome {
 
     pub(super) fn forwarded(mut answer: Answer, sent: &Sent<'_>) -> Self {
         let Sent {
-            method,
+            request,
             base,
             place,
             upstream,
@@ -98,10 +99,10 @@ impl Outcome {
         let status = answer.head.status;
         let headers = &mut answer.head.headers;
         // Elsewhere its length is that of its body: nothing else passed for an answer.
-        let keeps_length = *method == Method::HEAD || status != StatusCode::NO_CONTENT;
+        let keeps_length = *request.method() == Method::HEAD || status != StatusCode::NO_CONTENT;
         let speaks = strip::answer(headers, keeps_length);
         if speaks.places {
-            place.links(base).turn_headers(headers);
+            place.links(base).turn_headers(headers, request.path());
         }
         if speaks.cookies {
             links::set_cookies(headers, cookies, place.prefix, !place.tls);

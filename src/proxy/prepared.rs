@@ -258,6 +258,11 @@ impl Prepared {
         &self.method
     }
 
+    /// The path at the upstream, behind the one that stands in front of every call there.
+    pub(super) fn path(&self) -> &str {
+        self.target.path()
+    }
+
     /// Whether the method only reads (RFC 9110 section 9.2.1), so that sending it again does no harm.
     pub(super) fn is_safe(&self) -> bool {
         self.method.is_safe()

@@ -86,7 +86,10 @@ impl Tries {
             Verdict::TryAgain => Next::Pass,
             Verdict::Dead => {
                 let rejected = upstream.tokens.reject(issued);
-                let hopeless = matches!(rejected, Rejected::Settling | Rejected::Exhausted);
+                let hopeless = matches!(
+                    rejected,
+                    Rejected::Settling | Rejected::Exhausted | Rejected::Contradicted
+                );
                 // With a good status, or by an application of its own, the upstream may have done what was asked all the
                 // same.
                 let acted =

@@ -52,16 +52,21 @@ impl Upstream {
         // Not as of the time of arrival: a body may have taken its time to come.
         match self.tokens.current(Instant::now()) {
             Some(issued) => Ok(issued),
-            None => self.obtain(patience).await,
+            None => self.obtain_after(0, patience).await,
         }
     }
 
-    /// Waits for a credential, counted as waiting; takes the time off `patience`, which is for all waits of a request.
-    pub(super) async fn obtain(&self, patience: &mut Duration) -> Result<Issued, Unavailable> {
+    /// Waits for a credential newer than `generation`, counted as waiting; takes the time off `patience`, which is for all
+    /// waits of a request.
+    pub(super) async fn obtain_after(
+        &self,
+        generation: u64,
+        patience: &mut Duration,
+    ) -> Result<Issued, Unavailable> {
         let _waiting = Waiting::new(&self.metrics);
         let began = Instant::now();
         // Boxed: a request that has its token needs no room for this.
-        let obtained = Box::pin(self.tokens.obtain(began + *patience)).await;
+        let obtained = Box::pin(self.tokens.obtain_after(generation, began + *patience)).await;
         *patience = patience.saturating_sub(began.elapsed());
         obtained
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 /// Invariant: an upstream that rejects every token costs at most [`FIRST_HOUR`] logins in the hour that begins
 /// with the login it rejected first, and at most [`LATER_HOURS`] in any hour after it.
 /// Invariant: logins that cured what they were for cost nothing, up to [`CURES`] in any hour.
+/// Invariant: beyond that it is overruled a few times, and then once an hour.
 #[derive(Debug, Default)]
 pub(super) struct Rejections {
     /// The latest logins that brought a token, oldest first; never more than [`FIRST_HOUR`].
@@ -16,6 +17,10 @@ pub(super) struct Rejections {
     began: Option<Duration>,
     /// The latest logins that cured what they were for, oldest first; never more than [`CURES`].
     cures: VecDeque<Duration>,
+    /// How often it was overruled since a login last cured what it was for; each hour one is forgiven.
+    overruled: u32,
+    /// When that last changed.
+    overruled_at: Duration,
 }
 
 impl Rejections {
@@ -37,12 +42,40 @@ impl Rejections {
         self.logins.iter().filter(lately).count() < LATER_HOURS
     }
 
+    /// Whether a rejection may cause a login that the budget does not allow: the token had served well, and nobody got a
+    /// good answer with it since `unanswered`, when it was rejected first. That is how a session's end looks beside a path
+    /// that rejects every token, and has used up the budget.
+    ///
+    /// It takes 5 s the first time, and four times as long each time after it, up to an hour.
+    pub(super) fn overrule(&mut self, now: Duration, unanswered: Duration) -> bool {
+        while self.overruled > 0 && now >= self.overruled_at + HOUR {
+            self.overruled -= 1;
+            self.overruled_at += HOUR;
+        }
+        let patience = PATIENCE * 4_u32.saturating_pow(self.overruled.min(6));
+        let overrules = now >= unanswered + patience.min(HOUR);
+        if overrules {
+            self.overruled += 1;
+            self.overruled_at = now;
+        }
+        overrules
+    }
+
+    /// Whether what is rejected now may be one caller's own affair, however long it served.
+    pub(super) fn is_overruled(&self) -> bool {
+        self.overruled > 0
+    }
+
     /// The latest login, made because of a rejection, cured the request that met it: the session had really ended.
     pub(super) fn cured(&mut self, now: Duration) {
         self.cures.retain(|at| *at + HOUR > now);
         if self.cures.len() < CURES {
             self.cures.push_back(now);
-            self.logins.pop_back();
+            // What overruled the budget was not of it.
+            if self.overruled == 0 {
+                self.logins.pop_back();
+            }
+            self.overruled = 0;
         }
     }
 
@@ -50,6 +83,7 @@ impl Rejections {
     pub(super) fn forget(&mut self) {
         self.logins.clear();
         self.began = None;
+        self.overruled = 0;
     }
 }
 
@@ -67,6 +101,8 @@ pub(super) const FIRST_HOUR: usize = 5;
 pub(super) const LATER_HOURS: usize = 2;
 /// Logins in any hour for sessions that really ended, beyond those: far below what providers allow.
 pub(super) const CURES: usize = 100;
+/// How long nobody must have been served well with a token before the budget is overruled the first time.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The hour of every budget.
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 const FIRST_WAIT: Duration = Duration::from_secs(1);

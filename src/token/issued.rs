@@ -34,6 +34,9 @@ pub enum Rejected {
     /// The budget of logins that rejections may cause is used up: the upstream's answer passes, and the credential
     /// stays, because it is the only one.
     Exhausted,
+    /// No login succeeds, and others were served well with the credential since it was rejected before: the upstream's
+    /// answer passes.
+    Contradicted,
 }
 
 /// Why there is no credential. For logs; it holds no secret.

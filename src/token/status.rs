@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// What an account is doing, in one word.
+/// What an account is doing, in one word. One that was rejected counts as none, even if callers get it as long as no
+/// login succeeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// No credential, and nobody wanted one yet (or since it ran out).

@@ -78,6 +78,8 @@ async fn read_only_lets_reads_pass_without_a_method_override() {
             ("GET", "/x?_HttpMethod=DELETE", "UA-0209"),
             ("GET", "/x?_httpmethod=delete", "UA-0209"),
             ("GET", "/x?_method=DELETE", "UA-0209"),
+            ("GET", "/x?%20_HttpMethod=DELETE", "UA-0209"),
+            ("GET", "/x?.method=DELETE", "UA-0209"),
         ],
     )
     .await;

@@ -19,6 +19,8 @@ pub(super) struct Pulse {
     used: AtomicBool,
     /// No more of them.
     retired: AtomicBool,
+    /// No more of them where there is another way.
+    doubted: AtomicBool,
 }
 
 impl Pulse {
@@ -45,6 +47,21 @@ impl Pulse {
     /// It gets no more requests; those that are on it go on.
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether another is to be used, if there can be one.
+    pub(super) fn is_doubted(&self) -> bool {
+        self.doubted.load(Ordering::Relaxed)
+    }
+
+    /// It did not do what it should have: another may.
+    pub(super) fn doubt(&self) {
+        self.doubted.store(true, Ordering::Relaxed);
+    }
+
+    /// There is no other.
+    pub(super) fn trust(&self) {
+        self.doubted.store(false, Ordering::Relaxed);
     }
 }
 

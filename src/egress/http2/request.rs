@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::SendStream;
@@ -10,6 +11,7 @@ use http::header::{
 };
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri};
+use tokio::time::Instant;
 
 use crate::egress::Outgoing;
 use crate::egress::exchange::{Fault, Head, WRONG_LENGTH};
@@ -76,6 +78,20 @@ pub(super) struct Sending<B> {
     piece: Bytes,
     /// How much is to come, where that was said.
     left: Option<u64>,
+    /// Since when the upstream takes nothing of what is there.
+    starved: Option<Instant>,
+}
+
+impl<B> Sending<B> {
+    /// Whether there is something that the upstream does not take.
+    pub(super) fn is_starved(&self) -> bool {
+        self.starved.is_some()
+    }
+
+    /// Whether this is so since as long.
+    pub(super) fn is_starved_for(&self, time: Duration) -> bool {
+        self.starved.is_some_and(|since| since.elapsed() >= time)
+    }
 }
 
 impl<B: Outgoing> Sending<B> {
@@ -85,6 +101,7 @@ impl<B: Outgoing> Sending<B> {
             body: Some(body),
             piece: Bytes::new(),
             left: length,
+            starved: None,
         }
     }
 
@@ -106,7 +123,12 @@ impl<B: Outgoing> Sending<B> {
                 self.stream.reserve_capacity(length);
                 room = self.stream.capacity();
                 if room == 0 {
-                    match ready!(self.stream.poll_capacity(cx)) {
+                    let Poll::Ready(more) = self.stream.poll_capacity(cx) else {
+                        self.starved.get_or_insert_with(Instant::now);
+                        return Poll::Pending;
+                    };
+                    self.starved = None;
+                    match more {
                         Some(Ok(_)) => continue,
                         // Whether it has an answer nevertheless is seen where that is read.
                         Some(Err(_)) | None => return Poll::Ready(Ok(())),

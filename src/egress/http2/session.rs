@@ -56,7 +56,7 @@ impl Session {
 
     /// Whether there still is a connection. One that gets no more requests is told so.
     pub(in crate::egress) fn is_open(&mut self) -> bool {
-        if self.pulse.is_retired() {
+        if self.pulse.is_retired() || self.pulse.is_doubted() && self.is_idle() {
             self.sender = None;
         }
         !self.task.is_finished()
@@ -70,6 +70,11 @@ impl Session {
     /// Whether it gets no more requests.
     pub(in crate::egress) fn is_ending(&self) -> bool {
         self.sender.is_none()
+    }
+
+    /// It is used on, whatever was thought of it.
+    pub(in crate::egress) fn trust(&self) {
+        self.pulse.trust();
     }
 
     /// Ends it at once, although the upstream may not take its good-bye.
@@ -87,6 +92,9 @@ impl Session {
 
     /// A place for one more request, if there is one now.
     pub(in crate::egress) fn room<B>(&mut self) -> Option<Box<Exchange<B>>> {
+        if self.pulse.is_doubted() {
+            return None;
+        }
         let mut sender = self.sender.clone()?;
         let mut cx = Context::from_waker(Waker::noop());
         // The upstream may have said good-bye, or that it takes nothing any more.

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
@@ -153,6 +154,14 @@ impl<B> Exchange<B> {
         }
     }
 
+    /// It took too long. If the upstream took no more of the body, or has all of it, the connection may be to blame: its window
+    /// may be used up for good, or whoever serves it be stuck, however well it answers pings.
+    pub(in crate::egress) fn doubt(&self) {
+        if self.sending.as_ref().is_none_or(Sending::is_starved) {
+            self.seat.pulse.doubt();
+        }
+    }
+
     /// Whether the connection had a request before this.
     pub(in crate::egress) fn is_reused(&self) -> bool {
         self.seat.reused
@@ -197,6 +206,16 @@ impl<B> Exchange<B> {
     }
 }
 
+impl<B> Drop for Exchange<B> {
+    fn drop(&mut self) {
+        // Its caller has left, who may have had less patience than `response_timeout`.
+        let sending = self.sending.as_ref();
+        if sending.is_some_and(|sending| sending.is_starved_for(LONG)) {
+            self.seat.pulse.doubt();
+        }
+    }
+}
+
 impl Incoming {
     /// The next piece; `None`: that was all.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, h2::Error>> {
@@ -224,3 +243,6 @@ impl Incoming {
         Poll::Ready(trailers.map(|_| None))
     }
 }
+
+/// An upstream that takes nothing of a body for so long may not do so on this connection any more.
+const LONG: Duration = Duration::from_secs(5);

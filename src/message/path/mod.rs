@@ -4,6 +4,7 @@
 //! different ways (RFC 3986 section 6.2 lets them), so a rule looks at all [`Readings`]: a deny applies if any of
 //! them matches, an allow only if all do.
 
+mod sessions;
 mod transforms;
 
 use std::fmt;
@@ -119,9 +120,11 @@ impl PathRule {
         self.method.is_some()
     }
 
-    /// Whether any reading matches: what a deny asks. A path with too many readings matches every deny.
+    /// Whether any reading matches: what a deny asks. A path with too many readings matches every deny. HEAD asks what GET
+    /// does (RFC 9110 section 9.3.2).
     pub fn matches_any(&self, method: &Method, path: &Readings<'_>) -> bool {
-        self.is_for(method) && (!path.complete || path.each().any(|path| self.covers(path)))
+        let is_for = self.is_for(method) || (method == Method::HEAD && self.is_for(&Method::GET));
+        is_for && (!path.complete || path.each().any(|path| self.covers(path)))
     }
 
     /// Whether all readings of the same call match: what an allow asks. A path with too many readings matches no allow.
@@ -145,9 +148,7 @@ impl PathRule {
                 (Segment::Rest, _) => return true,
                 (_, None) => false,
                 (Segment::One, Some(segment)) => !segment.is_empty(),
-                (Segment::Literal(own), Some(segment)) => {
-                    own.as_bytes().eq_ignore_ascii_case(segment)
-                }
+                (Segment::Literal(own), Some(segment)) => is_same(own, segment),
             };
             if !covered {
                 return false;
@@ -229,7 +230,8 @@ fn is_plain(path: &[u8]) -> bool {
     for byte in path {
         let odd = match *byte {
             0..=b' ' | b'%' | b';' | b'\\' | b'?' | b'#' | 0x7f.. => true,
-            b'/' => matches!(before, b'/' | b'.'),
+            // One arm, for a second one would cost every byte.
+            b'/' | b'(' => matches!(before, b'/' | b'.'),
             _ => false,
         };
         if odd {
@@ -244,6 +246,13 @@ fn is_plain(path: &[u8]) -> bool {
     }
 }
 
+/// Whether two segments differ in letter case at most.
+fn is_same(own: &str, segment: &[u8]) -> bool {
+    let lower =
+        || str::from_utf8(segment).is_ok_and(|text| own.to_lowercase() == text.to_lowercase());
+    own.as_bytes().eq_ignore_ascii_case(segment) || (!own.is_ascii() && lower())
+}
+
 fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let path = path.strip_prefix(b"/").unwrap_or(path);
     let none = path.is_empty();
@@ -253,7 +262,7 @@ fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn climbs_out(path: &[u8]) -> bool {
     let mut depth = 0_usize;
     for segment in segments(path) {
-        match segment.trim_ascii() {
+        match segment {
             b"." => {}
             b".." => match depth.checked_sub(1) {
                 Some(above) => depth = above,

@@ -132,6 +132,12 @@ fn a_denied_path_is_denied_however_it_is_written() {
         "/services/x//..//oauth2/token",
         "/services//x/../oauth2/token",
         "/services/x/..\\oauth2\\token",
+        "/services/data/..%20/oauth2/token",
+        "/services/data/%20..%20/oauth2/token",
+        "/services/data/..%09/oauth2/token",
+        "/services/data/x/..%00/..%0b/oauth2/token",
+        "/services%09/oauth2%20./token",
+        "/services/%20/oauth2/token",
     ];
     for path in spellings {
         assert!(denied("/services/oauth2/token", path), "{path}");
@@ -252,6 +258,33 @@ fn an_allow_needs_every_reading() {
 }
 
 #[test]
+fn a_rule_for_get_denies_head_too_and_allows_it_not() {
+    let path = Readings::of("/secret/x");
+    let own = rule("GET /secret/**");
+    let rows = [
+        (Method::GET, true, true),
+        (Method::HEAD, true, false),
+        (Method::POST, false, false),
+    ];
+    for (method, denied, allowed) in rows {
+        assert_eq!(own.matches_any(&method, &path), denied, "{method}");
+        assert_eq!(own.matches_all(&method, &path), allowed, "{method}");
+    }
+    assert!(!rule("HEAD /secret/**").matches_any(&Method::GET, &path));
+}
+
+#[test]
+fn letter_case_does_not_matter_in_any_alphabet() {
+    for path in ["/b%C3%BCro/x", "/B%C3%9CRO/x", "/B\u{dc}ro/x"] {
+        assert!(
+            rule("/büro/**").matches_any(&Method::GET, &Readings::of(path)),
+            "{path}"
+        );
+    }
+    assert!(!rule("/büro/**").matches_any(&Method::GET, &Readings::of("/buro/x")));
+}
+
+#[test]
 fn a_path_with_too_many_readings_is_denied_and_never_allowed() {
     let nested = format!("/a%{}41", "25".repeat(100));
     let long = format!("/{}%20", "x".repeat(MAX_ODD_PATH));
@@ -280,6 +313,8 @@ fn a_plain_path_has_one_reading_and_is_not_taken_apart() {
         ("/a.json", 2),
         ("/a.xml/", 2),
         ("/ajson", 1),
+        ("/Products(1)/x(S(y))", 1),
+        ("/(S(y))/x", 3),
     ];
     for (path, expected) in rows {
         assert_eq!(Readings::of(path).each().count(), expected, "{path}");
@@ -288,7 +323,7 @@ fn a_plain_path_has_one_reading_and_is_not_taken_apart() {
 
 proptest::proptest! {
     #[test]
-    fn paths_called_plain_have_no_other_reading(path in "/[a-b./_~-]{0,12}(\\.[JjXx][SsMm][OoLl][Nn/]?)?/?") {
+    fn paths_called_plain_have_no_other_reading(path in "/[a-b./_~()-]{0,12}(\\.[JjXx][SsMm][OoLl][Nn/]?)?/?") {
         if is_plain(path.as_bytes()) {
             for transform in TRANSFORMS.into_iter().chain(LENIENT) {
                 proptest::prop_assert_eq!(transform(path.as_bytes()), path.as_bytes());
@@ -328,6 +363,8 @@ fn a_path_that_goes_up_further_than_it_went_down_in_any_reading_climbs_out() {
         ("/%ef%bc%8e%ef%bc%8e/y", true),
         ("/x/\u{2025}/\u{ff0e}./y", true),
         ("/%u2026/x", false),
+        ("/..%09/y", true),
+        ("/%20../y", true),
     ];
     for (path, expected) in rows {
         assert_eq!(Readings::of(path).climbs_out(), expected, "{path}");

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode;
 
 use super::segments;
+use super::sessions::without_sessions;
 
 /// What is borrowed took no more than a look.
 pub(super) type Transform = fn(&[u8]) -> Cow<'_, [u8]>;
 
 /// Steps after which it is still the same call.
-pub(super) const TRANSFORMS: [Transform; 11] = [
+pub(super) const TRANSFORMS: [Transform; 13] = [
     // RFC 3986 section 2.1. Done again by whoever stands behind another decoder.
     |path| percent_decode(path).into(),
     unicode_escapes,
@@ -36,11 +37,13 @@ pub(super) const TRANSFORMS: [Transform; 11] = [
     },
     // Windows ignores dots and blanks at the end of a name.
     |path| {
-        if !path.contains(&b'.') && !path.contains(&b' ') {
+        if !path.iter().any(is_dot_or_blank) {
             return path.into();
         }
         map_segments(path, trimmed)
     },
+    |path| without_sessions(path, b"/"),
+    |path| without_sessions(path, b""),
     |path| {
         if !path.windows(2).any(|pair| pair == b"//") {
             return path.into();
@@ -217,12 +220,23 @@ fn without_dot_segments(path: &[u8]) -> Cow<'_, [u8]> {
     path.into()
 }
 
-/// A segment without dots and blanks at its end, unless it is nothing else.
+/// A segment without dots and blanks at its end; one that is nothing else without the blanks around it, so that `.. ` is `..`.
 fn trimmed(segment: &[u8]) -> &[u8] {
-    let end = segment
-        .iter()
-        .rposition(|byte| !matches!(byte, b'.' | b' '));
-    end.and_then(|last| segment.get(..=last)).unwrap_or(segment)
+    let is_dot = |byte: &u8| *byte == b'.';
+    let rest = match segment.iter().rposition(|byte| !is_dot_or_blank(byte)) {
+        Some(last) => segment.get(..=last),
+        None => (segment
+            .iter()
+            .position(is_dot)
+            .zip(segment.iter().rposition(is_dot)))
+        .and_then(|(first, last)| segment.get(first..=last)),
+    };
+    rest.unwrap_or_default()
+}
+
+/// Blanks are all that does not print, as it is to who trims texts.
+fn is_dot_or_blank(byte: &u8) -> bool {
+    *byte == b'.' || *byte <= b' '
 }
 
 /// Rewrites each segment.

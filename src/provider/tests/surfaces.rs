@@ -1,10 +1,10 @@
 //! Which API family a path belongs to, and what that means.
 
-use http::header;
+use http::{Method, header};
 
 use super::{salesforce, salesforce_keys, zilliant, zuora};
 use crate::config::carrier::Header;
-use crate::message::Readings;
+use crate::message::{PathRule, Readings};
 use crate::provider::{CarrierForm, Denial, Provider, salesforce as data};
 
 #[test]
@@ -156,5 +156,29 @@ fn each_surface_carries_the_token_its_own_way() {
             [(header.to_owned(), form)],
             "{path}"
         );
+    }
+}
+
+#[test]
+fn no_allow_that_is_an_example_opens_a_login_or_what_runs_code() {
+    let examples = concat!(
+        include_str!("../../../proxy.toml"),
+        include_str!("../../../docs/callers.md")
+    );
+    let lists = examples.split("allow = [").skip(1);
+    let lists = lists.filter_map(|rest| rest.split(']').next());
+    let rules: Vec<PathRule> = lists
+        .flat_map(|list| list.split('"').skip(1).step_by(2))
+        .map(|rule| rule.parse().unwrap())
+        .collect();
+    assert!(rules.len() > 2, "{rules:?}");
+    for path in [
+        "/services/data/v64.0/tooling/executeAnonymous",
+        "/services/data/v64.0/tooling/runTestsSynchronous",
+        "/services/oauth2/singleaccess",
+    ] {
+        let opens = |rule: &&PathRule| rule.matches_all(&Method::GET, &Readings::of(path));
+        let rule = rules.iter().find(opens);
+        assert!(rule.is_none(), "{rule:?} opens {path}");
     }
 }

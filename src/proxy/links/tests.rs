@@ -83,6 +83,11 @@ const ROWS: &[(&str, &str)] = &[
         r#"{"success":true,"nextPage":"https://rest.zuora.com/v1/x?page=2"}"#,
         r#"{"success":true,"nextPage":"http://localhost:7717/billing/v1/x?page=2"}"#,
     ),
+    // What climbs ends at the root of the upstream.
+    (
+        r#"{"nextPage":"https://rest.zuora.com/../other/x?page=2"}"#,
+        r#"{"nextPage":"http://localhost:7717/billing/other/x?page=2"}"#,
+    ),
     (
         r#"{ "nextPage" : "https:\/\/rest.zuora.com\/v1\/x\u003fa" , "z" : 1 }"#,
         r#"{ "nextPage" : "http://localhost:7717/billing/v1/x?a" , "z" : 1 }"#,

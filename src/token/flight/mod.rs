@@ -36,7 +36,7 @@ pub(super) struct Account {
     pub(super) runtime: runtime::Handle,
     pub(super) life: Mutex<Kept>,
     pub(super) snapshot: ArcSwapOption<Current>,
-    /// The generation that lacks its first good answer; zero: none.
+    /// The generation of which a good answer would be news; zero: none.
     pub(super) unproven: AtomicU64,
     /// The generation of which it was told last that no new one is worth a login yet; zero: none.
     pub(super) hopeless: AtomicU64,
@@ -186,7 +186,7 @@ impl Account {
         };
         let demand = Demand {
             budget: self.budget,
-            can_wait: self.holds_valid(),
+            can_wait: self.lock().life.can_wait(self.clock.now()),
         };
         let ticket = match self.refusals.admit(prints, demand).await {
             Ok(ticket) => ticket,

@@ -113,20 +113,31 @@ impl Handle {
 
     /// Waits for a valid credential until `deadline`. Cancel-safe: dropping it cancels nothing.
     pub async fn obtain(&self, deadline: Instant) -> Result<Issued, Unavailable> {
+        self.obtain_after(0, deadline).await
+    }
+
+    /// The same for one who met a dead session with `generation`: the credential is a newer one, even if others get that
+    /// for lack of a better one.
+    pub async fn obtain_after(
+        &self,
+        generation: u64,
+        deadline: Instant,
+    ) -> Result<Issued, Unavailable> {
         let account = self.account();
         let mut landed = account.landed.subscribe();
         let _waiter = Waiter::new(account);
         loop {
-            if let Some(answer) = account.answer(deadline) {
+            if let Some(answer) = account.answer(generation, deadline) {
                 return answer;
             }
             if timeout_at(deadline, landed.changed()).await.is_err() {
-                return account.answer(deadline).unwrap_or(Err(TIMEOUT));
+                return account.answer(generation, deadline).unwrap_or(Err(TIMEOUT));
             }
         }
     }
 
-    /// The upstream said that this credential is dead: it is no longer handed out, unless the answer says otherwise.
+    /// The upstream said that this credential is dead: it is no longer handed out, unless the answer says otherwise or no
+    /// login brings another.
     pub fn reject(&self, issued: &Issued) -> Rejected {
         let (account, generation) = (self.account(), issued.generation);
         let actions = account.step(Event::Rejected { generation });
@@ -140,7 +151,7 @@ impl Handle {
         verdict
     }
 
-    /// A good answer came with this credential; one atomic load when that is known already.
+    /// A good answer came with this credential; one atomic load when that is no news.
     pub fn confirm(&self, issued: &Issued) {
         let account = self.account();
         let generation = issued.generation;
@@ -234,19 +245,16 @@ impl Drop for Holder {
 }
 
 impl Account {
-    /// Whether a token can be handed out now.
-    pub(super) fn holds_valid(&self) -> bool {
-        let now = nanos(self.clock.now().mono);
-        let current = self.snapshot.load();
-        current
-            .as_ref()
-            .is_some_and(|current| now < current.until.load(Ordering::Acquire))
-    }
-
-    fn answer(self: &Arc<Self>, deadline: Instant) -> Option<Result<Issued, Unavailable>> {
+    fn answer(
+        self: &Arc<Self>,
+        newer_than: u64,
+        deadline: Instant,
+    ) -> Option<Result<Issued, Unavailable>> {
         let now = self.clock.now();
         let deadline = self.clock.mono(deadline);
-        self.step_then(now, Event::Tick, |life, _| life.answer(now, deadline))
+        self.step_then(now, Event::Tick, |life, _| {
+            life.answer(now, newer_than, deadline)
+        })
     }
 }
 

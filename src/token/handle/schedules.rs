@@ -13,7 +13,7 @@ use super::{Handle, Settings};
 use crate::clock::Clock;
 use crate::provider::{Lifetime, Refused};
 use crate::token::script::{Act, Chance, Script, number, refused, seconds, transient, unreadable};
-use crate::token::{Issued, Refusals, Rejected, Unavailable};
+use crate::token::{Issued, Refusals, Rejected, State, Unavailable};
 
 /// What callers of one schedule share.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ struct Stage {
     source: Arc<Script>,
     /// Generations whose rejection was accepted.
     dead: Arc<Mutex<HashSet<u64>>>,
+    /// Generations that served well.
+    proven: Arc<Mutex<HashSet<u64>>>,
     wall: Arc<AtomicI64>,
 }
 
@@ -48,15 +50,19 @@ impl Stage {
             handle,
             source,
             dead: Arc::default(),
+            proven: Arc::default(),
             wall,
         }
     }
 
-    /// Invariant: what is handed out is neither rejected nor expired.
+    /// Invariant: what is handed out is neither rejected nor expired, unless it had served well and no login succeeds.
     fn judge(&self, issued: &Issued) {
         let seed = self.seed;
         let dead = self.dead.lock().unwrap();
-        assert!(!dead.contains(&issued.generation()), "rejected: {seed}");
+        let good = self.proven.lock().unwrap().contains(&issued.generation());
+        let resort = good && self.handle.status().state != State::Valid;
+        let alive = !dead.contains(&issued.generation());
+        assert!(alive || resort, "rejected: {seed}");
         let Lifetime::For(life) = issued.credential.lifetime() else {
             return;
         };
@@ -69,17 +75,22 @@ impl Stage {
 
     async fn caller(self, mut chance: Chance) {
         sleep(Duration::from_millis(chance.below(20_000))).await;
+        let mut rejected = 0;
         for _ in 0..2 {
             let issued = match self.handle.current(Instant::now()) {
-                Some(issued) => Some(issued),
-                None => self.obtain(&mut chance).await,
+                Some(issued) if rejected == 0 => Some(issued),
+                _ => self.obtain(&mut chance, rejected).await,
             };
             let Some(issued) = issued else { continue };
+            assert!(issued.generation() > rejected, "again: {}", self.seed);
             self.judge(&issued);
             sleep(Duration::from_millis(chance.below(500))).await;
             match chance.below(3) {
-                0 => self.handle.confirm(&issued),
-                1 => self.reject(&issued),
+                0 => {
+                    self.proven.lock().unwrap().insert(issued.generation());
+                    self.handle.confirm(&issued);
+                }
+                1 if self.reject(&issued) => rejected = issued.generation(),
                 _ => {}
             }
         }
@@ -90,10 +101,10 @@ impl Stage {
     }
 
     /// Invariant: whoever waits has an answer by the deadline.
-    async fn obtain(&self, chance: &mut Chance) -> Option<Issued> {
+    async fn obtain(&self, chance: &mut Chance, rejected: u64) -> Option<Issued> {
         let patience = Duration::from_millis(chance.below(25_000));
         let deadline = Instant::now() + patience;
-        let waiting = self.handle.obtain(deadline);
+        let waiting = self.handle.obtain_after(rejected, deadline);
         let answer = if chance.below(3) == 0 {
             let hangs_up = Duration::from_millis(chance.below(5000));
             timeout(hangs_up, waiting).await.ok()?
@@ -109,21 +120,23 @@ impl Stage {
         answer.ok()
     }
 
-    fn reject(&self, issued: &Issued) {
+    /// Says whether another is worth a wait.
+    fn reject(&self, issued: &Issued) -> bool {
         let verdict = self.handle.reject(issued);
         match verdict {
             Rejected::Renewing => {
                 self.dead.lock().unwrap().insert(issued.generation());
-                let current = self.handle.current(Instant::now());
-                let gone = current.is_none_or(|now| now.generation() > issued.generation());
-                assert!(gone, "still served: {}", self.seed);
+                if let Some(current) = self.handle.current(Instant::now()) {
+                    self.judge(&current);
+                }
             }
             Rejected::Replaced => {
                 let current = self.handle.current(Instant::now()).unwrap();
                 assert!(current.generation() > issued.generation());
             }
-            Rejected::Settling | Rejected::Exhausted => {}
+            Rejected::Settling | Rejected::Exhausted | Rejected::Contradicted => return false,
         }
+        true
     }
 }
 

@@ -16,12 +16,13 @@ impl Life {
         Some((&held.issued, now.mono + held.remaining(now)))
     }
 
-    /// The generation that still lacks its first good answer.
+    /// The generation of which a good answer would be news.
     pub(crate) fn unproven(&self) -> Option<u64> {
-        match &self.holding {
-            Holding::Valid(held) if !held.proven => Some(held.issued.generation),
-            _ => None,
-        }
+        let held = match &self.holding {
+            Holding::Valid(held) | Holding::Rejected(held) | Holding::LastResort(held) => held,
+            Holding::Nothing => return None,
+        };
+        (!held.proven || held.unanswered.is_some()).then_some(held.issued.generation)
     }
 
     /// Whether a use was recorded at this very `now`.
@@ -29,13 +30,16 @@ impl Life {
         self.usable(now).is_some_and(|held| held.used == Some(now))
     }
 
-    /// What one who waits until `deadline` gets; `None`: it goes on waiting. Right after a step at the same `now`.
+    /// What one gets who waits until `deadline` for a generation after `newer_than`; `None`: it goes on waiting. Right
+    /// after a step at the same `now`.
     pub(crate) fn answer(
         &mut self,
         now: Now,
+        newer_than: u64,
         deadline: Duration,
     ) -> Option<Result<Issued, Unavailable>> {
-        if let Some(held) = self.usable(now) {
+        let newer = |held: &&Held| held.issued.generation > newer_than;
+        if let Some(held) = self.usable(now).filter(newer) {
             let issued = held.issued.clone();
             self.used(now);
             return Some(Ok(issued));
@@ -64,19 +68,18 @@ impl Life {
             Renewing::Idle => Duration::ZERO,
             Renewing::WaitingUntil { at, .. } => *at,
             Renewing::PutOff { until, .. } => match self.usable(now) {
-                Some(held) => (now.mono + held.remaining(now)).min(*until),
-                None => Duration::ZERO,
+                Some(held) if self.can_wait(now) => (now.mono + held.remaining(now)).min(*until),
+                _ => Duration::ZERO,
             },
             Renewing::Refused { again, .. } => (*again)?,
             Renewing::Restoring | Renewing::InFlight { .. } => return None,
         };
         let wanted = match self.usable(now) {
-            _ if self.owed => now.mono,
+            _ if self.owed || self.is_awaited(now) => now.mono,
             Some(held) if self.warm => {
                 now.mono + held.early_in(now, true).unwrap_or(held.remaining(now))
             }
             Some(held) => now.mono + held.early_in(now, false)?,
-            None if self.warm || self.waiters > 0 => now.mono,
             None => return None,
         };
         Some(wanted.max(allowed))
@@ -125,14 +128,26 @@ impl Life {
 
     pub(super) fn usable(&self, now: Now) -> Option<&Held> {
         match &self.holding {
-            Holding::Valid(held) if !held.remaining(now).is_zero() => Some(held),
+            Holding::Valid(held) | Holding::LastResort(held) if !held.remaining(now).is_zero() => {
+                Some(held)
+            }
             _ => None,
         }
     }
 
+    /// Whether somebody wants a credential, and there is none but perhaps a last resort.
+    pub(super) fn is_awaited(&self, now: Now) -> bool {
+        !self.can_wait(now) && (self.warm || self.waiters > 0)
+    }
+
+    /// Whether there is one that nothing speaks against: a login can wait.
+    pub(crate) fn can_wait(&self, now: Now) -> bool {
+        matches!(self.holding, Holding::Valid(_)) && self.usable(now).is_some()
+    }
+
     pub(super) fn state(&self, now: Now) -> State {
         match &self.renewing {
-            _ if self.usable(now).is_some() => State::Valid,
+            _ if self.can_wait(now) => State::Valid,
             Renewing::Idle | Renewing::PutOff { .. } => State::None,
             Renewing::Restoring | Renewing::InFlight { .. } => State::Renewing,
             Renewing::WaitingUntil { .. } => State::Waiting,

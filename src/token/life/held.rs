@@ -29,6 +29,8 @@ pub(crate) struct Held {
     pub(crate) settles_until: Option<Duration>,
     /// It was rejected when the budget was used up, and stayed because it is the only one.
     pub(crate) doubted: bool,
+    /// When (monotonic) it was rejected first after its last good answer.
+    pub(crate) unanswered: Option<Duration>,
     /// From this age on it is renewed if used.
     early: Duration,
 }
@@ -52,8 +54,15 @@ impl Held {
             cured: false,
             settles_until: None,
             doubted: false,
+            unanswered: None,
             early,
         }
+    }
+
+    /// A good answer came with it.
+    pub(crate) fn prove(&mut self) {
+        self.proven = true;
+        self.unanswered = None;
     }
 
     /// How much longer it may be handed out, by the clock that says less; zero: not now.
@@ -101,9 +110,13 @@ impl Held {
 
     /// Why it is perhaps of no use, although it is served.
     pub(crate) fn doubts(&self) -> Option<&'static str> {
-        (self.doubted && !self.proven).then_some(
-            "the upstream refuses new tokens, too; the next login is put off (`upauth token renew` asks for one)",
-        )
+        if self.doubted && !self.proven {
+            return Some(
+                "the upstream refuses new tokens, too; the next login is put off (`upauth token renew` asks for one)",
+            );
+        }
+        let doubts = "the upstream refused this token, and has not taken it since";
+        self.unanswered.map(|_| doubts)
     }
 
     /// Whether it served well for so long that its rejection is the end of a life, not a sign of trouble.
@@ -120,6 +133,7 @@ impl Held {
         fresh.proven = self.proven;
         fresh.cured = self.cured;
         fresh.doubted = self.doubted;
+        fresh.unanswered = self.unanswered;
         fresh.settles_until = self.settles_until;
         fresh
     }

@@ -1,6 +1,6 @@
 //! [`Life`]: what happens to an account's credential, as a pure step function of (event, now).
 //!
-//! Two axes: *holding* (nothing, valid, rejected) × *renewing* (idle, in flight, waiting until, refused). It does
+//! Two axes: *holding* (nothing, valid, rejected, last resort) × *renewing* (idle, in flight, waiting until, refused). It does
 //! not log in, sleep, lock or tell anybody: `flight` does what its [`Actions`] say. Chance comes in as a value.
 
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use crate::provider::{Credential, LoginFailure};
 
 mod asked;
 mod held;
+mod rejecting;
 mod rules;
 #[cfg(test)]
 mod schedules;
@@ -24,8 +25,10 @@ use self::held::Held;
 
 /// The life of one account's credential.
 ///
-/// Invariant: what is handed out is neither expired nor of a rejected generation; a rejected *string* comes back
-/// only as a new generation, from a later login, when the budget allows no other.
+/// Invariant: what is handed out is not expired, nor of a rejected generation, unless that had served well and no login
+/// succeeded since; a rejected *string* comes back only as a new generation, from a later login, when the budget allows
+/// no other.
+/// Invariant: a rejected credential that is handed out again keeps no login from being tried: its use asks for one.
 /// Invariant: at most one flight is under way, and none begins unless somebody wants its token: a waiter, a use
 /// since the last renewal, a rejection, an operator, or whoever wants it kept warm, which is as a use that never ends.
 /// Invariant: no flight begins before the back-off or the refusal allows it.
@@ -62,8 +65,11 @@ pub(crate) struct Life {
 enum Holding {
     Nothing,
     Valid(Held),
-    /// Kept only to recognise the same token when it comes again.
+    /// Kept to recognise the same token when it comes again, and for the case that no other comes.
     Rejected(Held),
+    /// Rejected, after which no login succeeded. It had served well, and is handed out as long as there is no other; in
+    /// all else it is as if there were none.
+    LastResort(Held),
 }
 
 /// What is being done about it.
@@ -207,13 +213,14 @@ impl Life {
             Event::Used => {
                 let held = self.used(now);
                 actions.note_use = held.and_then(|held| held.note_use(now));
+                self.owed |= matches!(self.holding, Holding::LastResort(_));
             }
             Event::Wanted => self.waiters += 1,
             Event::Left => self.waiters = self.waiters.saturating_sub(1),
             Event::Rejected { generation } => {
                 actions.verdict = Some(self.reject(now, generation, &mut actions.forget));
             }
-            Event::Proven { generation } => self.prove(generation),
+            Event::Proven { generation } => self.prove(now, generation),
             Event::Cured { generation } => self.cure(now, generation),
             Event::FlightEnded { landed, jitter } => {
                 self.land(now, landed, jitter, &mut actions.forget);

@@ -8,11 +8,11 @@ use super::{Actions, Arrived, Held, Holding, Landed, Life, Renewing};
 use crate::clock::Now;
 use crate::provider::{Credential, Lifetime, LoginFailure};
 use crate::token::budget::back_off;
-use crate::token::issued::{Issued, Rejected};
+use crate::token::issued::Issued;
 
 impl Life {
     pub(super) fn expire(&mut self, now: Now) {
-        let Holding::Valid(held) = &self.holding else {
+        let (Holding::Valid(held) | Holding::LastResort(held)) = &self.holding else {
             return;
         };
         if !held.is_over(now) {
@@ -34,7 +34,7 @@ impl Life {
     }
 
     pub(super) fn used(&mut self, now: Now) -> Option<&mut Held> {
-        let Holding::Valid(held) = &mut self.holding else {
+        let (Holding::Valid(held) | Holding::LastResort(held)) = &mut self.holding else {
             return None;
         };
         if held.remaining(now).is_zero() {
@@ -42,63 +42,6 @@ impl Life {
         }
         held.used = Some(now);
         Some(held)
-    }
-
-    pub(super) fn prove(&mut self, generation: u64) {
-        if let Holding::Valid(held) = &mut self.holding
-            && held.issued.generation == generation
-        {
-            held.proven = true;
-        }
-    }
-
-    pub(super) fn cure(&mut self, now: Now, generation: u64) {
-        self.prove(generation);
-        if let Holding::Valid(held) = &mut self.holding
-            && held.issued.generation == generation
-            && held.settles_until.is_some()
-            && !held.cured
-        {
-            held.cured = true;
-            self.rejections.cured(now.mono);
-        }
-    }
-
-    pub(super) fn reject(
-        &mut self,
-        now: Now,
-        generation: u64,
-        forget: &mut Option<Arc<Credential>>,
-    ) -> Rejected {
-        let Holding::Valid(held) = &mut self.holding else {
-            return Rejected::Renewing;
-        };
-        if held.issued.generation != generation {
-            return match held.remaining(now).is_zero() {
-                true => Rejected::Renewing,
-                false => Rejected::Replaced,
-            };
-        }
-        if held.is_settling(now) {
-            return Rejected::Settling;
-        }
-        if held.has_served(now) {
-            self.rejections.forget();
-        }
-        // The flight in progress costs nothing more, so joining it needs no budget.
-        if let Renewing::InFlight { joined, .. } = &mut self.renewing {
-            *joined = true;
-        } else if self.rejections.allow(now.mono, held.sent.mono) {
-            self.owed = !matches!(self.renewing, Renewing::Refused { .. });
-        } else {
-            held.doubted = true;
-            return Rejected::Exhausted;
-        }
-        if let Holding::Valid(held) = mem::replace(&mut self.holding, Holding::Nothing) {
-            *forget = Some(Arc::clone(&held.issued.credential));
-            self.holding = Holding::Rejected(held);
-        }
-        Rejected::Renewing
     }
 
     pub(super) fn secrets_changed(&mut self) {
@@ -176,7 +119,7 @@ impl Life {
         };
         self.rejections.logged_in(now.mono);
         let mut doubted = false;
-        if let Holding::Rejected(old) = &self.holding
+        if let Holding::Rejected(old) | Holding::LastResort(old) = &self.holding
             && old.issued.credential.same_token(&arrived.credential)
         {
             if !self.rejections.allow(now.mono, old.sent.mono) {
@@ -197,7 +140,7 @@ impl Life {
         let settles = (for_rejection || joined) && !doubted;
         self.hold(now, arrived, jitter);
         if let Holding::Valid(held) = &mut self.holding {
-            held.doubted |= doubted;
+            held.doubted |= doubted || self.rejections.is_overruled();
             if settles {
                 held.settles_until = Some(now.mono + SETTLES);
             }
@@ -217,11 +160,13 @@ impl Life {
             fresh = old.renewed(arrived.credential, fresh);
         }
         self.failures = 0;
+        self.owed = false;
         self.generation = fresh.issued.generation;
         self.holding = Holding::Valid(fresh);
     }
 
     fn fail(&mut self, now: Now, failure: LoginFailure, again: Option<Duration>, jitter: f64) {
+        self.fall_back(now);
         // A token without expiry that was merely unused for long is better than none.
         if let Holding::Valid(held) = &mut self.holding
             && held.remaining(now).is_zero()
@@ -254,7 +199,7 @@ impl Life {
             Renewing::Restoring | Renewing::InFlight { .. } => return,
             Renewing::Idle => true,
             Renewing::WaitingUntil { at, .. } => now.mono >= *at,
-            Renewing::PutOff { until, .. } => now.mono >= *until || self.usable(now).is_none(),
+            Renewing::PutOff { until, .. } => now.mono >= *until || !self.can_wait(now),
             Renewing::Refused { again, .. } => again.is_some_and(|at| now.mono >= at),
         };
         if allowed && mem::take(&mut self.restorable) {
@@ -264,7 +209,7 @@ impl Life {
             actions.fly = true;
             self.owed = false;
             self.renewing = Renewing::InFlight {
-                for_rejection: matches!(self.holding, Holding::Rejected(_)),
+                for_rejection: !matches!(self.holding, Holding::Nothing | Holding::Valid(_)),
                 joined: false,
             };
         } else if matches!(
@@ -283,11 +228,8 @@ impl Life {
     }
 
     pub(super) fn is_wanted(&self, now: Now) -> bool {
-        self.owed
-            || match self.usable(now) {
-                Some(held) => held.early_in(now, self.warm) == Some(Duration::ZERO),
-                None => self.warm || self.waiters > 0,
-            }
+        let early = |held: &Held| held.early_in(now, self.warm) == Some(Duration::ZERO);
+        self.owed || self.is_awaited(now) || self.usable(now).is_some_and(early)
     }
 }
 

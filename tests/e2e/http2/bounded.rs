@@ -65,6 +65,8 @@ enum Whim {
     GoodByeBefore,
     /// Refuses each.
     Refuses,
+    /// Answers none.
+    Silent,
 }
 
 async fn at_most(frames: &mut Frames<TlsStream<tokio::net::TcpStream>>, streams: u8) {
@@ -91,6 +93,7 @@ async fn indulge(whim: Whim, mut frames: Frames<TlsStream<tokio::net::TcpStream>
                 frames.frame(RST_STREAM, 0, id, &[0, 0, 0, 7]).await;
                 continue;
             }
+            Whim::Silent => continue,
             Whim::NoneAfterTheFirst | Whim::NoneBeforeTheFirst | Whim::GoodBye => {}
         }
         frames.frame(HEADERS, END_HEADERS, id, &[0x88]).await;
@@ -108,6 +111,7 @@ async fn indulge(whim: Whim, mut frames: Frames<TlsStream<tokio::net::TcpStream>
 async fn whatever_an_upstream_does_no_more_connections_are_open_than_there_may_be() {
     use Whim::{
         GoodBye, GoodByeBefore, NoneAfterTheFirst, NoneBeforeTheFirst, NoneMeanwhile, Refuses,
+        Silent,
     };
     let fast = Scripted::constant("fast").await;
     for (whim, rounds, statuses) in [
@@ -119,6 +123,8 @@ async fn whatever_an_upstream_does_no_more_connections_are_open_than_there_may_b
         (GoodBye, 12, &[200, 502]),
         (GoodByeBefore, 12, &[200]),
         (Refuses, 4, &[502]),
+        // Each leaves its connection for another; or waits too long for one.
+        (Silent, 3, &[504, 503]),
     ] {
         let most = Most::default();
         let api = Framed::frames(&most, move |frames, _, most| indulge(whim, frames, most)).await;
@@ -126,6 +132,7 @@ async fn whatever_an_upstream_does_no_more_connections_are_open_than_there_may_b
         let beside = fast.upstream().replace("api]", "fast]");
         let quick = match whim {
             NoneBeforeTheFirst => "connect_timeout = \"1s\"",
+            Silent => "response_timeout = \"1s\"",
             _ => "",
         };
         let text = api.upstream(&format!("http2 = true\nconnections = 3\n{quick}"));

@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod bounded;
 mod broken;
+mod doubted;
 mod forwarding;
 mod refused;
 mod sharing;

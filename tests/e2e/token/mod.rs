@@ -1,6 +1,8 @@
 //! The life of tokens through the whole product. Time is let pass, not waited for, except where the proxy's own timers
 //! are what is tested.
 
+/// 401s that are one path's own affair.
+mod contradicted;
 /// A token endpoint in trouble.
 mod failing;
 /// Tokens and passwords that are refused.

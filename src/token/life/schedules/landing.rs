@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Model;
+use super::stored::RESTORED;
 use crate::clock::Now;
 use crate::provider::{Credential, Lifetime, LoginFailure, Refused};
 use crate::token::life::{Event, Landed};
@@ -15,13 +16,12 @@ impl Model {
         let Some(sent) = self.flight.take() else {
             return;
         };
-        let held = self
-            .life
-            .view(self.now)
-            .map(|(issued, _)| issued.generation);
+        let held = self.shown();
+        let resort = held.is_some_and(|held| self.rejected.contains(&held));
+        let shelved = self.shelved.take();
         let mut again = None;
         self.failed = false;
-        if held.is_some() && self.chance.below(8) == 0 {
+        if held.is_some() && !resort && self.chance.below(8) == 0 {
             return self.put_off(held);
         }
         let landed = match self.chance.below(10) {
@@ -51,7 +51,12 @@ impl Model {
         };
         self.refused = matches!(landed, Err(LoginFailure::Refused { .. }));
         let failed = landed.is_err();
-        self.failed |= failed;
+        // The very token that was rejected may be as good as none.
+        let again_the_same = |landed: &Credential| {
+            let dead = self.rejected.contains(&self.life.generation);
+            dead && self.issued[&self.life.generation].0 == number(landed)
+        };
+        self.failed |= failed || landed.as_deref().is_ok_and(again_the_same);
         let landed = match landed {
             Ok(credential) => Landed::Credential(arrived(credential, sent)),
             Err(failure) => Landed::Failed { failure, again },
@@ -63,12 +68,21 @@ impl Model {
         if failed && held.is_some() {
             // Still used since its last renewal.
             self.asked = true;
-            let kept = self
-                .life
-                .view(self.now)
-                .map(|(issued, _)| issued.generation);
+            let kept = self.shown();
             assert_eq!(kept, held, "a failure took it away: {}", self.seed);
         }
+        let back = shelved.filter(|shelved| failed && self.is_fit(*shelved));
+        if back.is_some() {
+            assert_eq!(self.shown(), back, "it stays away: {}", self.seed);
+        }
+    }
+
+    /// Whether it is sure to live, and had served well.
+    fn is_fit(&self, generation: u64) -> bool {
+        let (number, lifetime, sent, ..) = self.issued[&generation];
+        let lives = matches!(lifetime, Lifetime::For(life) if self.now.since(sent) < life);
+        // The age of one from the store is not known by both clocks.
+        lives && number != RESTORED && self.proven.contains(&generation)
     }
 
     /// The flight did not begin, for the sake of the provider and as long as there is a valid token.
@@ -83,8 +97,7 @@ impl Model {
         let landed = Landed::PutOff { until, failure };
         self.step(Event::FlightEnded { landed, jitter });
         self.asked = true;
-        let kept = self.life.view(self.now);
-        let kept = kept.map(|(issued, _)| issued.generation);
+        let kept = self.shown();
         assert_eq!(kept, held, "putting off took it away: {}", self.seed);
     }
 
@@ -108,6 +121,7 @@ impl Model {
         self.issued.insert(self.life.generation + 1, seen);
         if let Some(held) = self.issued.get_mut(&self.life.generation)
             && held.0 == seen.0
+            && !self.rejected.contains(&self.life.generation)
         {
             *held = seen;
         }

@@ -30,6 +30,11 @@ struct Model {
     issued: HashMap<u64, (u64, Lifetime, Now, Duration)>,
     newest: u64,
     rejected: HashSet<u64>,
+    /// With which a good answer came, and with which one came since the last rejection.
+    proven: HashSet<u64>,
+    answered: HashSet<u64>,
+    /// What was taken back by a rejection, until the next login ends.
+    shelved: Option<u64>,
     waiters: u32,
     /// It is to be kept ready.
     warm: bool,
@@ -74,6 +79,9 @@ impl Model {
             issued: HashMap::new(),
             newest: 0,
             rejected: HashSet::new(),
+            proven: HashSet::new(),
+            answered: HashSet::new(),
+            shelved: None,
             waiters: 0,
             warm: false,
             asked: false,
@@ -112,14 +120,18 @@ impl Model {
         self.asked = false;
     }
 
-    /// Invariant: what is handed out is neither rejected nor expired, and its generation never changes its token.
-    /// Invariant: those who wait are waiting for something.
+    /// Invariant: what is handed out is not expired, nor rejected, unless it had served well and the last login failed; its
+    /// generation never changes its token.
+    /// Invariant: those who wait are waiting for something, whatever others get meanwhile.
     /// Invariant: what is kept warm is renewed before it ends, or is waiting for a login that is allowed.
     fn hold_to_its_word(&mut self) {
         let (seed, now) = (self.seed, self.now);
+        let shown = self.shown();
+        let resort = shown.is_some_and(|shown| self.rejected.contains(&shown));
         if let Some((issued, until)) = self.life.view(now) {
             let generation = issued.generation;
-            assert!(!self.rejected.contains(&generation), "rejected: {seed}");
+            let served = self.proven.contains(&generation) && self.failed;
+            assert!(!resort || served, "rejected: {seed}");
             assert!(generation >= self.newest, "an older one: {seed}");
             self.newest = generation;
             let (token, lifetime, sent, ..) = self.issued[&generation];
@@ -132,7 +144,9 @@ impl Model {
             let renewed = self.life.next_wake(now).is_some_and(|at| at <= until);
             let comes = renewed || self.flight.is_some() || self.failed;
             assert!(!self.warm || comes, "goes cold: {seed}");
-        } else if (self.warm || self.waiters > 0)
+        }
+        if (shown.is_none() || resort)
+            && (self.warm || self.waiters > 0)
             && self.flight.is_none()
             && self.store == Stored::Done
         {
@@ -172,17 +186,16 @@ impl Model {
     }
 
     fn reject(&mut self, generation: u64) {
-        let shown = self
-            .life
-            .view(self.now)
-            .map(|(issued, _)| issued.generation);
+        let shown = self.shown();
         let flying = self.flight.is_some();
         self.asked = true;
         let actions = self.life.step(self.now, Event::Rejected { generation });
         let (seed, verdict) = (self.seed, actions.verdict);
         if verdict == Some(Rejected::Renewing) {
-            self.rejected.insert(generation);
+            let first = self.rejected.insert(generation);
+            self.shelved = shown.filter(|shown| first && *shown == generation);
         }
+        let answered = self.answered.remove(&generation);
         if actions.fly {
             self.flight_begins();
         }
@@ -198,16 +211,40 @@ impl Model {
             }
             Some(Rejected::Exhausted) => assert!(!actions.fly && !flying, "{seed}"),
             Some(Rejected::Replaced) => assert!(shown > Some(generation), "{seed}"),
+            Some(Rejected::Contradicted) => {
+                assert!(answered && self.failed, "{seed}");
+                assert!(shown.is_none_or(|shown| shown == generation), "{seed}");
+            }
             Some(Rejected::Renewing) => {}
             None => panic!("no verdict: {seed}"),
         }
+    }
+
+    fn shown(&self) -> Option<u64> {
+        let view = self.life.view(self.now);
+        view.map(|(issued, _)| issued.generation)
+    }
+
+    /// A good answer came.
+    fn prove(&mut self) {
+        let generation = self.life.generation;
+        self.proven.insert(generation);
+        self.answered.insert(generation);
+        self.step(Event::Proven { generation });
     }
 
     fn wait(&mut self) {
         self.waiters += 1;
         self.step(Event::Wanted);
         let deadline = self.now.mono + seconds(self.chance.below(30));
-        let answer = self.life.answer(self.now, deadline);
+        // Some wait because of a rejection.
+        let generation = self.life.generation;
+        let met = self.rejected.contains(&generation) && self.chance.below(2) == 0;
+        let newer_than = if met { generation } else { 0 };
+        let answer = self.life.answer(self.now, newer_than, deadline);
+        if let Some(Ok(issued)) = &answer {
+            assert!(issued.generation > newer_than, "again: {}", self.seed);
+        }
         self.asked |= matches!(answer, Some(Ok(_)));
         if answer.is_none() {
             let wake = self.life.next_wake(self.now);
@@ -245,9 +282,7 @@ impl Model {
                 let older = self.chance.below(2).min(generation - 1);
                 self.reject(generation - older);
             }
-            11 if generation > 0 => {
-                self.step(Event::Proven { generation });
-            }
+            11 if generation > 0 => self.prove(),
             12 => {
                 self.asked = true;
                 if self.refused {

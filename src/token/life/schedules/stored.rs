@@ -16,6 +16,9 @@ pub(super) enum Stored {
     Done,
 }
 
+/// The number of the token that an earlier process kept.
+pub(super) const RESTORED: u64 = 7;
+
 impl Model {
     /// Invariant: the store is looked into once, before the first flight, and never without need.
     pub(super) fn look_begins(&mut self) {
@@ -44,9 +47,9 @@ impl Model {
                 mono: read.mono,
                 wall: read.wall.saturating_sub(seconds(age)),
             };
-            self.issued.insert(1, (7, lifetime, sent, read.mono));
+            self.issued.insert(1, (RESTORED, lifetime, sent, read.mono));
             Arrived {
-                credential: Arc::new(token(7, lifetime)),
+                credential: Arc::new(token(RESTORED, lifetime)),
                 sent: read,
                 age: seconds(age),
             }

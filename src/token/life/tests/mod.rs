@@ -11,7 +11,9 @@ use crate::token::issued::Rejected;
 use crate::token::script::{arrived, number, refused, seconds, token, transient};
 use crate::token::status::State;
 
+mod last_resort;
 mod restoring;
+mod spent;
 mod waiting;
 
 /// A life and its clocks.
@@ -68,6 +70,12 @@ impl Bench {
     fn reject(&mut self) -> Actions {
         let generation = self.life.generation;
         self.step(Event::Rejected { generation })
+    }
+
+    /// A good answer comes.
+    fn prove(&mut self) {
+        let generation = self.life.generation;
+        self.step(Event::Proven { generation });
     }
 
     fn held(&self) -> Option<u64> {
@@ -213,7 +221,7 @@ fn a_token_minted_because_of_a_rejection_settles_for_ten_seconds_or_until_its_fi
         assert_eq!(bench.reject().verdict, Some(Rejected::Settling));
         assert_eq!(bench.held(), Some(2));
         if proven {
-            bench.step(Event::Proven { generation: 2 });
+            bench.prove();
         } else {
             bench.pass(Duration::from_millis(9_999));
             assert_eq!(bench.reject().verdict, Some(Rejected::Settling));
@@ -269,8 +277,7 @@ fn the_only_token_comes_back_when_the_budget_allows_no_other_login() {
             .why
             .is_some_and(|why| why.contains("new tokens, too"))
     );
-    let generation = bench.life.generation;
-    bench.step(Event::Proven { generation });
+    bench.prove();
     assert_eq!(bench.life.status(bench.now).why, None);
 }
 
@@ -293,8 +300,7 @@ fn a_token_that_served_well_may_be_rejected_as_often_as_its_sessions_end() {
     bench.fly();
     bench.land(1, NO_EXPIRY);
     for number in 2..50 {
-        let generation = bench.life.generation;
-        bench.step(Event::Proven { generation });
+        bench.prove();
         bench.pass(seconds(900));
         assert!(bench.reject().fly, "{number}");
         bench.land(number, NO_EXPIRY);
@@ -308,8 +314,7 @@ fn one_path_that_rejects_what_others_accept_cannot_make_the_account_log_in_for_e
     bench.land(1, NO_EXPIRY);
     let mut logins = vec![0];
     for minute in 0..240 {
-        let generation = bench.life.generation;
-        bench.step(Event::Proven { generation });
+        bench.prove();
         if bench.reject().fly {
             bench.land(minute + 2, NO_EXPIRY);
             logins.push(minute / 60);

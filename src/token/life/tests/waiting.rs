@@ -14,7 +14,7 @@ fn a_waiter_stays_if_the_next_try_comes_before_its_deadline_and_is_answered_at_o
     let mut bench = Bench::new();
     bench.fly();
     bench.fail(transient(Some(seconds(10))), None);
-    let mut answer = |deadline| bench.life.answer(bench.now, seconds(deadline));
+    let mut answer = |deadline| bench.life.answer(bench.now, 0, seconds(deadline));
     assert_eq!(answer(11).map(|_| ()), None);
     let text = "overloaded".to_owned();
     let retry_after = seconds(10);
@@ -31,12 +31,17 @@ fn what_is_wrong_on_this_machine_is_waited_for_once_and_then_told_at_once() {
         bench.fail(failure.clone(), None);
         let far = bench.now.mono + seconds(1000);
         let soon = bench.now.mono + seconds(1);
-        assert!(bench.life.answer(bench.now, far).is_none(), "a second look");
-        assert!(bench.life.answer(bench.now, soon).is_some(), "too late");
+        assert!(
+            bench.life.answer(bench.now, 0, far).is_none(),
+            "a second look"
+        );
+        assert!(bench.life.answer(bench.now, 0, soon).is_some(), "too late");
         for wait in [2, 4, 8, 16, 32, 60, 60] {
             assert!(bench.pass(seconds(100)).fly);
             bench.fail(failure.clone(), None);
-            let told = bench.life.answer(bench.now, bench.now.mono + seconds(1000));
+            let told = bench
+                .life
+                .answer(bench.now, 0, bench.now.mono + seconds(1000));
             let (Unavailable::Secret { retry_after, .. } | Unavailable::Store { retry_after, .. }) =
                 told.unwrap().unwrap_err()
             else {
@@ -48,13 +53,16 @@ fn what_is_wrong_on_this_machine_is_waited_for_once_and_then_told_at_once() {
         bench.step(Event::Left);
         bench.pass(seconds(60));
         assert!(bench.step(Event::Wanted).fly);
-        assert!(bench.life.answer(bench.now, bench.now.mono).is_none());
+        assert!(bench.life.answer(bench.now, 0, bench.now.mono).is_none());
         bench.land(1, Lifetime::For(seconds(10)));
         bench.pass(seconds(10));
         bench.step(Event::Wanted);
         bench.fail(failure, None);
         let far = bench.now.mono + seconds(1000);
-        assert!(bench.life.answer(bench.now, far).is_none(), "it was good");
+        assert!(
+            bench.life.answer(bench.now, 0, far).is_none(),
+            "it was good"
+        );
     }
 }
 

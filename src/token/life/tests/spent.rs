@@ -1,0 +1,131 @@
+//! A path that rejects every token has used up the logins of an hour: what a session's real end looks like then, and what all
+//! that may cost.
+
+use std::time::Duration;
+
+use super::{Bench, HOUR, NO_EXPIRY};
+use crate::token::issued::Rejected;
+use crate::token::life::Event;
+use crate::token::script::seconds;
+
+/// The path is called once a second until that costs no login any more; the last token, and its number.
+fn spent() -> (Bench, u64) {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, HOUR);
+    let mut token = 1;
+    loop {
+        bench.prove();
+        bench.pass(seconds(1));
+        let rejected = bench.reject();
+        if !rejected.fly {
+            assert_eq!(rejected.verdict, Some(Rejected::Exhausted));
+            assert_eq!(token, 5);
+            return (bench, token);
+        }
+        token += 1;
+        bench.land(token, HOUR);
+    }
+}
+
+#[test]
+fn what_nobody_is_served_well_with_for_five_seconds_is_dead_whatever_the_budget() {
+    let (mut bench, _) = spent();
+    // Others are served: nothing follows, for however long.
+    for _ in 0..100 {
+        bench.pass(seconds(4));
+        assert_eq!(bench.life.unproven(), Some(5));
+        assert!(bench.life.status(bench.now).why.is_some());
+        bench.prove();
+        assert_eq!(bench.life.status(bench.now).why, None);
+        assert_eq!(bench.reject().verdict, Some(Rejected::Exhausted));
+    }
+    bench.pass(Duration::from_millis(4999));
+    assert_eq!(bench.reject().verdict, Some(Rejected::Exhausted));
+    bench.pass(Duration::from_millis(1));
+    assert!(bench.reject().fly);
+}
+
+#[test]
+fn a_session_that_ended_beside_such_a_path_leaves_the_budget_used_up() {
+    let (mut bench, token) = spent();
+    bench.pass(seconds(5));
+    assert!(bench.reject().fly);
+    bench.land(token + 1, HOUR);
+    let generation = bench.life.generation;
+    bench.step(Event::Cured { generation });
+    bench.pass(seconds(1));
+    assert!(!bench.reject().fly, "one more at once");
+    // It was right, so that the next end is noticed as soon.
+    bench.pass(seconds(5));
+    assert!(bench.reject().fly);
+}
+
+/// The path is called every second, others every third, and it is always the path that meets the end.
+#[test]
+fn one_end_after_the_other_is_noticed_beside_a_path_that_rejects() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, NO_EXPIRY);
+    let mut token = 1;
+    for _ in 0..20 {
+        for second in 0..5400 {
+            bench.pass(seconds(1));
+            if second % 3 == 0 {
+                bench.step(Event::Used);
+                bench.prove();
+            }
+            if bench.reject().fly {
+                token += 1;
+                bench.land(token, NO_EXPIRY);
+                bench.prove();
+            }
+        }
+        let mut down = 1;
+        while !bench.reject().fly {
+            bench.pass(seconds(1));
+            down += 1;
+        }
+        assert!(down <= 21, "401 for all for {down} s");
+        token += 1;
+        bench.land(token, NO_EXPIRY);
+        bench.prove();
+    }
+}
+
+/// A job that runs again and again: good and rejected calls in turn, then rejected ones alone. Its tokens serve for long in between.
+#[test]
+fn a_job_with_a_path_that_rejects_costs_a_handful_of_logins_and_then_a_few_an_hour() {
+    let jobs = [
+        (900, 60, 0),
+        (900, 60, 30),
+        (900, 30, 10),
+        (660, 30, 10),
+        (660, 10, 10),
+        (1200, 60, 120),
+        (1800, 60, 30),
+    ];
+    for (every, mixed, alone) in jobs {
+        let mut bench = Bench::new();
+        bench.fly();
+        bench.land(1, NO_EXPIRY);
+        let mut logins = vec![1];
+        for second in 0..6 * 3600 {
+            bench.pass(seconds(1));
+            let at = second % every;
+            if at < mixed {
+                bench.step(Event::Used);
+                bench.prove();
+            }
+            if at < mixed + alone && bench.reject().fly {
+                logins.resize(second as usize / 3600 + 1, 0);
+                *logins.last_mut().unwrap() += 1;
+                bench.land(second + 2, NO_EXPIRY);
+                bench.reject();
+            }
+        }
+        let (first, later) = logins.split_first().unwrap();
+        let few = *first <= 8 && later.iter().all(|count| *count <= 4);
+        assert!(few, "{every} {mixed} {alone}: {logins:?}");
+    }
+}
