@@ -2,14 +2,17 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::frames::Frames;
+use super::incoming::Incoming;
+
 /// One connection as it lives. A worker has one thread: the atomics are for the type system more than for races.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Pulse {
     read: AtomicU64,
     written: AtomicU64,
@@ -21,6 +24,10 @@ pub(super) struct Pulse {
     retired: AtomicBool,
     /// No more of them where there is another way.
     doubted: AtomicBool,
+    /// The answers that are coming.
+    bodies: Mutex<Vec<Weak<Mutex<Incoming>>>>,
+    /// How many small pieces of them came since they were gathered.
+    small: AtomicUsize,
 }
 
 impl Pulse {
@@ -63,6 +70,32 @@ impl Pulse {
     pub(super) fn trust(&self) {
         self.doubted.store(false, Ordering::Relaxed);
     }
+
+    /// The body of an answer comes.
+    pub(super) fn receive(&self, body: &Arc<Mutex<Incoming>>) {
+        let mut bodies = self.bodies();
+        bodies.retain(|body| body.strong_count() > 0);
+        bodies.push(Arc::downgrade(body));
+    }
+
+    /// Whether so many small pieces have come that they are to be gathered before more are read.
+    pub(super) fn is_full(&self) -> bool {
+        self.small.load(Ordering::Relaxed) >= MOST_SMALL
+    }
+
+    /// Takes the pieces that nobody has taken yet out of h2, and makes fewer of them.
+    pub(super) fn gather(&self) {
+        self.small.store(0, Ordering::Relaxed);
+        for body in &*self.bodies() {
+            if let Some(body) = body.upgrade() {
+                Incoming::lock(&body).gather();
+            }
+        }
+    }
+
+    fn bodies(&self) -> MutexGuard<'_, Vec<Weak<Mutex<Incoming>>>> {
+        self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A place for one request among those on a connection.
@@ -93,13 +126,22 @@ impl Drop for Seat {
     }
 }
 
-/// A stream whose bytes are counted as they pass.
+/// A stream whose bytes are counted as they pass, and whose frames are seen.
 pub(super) struct Watched<S> {
-    pub(super) stream: S,
-    pub(super) pulse: Arc<Pulse>,
+    stream: S,
+    pulse: Arc<Pulse>,
+    frames: Frames,
 }
 
 impl<S> Watched<S> {
+    pub(super) fn new(stream: S, pulse: &Arc<Pulse>) -> Self {
+        Self {
+            stream,
+            pulse: pulse.clone(),
+            frames: Frames::default(),
+        }
+    }
+
     fn wrote(&self, count: usize) {
         self.pulse
             .written
@@ -113,10 +155,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.pulse.is_full() {
+            // The task gathers them before it is polled again.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        let count = buf.filled().len() - before;
-        self.pulse.read.fetch_add(count as u64, Ordering::Relaxed);
+        let (_, bytes) = buf.filled().split_at(before);
+        self.pulse
+            .read
+            .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let small = self.frames.pass(bytes);
+        self.pulse.small.fetch_add(small, Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }
 }
@@ -154,3 +205,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+/// What h2 keeps of each costs some hundred bytes, however small it is. It ends a connection when 51,200 of one byte wait, or
+/// more of larger ones: far more than these and those of a buffer.
+const MOST_SMALL: usize = 1024;

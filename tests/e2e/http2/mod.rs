@@ -5,6 +5,7 @@ mod bounded;
 mod broken;
 mod doubted;
 mod forwarding;
+mod pieces;
 mod refused;
 mod sharing;
 mod streaming;
