@@ -162,7 +162,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        let (_, bytes) = buf.filled().split_at(before);
+        let (_, bytes) = buf.filled_mut().split_at_mut(before);
         self.pulse
             .read
             .fetch_add(bytes.len() as u64, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Answers in small pieces: a connection that others share bears them, whoever reads them or not.
+//! Answers in pieces that are small or empty: a connection that others share bears them, whoever reads them or not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,8 +10,10 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::support::caller::PATIENCE;
-use crate::support::frames::{DATA, Frames, WINDOW_UPDATE};
-use crate::support::{Call, Framed, together};
+use crate::support::frames::{
+    DATA, END_HEADERS, END_STREAM, Frames, HEADERS, SETTINGS, WINDOW_UPDATE,
+};
+use crate::support::{Call, Caller, Framed, together};
 
 /// More than waits here, with what a caller's window takes.
 const LENGTH: usize = 512 * 1024;
@@ -126,4 +128,45 @@ async fn callers_who_read_nothing_of_small_pieces_are_in_nobodys_way() {
         drop(readers);
         assert_eq!(api.agreed().len(), 1, "{size}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pieces_that_are_empty_cost_no_connection() {
+    let shared = Shared::default();
+    let api = Framed::frames(&shared, |mut frames, _, shared| async move {
+        frames.frame(SETTINGS, 0, 0, &[]).await;
+        let slow = frames.request().await.unwrap();
+        shared.came.notify_one();
+        loop {
+            let id = tokio::select! {
+                () = shared.end.notified() => slow,
+                id = frames.request() => match id {
+                    Some(id) => id,
+                    None => return,
+                }
+            };
+            frames.frame(HEADERS, END_HEADERS, id, &[0x88]).await;
+            frames.frame(DATA, 0, id, &[]).await;
+            frames.frame(DATA, END_STREAM, id, b"flushed").await;
+        }
+    })
+    .await;
+    let proxy = api.proxy();
+    let slow = async { proxy.post("/api/slow", "x").await };
+    let others = async {
+        timeout(PATIENCE, shared.came.notified()).await.unwrap();
+        let addr = proxy.addr();
+        let ask = |_| async move {
+            let mut caller = Caller::connect(addr).await;
+            let post = "POST /api/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx";
+            for _ in 0..25 {
+                assert_eq!(caller.ask(post).await.text(), "flushed");
+            }
+        };
+        together(10, ask).await;
+        shared.end.notify_one();
+    };
+    let (slow, ()) = tokio::join!(slow, others);
+    assert_eq!(slow.text(), "flushed");
+    assert_eq!(api.agreed().len(), 1);
 }
