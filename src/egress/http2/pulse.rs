@@ -24,6 +24,8 @@ pub(super) struct Pulse {
     retired: AtomicBool,
     /// No more of them where there is another way.
     doubted: AtomicBool,
+    /// Streams that this side has reset.
+    resets: AtomicUsize,
     /// The answers that are coming.
     bodies: Mutex<Vec<Weak<Mutex<Incoming>>>>,
     /// How many small pieces of them came since they were gathered.
@@ -61,7 +63,7 @@ impl Pulse {
         self.doubted.load(Ordering::Relaxed)
     }
 
-    /// It did not do what it should have: another may.
+    /// Another may serve better: it did not do what it should have, or may end soon.
     pub(super) fn doubt(&self) {
         self.doubted.store(true, Ordering::Relaxed);
     }
@@ -69,6 +71,14 @@ impl Pulse {
     /// There is no other.
     pub(super) fn trust(&self) {
         self.doubted.store(false, Ordering::Relaxed);
+    }
+
+    /// This side resets a stream. Each so many leave the connection, if there can be another.
+    pub(super) fn reset(&self) {
+        let before = self.resets.fetch_add(1, Ordering::Relaxed);
+        if before % MOST_RESETS == MOST_RESETS - 1 {
+            self.doubt();
+        }
     }
 
     /// The body of an answer comes.
@@ -209,3 +219,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 /// What h2 keeps of each costs some hundred bytes, however small it is. It ends a connection when 51,200 of one byte wait, or
 /// more of larger ones: far more than these and those of a buffer.
 const MOST_SMALL: usize = 1024;
+
+/// Upstreams that fear rapid resets (CVE-2023-44487) end a connection after some hundred, with all requests that are on it.
+/// Those that are on it now may be reset as well.
+const MOST_RESETS: usize = 64;

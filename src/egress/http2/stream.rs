@@ -26,6 +26,8 @@ pub(in crate::egress) struct Exchange<B> {
     /// What had gone out on the connection when the request began.
     written: u64,
     refused: bool,
+    /// The upstream has reset its stream.
+    reset: bool,
     // Last: there is room for another when the stream is closed.
     seat: Seat,
 }
@@ -91,14 +93,16 @@ impl<B: Outgoing> Exchange<B> {
         let answer = ready!(Pin::new(answer).poll(cx)).map_err(|error| self.fault(error))?;
         let (head, stream) = answer.into_parts();
         let (head, left) = answer::take(head)?;
-        let over = answer::is_bodiless(&head, bodiless) || stream.is_end_stream();
-        self.receiving = match over {
-            true => Receiving::Over,
-            false => {
-                let body = Incoming::shared(stream, left);
-                self.seat.pulse.receive(&body);
-                Receiving::Body(body)
-            }
+        self.receiving = if stream.is_end_stream() {
+            Receiving::Over
+        } else if answer::is_bodiless(&head, bodiless) {
+            // Whatever comes is not waited for.
+            self.seat.pulse.reset();
+            Receiving::Over
+        } else {
+            let body = Incoming::shared(stream, left);
+            self.seat.pulse.receive(&body);
+            Receiving::Body(body)
         };
         Poll::Ready(Ok(head))
     }
@@ -148,6 +152,7 @@ impl<B> Exchange<B> {
             receiving: Receiving::Over,
             written: 0,
             refused: false,
+            reset: false,
             seat,
         }
     }
@@ -194,6 +199,7 @@ impl<B> Exchange<B> {
     fn fault(&mut self, error: h2::Error) -> Fault {
         // Of the streams that a good-bye ends, h2 tells so only those that the upstream did not look at: others end as
         // they would without it (RFC 9113 section 6.8).
+        self.reset |= error.is_reset() && error.is_remote();
         let refused = error.reason() == Some(Reason::REFUSED_STREAM) || error.is_go_away();
         if refused && error.is_remote() {
             self.refused = true;
@@ -209,6 +215,9 @@ impl<B> Drop for Exchange<B> {
         let sending = self.sending.as_ref();
         if sending.is_some_and(|sending| sending.is_starved_for(LONG)) {
             self.seat.pulse.doubt();
+        }
+        if !self.reset && (sending.is_some() || !self.is_over()) {
+            self.seat.pulse.reset();
         }
     }
 }

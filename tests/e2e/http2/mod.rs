@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod bounded;
 mod broken;
+mod cancelled;
 mod doubted;
 mod forwarding;
 mod pieces;
