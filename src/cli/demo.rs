@@ -45,6 +45,7 @@ pub(super) fn demo(out: &mut Output<'_>) -> Exit {
         Err(exit) => return exit,
     };
     out.answer(&table(&config, &started.app.addrs(), &emulator));
+    runtime.spawn(started.signals.clone().end_at_hangup());
     let exit = wait(started);
     drop(emulator);
     runtime.shutdown_background();
@@ -107,6 +108,7 @@ pub(super) fn emulate(file: Option<&Path>, out: &mut Output<'_>) -> Exit {
     ));
     // Nobody could find it.
     if out.ended(Exit::Done) == Exit::Done {
+        runtime.spawn(signals.clone().end_at_hangup());
         runtime.block_on(signals.stop.cancelled());
     }
     drop(emulator);

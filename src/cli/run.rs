@@ -55,7 +55,7 @@ fn instead(config: &mut Config, listen: Option<&str>) -> Result<(), String> {
 /// A proxy that serves, its signals and its diagnostics.
 pub(super) struct Started {
     pub(super) app: App,
-    signals: Signals,
+    pub(super) signals: Signals,
     rest: log::Rest,
 }
 

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: the first asks for a drain, a second one for an end. SIGHUP asks for a reload. SIGUSR1 and SIGUSR2, by
+//! SIGTERM, SIGINT and SIGQUIT: the first asks for a drain, a second one for an end. SIGHUP asks for a reload. SIGUSR1 and SIGUSR2, by
 //! which other servers open their logs anew, end nothing, and nor does a file that is as large as the process may make one.
 
 use std::sync::Arc;
@@ -18,6 +18,14 @@ pub(super) struct Signals {
     pub(super) now: CancellationToken,
     /// SIGHUP came.
     pub(super) reload: Arc<Notify>,
+}
+
+impl Signals {
+    /// SIGHUP ends it, as when its terminal is closed: there is nothing to reload.
+    pub(super) async fn end_at_hangup(self) {
+        self.reload.notified().await;
+        self.stop.cancel();
+    }
 }
 
 /// SIGHUP no longer ends the process; whoever listens is told of one that has come until then.
@@ -91,6 +99,8 @@ impl Held {
 struct Streams {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    /// By itself it would leave the memory of the process in a file.
+    quit: tokio::signal::unix::Signal,
     hangup: tokio::signal::unix::Signal,
     user: [tokio::signal::unix::Signal; 2],
 }
@@ -102,6 +112,7 @@ impl Streams {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
             hangup,
             user: [
                 signal(SignalKind::user_defined1())?,
@@ -117,6 +128,7 @@ impl Streams {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
+                _ = self.quit.recv() => return,
                 _ = self.hangup.recv() => reload.notify_one(),
                 _ = first.recv() => tracing::warn!("SIGUSR1 {MEANT}"),
                 _ = second.recv() => tracing::warn!("SIGUSR2 {MEANT}"),

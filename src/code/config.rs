@@ -108,7 +108,7 @@ codes! {
          (-----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY-----), an EC key on P-256 for ES256. Key stores (PKCS#12, .p12, .pfx, .jks) \
          and encrypted keys must be converted first; the problem names the command."
     EXPOSED_SECRET "UA-0134" "everybody on the machine can read a secret"
-        "A file that the configuration reads a secret from, or a configuration file with a secret in it, has a mode that lets everybody on the \
+        "A file that the configuration reads a secret from, or a configuration file with a secret in it (the sha256 of a key is one: who reads it can make the placeholder that the proxy takes for the key), has a mode that lets everybody on the \
          machine read it, and every folder above it lets everybody in: chmod 600 FILE, as the user that runs upauth. This is a warning, for a mode does not say who else there is: secrets \
          that Kubernetes and Docker mount are readable by everybody in the container, which is usually upauth alone. There, defaultMode: 0440 with an fsGroup \
          (Kubernetes) or mode: 0400 with a uid (Docker) ends the warning."

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::Files;
+use super::load::Checked;
 use super::nearest::listed;
 use super::problem::{File, Problem};
 use crate::code;
@@ -25,16 +26,20 @@ pub(super) struct Named {
     pub(super) key: String,
 }
 
-/// What to say of the configuration's own files and of those that it names. `warnings` are what else was said: they tell
-/// which of its files hold a secret.
-pub(super) fn warnings(files: &Files, named: &[Named], warnings: &[Problem]) -> Vec<Problem> {
+/// What to say of the configuration's own files and of those that it names. What else was said tells which of its files
+/// hold a secret.
+pub(super) fn warnings(checked: &Checked) -> Vec<Problem> {
+    let (files, named) = (&checked.files, &checked.named);
     let mut found = Vec::new();
     for file in files.each() {
         let exposure = private::exposure(Path::new(&file.name));
-        let holding = warnings.iter().find(|warning| warning.plain_in(file));
-        if let Some(secret) = holding.filter(|_| exposure.read) {
-            found.push(readable(secret, file, exposure));
-        }
+        let mut warnings = checked.warnings.iter();
+        let holding = warnings.find(|warning| warning.plain_in(file));
+        found.extend(match holding {
+            _ if !exposure.read => None,
+            Some(secret) => Some(readable(secret, file, exposure)),
+            None => telling(checked, file, exposure),
+        });
         if exposure.write {
             found.push(changeable(file, exposure));
         }
@@ -65,6 +70,23 @@ fn readable(secret: &Problem, file: &File, exposure: Exposure) -> Problem {
         ))
         .warning();
     problem
+}
+
+/// Of the digest of a key everybody can make its placeholder, which is as good as the key.
+fn telling(checked: &Checked, file: &Arc<File>, exposure: Exposure) -> Option<Problem> {
+    let mut places = checked.digests.iter().map(|span| checked.files.place(span));
+    let (_, place) = places.find(|(of, _)| Arc::ptr_eq(of, file))?;
+    let File { name, .. } = &**file;
+    let message = format!(
+        "every user of this machine can read {name}, which holds a digest that is as good as its key ({exposure})"
+    );
+    let mut problem = Problem::new(&code::EXPOSED_SECRET, file, place, message);
+    problem
+        .help(format!(
+            "chmod 600 {name}; or write the digest elsewhere: sha256 = {{ env = \"NAME\" }}"
+        ))
+        .warning();
+    Some(problem)
 }
 
 fn changeable(file: &File, exposure: Exposure) -> Problem {
@@ -125,7 +147,6 @@ const PUBLIC: &[&str] = &[
     "client_id",
     "login_url",
     "scope",
-    "sha256",
     "token_url",
     "url",
     "username",

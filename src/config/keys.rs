@@ -75,6 +75,9 @@ fn key(mut entry: Section<'_>, upstreams: &[String], reading: &mut Reading<'_>) 
     if let Some(name) = &name {
         names::check(&name.text, &name.span, false, reading);
     }
+    if let Some(text) = digest.as_ref().filter(|text| text.plain) {
+        reading.digests.push(text.span.clone());
+    }
     let digest = digest.and_then(|text| match digest_of(&text.text) {
         Ok(digest) => Some(digest),
         Err(why) => {

@@ -1,6 +1,7 @@
 //! Reading a file: from text to a [`Config`], or to all that is wrong with it.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::path::Path;
 
 use toml::de::DeTable;
@@ -29,9 +30,10 @@ pub struct Checked {
     pub config: Config,
     /// What is allowed, but not wise.
     pub warnings: Vec<Problem>,
-    files: Files,
+    pub(super) files: Files,
     references: Vec<Reference>,
-    named: Vec<Named>,
+    pub(super) named: Vec<Named>,
+    pub(super) digests: Vec<Range<usize>>,
 }
 
 impl Config {
@@ -41,8 +43,7 @@ impl Config {
             in_time::read_to_string(path).map_err(|error| Problems::unreadable(path, &error))?;
         let base = path.parent().unwrap_or(Path::new(""));
         let mut checked = Self::parse(&text, &path.display().to_string(), base, env)?;
-        let exposed = exposed::warnings(&checked.files, &checked.named, &checked.warnings);
-        checked.warnings.extend(exposed);
+        checked.warnings.extend(exposed::warnings(&checked));
         Ok(checked)
     }
 
@@ -69,6 +70,7 @@ impl Config {
                 files: reading.files,
                 references: reading.references,
                 named: reading.named,
+                digests: reading.digests,
             }),
             _ => Err(Problems::new(name, errors)),
         }

@@ -24,6 +24,8 @@ pub(super) struct Reading<'a> {
     pub(super) references: Vec<Reference>,
     /// Every file that a value is read from, now or later.
     pub(super) named: Vec<Named>,
+    /// Where digests of keys stand.
+    pub(super) digests: Vec<Range<usize>>,
     /// Every path rule.
     pub(super) rules: Vec<Noted>,
     /// `section.key` of every key and section that was asked for.
@@ -99,6 +101,7 @@ impl<'a> Reading<'a> {
             durable: true,
             references: Vec::new(),
             named: Vec::new(),
+            digests: Vec::new(),
             rules: Vec::new(),
             asked: BTreeSet::new(),
             accepted: BTreeSet::new(),

@@ -1,14 +1,15 @@
 //! SIGHUP at the real program, while callers call.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::Duration;
 
 use super::asking::{LIMITS, get};
-use super::{Stage, signal, until};
+use super::{BINARY, Running, Stage, ended, signal, until};
 
 /// Callers who ask all the time.
 struct Load {
@@ -142,4 +143,17 @@ fn the_signals_by_which_other_servers_open_their_logs_end_nothing_and_say_what_i
         until("it is not told", || log().contains(&told));
         assert_eq!(get(&addr, LIMITS), 200);
     }
+}
+
+#[test]
+fn what_serves_emulated_providers_ends_with_its_terminal() {
+    let mut command = Command::new(BINARY);
+    command.arg("emulate").stdin(Stdio::null());
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let started = |line: &io::Result<String>| line.as_ref().is_ok_and(|line| line.starts_with('#'));
+    assert!(lines.any(|line| started(&line)));
+    let mut running = Running(child);
+    signal("-HUP", &running.0);
+    assert_eq!(ended(&mut running), Some(0));
 }

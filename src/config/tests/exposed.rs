@@ -83,6 +83,15 @@ fn a_configuration_with_a_secret_in_it_that_everybody_can_read_is_told() {
         write(&folder, "proxy.toml", mode, &text);
         assert_eq!(lines(&folder), expected, "{mode:o}\n{text}");
     }
+    let digest = format!(
+        "[access]\nkeys = [{{ name = \"etl\", sha256 = \"{:064x}\" }}]\n",
+        7
+    );
+    write(&folder, "proxy.toml", 0o600, &(digest.clone() + CRM));
+    assert!(lines(&folder).is_empty());
+    write(&folder, "proxy.toml", 0o644, &(digest + CRM));
+    let told = "UA-0134 every user of this machine can read proxy.toml, which holds a digest that is as good as its key (mode 0644)";
+    assert_eq!(lines(&folder), [told]);
     write(&folder, "proxy.toml", 0o644, &with("\"hunter2\""));
     let (_, drawn) = warned(&folder);
     assert!(drawn.contains("proxy.toml:5:17"), "{drawn}");

@@ -120,9 +120,11 @@ impl PathRule {
         self.method.is_some()
     }
 
-    /// Whether any reading matches: what a deny asks. A path with too many readings matches every deny.
+    /// Whether any reading matches: what a deny asks. A path with too many readings matches every deny. HEAD asks what GET
+    /// does (RFC 9110 section 9.3.2).
     pub fn matches_any(&self, method: &Method, path: &Readings<'_>) -> bool {
-        self.is_for(method) && (!path.complete || path.each().any(|path| self.covers(path)))
+        let is_for = self.is_for(method) || (method == Method::HEAD && self.is_for(&Method::GET));
+        is_for && (!path.complete || path.each().any(|path| self.covers(path)))
     }
 
     /// Whether all readings of the same call match: what an allow asks. A path with too many readings matches no allow.
@@ -146,9 +148,7 @@ impl PathRule {
                 (Segment::Rest, _) => return true,
                 (_, None) => false,
                 (Segment::One, Some(segment)) => !segment.is_empty(),
-                (Segment::Literal(own), Some(segment)) => {
-                    own.as_bytes().eq_ignore_ascii_case(segment)
-                }
+                (Segment::Literal(own), Some(segment)) => is_same(own, segment),
             };
             if !covered {
                 return false;
@@ -244,6 +244,13 @@ fn is_plain(path: &[u8]) -> bool {
         b'n' | b'N' | b'l' | b'L' | b'/' => before_format(path).is_none(),
         _ => true,
     }
+}
+
+/// Whether two segments differ in letter case at most.
+fn is_same(own: &str, segment: &[u8]) -> bool {
+    let lower =
+        || str::from_utf8(segment).is_ok_and(|text| own.to_lowercase() == text.to_lowercase());
+    own.as_bytes().eq_ignore_ascii_case(segment) || (!own.is_ascii() && lower())
 }
 
 fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {

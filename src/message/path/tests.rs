@@ -258,6 +258,33 @@ fn an_allow_needs_every_reading() {
 }
 
 #[test]
+fn a_rule_for_get_denies_head_too_and_allows_it_not() {
+    let path = Readings::of("/secret/x");
+    let own = rule("GET /secret/**");
+    let rows = [
+        (Method::GET, true, true),
+        (Method::HEAD, true, false),
+        (Method::POST, false, false),
+    ];
+    for (method, denied, allowed) in rows {
+        assert_eq!(own.matches_any(&method, &path), denied, "{method}");
+        assert_eq!(own.matches_all(&method, &path), allowed, "{method}");
+    }
+    assert!(!rule("HEAD /secret/**").matches_any(&Method::GET, &path));
+}
+
+#[test]
+fn letter_case_does_not_matter_in_any_alphabet() {
+    for path in ["/b%C3%BCro/x", "/B%C3%9CRO/x", "/B\u{dc}ro/x"] {
+        assert!(
+            rule("/büro/**").matches_any(&Method::GET, &Readings::of(path)),
+            "{path}"
+        );
+    }
+    assert!(!rule("/büro/**").matches_any(&Method::GET, &Readings::of("/buro/x")));
+}
+
+#[test]
 fn a_path_with_too_many_readings_is_denied_and_never_allowed() {
     let nested = format!("/a%{}41", "25".repeat(100));
     let long = format!("/{}%20", "x".repeat(MAX_ODD_PATH));

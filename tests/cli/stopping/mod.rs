@@ -82,6 +82,13 @@ fn at_sigint_alone_it_is_the_same() {
 }
 
 #[test]
+fn at_sigquit_it_is_the_same_and_no_core_is_dumped() {
+    let stage = Stage::new("sigquit");
+    let scene = whoever_can_finish_does(&stage, "-QUIT");
+    stage.runtime.block_on(scene);
+}
+
+#[test]
 fn what_does_not_finish_is_cut_at_the_deadline_with_exit_code_1_and_never_looks_whole() {
     let stage = Stage::new("deadline");
     stage.runtime.block_on(async {
