@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::StartError;
 use super::accounts::Member;
 use super::reload::{ReloadError, Running};
-use crate::admin::{self, Changed, Check, Controls, RenewError, Scope, UpstreamStatus};
+use crate::admin::{
+    self, Changed, Check, Controls, ReloadFuture, RenewError, Scope, UpstreamStatus,
+};
 use crate::clock::Clock;
 use crate::config::What;
 use crate::provider::{LoginFailure, Provider};
@@ -77,22 +80,7 @@ fn controls(running: &Arc<Running>, control: &runtime::Handle) -> Controls {
                 }
             })
         }),
-        reload: Arc::new(move || {
-            let running = reloading.clone();
-            let reload = control.spawn_blocking(move || running.reload());
-            Box::pin(async move {
-                match reload.await {
-                    Ok(Ok(reloaded)) => Ok(admin::Reloaded {
-                        changes: reloaded.changes.into_iter().map(changed).collect(),
-                        at_next_start: reloaded.at_next_start,
-                        warnings: reloaded.warnings,
-                        logging_in: reloaded.logging_in,
-                    }),
-                    Ok(Err(error)) => Err(refused(&error)),
-                    Err(error) => Err(admin::ReloadError::Failed(error.to_string())),
-                }
-            })
-        }),
+        reload: Arc::new(move || reload(&reloading, &control)),
         metrics: running.metrics.clone(),
         guard: Arc::new(move |parts| guarding.served().guard.check(parts)),
     }
@@ -109,6 +97,34 @@ async fn renew(tokens: Option<Handle>) -> Result<(), RenewError> {
     let renewed = tokens.renew(Instant::now() + RENEW).await;
     let renewed = renewed.map(drop);
     renewed.map_err(|why| RenewError::Login(failure(why)))
+}
+
+/// Has the configuration read again, which goes on whether or not the answer is waited for.
+fn reload(running: &Arc<Running>, control: &runtime::Handle) -> ReloadFuture {
+    let Ok(place) = running.places.clone().try_acquire_owned() else {
+        // Who has moved the log away tells so by this, too.
+        running.served().log.reopen();
+        return Box::pin(async { Err(admin::ReloadError::Failed(UNDER_WAY.to_owned())) });
+    };
+    let running = running.clone();
+    let reload = move || {
+        let _place = place;
+        running.reload()
+    };
+    // A task of its own: it panics where no thread can be started.
+    let reload = control.spawn(async { spawn_blocking(reload).await });
+    Box::pin(async move {
+        match reload.await.and_then(|reloaded| reloaded) {
+            Ok(Ok(reloaded)) => Ok(admin::Reloaded {
+                changes: reloaded.changes.into_iter().map(changed).collect(),
+                at_next_start: reloaded.at_next_start,
+                warnings: reloaded.warnings,
+                logging_in: reloaded.logging_in,
+            }),
+            Ok(Err(error)) => Err(refused(&error)),
+            Err(_) => Err(admin::ReloadError::Failed(CUT_SHORT.to_owned())),
+        }
+    })
 }
 
 fn changed(change: crate::config::Change) -> Changed {
@@ -193,3 +209,6 @@ fn failure(why: Unavailable) -> LoginFailure {
 
 /// Longest wait for a renewal that an operator asked for; shorter than admin's own.
 const RENEW: Duration = Duration::from_secs(40);
+const UNDER_WAY: &str = "a reload is under way, perhaps waiting for a file, and another one waits for its end: ask again then";
+const CUT_SHORT: &str =
+    "the reload was cut short, perhaps because no thread can be started: see the log";

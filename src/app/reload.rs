@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Wea
 use std::time::Duration;
 
 use tokio::runtime;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -69,6 +70,8 @@ pub(super) struct Running {
     pub(super) clock: Clock,
     pub(super) floor: Floor,
     control: runtime::Handle,
+    /// For those that the admin listener is asked for: one is at work, and one waits, which reads whatever was written meanwhile.
+    pub(super) places: Arc<Semaphore>,
 }
 
 /// What a reload works with.
@@ -97,6 +100,7 @@ impl Running {
             clock,
             floor: floor.clone(),
             control,
+            places: Arc::new(Semaphore::new(2)),
         })
     }
 

@@ -3,12 +3,14 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::serve::ListenerExt;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use httpdate::fmt_http_date;
 use tokio::net::TcpListener;
 
 use super::answer::{self, Asked};
@@ -86,7 +88,14 @@ async fn respond(State((world, site)): State<(Arc<World>, Site)>, request: Reque
         Site::LegacyRest | Site::CloudRest => marketing_cloud::rest(&world, site, request).await,
         Site::CloudSoap => marketing_cloud::soap(&world, request).await,
     };
-    answer::dress(response, asked).await
+    let mut response = answer::dress(response, asked).await;
+    // By the clock that everything else here goes by.
+    let millis = u64::try_from(world.unix_ms()).unwrap_or_default();
+    let date = fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+    if let Ok(date) = HeaderValue::from_str(&date) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
 }
 
 /// Exactly one `Host`, and that is this listener's own.

@@ -67,8 +67,7 @@ pub fn retry_after(
 ) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     // By the clock that the date is of, if it is told.
-    let now = text(header::DATE.as_str()).and_then(|date| until(date, Duration::ZERO));
-    let now = now.unwrap_or(wall);
+    let now = date(headers).unwrap_or(wall);
     let wait = text(header::RETRY_AFTER.as_str())
         .and_then(|text| digits(text).or_else(|| until(text, now)))
         .or_else(|| {
@@ -79,6 +78,12 @@ pub fn retry_after(
         })
         .or_else(|| Some(Duration::from_secs(body?.get("retryAfter")?.as_u64()?)));
     wait.map(|wait| wait.min(LONGEST))
+}
+
+/// What the clock of who answers says: time since the Unix epoch.
+pub(super) fn date(headers: &HeaderMap) -> Option<Duration> {
+    let date = headers.get(header::DATE)?.to_str().ok()?;
+    until(date.trim(), Duration::ZERO)
 }
 
 fn seconds_in(text: &str, unit: Unit, wall: Duration) -> Option<f64> {

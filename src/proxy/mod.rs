@@ -163,12 +163,12 @@ impl Proxy {
         hint: &mut Hint,
         finish: &mut Finish,
     ) -> Result<Outcome, Error> {
-        let asked = self.check(&parts).inspect_err(|_| hint.note(&parts))?;
+        let (asked, browser) = self.check(&parts).inspect_err(|_| hint.note(&parts))?;
         let host = asked.host;
         if let Some(own) = Outcome::of_itself(&self.guard, &parts) {
             return Ok(own);
         }
-        let Match { entry, target, by } = self.route(arrival, asked, &parts)?;
+        let Match { entry, target, by } = self.route(arrival, asked, browser, &parts)?;
         let upstream = &*entry.upstream;
         let path = Readings::of(target.path());
         let surface = upstream.provider.surface(&path);
@@ -222,15 +222,15 @@ impl Proxy {
         Ok(outcome)
     }
 
-    /// Malformed, ambiguous, foreign, looping: refused before anything costs.
-    fn check<'a>(&self, parts: &'a Parts) -> Result<Asked<'a>, Error> {
+    /// Malformed, ambiguous, foreign, looping: refused before anything costs. Says whether it may be a browser's.
+    fn check<'a>(&self, parts: &'a Parts) -> Result<(Asked<'a>, bool), Error> {
         let asked = check::check(parts)?;
         let name = asked.name.as_deref();
-        self.guard.check_host(asked.host, name, &parts.headers)?;
+        let browser = self.guard.check_host(asked.host, name, &parts.headers)?;
         if forwarding::passed_before(&parts.headers, &self.instance) {
             return Err(Rejection::Loop.into());
         }
-        Ok(asked)
+        Ok((asked, browser))
     }
 
     /// Takes a place among the requests in flight, until the request's record is written; it may have one.
@@ -251,6 +251,7 @@ impl Proxy {
         &self,
         arrival: &Arrival,
         asked: Asked<'_>,
+        browser: bool,
         parts: &Parts,
     ) -> Result<Match<'_>, Error> {
         let Asked { name, target, .. } = asked;
@@ -261,7 +262,7 @@ impl Proxy {
             return Err(Error::NoRoute);
         };
         // It would stand between pages and every upstream, and outlive the page that registered it.
-        if found.by == By::Path && parts.headers.contains_key(SERVICE_WORKER) {
+        if browser && found.by == By::Path && parts.headers.contains_key(SERVICE_WORKER) {
             return Err(Rejection::NotBuilt.into());
         }
         Ok(found)

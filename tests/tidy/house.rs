@@ -40,7 +40,7 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("http_body", &["server", "egress", "proxy"]),
     ("http_body_util", &["egress", "proxy", "app/remote.rs"]),
     ("httparse", &["egress", "fuzz"]),
-    ("httpdate", &["provider"]),
+    ("httpdate", &["provider", "emulator"]),
     ("humantime", &["config", "provider", "telemetry", "admin"]),
     ("hyper", &["server", "egress"]),
     ("hyper_util", &["server", "egress"]),

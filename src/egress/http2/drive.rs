@@ -76,6 +76,9 @@ impl Future for Driver {
             }
         }
         let ended = Pin::new(&mut this.connection).poll(cx);
+        if this.pulse.is_full() {
+            this.pulse.gather();
+        }
         if ended.is_ready() {
             this.pulse.retire();
         }

@@ -9,6 +9,8 @@
 
 mod answer;
 mod drive;
+mod frames;
+mod incoming;
 mod lanes;
 mod pulse;
 mod request;

@@ -2,14 +2,17 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::frames::Frames;
+use super::incoming::Incoming;
+
 /// One connection as it lives. A worker has one thread: the atomics are for the type system more than for races.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Pulse {
     read: AtomicU64,
     written: AtomicU64,
@@ -21,6 +24,12 @@ pub(super) struct Pulse {
     retired: AtomicBool,
     /// No more of them where there is another way.
     doubted: AtomicBool,
+    /// Streams that this side has reset.
+    resets: AtomicUsize,
+    /// The answers that are coming.
+    bodies: Mutex<Vec<Weak<Mutex<Incoming>>>>,
+    /// How many small pieces of them came since they were gathered.
+    small: AtomicUsize,
 }
 
 impl Pulse {
@@ -54,7 +63,7 @@ impl Pulse {
         self.doubted.load(Ordering::Relaxed)
     }
 
-    /// It did not do what it should have: another may.
+    /// Another may serve better: it did not do what it should have, or may end soon.
     pub(super) fn doubt(&self) {
         self.doubted.store(true, Ordering::Relaxed);
     }
@@ -62,6 +71,40 @@ impl Pulse {
     /// There is no other.
     pub(super) fn trust(&self) {
         self.doubted.store(false, Ordering::Relaxed);
+    }
+
+    /// This side resets a stream. Each so many leave the connection, if there can be another.
+    pub(super) fn reset(&self) {
+        let before = self.resets.fetch_add(1, Ordering::Relaxed);
+        if before % MOST_RESETS == MOST_RESETS - 1 {
+            self.doubt();
+        }
+    }
+
+    /// The body of an answer comes.
+    pub(super) fn receive(&self, body: &Arc<Mutex<Incoming>>) {
+        let mut bodies = self.bodies();
+        bodies.retain(|body| body.strong_count() > 0);
+        bodies.push(Arc::downgrade(body));
+    }
+
+    /// Whether so many small pieces have come that they are to be gathered before more are read.
+    pub(super) fn is_full(&self) -> bool {
+        self.small.load(Ordering::Relaxed) >= MOST_SMALL
+    }
+
+    /// Takes the pieces that nobody has taken yet out of h2, and makes fewer of them.
+    pub(super) fn gather(&self) {
+        self.small.store(0, Ordering::Relaxed);
+        for body in &*self.bodies() {
+            if let Some(body) = body.upgrade() {
+                Incoming::lock(&body).gather();
+            }
+        }
+    }
+
+    fn bodies(&self) -> MutexGuard<'_, Vec<Weak<Mutex<Incoming>>>> {
+        self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -93,13 +136,22 @@ impl Drop for Seat {
     }
 }
 
-/// A stream whose bytes are counted as they pass.
+/// A stream whose bytes are counted as they pass, and whose frames are seen.
 pub(super) struct Watched<S> {
-    pub(super) stream: S,
-    pub(super) pulse: Arc<Pulse>,
+    stream: S,
+    pulse: Arc<Pulse>,
+    frames: Frames,
 }
 
 impl<S> Watched<S> {
+    pub(super) fn new(stream: S, pulse: &Arc<Pulse>) -> Self {
+        Self {
+            stream,
+            pulse: pulse.clone(),
+            frames: Frames::default(),
+        }
+    }
+
     fn wrote(&self, count: usize) {
         self.pulse
             .written
@@ -113,10 +165,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.pulse.is_full() {
+            // The task gathers them before it is polled again.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        let count = buf.filled().len() - before;
-        self.pulse.read.fetch_add(count as u64, Ordering::Relaxed);
+        let (_, bytes) = buf.filled_mut().split_at_mut(before);
+        self.pulse
+            .read
+            .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let small = self.frames.pass(bytes);
+        self.pulse.small.fetch_add(small, Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }
 }
@@ -154,3 +215,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+/// What h2 keeps of each costs some hundred bytes, however small it is. It ends a connection when 51,200 of one byte wait, or
+/// more of larger ones: far more than these and those of a buffer.
+const MOST_SMALL: usize = 1024;
+
+/// Upstreams that fear rapid resets (CVE-2023-44487) end a connection after some hundred, with all requests that are on it.
+/// Those that are on it now may be reset as well.
+const MOST_RESETS: usize = 64;

@@ -28,10 +28,7 @@ impl Session {
     /// once: who began with more would be refused.
     pub(in crate::egress) async fn open(stream: Stream, open: Open) -> Result<Self, Fault> {
         let pulse = Arc::new(Pulse::default());
-        let stream = Watched {
-            stream,
-            pulse: pulse.clone(),
-        };
+        let stream = Watched::new(stream, &pulse);
         let shaken = builder().handshake(stream).await;
         let (sender, mut connection) = shaken.map_err(Fault::of_frames)?;
         std::future::poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
@@ -127,7 +124,9 @@ fn builder() -> Builder {
 /// Requests on one connection at once, although the upstream may take more: what most servers take.
 pub(super) const MOST_STREAMS: usize = 100;
 /// How much of an answer may come before its caller has taken it. The connection has room for as many answers as there
-/// can be: a caller that takes nothing is in nobody's way.
+/// can be: a caller that takes nothing is in nobody's way. Nor is it with an answer in small pieces, which would cost far more
+/// than what is in them: they are [gathered](Pulse::gather), so that an answer holds a window and one [piece](super::incoming)
+/// at most, and a connection [so many](super::pulse) small ones besides.
 const WINDOW: u32 = 256 * 1024;
 /// The head of an answer, as in HTTP/1.1.
 const HEAD: u32 = 256 * 1024;

@@ -1,16 +1,18 @@
 //! [`Exchange`]: one request on a connection that others share, driven by whoever waits for its answer.
 
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::Reason;
 use h2::client::{ResponseFuture, SendRequest};
-use h2::{Reason, RecvStream};
 use http::Response;
 use http_body::SizeHint;
 
 use super::answer;
+use super::incoming::Incoming;
 use super::pulse::Seat;
 use super::request::{self, Sending};
 use crate::egress::Outgoing;
@@ -24,6 +26,8 @@ pub(in crate::egress) struct Exchange<B> {
     /// What had gone out on the connection when the request began.
     written: u64,
     refused: bool,
+    /// The upstream has reset its stream.
+    reset: bool,
     // Last: there is room for another when the stream is closed.
     seat: Seat,
 }
@@ -35,18 +39,9 @@ enum Receiving {
         bodiless: bool,
         interim: usize,
     },
-    Body(Incoming),
+    Body(Arc<Mutex<Incoming>>),
     /// Nothing more.
     Over,
-}
-
-/// The body of an answer.
-struct Incoming {
-    stream: RecvStream,
-    /// How much is to come, where that was said.
-    left: Option<u64>,
-    /// What was given out, but not taken yet: the upstream may not send as much again.
-    given: usize,
 }
 
 impl<B: Outgoing> Exchange<B> {
@@ -98,14 +93,16 @@ impl<B: Outgoing> Exchange<B> {
         let answer = ready!(Pin::new(answer).poll(cx)).map_err(|error| self.fault(error))?;
         let (head, stream) = answer.into_parts();
         let (head, left) = answer::take(head)?;
-        let over = answer::is_bodiless(&head, bodiless) || stream.is_end_stream();
-        self.receiving = match over {
-            true => Receiving::Over,
-            false => Receiving::Body(Incoming {
-                stream,
-                left,
-                given: 0,
-            }),
+        self.receiving = if stream.is_end_stream() {
+            Receiving::Over
+        } else if answer::is_bodiless(&head, bodiless) {
+            // Whatever comes is not waited for.
+            self.seat.pulse.reset();
+            Receiving::Over
+        } else {
+            let body = Incoming::shared(stream, left);
+            self.seat.pulse.receive(&body);
+            Receiving::Body(body)
         };
         Poll::Ready(Ok(head))
     }
@@ -117,17 +114,22 @@ impl<B: Outgoing> Exchange<B> {
         moved: &mut usize,
     ) -> Poll<Option<Result<Bytes, Fault>>> {
         self.send(cx, moved)?;
-        let Receiving::Body(incoming) = &mut self.receiving else {
+        let Receiving::Body(body) = &self.receiving else {
             return Poll::Ready(None);
         };
-        let piece = match ready!(incoming.poll(cx)) {
-            Ok(piece) => piece,
-            Err(error) => return Poll::Ready(Some(Err(self.fault(error)))),
-        };
-        if incoming.stream.is_end_stream() || piece.is_none() {
-            self.receiving = Receiving::Over;
+        let mut body = Incoming::lock(body);
+        let piece = ready!(body.poll(cx));
+        let over = body.is_over();
+        drop(body);
+        match piece {
+            Ok(piece) => {
+                if over || piece.is_none() {
+                    self.receiving = Receiving::Over;
+                }
+                Poll::Ready(piece.map(Ok))
+            }
+            Err(error) => Poll::Ready(Some(Err(self.fault(error)))),
         }
-        Poll::Ready(piece.map(Ok))
     }
 
     /// Sends what there is room for.
@@ -150,6 +152,7 @@ impl<B> Exchange<B> {
             receiving: Receiving::Over,
             written: 0,
             refused: false,
+            reset: false,
             seat,
         }
     }
@@ -185,18 +188,18 @@ impl<B> Exchange<B> {
 
     /// How much of the answer's body is still to come.
     pub(in crate::egress) fn size_hint(&self) -> SizeHint {
-        match &self.receiving {
-            Receiving::Body(Incoming {
-                left: Some(left), ..
-            }) => SizeHint::with_exact(*left),
-            Receiving::Over => SizeHint::with_exact(0),
-            Receiving::Head { .. } | Receiving::Body(_) => SizeHint::default(),
-        }
+        let left = match &self.receiving {
+            Receiving::Body(body) => Incoming::lock(body).left(),
+            Receiving::Over => Some(0),
+            Receiving::Head { .. } => None,
+        };
+        left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 
     fn fault(&mut self, error: h2::Error) -> Fault {
         // Of the streams that a good-bye ends, h2 tells so only those that the upstream did not look at: others end as
         // they would without it (RFC 9113 section 6.8).
+        self.reset |= error.is_reset() && error.is_remote();
         let refused = error.reason() == Some(Reason::REFUSED_STREAM) || error.is_go_away();
         if refused && error.is_remote() {
             self.refused = true;
@@ -213,34 +216,9 @@ impl<B> Drop for Exchange<B> {
         if sending.is_some_and(|sending| sending.is_starved_for(LONG)) {
             self.seat.pulse.doubt();
         }
-    }
-}
-
-impl Incoming {
-    /// The next piece; `None`: that was all.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, h2::Error>> {
-        // Whoever asks for more has taken what it had.
-        let given = std::mem::take(&mut self.given);
-        if given > 0 {
-            self.stream.flow_control().release_capacity(given)?;
+        if !self.reset && (sending.is_some() || !self.is_over()) {
+            self.seat.pulse.reset();
         }
-        loop {
-            match ready!(self.stream.poll_data(cx)) {
-                Some(Ok(bytes)) if !bytes.is_empty() => {
-                    self.given = bytes.len();
-                    self.left = self
-                        .left
-                        .map(|left| left.saturating_sub(bytes.len() as u64));
-                    return Poll::Ready(Ok(Some(bytes)));
-                }
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Poll::Ready(Err(error)),
-                None => break,
-            }
-        }
-        // They are not forwarded; behind them is the end.
-        let trailers = ready!(self.stream.poll_trailers(cx));
-        Poll::Ready(trailers.map(|_| None))
     }
 }
 

@@ -51,15 +51,17 @@ impl Guard {
     pub fn check(&self, parts: &Parts) -> Result<(), Rejection> {
         let host = check::authority(parts)?;
         self.check_host(host, host.map(check::name).as_deref(), &parts.headers)
+            .map(drop)
     }
 
-    /// The same of a request whose host and its [`name`](check::name) are known already.
+    /// The same of a request whose host and its [`name`](check::name) are known already. Whether it may be a browser's: one that
+    /// asks for the script of a service worker is.
     pub fn check_host(
         &self,
         host: Option<&str>,
         name: Option<&str>,
         headers: &HeaderMap,
-    ) -> Result<(), Rejection> {
+    ) -> Result<bool, Rejection> {
         let own = host
             .zip(name)
             .is_none_or(|(host, name)| is_own_name(host, name));
@@ -85,10 +87,10 @@ impl Guard {
         headers: &HeaderMap,
         host: Option<&str>,
         tells: bool,
-    ) -> Result<(), Rejection> {
+    ) -> Result<bool, Rejection> {
         let hides = !tells && headers.keys().any(is_of_navigation);
         if !hides && !headers.keys().any(is_of_browsers) {
-            return Ok(());
+            return Ok(false);
         }
         let own = |page: &Origin| host.is_some_and(|host| is_own(page, host));
         let named = single(headers, &ORIGIN)?;
@@ -96,7 +98,7 @@ impl Guard {
             let page = origin(value).ok_or(Rejection::CrossSite)?;
             if self.origins.contains(&page) {
                 // Another site, and Sec-Fetch-Site says so.
-                return Ok(());
+                return Ok(true);
             }
             if !own(&page) {
                 return Err(Rejection::CrossSite);
@@ -114,10 +116,9 @@ impl Guard {
                 None => !is_no_cors(headers) && (named.is_some() || !hides),
             },
         };
-        if known {
-            Ok(())
-        } else {
-            Err(Rejection::CrossSite)
+        match known {
+            true => Ok(true),
+            false => Err(Rejection::CrossSite),
         }
     }
 }
@@ -130,9 +131,10 @@ fn is_own_name(host: &str, name: &str) -> bool {
     name == "[::1]" || (!dotted && !name.starts_with('[') && is_loopback(name))
 }
 
-/// Whether a field of this name may say of which page a request is.
+/// Whether browsers alone send a field of this name: it may say of which page a request is.
 fn is_of_browsers(name: &HeaderName) -> bool {
-    matches!(*name, ORIGIN | REFERER) || name.as_str().starts_with("sec-fetch-")
+    let text = name.as_str();
+    matches!(*name, ORIGIN | REFERER) || text.starts_with("sec-fetch-") || text == "service-worker"
 }
 
 /// Whether a browser sends a field of this name with what it opens or fetches ahead, wherever that is, and programs send none.

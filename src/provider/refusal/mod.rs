@@ -2,6 +2,7 @@
 //!
 //! JSON fields are compared, never the whole body: the order of keys varies, and `X-PrettyPrint` exists.
 
+mod clocks;
 mod echo;
 
 use std::borrow::Cow;
@@ -132,20 +133,47 @@ pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> 
     let status = answer.status;
     let json = answer::document(answer);
     let said = json.as_ref().map(|json| Said::of(&provider.answer, json));
-    let html = answer.body.trim_ascii_start().starts_with(b"<");
-    let class = if is_overload(status) || html {
+    let is_elsewhere = is_overload(status) || is_page(answer);
+    let class = if is_elsewhere {
         Class::Again
     } else {
-        let said = said.clone().unwrap_or_default();
+        let said = said.unwrap_or_default();
         provider
             .refusals
             .iter()
             .find(|rule| rule.matches(status, &said))
             .map_or_else(|| usual(status, json.is_some(), &said), |rule| rule.class)
     };
-    let text = match said {
+    let text = told(provider, secrets, answer, json.as_ref());
+    let (class, text) = match is_elsewhere {
+        true => (class, text),
+        false => clocks::heed(provider, answer, class, text),
+    };
+    let asked = expiry::retry_after(answer.status, answer.headers, json.as_ref(), answer.wall);
+    match class {
+        Class::Refused(what) => LoginFailure::Refused { what, text },
+        Class::Again => LoginFailure::Transient {
+            text,
+            retry_after: asked,
+        },
+        Class::Later(wait) => LoginFailure::Transient {
+            text,
+            retry_after: asked.or(Some(wait)),
+        },
+    }
+}
+
+/// What the provider said, or what came instead of words.
+fn told(
+    provider: &Provider,
+    secrets: &Secrets,
+    answer: &Answer<'_>,
+    json: Option<&Value>,
+) -> String {
+    let status = answer.status;
+    match json.map(|json| Said::of(&provider.answer, json)) {
         Some(said) if !said.code.is_empty() || !said.text.is_empty() => {
-            let granted = json.as_ref().map(|json| granted(&provider.answer, json));
+            let granted = json.map(|json| granted(&provider.answer, json));
             let mut hidden = granted.unwrap_or_default();
             let given = match &provider.login {
                 Login::Call(call) => call.given(),
@@ -167,21 +195,13 @@ pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> 
             )
         }
         None if answer.body.is_empty() => format!("HTTP {} without a body", status.as_u16()),
-        None if html => format!("HTTP {} with a page instead of JSON", status.as_u16()),
+        None if is_page(answer) => format!("HTTP {} with a page instead of JSON", status.as_u16()),
         None => format!("HTTP {} with a body that is not JSON", status.as_u16()),
-    };
-    let asked = expiry::retry_after(answer.status, answer.headers, json.as_ref(), answer.wall);
-    match class {
-        Class::Refused(what) => LoginFailure::Refused { what, text },
-        Class::Again => LoginFailure::Transient {
-            text,
-            retry_after: asked,
-        },
-        Class::Later(wait) => LoginFailure::Transient {
-            text,
-            retry_after: asked.or(Some(wait)),
-        },
     }
+}
+
+fn is_page(answer: &Answer<'_>) -> bool {
+    answer.body.trim_ascii_start().starts_with(b"<")
 }
 
 /// The tokens that stand beside an error: they are not used, but may be good.

@@ -3,8 +3,10 @@
 #[cfg(target_os = "linux")]
 mod bounded;
 mod broken;
+mod cancelled;
 mod doubted;
 mod forwarding;
+mod pieces;
 mod refused;
 mod sharing;
 mod streaming;

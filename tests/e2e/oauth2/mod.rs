@@ -5,6 +5,8 @@ mod answers;
 /// What APIs answer to dead tokens, and to tokens that live.
 mod dead;
 
+use std::time::Duration;
+
 use serde_json::json;
 use upauth::emulator::OauthClientAuth;
 
@@ -104,6 +106,23 @@ async fn an_assertion_is_used_once_and_may_be_for_another_audience() {
             at.emulator.end_sessions("oauth2");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_assertion_that_a_wrong_clock_signed_is_signed_again_when_the_clock_is_right() {
+    let more = format!("{CLIENT}{KEY}client_auth = \"private_key_jwt\"\ntoken_wait = \"700ms\"\n");
+    let at = Emulated::start(&format!("{ANY}{more}")).await;
+    let hour = Duration::from_secs(3600);
+    at.emulator.advance(hour);
+    at.until_told("any", ME, "invalid_client: ").await;
+    // The emulator's clock goes on meanwhile.
+    let why = why(&at).await;
+    let told = why.contains("this machine's clock is 36") && why.contains(" s behind that of");
+    assert!(told, "{why}");
+    let answer = at.proxy.get(ME).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "UA-0302"));
+    at.set_clock_forward(hour);
+    at.until_served(ME).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

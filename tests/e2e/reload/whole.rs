@@ -273,6 +273,46 @@ async fn the_admin_listener_reloads_and_tells_what_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_a_reload_hangs_on_its_file_one_waits_and_others_are_told() {
+    let api = Scripted::constant("hello").await;
+    let proxy = TestProxy::start(&api.upstream());
+    // Whoever holds the text holds up who reads it.
+    let (text, (held, holding)) = (proxy.text.clone(), std::sync::mpsc::channel());
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let holder = std::thread::spawn(move || {
+        let mut text = text.lock().unwrap();
+        text.push_str("read_only = true\n");
+        held.send(()).unwrap();
+        released.recv()
+    });
+    holding.recv().unwrap();
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let admin = proxy.admin();
+        asking.spawn(async move {
+            let mut caller = Caller::connect(admin).await;
+            let asked = caller.post_with("/api/v1/reload", "X-Upauth-Admin: 1\r\n", "");
+            asked.await
+        });
+    }
+    let mut detail = String::new();
+    for _ in 0..18 {
+        let told = tokio::time::timeout(PATIENCE, asking.join_next()).await;
+        let told = told.expect("it waits, too").unwrap().unwrap();
+        assert_eq!((told.status, told.code().as_str()), (409, "UA-0160"));
+        detail = told.json()["detail"].to_string();
+    }
+    assert!(detail.contains("a reload is under way"), "{detail}");
+    assert_eq!(proxy.post("/api/a", "x").await.status, 200);
+    drop(release);
+    assert!(holder.join().unwrap().is_err());
+    let reloaded = asking.join_all().await;
+    let statuses: Vec<_> = reloaded.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [200, 200]);
+    assert_eq!(proxy.post("/api/a", "x").await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reload_that_hangs_on_its_file_does_not_hold_up_the_end() {
     let text = "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"\"\n[upstream.a]\nprovider = \"zuora\"\nlogin_url = \"http://127.0.0.1:9\"\nclient_id = \"i\"\nclient_secret = \"s\"\n";
     let checked = Config::parse(text, "test.toml", Path::new("."), &|_: &str| None);

@@ -72,9 +72,14 @@ impl Emulated {
     /// use is held against the wall clock once a second.)
     pub async fn pass(&self, by: Duration) {
         self.emulator.advance(by);
+        self.set_clock_forward(by);
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+    }
+
+    /// Sets the proxy's wall clock alone, forward.
+    pub fn set_clock_forward(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap();
         self.passed.fetch_add(by, Ordering::SeqCst);
-        tokio::time::sleep(Duration::from_millis(1100)).await;
     }
 
     pub fn counters(&self) -> Counters {

@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Held, Lease, Name, Put, Record, Store, StoreError, StoreFuture};
@@ -26,9 +25,11 @@ use crate::secret::{SealKey, private};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::StoreWork;
 
+mod hands;
 mod open;
 mod sweep;
 
+use self::hands::Hands;
 pub use self::open::Unusable;
 pub use self::sweep::Leftover;
 
@@ -43,8 +44,9 @@ struct Inner {
     /// How its records begin: [`FORMAT`], unless a test plays another version.
     format: &'static [u8],
     key: SealKey,
-    /// File work that may be under way at once, so that a disk that hangs takes no more threads than these.
-    slots: Arc<Semaphore>,
+    hands: Hands,
+    /// Those that are free, so that work for which there is none waits where it can be called off.
+    free: Arc<Semaphore>,
 }
 
 impl Inner {
@@ -124,10 +126,10 @@ impl Files {
     ) -> Result<T, StoreError> {
         let inner = Arc::clone(&self.0);
         let done = async {
-            let slot = Arc::clone(&self.0.slots).acquire_owned().await;
-            let slot = slot.map_err(|_| StoreError::Busy("the store is closed"))?;
-            let job = spawn_blocking(move || {
-                let _slot = slot;
+            let hand = Arc::clone(&self.0.free).acquire_owned().await;
+            let hand = hand.map_err(|_| StoreError::Busy("the store is closed"))?;
+            let job = self.0.hands.run(move || {
+                let _hand = hand;
                 work(&inner)
             });
             job.await
@@ -291,7 +293,8 @@ const CHECK: &str = "check";
 const RECORD_MAX: u64 = 1024 * 1024;
 const WRITTEN: &str = "another process writes the same record";
 const REDEEMED: &str = "another process redeems the same refresh token";
-const SLOTS: usize = 8;
+/// A disk that hangs stops no more threads than these.
+const HANDS: usize = 4;
 /// A write with both its synchronisations takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a lock is asked for.

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 
-use super::{CHECK, FORMAT, Files, Inner, SLOTS};
+use super::{CHECK, FORMAT, Files, HANDS, Hands, Inner};
 use crate::config::store::{FileStore, StoreKey};
 use crate::secret::private::{self, Unfit};
 use crate::secret::{ReadError, SealKey, Secret};
@@ -78,6 +77,14 @@ pub enum Unusable {
     /// It is a store, but not one of ours.
     #[error(transparent)]
     Record(#[from] StoreError),
+    /// The system gives no thread to work with.
+    #[error("cannot start a thread for the store {path}: {source}")]
+    Thread {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The thread that opened it ended.
     #[error("opening the store was cut short")]
     Cut,
@@ -97,8 +104,10 @@ impl Files {
     ) -> Result<Self, Unusable> {
         let config = config.clone();
         let given = given(&config).await?;
-        let opened = spawn_blocking(move || {
-            let inner = Inner::new(format, &config, given, metrics)?;
+        let hands = begin_hands(&config)?;
+        let own = hands.clone();
+        let opened = hands.run(move || {
+            let inner = Inner::new(format, &config, given, metrics, own)?;
             begin(&inner)?;
             inner.fits(&config)?;
             private::sweep(&inner.folder).map_err(|source| folder_error(&inner.folder, source))?;
@@ -115,8 +124,10 @@ impl Files {
             return Ok(None);
         }
         let given = given(&config).await?;
-        let looked = spawn_blocking(move || {
-            let inner = Inner::new(FORMAT, &config, given, Metrics::new())?;
+        let hands = begin_hands(&config)?;
+        let own = hands.clone();
+        let looked = hands.run(move || {
+            let inner = Inner::new(FORMAT, &config, given, Metrics::new(), own)?;
             inner.fits(&config)?;
             Ok(Some(Self(Arc::new(inner))))
         });
@@ -138,6 +149,7 @@ impl Inner {
         config: &FileStore,
         given: Option<Secret>,
         metrics: Metrics,
+        hands: Hands,
     ) -> Result<Self, Unusable> {
         let key = match (&config.key, given) {
             (StoreKey::Own(path), _) => own_key(path, &config.path)?,
@@ -152,7 +164,8 @@ impl Inner {
             folder: config.path.clone(),
             format,
             key,
-            slots: Arc::new(Semaphore::new(SLOTS)),
+            hands,
+            free: Arc::new(Semaphore::new(HANDS)),
         })
     }
 
@@ -166,6 +179,13 @@ impl Inner {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn begin_hands(config: &FileStore) -> Result<Hands, Unusable> {
+    Hands::begin(HANDS).map_err(|source| Unusable::Thread {
+        path: config.path.clone(),
+        source,
+    })
 }
 
 fn own_key(path: &Path, folder: &Path) -> Result<Secret, Unusable> {

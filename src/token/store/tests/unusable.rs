@@ -148,3 +148,23 @@ fn read_only(folder: &Folder) {
 /// A user that has nothing.
 #[cfg(unix)]
 const NOBODY: u32 = 65534;
+
+/// As where a limit of processes is reached while the program runs: the one thread that a runtime may still have is taken.
+#[test]
+fn a_store_that_is_open_needs_no_thread_that_the_system_may_not_give() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(1).build();
+    let runtime = runtime.unwrap();
+    let (files, _folder) = runtime.block_on(files());
+    let (release, taken) = std::sync::mpsc::channel::<()>();
+    runtime.spawn_blocking(move || taken.recv());
+    runtime.block_on(async {
+        let lease = files.lease(&name("a"), Duration::ZERO).await.unwrap();
+        let put = files.put(&name("a"), 0, b"1".into()).await;
+        assert_eq!(put.unwrap(), Put::Done(1));
+        assert!(lease.holds().await.unwrap());
+        assert!(files.get(&name("a")).await.unwrap().is_some());
+        assert_eq!(files.sweep(HOUR).await.unwrap(), 0);
+    });
+    drop(release);
+}
