@@ -5,11 +5,16 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode_str;
+
 /// A reference as browsers read it, which is what other clients then read too: without blanks around it, tabs and ends of
 /// lines, with `/` for `\`; and one that has a scheme or slashes for a host but names none, which others take for a path of
 /// the host that they asked, as such a path.
 pub(super) fn as_read(url: &str) -> Cow<'_, str> {
     let trimmed = url.trim_matches(|letter: char| letter <= ' ');
+    if has_scheme(trimmed) && behind_scheme(trimmed).is_none() {
+        return url.into();
+    }
     let (front, tail) = split_path(trimmed);
     let front = match front.contains(['\\', '\t', '\n', '\r']) {
         true => Cow::Owned(front.replace(['\t', '\n', '\r'], "").replace('\\', "/")),
@@ -103,6 +108,24 @@ fn dots(segment: &str) -> usize {
     } else {
         0
     }
+}
+
+/// An absolute URL as all clients read it whose host has a user before it, no port behind its `:`, or encoded letters.
+pub(super) fn bare(url: &str) -> Cow<'_, str> {
+    let begin = url.find("://").map_or(0, |at| at + 3);
+    let rest = url.get(begin..).unwrap_or_default();
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (Some((scheme, _)), Some((authority, rest))) =
+        (url.split_at_checked(begin), rest.split_at_checked(end))
+    else {
+        return url.into();
+    };
+    if !authority.contains(['@', '%']) && !authority.ends_with(':') {
+        return url.into();
+    }
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = percent_decode_str(host).decode_utf8_lossy();
+    format!("{scheme}{}{rest}", host.strip_suffix(':').unwrap_or(&host)).into()
 }
 
 fn behind_scheme(url: &str) -> Option<&str> {
@@ -228,6 +251,14 @@ mod tests {
             "http://localhost:7717/crm/crm/../b",
         ),
         ("http://localhost:7717", "http://localhost:7717/crm"),
+        ("http://127.0.0.1:7717/b", "http://localhost:7717/crm/b"),
+        (
+            "http://b.localhost:7717/wipe",
+            "http://localhost:7717/crm/wipe",
+        ),
+        ("http://u:p@localhost:7717/b", "http://localhost:7717/crm/b"),
+        ("http://@loc%61lhost:7717?b", "http://localhost:7717/crm?b"),
+        ("https://rest.zuora.com:/b", "http://localhost:7717/crm/b"),
         // As they came.
         ("/a/../b", "/crm/a/../b"),
         ("/a/%2e%2e/b/.", "/crm/a/%2e%2e/b/."),
@@ -250,5 +281,7 @@ mod tests {
         ("http://localhost:3000/b", "http://localhost:3000/b"),
         ("https://evil.example/../b", "https://evil.example/../b"),
         ("mailto:../../../b", "mailto:../../../b"),
+        ("com.app:/cb\\x", "com.app:/cb\\x"),
+        ("https://u@evil.example:/b", "https://u@evil.example:/b"),
     ];
 }

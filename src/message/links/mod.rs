@@ -1,8 +1,8 @@
 //! [`Links`]: what an answer points at, turned so that the caller stays on the proxy.
 //!
-//! Only URLs of the upstream's own origins are turned; foreign ones (a pre-signed download, say) and relative ones are left alone. Which
-//! fields of a body hold URLs is the provider's business. Where others share the host with an upstream, nothing leads from
-//! its place into theirs: what would climb out of it ends at its root, as it does at the upstream itself.
+//! URLs of the upstream's own origins are turned; foreign ones (a pre-signed download, say) are left alone, and relative ones if
+//! they stay where they are. Which fields of a body hold URLs is the provider's business. Where others share the host with an
+//! upstream, nothing leads from its place into theirs: what would climb out of it ends at its root, as it does at the upstream itself.
 
 mod cookies;
 mod inside;
@@ -14,7 +14,7 @@ use http::HeaderValue;
 use http::header::{CONTENT_LOCATION, Entry, HeaderMap, HeaderName, LINK, LOCATION, REFRESH};
 
 pub use self::cookies::set_cookies;
-use self::inside::{as_read, climbs, has_scheme, is_dotted, resolved, split_path};
+use self::inside::{as_read, bare, climbs, has_scheme, is_dotted, resolved, split_path};
 use super::origin::{HostRule, Origin};
 
 /// Turns URLs of an upstream into URLs of the proxy.
@@ -30,7 +30,7 @@ pub struct Links {
 impl Links {
     /// Links from the origins in `upstream` to `base` (`http://localhost:7717/crm`), and from absolute paths to paths
     /// under `prefix` (`/crm`, or empty). What leads past `path`, which stands in front of every path there, is left
-    /// alone. None of them ends in a slash.
+    /// alone, or leads to the upstream itself. None of them ends in a slash.
     pub fn new(upstream: Vec<Origin>, path: String, base: String, prefix: String) -> Self {
         Self {
             upstream,
@@ -89,7 +89,8 @@ impl Links {
     }
 
     fn of_origin(&self, url: &str) -> Option<String> {
-        let (origin, rest) = Origin::split_url(url)?;
+        let url = bare(url);
+        let (origin, rest) = Origin::split_url(&url)?;
         let known =
             self.upstream.contains(&origin) || self.hosts.iter().any(|rule| rule.matches(&origin));
         if known {
@@ -173,10 +174,11 @@ fn begins_anew(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with(['/', '?', '#'])
 }
 
-/// Whether two origins are one host and port to callers, whoever ends TLS.
+/// Whether two origins are one host and port to callers, whoever ends TLS. All names of this machine are one.
 fn is_same_place(a: &Origin, b: &Origin) -> bool {
     let is_default = |origin: &Origin| origin.port() == origin.scheme().default_port();
-    a.host() == b.host() && (a.port() == b.port() || is_default(a) && is_default(b))
+    let same_host = a.host() == b.host() || a.is_loopback() && b.is_loopback();
+    same_host && (a.port() == b.port() || is_default(a) && is_default(b))
 }
 
 /// RFC 8288 section 3: `<target>; rel="next", ...`; a `<` within a quoted parameter is none.

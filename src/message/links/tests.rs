@@ -60,7 +60,10 @@ fn urls_of_the_upstream_lead_back_and_others_do_not() {
         ("https://acme.my.salesforce.com:8443/a", None),
         ("https://acme.my.salesforce.com.evil.example/a", None),
         ("https://acme.my.salesforce.com@evil.example/a", None),
-        ("https://u:p@acme.my.salesforce.com/a", None),
+        (
+            "https://u:p@acme.my.salesforce.com/a",
+            Some("http://localhost:7717/crm/a"),
+        ),
         (
             "https://s3.amazonaws.com/b?X-Amz-Signature=s&u=https://rest.zuora.com/",
             None,
