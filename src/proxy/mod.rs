@@ -163,12 +163,12 @@ impl Proxy {
         hint: &mut Hint,
         finish: &mut Finish,
     ) -> Result<Outcome, Error> {
-        let (asked, browser) = self.check(&parts).inspect_err(|_| hint.note(&parts))?;
-        let host = asked.host;
+        let checked = self.check(&parts).inspect_err(|_| hint.note(&parts))?;
+        let host = checked.0.host;
         if let Some(own) = Outcome::of_itself(&self.guard, &parts) {
             return Ok(own);
         }
-        let Match { entry, target, by } = self.route(arrival, asked, browser, &parts)?;
+        let Match { entry, target, by } = self.route(arrival, checked, &parts)?;
         let upstream = &*entry.upstream;
         let path = Readings::of(target.path());
         let surface = upstream.provider.surface(&path);
@@ -250,8 +250,7 @@ impl Proxy {
     fn route(
         &self,
         arrival: &Arrival,
-        asked: Asked<'_>,
-        browser: bool,
+        (asked, browser): (Asked<'_>, bool),
         parts: &Parts,
     ) -> Result<Match<'_>, Error> {
         let Asked { name, target, .. } = asked;

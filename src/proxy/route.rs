@@ -126,28 +126,28 @@ impl Table {
         if let Some(own) = host.and_then(|host| self.by_host.get(host)) {
             return longest(own, target, By::Host);
         }
-        self.by_path
-            .get(first_segment(target.path()))
+        // Those for all paths come last, for paths that begin with an empty segment too.
+        Some(first_segment(target.path()))
+            .filter(|first| !first.is_empty())
+            .and_then(|first| self.by_path.get(first))
             .and_then(|ways| longest(ways, target, By::Path))
-            // Ways for all paths.
-            .or_else(|| longest(self.by_path.get("")?, target, By::Path))
             .or_else(|| self.rest(host, target))
     }
 
-    /// The fallback, unless what no way matches is meant for another all the same: for one that was there, or in another
-    /// spelling (`//crm/x`, `/%63rm/x`).
+    /// A way for all paths, or the fallback; unless what no other way matches is meant for another all the same: for one that
+    /// was there, or in another spelling (`//crm/x`, `/%63rm/x`).
     fn rest(&self, host: Option<&str>, target: &Target) -> Option<Match<'_>> {
-        let fallback = self.fallback.as_ref()?;
-        let of_another = |path: &str| self.is_of_another(path, fallback);
-        let reserved = host.is_some_and(|host| self.reserved_hosts.contains(host))
-            || (self.has_others(fallback) && Readings::of(target.path()).any(of_another));
-        if reserved {
-            return None;
-        }
-        longest(self.fallback.as_slice(), target, By::Path)
+        let rooted = self.by_path.get("").map(Vec::as_slice);
+        let rooted = rooted.and_then(|ways| longest(ways, target, By::Path));
+        let is_rooted = rooted.is_some();
+        let found = rooted.or_else(|| longest(self.fallback.as_slice(), target, By::Path))?;
+        let of_another = |path: &str| self.is_of_another(path, found.entry);
+        let reserved = host.is_some_and(|host| !is_rooted && self.reserved_hosts.contains(host))
+            || (self.has_others(found.entry) && Readings::of(target.path()).any(of_another));
+        (!reserved).then_some(found)
     }
 
-    /// Whether there is anybody to be taken for the fallback. What no rule looks at may have any number of readings.
+    /// Whether there is anybody to be taken for it.
     fn has_others(&self, fallback: &Entry) -> bool {
         let own = |way: &Arc<Entry>| Arc::ptr_eq(&way.upstream, &fallback.upstream);
         !self.reserved_paths.is_empty() || !self.by_path.values().flatten().all(own)

@@ -65,12 +65,10 @@ impl<'a> Readings<'a> {
         !self.complete || self.each().any(climbs_out)
     }
 
-    /// Whether `holds` is true of any reading; of a path with too many it is.
+    /// Whether `holds` is true of any reading that is known to be of the same call.
     pub fn any(&self, holds: impl Fn(&str) -> bool) -> bool {
-        !self.complete
-            || self
-                .each()
-                .any(|path| holds(&String::from_utf8_lossy(path)))
+        let mut same = self.each().take(1 + self.same);
+        same.any(|path| holds(&String::from_utf8_lossy(path)))
     }
 
     /// Applies every transformation to every reading until nothing new comes out. `None`: gave up.

@@ -115,6 +115,21 @@ async fn what_another_server_might_read_as_the_way_to_one_upstream_is_not_sent_t
             ("localhost", "/./one", "UA-0204"),
             ("localhost", "/a/../one/a", "UA-0204"),
             ("localhost", "/one;v=1/a", "UA-0204"),
+            ("localhost", "/one.json", "two /one.json"),
+        ],
+    )
+    .await;
+    let proxy = TestProxy::start(&format!(
+        "[route.all]\nupstream = \"two\"\npath = \"/\"\n{}{}",
+        upstream(&one, "one", ""),
+        upstream(&two, "two", "")
+    ));
+    check(
+        &proxy,
+        &[
+            ("localhost", "/a", "two /a"),
+            ("localhost", "/one/a", "one /a"),
+            ("localhost", "//one/a", "UA-0204"),
         ],
     )
     .await;
