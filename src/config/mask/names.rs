@@ -37,7 +37,10 @@ fn is_random(word: &str) -> bool {
     let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
     let mixed =
         has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
-    mixed && word.len() >= LONGEST_WORD
+    let hex = word.bytes().all(|b| b.is_ascii_hexdigit())
+        && has(u8::is_ascii_alphabetic)
+        && has(u8::is_ascii_digit);
+    (mixed || hex) && word.len() >= LONGEST_WORD
 }
 
 /// Keys whose values hold secrets among other things: parameters, header fields (`value` is that of `header`), a program's arguments.
@@ -92,6 +95,9 @@ mod tests {
             ("a-b", false),
             ("a b", false),
             ("Zq7vXw9KpL2mN4tR8sYb", false),
+            ("D4E5F60718293A4B5C6D7E8F", false),
+            ("d4e5f60718293a4b", false),
+            ("DEADBEEF1", true),
             ("x_Zq7vXw9KpL2mN4tR8sYb", false),
         ];
         for (text, expected) in rows {
