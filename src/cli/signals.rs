@@ -45,8 +45,14 @@ impl Held {
         let hangup = {
             use tokio::signal::unix::{SignalKind, signal};
             let _within = runtime.enter();
-            // From here on, for good, whoever writes gets an error instead.
-            drop(signal(SignalKind::from_raw(SIGXFSZ))?);
+            // From here on, for good, none of them ends the process; whoever writes gets an error instead.
+            for mild in [
+                SignalKind::from_raw(SIGXFSZ),
+                SignalKind::user_defined1(),
+                SignalKind::user_defined2(),
+            ] {
+                drop(signal(mild)?);
+            }
             signal(SignalKind::hangup())?
         };
         Ok(Self {

@@ -66,10 +66,14 @@ pub fn retry_after(
     wall: Duration,
 ) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
-    // By the clock that the date is of, if it is told.
-    let now = date(headers).unwrap_or(wall);
+    // One of the clocks may be wrong: that of the date, or ours.
+    let by_either = |text: &str| {
+        let theirs = date(headers).and_then(|now| until(text, now));
+        let ours = until(text, wall)?;
+        Some(theirs.unwrap_or(ours).min(ours))
+    };
     let wait = text(header::RETRY_AFTER.as_str())
-        .and_then(|text| digits(text).or_else(|| until(text, now)))
+        .and_then(|text| digits(text).or_else(|| by_either(text)))
         .or_else(|| {
             let used_up = status == StatusCode::TOO_MANY_REQUESTS
                 || text("ratelimit-remaining").is_some_and(|remaining| remaining == "0");

@@ -180,7 +180,7 @@ pub(super) fn openable(headers: &HeaderMap) -> Option<HeaderValue> {
     if unknown.is_empty() {
         return None;
     }
-    match known.is_empty() {
+    match known.iter().all(|coding| is_refused(coding)) {
         true => Some(HeaderValue::from_static("identity")),
         false => HeaderValue::from_bytes(&known.join(&b", "[..])).ok(),
     }
@@ -194,6 +194,13 @@ fn is_openable(coding: &&[u8]) -> bool {
     known
         .iter()
         .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// Whether a coding has the weight zero.
+fn is_refused(coding: &[u8]) -> bool {
+    let weight = coding.split(|byte| *byte == b';').nth(1);
+    let weight = weight.unwrap_or_default().trim_ascii();
+    weight.starts_with(b"q=0") && !weight.iter().any(|byte| matches!(byte, b'1'..=b'9'))
 }
 
 /// What can be opened of a beginning that may be cut off, bounded.
@@ -245,7 +252,7 @@ mod tests {
 
     #[test]
     fn no_coding_is_asked_for_that_could_not_be_opened() {
-        let rows: [(&[&str], Option<&str>); 9] = [
+        let rows: [(&[&str], Option<&str>); 11] = [
             (&["gzip"], None),
             (&["GZIP;q=0.5, deflate", "identity"], None),
             (&[""], None),
@@ -255,6 +262,8 @@ mod tests {
             (&["br"], Some("identity")),
             (&["*"], Some("identity")),
             (&["gzip, identity;q=0, *"], Some("gzip, identity;q=0")),
+            (&["br, identity;q=0.0"], Some("identity")),
+            (&["br, gzip;q=0.001"], Some("gzip;q=0.001")),
         ];
         for (fields, expected) in rows {
             let mut headers = HeaderMap::new();

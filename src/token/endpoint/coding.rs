@@ -5,7 +5,8 @@
 use std::io::Read;
 
 use bytes::Bytes;
-use flate2::read::{DeflateDecoder, GzDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::bufread;
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
@@ -22,7 +23,7 @@ pub(super) fn opened(headers: &HeaderMap, raw: Bytes) -> Result<Bytes, TooLarge>
     let coding = coding.map(|coding| coding.as_bytes().trim_ascii().to_ascii_lowercase());
     let found = match coding.as_deref() {
         _ if raw.starts_with(GZIP) => {
-            inflate(MultiGzDecoder::new(&*raw)).or_else(|| inflate(GzDecoder::new(&*raw)))
+            inflate(MultiGzDecoder::new(&*raw)).or_else(|| first_member(&raw))
         }
         // "deflate" is the zlib format (RFC 9110 section 8.4.1.2), but some send it bare.
         Some(b"deflate") => {
@@ -35,6 +36,14 @@ pub(super) fn opened(headers: &HeaderMap, raw: Bytes) -> Result<Bytes, TooLarge>
         Some(found) => Ok(found.into()),
         None => Ok(raw),
     }
+}
+
+/// What is in the first member, if what follows it is none that broke off.
+fn first_member(raw: &[u8]) -> Option<Vec<u8>> {
+    let mut decoder = bufread::GzDecoder::new(raw);
+    let found = inflate(&mut decoder)?;
+    let rest = decoder.into_inner();
+    (found.len() > BODY_MAX || !rest.starts_with(GZIP)).then_some(found)
 }
 
 /// What is in it, if it is whole; no more than shows that it is too much.

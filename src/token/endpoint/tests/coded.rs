@@ -67,6 +67,10 @@ async fn what_is_opened_is_bounded_and_whole_or_as_it_came() {
         (bomb.clone(), "larger than 1 MiB"),
         (cut[..cut.len() - 9].to_vec(), "a body that is not JSON"),
         (wrong, "a body that is not JSON"),
+        (
+            [gzip(OK.as_bytes()), cut[..cut.len() - 9].to_vec()].concat(),
+            "a body that is not JSON",
+        ),
         // A bomb in a bomb is opened once.
         (gzip(&bomb), "a body that is not JSON"),
     ];
