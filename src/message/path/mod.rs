@@ -258,6 +258,10 @@ fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn climbs_out(path: &[u8]) -> bool {
+    // Without its slash it makes another name of the folder's own: `/v1` and `-old/x`.
+    if path.first().is_some_and(|first| *first != b'/') {
+        return true;
+    }
     let mut depth = 0_usize;
     for segment in segments(path) {
         match segment {

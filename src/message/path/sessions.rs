@@ -89,6 +89,8 @@ mod tests {
             ("/v1/(S(x))/../../v2", false, true),
             ("/v1/(x)/../v2", true, false),
             ("/(S(x))/../v1", false, true),
+            ("/(S(x))-old/v1", false, true),
+            ("/(S()))/v1", false, true),
         ];
         for (path, allowed, climbs) in rows {
             let readings = Readings::of(path);
