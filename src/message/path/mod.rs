@@ -132,7 +132,7 @@ impl PathRule {
             && path
                 .each()
                 .take(1 + path.same)
-                .all(|path| self.covers(path))
+                .all(|path| is_rooted(path) && self.covers(path))
     }
 
     fn is_for(&self, method: &Method) -> bool {
@@ -257,9 +257,13 @@ fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').skip(usize::from(none))
 }
 
+/// Whether it begins as paths do. Another makes another name of the folder's own that it is put into: `/v1` and `-old/x`.
+fn is_rooted(path: &[u8]) -> bool {
+    path.first().is_none_or(|first| *first == b'/')
+}
+
 fn climbs_out(path: &[u8]) -> bool {
-    // Without its slash it makes another name of the folder's own: `/v1` and `-old/x`.
-    if path.first().is_some_and(|first| *first != b'/') {
+    if !is_rooted(path) {
         return true;
     }
     let mut depth = 0_usize;

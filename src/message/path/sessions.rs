@@ -97,5 +97,7 @@ mod tests {
             let got = rule("/v1/**").matches_all(&Method::GET, &readings);
             assert_eq!((got, readings.climbs_out()), (allowed, climbs), "{path}");
         }
+        let grown = Readings::of("/(S(x))y");
+        assert!(!rule("/*").matches_all(&Method::GET, &grown));
     }
 }
