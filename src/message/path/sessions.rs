@@ -2,27 +2,18 @@
 
 use std::borrow::Cow;
 
-/// A path without what ASP.NET takes for sessions kept without cookies (`/(S(x)F(y))`) at the beginning of its segments. The
-/// slash before one is put back as `slash`: it goes with the session in some readings, with what is behind it in others.
-pub(super) fn without_sessions<'a>(path: &'a [u8], slash: &[u8]) -> Cow<'a, [u8]> {
-    if !path.windows(2).any(|pair| pair == b"/(") {
-        return path.into();
-    }
-    let mut kept = Vec::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((first, after)) = rest.split_first() {
-        match behind_session(after).filter(|_| *first == b'/') {
-            Some(behind) => {
-                kept.extend_from_slice(slash);
-                rest = behind;
-            }
-            None => {
-                kept.push(*first);
-                rest = after;
-            }
-        }
-    }
-    kept.into()
+/// A path without the first that ASP.NET takes for a session kept without cookies (`/(S(x)F(y))`) at the beginning of a segment;
+/// the next one is for the next reader. The slash before it is put back as `slash`: it goes with the session in some readings,
+/// with what is behind it in others.
+pub(super) fn without_session<'a>(path: &'a [u8], slash: &[u8]) -> Cow<'a, [u8]> {
+    let begins = |(at, pair): (usize, &[u8])| (pair == b"/(").then_some(at);
+    let mut places = path.windows(2).enumerate().filter_map(begins);
+    let cut = places.find_map(|at| {
+        let (before, after) = path.split_at_checked(at)?;
+        let behind = behind_session(after.strip_prefix(b"/")?)?;
+        Some([before, slash, behind].concat())
+    });
+    cut.map_or(Cow::Borrowed(path), Cow::Owned)
 }
 
 /// What stands behind letters with values in parentheses, all of them in parentheses.
@@ -63,6 +54,7 @@ mod tests {
             "/services/data/(S(x))/../oauth2/token",
             "/services/data/../(S(x))oauth2/token/(S(x))",
             "/services/(S(x)/(S(x)))/oauth2/token",
+            "/(S(x))/(S(y))/services/oauth2/(S(z))token",
         ];
         let denied = |path: &&str| {
             rule("/services/oauth2/token").matches_any(&Method::GET, &Readings::of(path))
@@ -97,6 +89,8 @@ mod tests {
             let got = rule("/v1/**").matches_all(&Method::GET, &readings);
             assert_eq!((got, readings.climbs_out()), (allowed, climbs), "{path}");
         }
+        let two = Readings::of("/(S(x))/(S(y))");
+        assert!(rule("/*").matches_any(&Method::GET, &two));
         let grown = Readings::of("/(S(x))y");
         assert!(!rule("/*").matches_all(&Method::GET, &grown));
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode;
 
 use super::segments;
-use super::sessions::without_sessions;
+use super::sessions::without_session;
 
 /// What is borrowed took no more than a look.
 pub(super) type Transform = fn(&[u8]) -> Cow<'_, [u8]>;
@@ -42,8 +42,8 @@ pub(super) const TRANSFORMS: [Transform; 13] = [
         }
         map_segments(path, trimmed)
     },
-    |path| without_sessions(path, b"/"),
-    |path| without_sessions(path, b""),
+    |path| without_session(path, b"/"),
+    |path| without_session(path, b""),
     |path| {
         if !path.windows(2).any(|pair| pair == b"//") {
             return path.into();
