@@ -287,13 +287,23 @@ fn covers(rule: &str, path: &[u8]) -> bool {
         let fits = match part {
             b"**" => return true,
             b"*" => segment.is_some_and(|segment| !segment.is_empty()),
-            part => segment == Some(part),
+            part => {
+                segment.is_some_and(|segment| in_one_case(segment, part) == in_one_case(part, part))
+            }
         };
         if !fits {
             return false;
         }
     }
     path.next().is_none()
+}
+
+/// A segment, of which letter case does not matter in any alphabet where the rule has letters of another than ASCII.
+fn in_one_case(segment: &[u8], of_rule: &[u8]) -> Vec<u8> {
+    match str::from_utf8(segment) {
+        Ok(text) if !of_rule.is_ascii() => text.to_lowercase().into_bytes(),
+        _ => segment.to_ascii_lowercase(),
+    }
 }
 
 const FOLDER: &[u8] = b"/v1/api";
