@@ -39,6 +39,8 @@ pub struct Table {
     by_host: HashMap<String, Vec<Arc<Entry>>>,
     by_path: HashMap<String, Vec<Arc<Entry>>>,
     fallback: Option<Arc<Entry>>,
+    /// Whether paths lead to more than one upstream.
+    shared: bool,
     /// Prefixes that the fallback does not get, by their first segment.
     reserved_paths: HashMap<String, Vec<String>>,
     /// Hosts that it does not get.
@@ -92,6 +94,7 @@ impl Table {
 
     /// Adds a way that the beginning of the path leads to.
     pub fn add_path(&mut self, entry: Entry) {
+        self.shared |= self.leads_elsewhere(&entry);
         insert(
             self.by_path
                 .entry(first_segment(&entry.prefix).to_owned())
@@ -102,6 +105,7 @@ impl Table {
 
     /// What answers at `/` when nothing else matches.
     pub fn set_fallback(&mut self, entry: Entry) {
+        self.shared |= self.leads_elsewhere(&entry);
         self.fallback = Some(Arc::new(entry));
     }
 
@@ -142,21 +146,23 @@ impl Table {
         let is_rooted = rooted.is_some();
         let found = rooted.or_else(|| longest(self.fallback.as_slice(), target, By::Path))?;
         let of_another = |path: &str| self.is_of_another(path, found.entry);
+        let has_others = self.shared || !self.reserved_paths.is_empty();
         let reserved = host.is_some_and(|host| !is_rooted && self.reserved_hosts.contains(host))
-            || (self.has_others(found.entry) && Readings::of(target.path()).any(of_another));
+            || (has_others && Readings::of(target.path()).any(of_another));
         (!reserved).then_some(found)
     }
 
-    /// Whether there is anybody to be taken for it.
-    fn has_others(&self, fallback: &Entry) -> bool {
-        let own = |way: &Arc<Entry>| Arc::ptr_eq(&way.upstream, &fallback.upstream);
-        !self.reserved_paths.is_empty() || !self.by_path.values().flatten().all(own)
+    /// Whether a way by path leads to another upstream than this one; asked of each, so that one of them is enough.
+    fn leads_elsewhere(&self, entry: &Entry) -> bool {
+        let mut ways = self.by_path.values().flatten().chain(&self.fallback);
+        let known = ways.next();
+        known.is_some_and(|way| !Arc::ptr_eq(&way.upstream, &entry.upstream))
     }
 
-    fn is_of_another(&self, path: &str, fallback: &Entry) -> bool {
+    fn is_of_another(&self, path: &str, found: &Entry) -> bool {
         let first = first_segment(path);
         let ways = self.by_path.get(first).into_iter().flatten();
-        let others = ways.filter(|way| !Arc::ptr_eq(&way.upstream, &fallback.upstream));
+        let others = ways.filter(|way| !Arc::ptr_eq(&way.upstream, &found.upstream));
         let reserved = self.reserved_paths.get(first).into_iter().flatten();
         let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
         let mut prefixes = others.map(|way| &way.prefix).chain(reserved);
