@@ -223,8 +223,7 @@ impl Running {
     }
 
     /// Lets the earlier members serve on where the new ones log in as somebody else and a valid token would be lost; but not with
-    /// a token that the new ones would throw away for its host or its org.
-    /// Names those.
+    /// a token that the new ones would throw away for its host or its org: these are named.
     fn let_wait(self: &Arc<Self>, old: &Served, served: &mut Served) -> Vec<String> {
         let mut forbidden = Vec::new();
         let mut waiting = BTreeMap::new();

@@ -52,7 +52,7 @@ pub(crate) struct Life {
     waiters: usize,
     /// A credential is wanted although nobody uses it.
     warm: bool,
-    /// One flight is owed although nobody waits: a rejection, a changed secret, an operator.
+    /// One flight is owed although nobody waits: a rejection, a last resort that is used, a changed secret, an operator.
     owed: bool,
     rejections: Rejections,
     secrets_looked_at: Option<Duration>,
