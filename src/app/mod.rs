@@ -92,14 +92,15 @@ impl App {
             .map_err(StartError::Thread)?;
         let storage = open_store(&config.store, metrics, control.handle())?;
         let unfinished = storage.keeping.unfinished.clone();
-        let floor = Floor::new(fitted(config.server.limits.clone()));
+        let (limits, outgoing) = fitted(config.server.limits.clone());
+        let floor = Floor::new(limits);
         let admin_end = CancellationToken::new();
         let listeners = Listeners::new(config.server.workers, &floor, &admin_end);
         let next = listeners.next(config)?;
         let mut accounts = Accounts::new(&clock, metrics, control.handle(), storage);
         let members = accounts.members(config, &[], &BTreeSet::new())?;
         let served = Served::new(config.clone(), members, &next.listeners, None, log);
-        let shared = Shared::new(&config.server.limits, metrics, clock.clone());
+        let shared = Shared::new(&config.server.limits, outgoing, metrics, clock.clone());
         next.listen()?;
         let (listeners, opened) = next.commit();
         let (workers, desks) = worker::start(opened.workers, &served, &shared, &floor)?;

@@ -15,7 +15,7 @@ use super::served::Served;
 use crate::clock::Clock;
 use crate::config::keys::Key;
 use crate::config::server::Limits;
-use crate::egress::{Client, Profile};
+use crate::egress::{Client, Files, Profile};
 use crate::message::forwarding;
 use crate::message::twins::Names;
 use crate::provider::Provider;
@@ -35,6 +35,7 @@ pub(super) struct Shared {
     in_flight: Arc<Places>,
     anteroom: Arc<Anteroom>,
     memory: Arc<Semaphore>,
+    files: Arc<Files<RequestBody>>,
     troubles: Troubles,
     instance: String,
 }
@@ -56,7 +57,8 @@ pub(super) struct Desk {
 }
 
 impl Shared {
-    pub(super) fn new(limits: &Limits, metrics: &Metrics, clock: Clock) -> Self {
+    /// With at most `outgoing` connections to upstreams.
+    pub(super) fn new(limits: &Limits, outgoing: usize, metrics: &Metrics, clock: Clock) -> Self {
         Self {
             metrics: metrics.clone(),
             clock,
@@ -64,6 +66,7 @@ impl Shared {
             in_flight: Places::new(limits.requests_in_flight),
             anteroom: Anteroom::new(limits.requests_in_flight, limits.header_timeout),
             memory: Arc::new(Semaphore::new(limits.buffer_bytes / BLOCK)),
+            files: Files::new(outgoing),
             troubles: Troubles::default(),
             instance: hex(&random::<8>()),
             limits: limits.clone(),
@@ -177,7 +180,7 @@ fn label(name: &str, provider: &Provider) -> String {
 
 impl Desk {
     fn new(shared: &Shared, served: &Served) -> (Self, UnboundedReceiver<Door>) {
-        let client = Client::default();
+        let client = Client::new(&shared.files);
         let upstreams = shared.upstreams(served, HashMap::new());
         let (doors, arriving) = unbounded_channel();
         let desk = Self {

@@ -16,7 +16,7 @@ use super::connect::Stream;
 use super::exchange::{Exchange, Fault, Head};
 use super::failure::{Failure, Phase};
 use super::http2;
-use super::pool::Place;
+use super::pool::{Place, Room};
 use super::silence::Silence;
 use crate::telemetry::UpstreamMetrics;
 
@@ -55,11 +55,11 @@ enum Spoken<B> {
 /// after the connection.
 pub(super) struct Open {
     metrics: Arc<UpstreamMetrics>,
-    _room: OwnedSemaphorePermit,
+    _room: Room,
 }
 
 impl Open {
-    pub(super) fn new(metrics: &Arc<UpstreamMetrics>, room: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(metrics: &Arc<UpstreamMetrics>, room: Room) -> Self {
         metrics.connection_opened();
         Self {
             metrics: metrics.clone(),

@@ -11,6 +11,7 @@ mod connect;
 mod connection;
 mod exchange;
 mod failure;
+mod files;
 mod http2;
 mod names;
 mod pool;
@@ -31,6 +32,7 @@ pub use self::answer::{AnswerBody, Broken};
 pub(crate) use self::exchange::reference;
 pub use self::exchange::{Fault, Head};
 pub use self::failure::{Failure, Phase};
+pub use self::files::Files;
 use self::pool::Pool;
 pub use self::proxy::Proxy;
 pub use self::socket::over_socket;
@@ -97,15 +99,21 @@ impl<B: Outgoing> Clone for Client<B> {
     }
 }
 
+/// As many connections as the system lets it have.
 impl<B: Outgoing> Default for Client<B> {
     fn default() -> Self {
-        Self {
-            pool: Arc::default(),
-        }
+        Self::new(&Files::new(usize::MAX))
     }
 }
 
 impl<B: Outgoing> Client<B> {
+    /// One of those that share `files`.
+    pub fn new(files: &Arc<Files<B>>) -> Self {
+        Self {
+            pool: Pool::new(files),
+        }
+    }
+
     /// Sends a request and waits for the head of the answer. `silence` bounds the wait for the head and then every wait for
     /// more of the body, both counted from when the request's own body last moved; zero means no bound.
     ///

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::connection::{Connection, Line, Open};
 use super::failure::{Failure, Phase, chain};
+use super::files::Files;
 use super::http2::{self, Lanes, Session};
 use super::names::Names;
 use super::{Destination, Outgoing, connect};
@@ -19,6 +20,7 @@ use crate::message::origin::Scheme;
 pub(super) struct Pool<B: Outgoing> {
     places: Mutex<BTreeMap<usize, Vec<Arc<Place<B>>>>>,
     names: Names,
+    files: Arc<Files<B>>,
 }
 
 /// The connections of one profile to one origin: they are never shared with others.
@@ -35,16 +37,21 @@ pub(super) struct Place<B: Outgoing> {
     most: usize,
 }
 
-impl<B: Outgoing> Default for Pool<B> {
-    fn default() -> Self {
-        Self {
-            places: Mutex::default(),
-            names: Names::default(),
-        }
-    }
-}
+/// What each open connection has of those that there may be: to its origin, and of all.
+pub(super) type Room = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 impl<B: Outgoing> Pool<B> {
+    /// One of those that share `files`.
+    pub(super) fn new(files: &Arc<Files<B>>) -> Arc<Self> {
+        let pool = Arc::new(Self {
+            places: Mutex::default(),
+            names: Names::default(),
+            files: files.clone(),
+        });
+        files.add(&pool);
+        pool
+    }
+
     /// A connection, once there is a place among the requests to this origin (waiting for one until `by`): the newest
     /// idle one that lives, else a new one.
     pub(super) async fn checkout(
@@ -57,7 +64,7 @@ impl<B: Outgoing> Pool<B> {
         let permit = place.permit(by).await?;
         if to.profile.http2 && to.origin.scheme() == Scheme::Https {
             // Boxed for the same reason as below.
-            return Box::pin(checkout_http2(to, place, permit, &self.names)).await;
+            return Box::pin(self.checkout_http2(to, place, permit)).await;
         }
         if !to.fresh
             && let Some(line) = place.take_fit(now)
@@ -66,12 +73,38 @@ impl<B: Outgoing> Pool<B> {
         }
         // Boxed: what it takes to connect would be part of every request.
         let line = Box::pin(async {
-            let room = place.room(to).await?;
+            let room = place.room(to, &self.files).await?;
             let stream = connect::connect(to, &self.names).await?;
             Ok(Line::new(stream, Open::new(&to.profile.metrics, room)))
         });
         let line = line.await?;
         Ok(Connection::new(line, place, permit))
+    }
+
+    /// A place on a connection of HTTP/2, or a connection of HTTP/1.1, if that is what the upstream chooses.
+    async fn checkout_http2(
+        &self,
+        to: Destination<'_>,
+        place: Arc<Place<B>>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Connection<B>, Failure<B>> {
+        // A fresh one is none of those that are there.
+        let after = if to.fresh { place.lanes.made() } else { 0 };
+        if let Some(exchange) = place.lanes.place(after) {
+            return Ok(Connection::shared(exchange, place, permit));
+        }
+        let limit = to.profile.connect_timeout;
+        let way = tokio::time::timeout(limit, place.way(to, after, self)).await;
+        let way = way.unwrap_or_else(|_| Err(connect::late()));
+        let at_last = |failure| match place.lanes.place_at_last(after) {
+            Some(exchange) => Ok(Way::Shared(exchange)),
+            None => Err(failure),
+        };
+        Ok(match way.or_else(at_last)? {
+            Way::Shared(exchange) => Connection::shared(exchange, place, permit),
+            Way::Idle(line) => Connection::reused(line, place, permit),
+            Way::New(line) => Connection::new(line, place, permit),
+        })
     }
 
     /// Closes connections that are idle too long, or that the upstream has closed.
@@ -87,6 +120,12 @@ impl<B: Outgoing> Pool<B> {
             });
             !places.is_empty()
         });
+    }
+
+    /// Closes one connection that is idle, if there is one.
+    pub(super) fn close_idle(&self) -> bool {
+        let places = lock(&self.places);
+        places.values().flatten().any(|place| place.close_idle())
     }
 
     fn place(&self, to: Destination<'_>) -> Arc<Place<B>> {
@@ -127,32 +166,36 @@ impl<B: Outgoing> Place<B> {
         }
     }
 
-    /// The right to open a connection. Who asks has a permit, and so has each request that a connection is in use for: if all
-    /// that there may be are open, one is idle, or others are at their end. It is closed for this one.
-    async fn room(&self, to: Destination<'_>) -> Result<OwnedSemaphorePermit, Failure<B>> {
-        if let Ok(room) = self.room.clone().try_acquire_owned() {
-            return Ok(room);
-        }
-        self.close_idle();
-        // As long as it takes its task to notice.
-        let room = self.room.clone().acquire_owned();
+    /// The right to open a connection, once there is one.
+    async fn room(&self, to: Destination<'_>, files: &Files<B>) -> Result<Room, Failure<B>> {
+        let room = async { Some((self.own_room().await?, files.take().await?)) };
         match tokio::time::timeout(to.profile.connect_timeout, room).await {
-            Ok(Ok(room)) => Ok(room),
-            Ok(Err(_)) | Err(_) => {
-                let failure = Failure::new(Phase::Queue, "too many connections to this upstream");
+            Ok(Some(room)) => Ok(room),
+            Ok(None) | Err(_) => {
+                let failure = Failure::new(Phase::Queue, "too many connections to upstreams");
                 Err(failure.timed_out())
             }
         }
     }
 
-    fn close_idle(&self) {
+    /// The same to this origin. Who asks has a permit, and so has each request that a connection is in use for: if all
+    /// that there may be are open, one is idle, or others are at their end. It is closed for this one, and there is room as soon as
+    /// its task has noticed.
+    async fn own_room(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(room) = self.room.clone().try_acquire_owned() {
+            return Some(room);
+        }
+        self.close_idle();
+        self.room.clone().acquire_owned().await.ok()
+    }
+
+    /// Closes the oldest idle connection, if there is one.
+    fn close_idle(&self) -> bool {
         let oldest = {
             let mut idle = lock(&self.idle);
             (!idle.is_empty()).then(|| idle.remove(0))
         };
-        if oldest.is_none() {
-            self.lanes.close_idle();
-        }
+        oldest.is_some() || self.lanes.close_idle()
     }
 
     /// The newest idle connection that lives.
@@ -185,38 +228,12 @@ enum Way<B: Outgoing> {
     New(Box<Line<B>>),
 }
 
-/// A place on a connection of HTTP/2, or a connection of HTTP/1.1, if that is what the upstream chooses.
-async fn checkout_http2<B: Outgoing>(
-    to: Destination<'_>,
-    place: Arc<Place<B>>,
-    permit: OwnedSemaphorePermit,
-    names: &Names,
-) -> Result<Connection<B>, Failure<B>> {
-    // A fresh one is none of those that are there.
-    let after = if to.fresh { place.lanes.made() } else { 0 };
-    if let Some(exchange) = place.lanes.place(after) {
-        return Ok(Connection::shared(exchange, place, permit));
-    }
-    let limit = to.profile.connect_timeout;
-    let way = tokio::time::timeout(limit, place.way(to, after, names)).await;
-    let way = way.unwrap_or_else(|_| Err(connect::late()));
-    let at_last = |failure| match place.lanes.place_at_last(after) {
-        Some(exchange) => Ok(Way::Shared(exchange)),
-        None => Err(failure),
-    };
-    Ok(match way.or_else(at_last)? {
-        Way::Shared(exchange) => Connection::shared(exchange, place, permit),
-        Way::Idle(line) => Connection::reused(line, place, permit),
-        Way::New(line) => Connection::new(line, place, permit),
-    })
-}
-
 impl<B: Outgoing> Place<B> {
     async fn way(
         &self,
         to: Destination<'_>,
         after: u64,
-        names: &Names,
+        pool: &Pool<B>,
     ) -> Result<Way<B>, Failure<B>> {
         // One makes a connection and the others wait for it, unless the upstream is known to want one for each.
         let turn = match self.lanes.is_http1() {
@@ -234,8 +251,8 @@ impl<B: Outgoing> Place<B> {
                 return Ok(Way::Idle(line));
             }
         }
-        let room = self.room(to).await?;
-        let stream = connect::connect(to, names).await?;
+        let room = self.room(to, &pool.files).await?;
+        let stream = connect::connect(to, &pool.names).await?;
         let open = Open::new(&to.profile.metrics, room);
         if !connect::chose_http2(&stream) {
             self.lanes.is_for_http1();

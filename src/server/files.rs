@@ -5,11 +5,14 @@
 
 use crate::config::server::Limits;
 
-/// Asks the system for as many open files as `limits` need, and takes back what of their connections it has no room for.
-pub fn fitted(mut limits: Limits) -> Limits {
-    let wanted = 2 * u64::try_from(limits.connections).unwrap_or(u64::MAX / 4) + RESERVE;
+/// Asks the system for as many open files as `limits` need, and takes back what of their connections it has no room for. And says
+/// how many connections to upstreams leave enough for all else.
+pub fn fitted(mut limits: Limits) -> (Limits, usize) {
+    // Over HTTP/2 a caller has many requests on one connection, each of which may have its own to the upstream.
+    let outgoing = limits.connections.max(limits.requests_in_flight);
+    let wanted = u64::try_from(limits.connections + outgoing).unwrap_or(u64::MAX / 2) + RESERVE;
     let Some(files) = allowed(wanted) else {
-        return limits;
+        return (limits, usize::MAX);
     };
     let most = places(files);
     if most < limits.connections {
@@ -25,15 +28,27 @@ pub fn fitted(mut limits: Limits) -> Limits {
         }
         limits.connections = most;
     }
-    limits
+    let outgoing = rest(files, limits.connections);
+    (limits, outgoing)
 }
 
 /// How many connections of callers leave enough of so many open files.
 fn places(files: u64) -> usize {
-    let reserve = RESERVE.min(files / 2);
-    usize::try_from((files - reserve) / 2)
+    usize::try_from((files - reserve(files)) / 2)
         .unwrap_or(usize::MAX)
         .max(1)
+}
+
+/// How many connections to upstreams do, beside so many of callers.
+fn rest(files: u64, callers: usize) -> usize {
+    usize::try_from(files - reserve(files))
+        .unwrap_or(usize::MAX)
+        .saturating_sub(callers)
+        .max(1)
+}
+
+fn reserve(files: u64) -> u64 {
+    RESERVE.min(files / 2)
 }
 
 /// How many open files the system allows, once it was asked for `wanted`. `None`: any number.
@@ -82,7 +97,10 @@ mod tests {
         ];
         for (files, most) in rows {
             assert_eq!(places(files), most, "{files}");
+            assert_eq!(rest(files, most), most, "{files}");
         }
+        // Who has few callers has more upstreams.
+        assert_eq!(rest(1024, 100), 668);
         // What is asked for is enough.
         for connections in [1, 2, 100, 127, 128, 129, 10_000, 1_000_000] {
             let wanted = 2 * connections + RESERVE;

@@ -2,7 +2,10 @@
 
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::Barrier;
 
 use super::support::open_files::as_many_as_there_may_be;
 use super::support::{Caller, Scripted};
@@ -80,16 +83,56 @@ fn callers_who_say_nothing_leave_files_for_who_is_served_and_for_operators() {
 }
 
 #[test]
+fn idle_connections_to_some_upstreams_leave_files_for_those_to_others() {
+    as_many_as_there_may_be();
+    let stage = Stage::new("idle");
+    let callers = 30;
+    let all = Arc::new(Barrier::new(callers));
+    // Each request of a round needs a connection of its own.
+    let api = stage.runtime.block_on(Scripted::start_with(
+        &all,
+        |mut connection, all| async move {
+            while connection.request().await.is_some() {
+                all.wait().await;
+                connection.reply("200 OK", "", "ok").await;
+            }
+        },
+    ));
+    let names = ["a", "b", "c", "d", "e"];
+    let more = names.map(|name| {
+        api.upstream()
+            .replace("upstream.api", &format!("upstream.{name}"))
+    });
+    let config = stage.config("${DEMO_CRM_CLIENT_SECRET}", &more.concat());
+    let (running, addr) = run(&stage, &config, "ulimit -n 128");
+    let to: SocketAddr = addr.parse().unwrap();
+    stage.runtime.block_on(async {
+        let begun = (0..callers).map(|_| Caller::connect(to));
+        let mut crowd = futures_util::future::join_all(begun).await;
+        for name in names.iter().chain(&names) {
+            let path = format!("/{name}/x");
+            let asked = crowd.iter_mut().map(|caller| caller.get(&path));
+            for answer in futures_util::future::join_all(asked).await {
+                assert_eq!(answer.status, 200, "{name}: {}", answer.text());
+            }
+        }
+    });
+    let open = open(&running.0);
+    assert!(open < 128 - 32, "{open} files are open");
+}
+
+#[test]
 fn as_many_files_are_asked_for_as_connections_need_and_the_system_lets_have() {
     let rows = [
         // Soft and hard, `connections`, what comes about; and how many callers if that is less.
         ((100, 600), 10_000, 600, Some(172)),
-        ((100, 600), 50, 356, None),
+        ((100, 600), 50, 406, None),
         ((500, 600), 50, 500, None),
     ];
     for ((soft, hard), connections, expected, fewer) in rows {
         let stage = Stage::new("limits");
-        let limits = format!("[server.limits]\nconnections = {connections}\n");
+        let limits =
+            format!("[server.limits]\nconnections = {connections}\nrequests_in_flight = 100\n");
         let config = stage.config("${DEMO_CRM_CLIENT_SECRET}", &limits);
         let limits = format!("ulimit -S -n {soft}; ulimit -H -n {hard}");
         let (running, _) = run(&stage, &config, &limits);

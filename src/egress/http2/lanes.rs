@@ -116,7 +116,7 @@ impl Lanes {
     }
 
     /// Closes one connection without requests, if there is one: one that is ending and may take its time, else the oldest.
-    pub(in crate::egress) fn close_idle(&self) {
+    pub(in crate::egress) fn close_idle(&self) -> bool {
         let mut sessions = self.sessions();
         sessions.retain_mut(|(_, session)| session.is_open());
         let idle = || sessions.iter().filter(|(_, session)| session.is_idle());
@@ -126,6 +126,7 @@ impl Lanes {
         if let Some(at) = at {
             sessions.remove(at).1.close();
         }
+        at.is_some()
     }
 
     fn sessions(&self) -> MutexGuard<'_, Vec<(u64, Session)>> {

@@ -155,8 +155,8 @@ mod tests {
         let (mut silent, _) = accepted.unwrap();
         silent.write_all(&SETTINGS).await.unwrap();
         let metrics = Metrics::new();
-        let room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let open = Open::new(&metrics.upstream("api"), room);
+        let room = || Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let open = Open::new(&metrics.upstream("api"), (room(), room()));
         let session = Session::open(Stream::Left(stream.unwrap()), open).await;
         let mut session = session.unwrap();
         let exchange = session.room::<Full<Bytes>>();

@@ -1,0 +1,59 @@
+//! [`Files`]: how many connections to upstreams the whole process may have open, and whose idle one makes way for another.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Outgoing;
+use super::pool::Pool;
+
+/// The open files that connections to upstreams may be, of all workers.
+///
+/// A request under way has its caller's connection for it, but idle connections are kept after a burst, for each upstream apart:
+/// several bursts would leave more of them than there may be files, and then nobody could be connected to.
+pub struct Files<B: Outgoing> {
+    places: Arc<Semaphore>,
+    pools: Mutex<Vec<Weak<Pool<B>>>>,
+}
+
+impl<B: Outgoing> Files<B> {
+    /// At most so many.
+    pub fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self {
+            places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
+            pools: Mutex::default(),
+        })
+    }
+
+    /// The connections of a pool make way, too.
+    pub(super) fn add(&self, pool: &Arc<Pool<B>>) {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|pool| pool.strong_count() > 0);
+        pools.push(Arc::downgrade(pool));
+    }
+
+    /// The right to one more, once there is one: idle connections are closed for it, wherever they are.
+    pub(super) async fn take(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = self.places.clone().try_acquire_owned() {
+            return Some(place);
+        }
+        let mut place = std::pin::pin!(self.places.clone().acquire_owned());
+        loop {
+            // One only: it is free in a moment. If there was none, or another got its place, the next look may find one.
+            let _ = self.pools().iter().any(|pool| pool.close_idle());
+            if let Ok(place) = tokio::time::timeout(LOOK, &mut place).await {
+                return place.ok();
+            }
+        }
+    }
+
+    /// Those that there are. Not looked at under the lock: whoever is the last to have one drops it with all that it holds.
+    fn pools(&self) -> Vec<Arc<Pool<B>>> {
+        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+/// How often who waits looks for a connection that has become idle.
+const LOOK: Duration = Duration::from_millis(10);
