@@ -1,5 +1,5 @@
-//! [`Frames`]: where frames begin among the bytes that come. h2 ends a connection for small frames and for empty ones, with
-//! all requests that are on it; so the small are counted, and the empty are hidden from it.
+//! [`Frames`]: where frames begin among the bytes that come. Small ones cost more memory than what is in them, so they are
+//! counted. For a hundred empty ones h2 would end a connection, with all requests that are on it: they are hidden from it.
 
 /// What has come so far.
 #[derive(Default)]

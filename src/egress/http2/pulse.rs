@@ -216,8 +216,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 }
 
-/// What h2 keeps of each costs some hundred bytes, however small it is. It ends a connection when 51,200 of one byte wait, or
-/// more of larger ones: far more than these and those of a buffer.
+/// What h2 keeps of each costs some hundred bytes, however small it is.
 const MOST_SMALL: usize = 1024;
 
 /// Upstreams that fear rapid resets (CVE-2023-44487) end a connection after some hundred, with all requests that are on it.

@@ -21,12 +21,19 @@ struct Shared {
     end: Arc<Notify>,
 }
 
-/// An upstream that bears so many resets on a connection.
+#[derive(Clone, Copy)]
+struct Upstream {
+    /// So many resets on a connection.
+    bears: usize,
+    /// So many pieces of one byte each were on their way when a stream was reset.
+    late: usize,
+}
+
 async fn serve(
     mut frames: Frames<TlsStream<TcpStream>>,
     number: usize,
     shared: Shared,
-    bears: usize,
+    Upstream { bears, late }: Upstream,
 ) {
     frames.frame(SETTINGS, 0, 0, &[]).await;
     let (mut first, mut resets) = (None, 0);
@@ -43,7 +50,10 @@ async fn serve(
                     first.get_or_insert(id);
                     shared.came.send(()).unwrap();
                 }
-                Some((RST_STREAM, ..)) => {
+                Some((RST_STREAM, id, _)) => {
+                    for _ in 0..late {
+                        frames.frame(DATA, 0, id, b"x").await;
+                    }
                     resets += 1;
                     if resets > bears {
                         let calm = [0, 0, 0, 1, 0, 0, 0, 11];
@@ -58,13 +68,35 @@ async fn serve(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_leaves_again_and_again_ends_no_request_of_others() {
+    let api = leaving(Upstream {
+        bears: 100,
+        late: 0,
+    });
+    // A new one for each 64 of them, and those that were left have ended.
+    let api = api.await;
+    let made = api.agreed().len();
+    assert!((2..=5).contains(&made), "{made}");
+    api.ended(made - 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_pieces_for_callers_who_have_left_end_no_request_of_others() {
+    leaving(Upstream {
+        bears: 100,
+        late: 1000,
+    })
+    .await;
+}
+
+/// One caller waits for an answer while others leave.
+async fn leaving(upstream: Upstream) -> Framed {
     let (came, mut comes) = mpsc::unbounded_channel();
     let shared = Shared {
         came,
         end: Arc::default(),
     };
-    let api = Framed::frames(&shared, |frames, number, shared| {
-        serve(frames, number, shared, 100)
+    let api = Framed::frames(&shared, move |frames, number, shared| {
+        serve(frames, number, shared, upstream)
     })
     .await;
     let proxy = api.proxy();
@@ -85,8 +117,5 @@ async fn who_leaves_again_and_again_ends_no_request_of_others() {
     shared.end.notify_one();
     let answer = timeout(PATIENCE, waiting.answer(false)).await;
     assert_eq!(answer.expect("it hangs").unwrap().text(), "done");
-    // A new one for each 64 of them, and those that were left have ended.
-    let made = api.agreed().len();
-    assert!((2..=5).contains(&made), "{made}");
-    api.ended(made - 1).await;
+    api
 }
