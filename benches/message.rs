@@ -16,7 +16,7 @@ use upauth::clock::Clock;
 use upauth::config::Config;
 use upauth::egress::Profile;
 use upauth::message::twins::Names;
-use upauth::message::{Guard, Readings, Target, check, forwarding};
+use upauth::message::{Guard, Own, Readings, Target, check, forwarding};
 use upauth::provider::Provider;
 use upauth::proxy::{Making, Prepared, Upstream};
 use upauth::telemetry::{Ids, Metrics};
@@ -159,7 +159,8 @@ fn readings_and_surface(criterion: &mut Criterion) {
 }
 
 fn refusals(criterion: &mut Criterion) {
-    let guard = Guard::new(["proxy.example".to_owned()], Vec::new());
+    let own = Own::new(["proxy.example".to_owned()], Vec::new(), None);
+    let guard = Guard::new(own, Vec::new());
     for (kind, fields) in [("small", RICH.get(..1)), ("rich", Some(&RICH[..]))] {
         let parts = parts("/crm/services/data", fields.unwrap());
         criterion.bench_function(&format!("check/{kind}"), |bencher| {

@@ -44,7 +44,7 @@ impl Served {
     ) -> Self {
         Self {
             ways: Arc::new(Ways::of(&config, listeners, before)),
-            guard: guard(&config),
+            guard: guard(&config, listeners.ports()),
             config: Arc::new(config),
             members,
             waiting: BTreeMap::new(),

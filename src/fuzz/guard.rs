@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use http::request::Parts;
 use http::{HeaderMap, Uri, Version};
 
-use crate::message::Guard;
+use crate::message::{Guard, Own};
 
 /// Panics unless it holds of `data`.
 pub fn check(data: &[u8]) {
@@ -123,5 +123,6 @@ fn place(scheme: &str, authority: &str) -> Option<(String, u16)> {
 static GUARD: LazyLock<Guard> = LazyLock::new(|| {
     let origins = ["https://app.example", "http://localhost:3000"];
     let origins = origins.map(|origin| origin.parse().unwrap());
-    Guard::new(["Proxy.example.".to_owned()], origins.to_vec()).keyless(true)
+    let own = Own::new(["Proxy.example.".to_owned()], Vec::new(), None);
+    Guard::new(own, origins.to_vec()).keyless(true)
 });

@@ -1,5 +1,7 @@
 //! The upstream's answer, made fit for the caller: hop-by-hop off, links and cookies turned back, marked private.
 
+use std::sync::Arc;
+
 use http::header::{
     ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
 };
@@ -17,8 +19,9 @@ use super::response_body::ResponseBody;
 use super::route::By;
 use super::upstream::Upstream;
 use crate::message::origin::Scheme;
-use crate::message::{Guard, Links, Origin, check, links, strip};
+use crate::message::{Guard, Links, Origin, Own, check, links, strip};
 use crate::provider::{Base, LinkRule};
+use crate::server::Arrival;
 
 /// A request's good end.
 #[expect(
@@ -51,7 +54,10 @@ pub(super) struct Sent<'a> {
 /// The proxy as this caller sees it, for what leads the caller back.
 pub(super) struct Place<'a> {
     public_url: Option<&'a Origin>,
+    own: &'a Arc<Own>,
     tls: bool,
+    /// By a unix socket, whatever port it names.
+    socket: bool,
     host: Option<&'a str>,
     prefix: &'a str,
 }
@@ -159,16 +165,22 @@ impl<'a> Place<'a> {
     /// `public_url` names the place that paths lead to; hosts and listeners of an upstream's own are called as the
     /// caller calls them.
     pub(super) fn new(
-        public_url: Option<&'a Origin>,
-        tls: bool,
+        (public_url, own): (Option<&'a Origin>, &'a Arc<Own>),
+        arrival: &Arrival,
         host: Option<&'a str>,
         (prefix, by): (&'a str, By),
     ) -> Self {
         // Who ends TLS in front of the proxy does it for all of its hosts.
-        let public_tls = public_url.map_or(tls, |url| url.scheme() == Scheme::Https);
+        let public_tls = public_url.map_or(arrival.tls, |url| url.scheme() == Scheme::Https);
         Self {
             public_url: public_url.filter(|_| by == By::Path),
-            tls: if by == By::Host { public_tls } else { tls },
+            own,
+            tls: if by == By::Host {
+                public_tls
+            } else {
+                arrival.tls
+            },
+            socket: arrival.peer.is_none(),
             host,
             prefix,
         }
@@ -176,19 +188,25 @@ impl<'a> Place<'a> {
 
     /// The URL of the upstream here, without a slash at the end; an HTTP/1.0 caller without a Host knows none.
     pub(super) fn here(&self) -> Option<String> {
-        let scheme = if self.tls { "https" } else { "http" };
-        match (self.public_url, self.host) {
-            (Some(url), _) => Some(format!("{url}{}", self.prefix)),
-            (None, Some(host)) => Some(format!("{scheme}://{host}{}", self.prefix)),
-            (None, None) => None,
+        match self.public_url {
+            Some(url) => Some(format!("{url}{}", self.prefix)),
+            None => Some(format!("{}{}", self.asked()?, self.prefix)),
         }
+    }
+
+    /// Where the caller has come.
+    fn asked(&self) -> Option<String> {
+        let scheme = if self.tls { "https" } else { "http" };
+        Some(format!("{scheme}://{}", self.host?))
     }
 
     fn links(&self, upstream: &Base) -> Links {
         // Where no URL is known a path leads back as well.
         let base = self.here().unwrap_or_else(|| self.prefix.to_owned());
         let (origins, path) = (vec![upstream.origin.clone()], upstream.path.clone());
-        Links::new(origins, path, base, self.prefix.to_owned())
+        let asked = self.asked().filter(|_| !self.socket);
+        let asked = asked.and_then(|asked| asked.parse().ok());
+        Links::new(origins, path, base, self.prefix.to_owned()).among(self.own, asked)
     }
 }
 

@@ -94,6 +94,7 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("tower", &["proxy/stack.rs", "server", "egress"]),
     ("tracing", EVERYWHERE),
     ("tracing_subscriber", &["telemetry"]),
+    ("url", &["message"]),
     ("webpki_roots", &["tls"]),
     ("x509_parser", &["tls"]),
 ];

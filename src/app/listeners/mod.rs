@@ -157,6 +157,12 @@ impl Listeners {
         }
     }
 
+    /// Those that are listened on, whoever is served there.
+    pub(super) fn ports(&self) -> Vec<u16> {
+        let bound = self.open.iter().filter_map(|listener| listener.addr.tcp());
+        bound.map(|addr| addr.port()).collect()
+    }
+
     /// What is really bound.
     pub(super) fn addresses(&self) -> Addresses {
         let mut addresses = Addresses::default();

@@ -4,7 +4,7 @@ use super::Leads;
 use crate::admin::Scope;
 use crate::config::Config;
 use crate::config::server::{Address, Listen, ListenTls};
-use crate::message::Guard;
+use crate::message::{Guard, Own};
 
 /// One `listen` of the configuration.
 pub(super) struct Wanted<'a> {
@@ -50,9 +50,10 @@ pub(in crate::app) fn first(listen: &Listen) -> String {
     first.map_or_else(|| listen.host.clone(), Address::to_string)
 }
 
-/// Which Hosts are served, and which pages may call.
-pub(in crate::app) fn guard(config: &Config) -> Guard {
-    let guard = Guard::new(names(config), config.access.origins.clone());
+/// Which Hosts are served, at which ports, and which pages may call.
+pub(in crate::app) fn guard(config: &Config, ports: Vec<u16>) -> Guard {
+    let own = Own::new(names(config), ports, config.server.public_url.clone());
+    let guard = Guard::new(own, config.access.origins.clone());
     guard.keyless(config.access.keys.is_none())
 }
 

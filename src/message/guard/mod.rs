@@ -8,7 +8,7 @@
 //! out its `Referer`, and nothing tells of which page a link, a form or a frame is but that it is a browser's: where no key
 //! is asked for, that is enough to refuse it. An image of such a page looks like a request of any program.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 
 use http::header::{HeaderMap, ORIGIN, REFERER, UPGRADE_INSECURE_REQUESTS};
 use http::request::Parts;
@@ -16,30 +16,32 @@ use http::{HeaderName, HeaderValue};
 
 use super::check;
 use super::origin::{Origin, is_loopback, split_port};
+use super::own::Own;
 use super::rejection::Rejection;
 
 /// The hosts that are served and the browser origins that may call.
 #[derive(Clone, Default)]
 pub struct Guard {
-    /// Hashed: each upstream and route may have a name of its own.
-    hosts: HashSet<String>,
+    own: Arc<Own>,
     origins: Vec<Origin>,
     /// No caller shows a key, which no page knows.
     keyless: bool,
 }
 
 impl Guard {
-    /// A guard that serves `hosts` (names without ports) besides this machine's own names (see `is_own_name`), and lets
-    /// pages of `origins` call.
-    pub fn new(hosts: impl IntoIterator<Item = String>, origins: Vec<Origin>) -> Self {
-        let hosts = hosts
-            .into_iter()
-            .map(|host| check::name(&host).into_owned());
+    /// A guard that serves the proxy's `own` names besides this machine's (see `is_own_name`), and lets pages of `origins`
+    /// call.
+    pub fn new(own: Own, origins: Vec<Origin>) -> Self {
         Self {
-            hosts: hosts.collect(),
+            own: Arc::new(own),
             origins,
             keyless: false,
         }
+    }
+
+    /// The names that are served.
+    pub fn own(&self) -> &Arc<Own> {
+        &self.own
     }
 
     /// The same, of which it is known whether callers are served without a key.
@@ -65,7 +67,7 @@ impl Guard {
         let own = host
             .zip(name)
             .is_none_or(|(host, name)| is_own_name(host, name));
-        if !own && name.is_some_and(|name| !self.hosts.contains(name)) {
+        if !own && name.is_some_and(|name| !self.own.has(name)) {
             return Err(Rejection::WrongHost);
         }
         self.check_page(headers, host, own || !self.keyless)

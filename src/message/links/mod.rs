@@ -9,13 +9,15 @@ mod inside;
 mod refresh;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::HeaderValue;
 use http::header::{CONTENT_LOCATION, Entry, HeaderMap, HeaderName, LINK, LOCATION, REFRESH};
 
 pub use self::cookies::set_cookies;
-use self::inside::{as_read, bare, climbs, has_scheme, is_dotted, resolved, split_path};
+use self::inside::{as_read, climbs, has_scheme, is_dotted, named, resolved, split_path};
 use super::origin::{HostRule, Origin};
+use super::own::Own;
 
 /// Turns URLs of an upstream into URLs of the proxy.
 #[derive(Clone)]
@@ -25,6 +27,8 @@ pub struct Links {
     path: String,
     base: String,
     prefix: String,
+    own: Arc<Own>,
+    asked: Option<Origin>,
 }
 
 impl Links {
@@ -33,11 +37,22 @@ impl Links {
     /// alone, or leads to the upstream itself. None of them ends in a slash.
     pub fn new(upstream: Vec<Origin>, path: String, base: String, prefix: String) -> Self {
         Self {
+            asked: Origin::split_url(&base).map(|(asked, _)| asked),
             upstream,
             hosts: Vec::new(),
             path,
             base,
             prefix,
+            own: Arc::default(),
+        }
+    }
+
+    /// The same where the proxy has these names and ports, and the caller came to `asked`: if that is not known, to any port.
+    pub fn among(self, own: &Arc<Own>, asked: Option<Origin>) -> Self {
+        Self {
+            own: own.clone(),
+            asked,
+            ..self
         }
     }
 
@@ -52,17 +67,19 @@ impl Links {
     /// The reference that leads back to the proxy, in an answer to a request for the path `asked` at the upstream; `None` if
     /// `url` is to be left alone.
     pub fn turn(&self, url: &str, asked: &str) -> Option<String> {
-        let read = self.read(url);
+        let read = as_read(url);
         let turned = match &*read {
-            // RFC 3986 section 4.2: the scheme is that of the answer, which may be that of any of the origins.
-            read if read.starts_with("//") => ["https:", "http:"]
-                .iter()
-                .find_map(|scheme| self.of_origin(&format!("{scheme}{read}"))),
+            read if read.starts_with("//") || has_scheme(read) => self.of_whole(read),
+            _ if self.prefix.is_empty() => {
+                let is_path = url.starts_with('/') && !url.starts_with("//");
+                return is_path.then(|| self.of_root(url))?;
+            }
             read if read.starts_with('/') => self.of_root(read),
-            read if has_scheme(read) => self.of_origin(read),
             read => self.beside(read, asked),
         };
-        turned.or_else(|| (read != url).then(|| read.into_owned()))
+        // Where nobody else is, clients may read what they like.
+        let differs = !self.prefix.is_empty() && read != url;
+        turned.or_else(|| differs.then(|| read.into_owned()))
     }
 
     /// Turns `Location`, `Content-Location`, the targets in `Link` and the URL of `Refresh` in an answer to a request for the
@@ -75,36 +92,51 @@ impl Links {
         turn_field(headers, REFRESH, |text| refresh::turn(text, turn));
     }
 
-    /// The URL that leads back to the proxy, if `url` is an absolute one of the upstream.
+    /// The URL that leads back to the proxy, if `url` names one of the upstream's hosts or the proxy.
     pub fn turn_absolute(&self, url: &str) -> Option<String> {
-        self.of_origin(&self.read(url))
+        self.of_whole(&as_read(url))
     }
 
-    /// Where nobody else is, clients may read what they like.
-    fn read<'a>(&self, url: &'a str) -> Cow<'a, str> {
-        match self.prefix.is_empty() {
-            true => url.into(),
-            false => as_read(url),
-        }
+    /// RFC 3986 section 4.2: where there is no scheme it is that of the answer, which may be that of any of the origins.
+    fn of_whole(&self, url: &str) -> Option<String> {
+        let schemes: &[_] = if url.starts_with("//") {
+            &["https:", "http:"]
+        } else {
+            &[""]
+        };
+        schemes
+            .iter()
+            .find_map(|scheme| self.of_origin(&format!("{scheme}{url}")))
     }
 
     fn of_origin(&self, url: &str) -> Option<String> {
-        let url = bare(url);
-        let (origin, rest) = Origin::split_url(&url)?;
-        let known =
-            self.upstream.contains(&origin) || self.hosts.iter().any(|rule| rule.matches(&origin));
-        if known {
+        let (origin, rest) = named(url)?;
+        let origin = origin.as_ref();
+        if origin.is_some_and(|origin| self.is_upstreams(origin)) {
             let rest = self.below(rest)?;
             return Some(self.here(&self.base, &rest));
         }
-        // The proxy as the caller knows it, which the upstream takes for its own name or has from the caller.
-        let (own, _) = Origin::split_url(&self.base)?;
-        let stays = || {
-            let rest = rest.strip_prefix(&self.prefix);
-            rest.is_some_and(|rest| begins_anew(rest) && !climbs(split_path(rest).0))
-        };
-        if self.prefix.is_empty() || !is_same_place(&own, &origin) || stays() {
-            return None;
+        match origin.is_none_or(|origin| self.own.leads_here(origin, self.asked.as_ref())) {
+            true => self.of_proxy(origin, rest),
+            false => None,
+        }
+    }
+
+    fn is_upstreams(&self, origin: &Origin) -> bool {
+        self.upstream.contains(origin) || self.hosts.iter().any(|rule| rule.matches(origin))
+    }
+
+    /// A URL that leads to the proxy itself, which the upstream takes for its own name, has from the caller, or knows.
+    fn of_proxy(&self, origin: Option<&Origin>, rest: &str) -> Option<String> {
+        let within = rest.strip_prefix(&self.prefix).filter(|rest| {
+            begins_anew(rest) && (self.prefix.is_empty() || !climbs(split_path(rest).0))
+        });
+        if let Some(within) = within {
+            let here = Origin::split_url(&self.base);
+            let is_here = here.is_some_and(|(here, _)| {
+                origin.is_some_and(|at| at.host() == here.host() && at.has_port_of(&here))
+            });
+            return (!is_here).then(|| self.here(&self.base, within));
         }
         match self.below(rest) {
             Some(rest) => Some(self.here(&self.base, &rest)),
@@ -174,32 +206,26 @@ fn begins_anew(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with(['/', '?', '#'])
 }
 
-/// Whether two origins are one host and port to callers, whoever ends TLS. All names of this machine are one.
-fn is_same_place(a: &Origin, b: &Origin) -> bool {
-    let is_default = |origin: &Origin| origin.port() == origin.scheme().default_port();
-    let same_host = a.host() == b.host() || a.is_loopback() && b.is_loopback();
-    same_host && (a.port() == b.port() || is_default(a) && is_default(b))
-}
-
-/// RFC 8288 section 3: `<target>; rel="next", ...`; a `<` within a quoted parameter is none.
+/// RFC 8288 section 3: `<target>; rel="next", ...`. Clients also take for a target what stands between `<` and `>` in quotes, has no `>`
+/// behind it, or no `<` before it at all.
 fn turn_link(text: &str, turn: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let mut turned = String::with_capacity(text.len());
     let mut changed = false;
-    let mut rest = text;
-    while let Some(open) = find_unquoted(rest, '<') {
-        let Some(end) = rest.get(open..).and_then(|text| text.find('>')) else {
-            break;
-        };
-        let (whole, after) = rest.split_at_checked(open + end)?;
-        // One that is not closed before the next is none.
-        let (before, target) = whole.split_at_checked(whole.rfind('<')? + 1)?;
-        let new = turn(target).map(Cow::Owned);
-        changed |= new.is_some();
-        turned.push_str(before);
-        turned.push_str(&new.unwrap_or(Cow::Borrowed(target)));
-        rest = after;
-    }
-    turned.push_str(rest);
+    let parts = text.split('<').enumerate().map(|(at, part)| {
+        let closed = part.find('>').filter(|_| at > 0);
+        let end = closed.or_else(|| part.find([';', ',']));
+        let (target, behind) = part
+            .split_at_checked(end.unwrap_or(part.len()))
+            .unwrap_or((part, ""));
+        let url = target.trim_matches([' ', '\t', '"', '\'', '>']);
+        match turn(url).filter(|_| !url.is_empty()) {
+            Some(url) => {
+                changed = true;
+                Cow::Owned(format!("{url}{behind}"))
+            }
+            None => Cow::Borrowed(part),
+        }
+    });
+    let turned = parts.collect::<Vec<_>>().join("<");
     changed.then_some(turned)
 }
 
@@ -223,20 +249,6 @@ fn turn_field(headers: &mut HeaderMap, name: HeaderName, turn: impl Fn(&str) -> 
             *value = turned;
         }
     }
-}
-
-/// Where `wanted` first stands outside double quotes (RFC 9110 section 5.6.4).
-fn find_unquoted(text: &str, wanted: char) -> Option<usize> {
-    let mut quoted = false;
-    let mut escaped = false;
-    text.char_indices()
-        .find(|(_, c)| {
-            let found = !quoted && *c == wanted;
-            quoted ^= *c == '"' && !escaped;
-            escaped = quoted && *c == '\\' && !escaped;
-            found
-        })
-        .map(|(at, _)| at)
 }
 
 #[cfg(test)]

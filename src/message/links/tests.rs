@@ -114,16 +114,22 @@ fn header_links_are_turned_in_place() {
         (
             "link",
             "<https://rest.zuora.com/a>; title=\"<https://rest.zuora.com/no> \\\"<\", <https://evil.example/>; rel=x,</b>",
-            "<http://p/crm/a>; title=\"<https://rest.zuora.com/no> \\\"<\", <https://evil.example/>; rel=x,</crm/b>",
+            "<http://p/crm/a>; title=\"<http://p/crm/no> \\\"<\", <https://evil.example/>; rel=x,</crm/b>",
         ),
-        (
-            "link",
-            "<https://rest.zuora.com/a",
-            "<https://rest.zuora.com/a",
-        ),
+        ("link", "<https://rest.zuora.com/a", "<http://p/crm/a"),
         ("link", "</a>, <b, </c>", "</crm/a>, <b, </crm/c>"),
         ("link", "</a>, <b", "</crm/a>, <b"),
         ("link", "garbage", "garbage"),
+        // As Python's requests and others read them.
+        (
+            "link",
+            "<a>; t=\"x, </../b>; rel=next",
+            "<a>; t=\"x, </crm/b>; rel=next",
+        ),
+        ("link", "</../b; rel=next", "</crm/b; rel=next"),
+        ("link", "/../b; rel=next", "/crm/b; rel=next"),
+        ("link", "<'/../b'>; rel=next", "</crm/b>; rel=next"),
+        ("link", "x\" </../b>; rel=next", "x\" </crm/b>; rel=next"),
         ("refresh", "5; url=/a", "5; url=/crm/a"),
         (
             "etag",
@@ -245,5 +251,64 @@ fn what_is_turned_never_leads_to_another_host() {
             Some(expected),
             "{url}"
         );
+    }
+}
+
+#[test]
+fn what_leads_to_the_proxy_by_any_of_its_names_and_ports_leads_to_the_upstreams_own_place() {
+    let hosts = ["proxy.example", "b.proxy.example", "public.example"].map(str::to_owned);
+    let public = "https://public.example".parse().ok();
+    let own = Arc::new(Own::new(hosts, vec![7717, 7720], public));
+    let of =
+        |base: &str, prefix: &str, asked: &str| links(base, prefix).among(&own, asked.parse().ok());
+    let by_path = of("http://localhost:7717/a", "/a", "http://localhost:7717");
+    let by_host = of("http://a.localhost:7717", "", "http://a.localhost:7717");
+    let in_public = of("https://public.example/a", "/a", "http://localhost:7717");
+    let by_socket = of("http://localhost/a", "/a", "");
+    let unknown = of("/a", "/a", "");
+    let path = "http://localhost:7717/a/x";
+    let host = "http://a.localhost:7717/x";
+    let public = "https://public.example/a/x";
+    let rows = [
+        ("http://b.localhost:7717/x", path, host, public),
+        ("http://localhost:7720/x", path, host, public),
+        ("http://proxy.example:7720/x", path, host, public),
+        ("http://b.proxy.example:7717/x", path, host, public),
+        ("//PROXY.example.:7717/x", path, host, public),
+    ];
+    for (url, path, host, public) in rows {
+        assert_eq!(by_path.turn(url, "/y").as_deref(), Some(path), "{url}");
+        assert_eq!(by_host.turn(url, "/y").as_deref(), Some(host), "{url}");
+        assert_eq!(in_public.turn(url, "/y").as_deref(), Some(public), "{url}");
+        let socket = "http://localhost/a/x";
+        assert_eq!(by_socket.turn(url, "/y").as_deref(), Some(socket), "{url}");
+        assert_eq!(unknown.turn(url, "/y").as_deref(), Some("/a/x"), "{url}");
+    }
+    // Through a socket every port is the proxy's.
+    for url in ["http://localhost:81/x", "//127.0.0.1:9/x"] {
+        let socket = "http://localhost/a/x";
+        assert_eq!(by_socket.turn(url, "/y").as_deref(), Some(socket), "{url}");
+        assert_eq!(unknown.turn(url, "/y").as_deref(), Some("/a/x"), "{url}");
+        assert_eq!(by_path.turn(url, "/y"), None, "{url}");
+        assert_eq!(by_host.turn(url, "/y"), None, "{url}");
+    }
+    let ports = [
+        "http://public.example/x",
+        "http://localhost/x",
+        "https://public.example:443/x",
+    ];
+    for url in ports {
+        assert_eq!(in_public.turn(url, "/y").as_deref(), Some(public), "{url}");
+    }
+    for (links, url) in [
+        (&by_path, "http://localhost:7717/a/x"),
+        (&by_host, "http://a.localhost:7717/x"),
+        (&by_host, "http://a.localhost:7717/../x"),
+        (&in_public, "https://public.example/a/x"),
+        (&by_socket, "http://localhost/a/x"),
+        (&by_path, "http://proxy.example:8080/x"),
+        (&by_path, "http://evil.example:7717/x"),
+    ] {
+        assert_eq!(links.turn(url, "/y"), None, "{url}");
     }
 }

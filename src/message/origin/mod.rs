@@ -119,6 +119,12 @@ impl Origin {
         is_loopback(&self.host)
     }
 
+    /// Whether two ports are one to callers, whoever ends TLS.
+    pub(in crate::message) fn has_port_of(&self, other: &Self) -> bool {
+        let is_default = |origin: &Self| origin.port == origin.scheme.default_port();
+        self.port == other.port || is_default(self) && is_default(other)
+    }
+
     /// Takes the origin off an absolute URL and gives the rest (`/path?query`), for links that are
     /// turned back to the proxy.
     pub fn split_url(url: &str) -> Option<(Self, &str)> {
@@ -236,14 +242,18 @@ pub fn is_host(host: &str) -> bool {
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
     };
-    let last_is_number = host
-        .rsplit('.')
-        .next()
-        .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let (digits, hexadecimal) = match last.strip_prefix("0x") {
+        Some(digits) => (digits, true),
+        None => (last, false),
+    };
+    let last_is_number = digits
+        .bytes()
+        .all(|b| b.is_ascii_digit() || hexadecimal && b.is_ascii_hexdigit());
     !host.is_empty()
         && host.len() <= 253
         && host.split('.').all(label)
-        // `127.1` and `0x7f.1` are addresses to some resolvers and names to others.
+        // `127.1` and `0x7f` are addresses to some resolvers and names to others.
         && (!last_is_number || host.parse::<std::net::Ipv4Addr>().is_ok())
 }
 

@@ -1,0 +1,52 @@
+//! [`Own`]: the names and ports of the proxy itself.
+
+use std::collections::HashSet;
+
+use super::check;
+use super::origin::{Origin, is_loopback};
+
+/// By which names and at which ports callers reach the proxy.
+#[derive(Default)]
+pub struct Own {
+    /// Hashed: each upstream and route may have a name of its own.
+    hosts: HashSet<String>,
+    ports: Vec<u16>,
+    public: Option<Origin>,
+}
+
+impl Own {
+    /// `hosts` are names without ports, besides loopback ones; `ports` those that are listened on, and `public` is where callers get
+    /// here by another server.
+    pub fn new(
+        hosts: impl IntoIterator<Item = String>,
+        ports: Vec<u16>,
+        public: Option<Origin>,
+    ) -> Self {
+        let hosts = hosts
+            .into_iter()
+            .map(|host| check::name(&host).into_owned());
+        Self {
+            hosts: hosts.collect(),
+            ports,
+            public,
+        }
+    }
+
+    /// Whether `host` (a [name](check::name)) is one of these.
+    pub(super) fn has(&self, host: &str) -> bool {
+        self.hosts.contains(host)
+    }
+
+    /// Whether a URL of `origin` leads to the proxy, for a caller who has come to `asked`: what is in front of the proxy may have a port of
+    /// its own. `None`: at whatever port, through a unix socket.
+    pub(super) fn leads_here(&self, origin: &Origin, asked: Option<&Origin>) -> bool {
+        let is_name = self.has(origin.host()) || is_loopback(origin.host());
+        let Some(asked) = asked else {
+            return is_name;
+        };
+        let mut known = self.public.iter().chain([asked]);
+        let is_port =
+            self.ports.contains(&origin.port()) || known.any(|known| known.has_port_of(origin));
+        is_port && (is_name || asked.host() == origin.host())
+    }
+}
