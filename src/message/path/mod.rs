@@ -12,6 +12,7 @@ use std::str::FromStr;
 
 use http::Method;
 
+pub(super) use self::transforms::decoded;
 use self::transforms::{LENIENT, TRANSFORMS, Transform, before_format};
 use super::check::METHODS;
 

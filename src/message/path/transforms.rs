@@ -11,7 +11,7 @@ use super::sessions::without_session;
 pub(super) type Transform = fn(&[u8]) -> Cow<'_, [u8]>;
 
 /// Steps after which it is still the same call.
-pub(super) const TRANSFORMS: [Transform; 13] = [
+pub(super) const TRANSFORMS: [Transform; 15] = [
     // RFC 3986 section 2.1. Done again by whoever stands behind another decoder.
     |path| percent_decode(path).into(),
     unicode_escapes,
@@ -34,6 +34,24 @@ pub(super) const TRANSFORMS: [Transform; 13] = [
         map_segments(path, |segment| {
             segment.split(|byte| *byte == b';').next().unwrap_or(b"")
         })
+    },
+    // Others cut off all that is behind (Tomcat 6 and Spring 4 behind `;jsessionid=`).
+    |path| {
+        path.split(|byte| *byte == b';')
+            .next()
+            .unwrap_or(path)
+            .into()
+    },
+    // Browsers, and who reads URLs as they do (WHATWG URL), leave these out.
+    |path| {
+        let left_out = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r');
+        if !path.iter().any(left_out) {
+            return path.into();
+        }
+        path.iter()
+            .copied()
+            .filter(|byte| !left_out(byte))
+            .collect()
     },
     // Windows ignores dots and blanks at the end of a name.
     |path| {
@@ -59,6 +77,19 @@ pub(super) const TRANSFORMS: [Transform; 13] = [
         path.split(ends).next().unwrap_or(path).into()
     },
 ];
+
+/// A text as the most lenient decoder reads it.
+pub(in crate::message) fn decoded(text: &[u8]) -> Vec<u8> {
+    let steps: [Transform; 5] = [
+        |text| percent_decode(text).into(),
+        |text| percent_decode(text).into(),
+        unicode_escapes,
+        overlong,
+        compatible,
+    ];
+    let read = |text: Vec<u8>, step: Transform| step(&text).into_owned();
+    steps.into_iter().fold(text.to_vec(), read)
+}
 
 /// Steps of servers that serve a call under more names than one. An allow does not ask about them: whatever it lists
 /// under one name, it lists by that name.
@@ -104,8 +135,8 @@ fn case_folded(path: &[u8]) -> Cow<'_, [u8]> {
     })
 }
 
-/// Unicode's compatibility forms of ASCII (NFKC): the wide ones, and of the others those of signs that mean something in a
-/// path.
+/// Unicode's compatibility forms of ASCII (NFKC): the wide ones, blanks, and of the others those of signs that mean something in
+/// a path.
 fn compatible(path: &[u8]) -> Cow<'_, [u8]> {
     map_chars(path, |letter| {
         Some(match letter {
@@ -116,6 +147,7 @@ fn compatible(path: &[u8]) -> Cow<'_, [u8]> {
             '\u{fe16}' | '\u{fe56}' => "?",
             '\u{fe5f}' => "#",
             '\u{fe6a}' => "%",
+            _ if letter.is_whitespace() => " ",
             _ => return narrow(letter),
         })
     })

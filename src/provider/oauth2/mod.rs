@@ -75,7 +75,8 @@ fn logins(keys: &OAuth2, rest: &Surface) -> Option<Surface> {
         return None;
     };
     let path = path.without_query().strip_prefix(&address.path)?;
-    let rule = path.parse().ok()?;
+    // A script is called by whatever stands behind its name, too (RFC 3875 section 4.1.5).
+    let rule = format!("{}/**", path.trim_end_matches('/')).parse().ok()?;
     (*origin == address.origin).then(|| Surface {
         name: "login",
         paths: vec![rule],
