@@ -166,8 +166,8 @@ fn binds_host(name: &HeaderName) -> bool {
 }
 
 /// What a proxy in front of this one does as its upstream says, and means its own upstream by that: serve a file or an address
-/// of its own, or keep an answer whatever `Cache-Control` says (nginx, lighttpd, LiteSpeed, Perlbal; RFC 9213; Edge Architecture).
-/// Whether to buffer is none of that.
+/// of its own, keep an answer whatever `Cache-Control` says, or send no more requests here (nginx and its mod_zip, lighttpd, LiteSpeed, Perlbal,
+/// Envoy; RFC 9213; Edge Architecture). Whether to buffer is none of that.
 fn steers_proxies(name: &HeaderName) -> bool {
     let name = name.as_str();
     // By the first letter: nearly every field of nearly every answer is none of them.
@@ -177,7 +177,15 @@ fn steers_proxies(name: &HeaderName) -> bool {
             of_nginx
                 || name.starts_with("x-sendfile")
                 || name.starts_with("x-litespeed-")
-                || matches!(name, "x-lighttpd-send-file" | "x-reproxy-url")
+                || name.starts_with("x-reproxy-")
+                || matches!(
+                    name,
+                    "x-lighttpd-send-file"
+                        | "x-archive-files"
+                        | "x-envoy-immediate-health-check-fail"
+                        | "x-envoy-degraded"
+                        | "x-envoy-overloaded"
+                )
         }
         Some(b's' | b'e') => matches!(name, "surrogate-control" | "edge-control"),
         _ => false,
@@ -269,6 +277,10 @@ mod tests {
             ("x-lighttpd-send-file", false),
             ("x-litespeed-location", false),
             ("x-reproxy-url", false),
+            ("x-reproxy-file", false),
+            ("x-archive-files", false),
+            ("x-envoy-immediate-health-check-fail", false),
+            ("x-envoy-upstream-service-time", true),
             ("surrogate-control", false),
             ("cdn-cache-control", false),
             ("cloudflare-cdn-cache-control", false),
