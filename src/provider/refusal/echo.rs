@@ -51,6 +51,7 @@ fn readings(text: &str) -> BTreeSet<String> {
         readings.insert(read.clone());
     }
     for reading in readings.clone() {
+        readings.extend(numbers(&reading));
         let unbroken: String = reading.split_whitespace().collect();
         for text in [&reading, &unbroken] {
             for decoded in decoded(text) {
@@ -149,6 +150,24 @@ fn decoded(text: &str) -> impl Iterator<Item = String> {
     of_base64.chain(of_hex)
 }
 
+/// What the numbers in `text` are as characters: `72, 117`, `48:75`, `0x48 0x75`, `\x48\x75`, `\110\165`, `U+0048`. Other words part them.
+fn numbers(text: &str) -> [String; 3] {
+    [8, 10, 16].map(|radix| {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        let words = words.map(|word| {
+            word.trim_start_matches("0x")
+                .trim_start_matches(['x', 'u', 'U'])
+        });
+        let read = |word| {
+            u32::from_str_radix(word, radix)
+                .ok()
+                .and_then(char::from_u32)
+        };
+        let words = words.filter(|word| !word.is_empty());
+        words.map(|word| read(word).unwrap_or('\0')).collect()
+    })
+}
+
 /// How long the runs are that are compared: half of a secret, within these bounds. Shorter ones stand in any text; longer ones
 /// would let the rest of a long secret be told that was cut.
 const SHORTEST: usize = 4;
@@ -184,6 +203,10 @@ mod tests {
             bytes.collect::<String>()
         };
         let basic = standard.encode(format!("the client:{SECRET}"));
+        let bytes = |write: fn(u8) -> String| {
+            let bytes = SECRET.bytes().map(write);
+            bytes.collect::<Vec<_>>()
+        };
         let rows = [
             SECRET.to_owned(),
             SECRET.to_uppercase(),
@@ -201,6 +224,14 @@ mod tests {
             hex.to_uppercase(),
             hex.get(1..).unwrap().to_owned(),
             hex,
+            format!("{:?}", SECRET.as_bytes()),
+            bytes(|byte| format!("{byte:x}")).join(":"),
+            bytes(|byte| format!("0x{byte:02X}")).join(" "),
+            bytes(|byte| format!("\\x{byte:02x}")).concat(),
+            bytes(|byte| format!("\\{byte:o}")).concat(),
+            bytes(|byte| format!("\\u{{{byte:x}}}")).concat(),
+            bytes(|byte| format!("U+{byte:04X}")).join(" "),
+            bytes(|byte| format!("&#{byte}")).concat(),
             standard.encode(SECRET),
             url.encode(SECRET),
             url.encode(percent(SECRET)),
