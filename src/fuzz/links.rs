@@ -77,7 +77,7 @@ fn reference(data: &[u8]) {
         let mut headers = HeaderMap::new();
         headers.insert(LOCATION, value);
         headers.insert(CONTENT_LOCATION, headers[LOCATION].clone());
-        links().turn_headers(&mut headers, asked);
+        links().turn_headers(&mut headers, asked, None);
         assert_eq!(headers[LOCATION], headers[CONTENT_LOCATION]);
         let text = headers[LOCATION].as_bytes().iter();
         stays(asked, &text.copied().map(char::from).collect::<String>());

@@ -275,8 +275,7 @@ impl Proxy {
         entry: &'a Entry,
         by: By,
     ) -> Place<'a> {
-        let known = (self.public_url.as_ref(), self.guard.own());
-        Place::new(known, arrival, host, (&entry.prefix, by))
+        Place::new(self, arrival, host, (&entry.prefix, by))
     }
 
     /// authorize · attempt · send · judge: at most [`tries::MOST_SENDS`] sends, and never again once the upstream

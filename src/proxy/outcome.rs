@@ -8,7 +8,6 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
-use super::cors;
 use super::error::METHODS;
 use super::finish::Finish;
 use super::judge::Answer;
@@ -16,8 +15,9 @@ use super::links::{Format, Turner};
 use super::prepared::Prepared;
 use super::rescue::{CLOSE, REQUEST_ID};
 use super::response_body::ResponseBody;
-use super::route::By;
+use super::route::{By, Table};
 use super::upstream::Upstream;
+use super::{Proxy, cors};
 use crate::message::origin::Scheme;
 use crate::message::{Guard, Links, Origin, Own, check, links, strip};
 use crate::provider::{Base, LinkRule};
@@ -55,6 +55,8 @@ pub(super) struct Sent<'a> {
 pub(super) struct Place<'a> {
     public_url: Option<&'a Origin>,
     own: &'a Arc<Own>,
+    table: &'a Table,
+    listener: usize,
     tls: bool,
     /// By a unix socket, whatever port it names.
     socket: bool,
@@ -108,7 +110,13 @@ impl Outcome {
         let keeps_length = *request.method() == Method::HEAD || status != StatusCode::NO_CONTENT;
         let speaks = strip::answer(headers, keeps_length);
         if speaks.places {
-            place.links(base).turn_headers(headers, request.path());
+            let name = place.host.map(check::name);
+            let others = place
+                .table
+                .others(place.listener, name.as_deref(), upstream);
+            let is_anothers = others.as_ref().map(|is| is as &dyn Fn(&str) -> bool);
+            let links = place.links(base);
+            links.turn_headers(headers, request.path(), is_anothers);
         }
         if speaks.cookies {
             links::set_cookies(headers, cookies, place.prefix, !place.tls);
@@ -165,16 +173,19 @@ impl<'a> Place<'a> {
     /// `public_url` names the place that paths lead to; hosts and listeners of an upstream's own are called as the
     /// caller calls them.
     pub(super) fn new(
-        (public_url, own): (Option<&'a Origin>, &'a Arc<Own>),
+        proxy: &'a Proxy,
         arrival: &Arrival,
         host: Option<&'a str>,
         (prefix, by): (&'a str, By),
     ) -> Self {
+        let public_url = proxy.public_url.as_ref();
         // Who ends TLS in front of the proxy does it for all of its hosts.
         let public_tls = public_url.map_or(arrival.tls, |url| url.scheme() == Scheme::Https);
         Self {
             public_url: public_url.filter(|_| by == By::Path),
-            own,
+            own: proxy.guard.own(),
+            table: &proxy.table,
+            listener: arrival.listener,
             tls: if by == By::Host {
                 public_tls
             } else {

@@ -164,9 +164,28 @@ impl Table {
         let ways = self.by_path.get(first).into_iter().flatten();
         let others = ways.filter(|way| !Arc::ptr_eq(&way.upstream, &found.upstream));
         let reserved = self.reserved_paths.get(first).into_iter().flatten();
-        let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
         let mut prefixes = others.map(|way| &way.prefix).chain(reserved);
-        prefixes.any(|prefix| path.strip_prefix(prefix.as_str()).is_some_and(below))
+        prefixes.any(|prefix| path.strip_prefix(prefix.as_str()).is_some_and(is_below))
+    }
+
+    /// Whether a path leads to another upstream than this one, at the same listener and host. `None`: there is no other.
+    pub fn others(
+        &self,
+        listener: usize,
+        host: Option<&str>,
+        upstream: &Upstream,
+    ) -> Option<impl Fn(&str) -> bool> {
+        let own = match self.open.contains(&listener) {
+            false => self.by_listener.get(&listener),
+            true => host.and_then(|host| self.by_host.get(host)),
+        };
+        let alone = own.map_or(!self.shared, |ways| ways.len() < 2);
+        (!alone).then_some(move |path: &str| {
+            let ways = own.or_else(|| self.by_path.get(first_segment(path)));
+            let mut ways = ways.into_iter().flatten();
+            let way = ways.find(|way| path.strip_prefix(&way.prefix).is_some_and(is_below));
+            way.is_some_and(|way| !std::ptr::eq(&*way.upstream, upstream))
+        })
     }
 
     /// The names of the upstreams that a path leads to, for the answer to a caller who is lost.
@@ -196,6 +215,11 @@ fn longest<'a>(ways: &'a [Arc<Entry>], target: &Target, by: By) -> Option<Match<
         };
         Some(Match { entry, target, by })
     })
+}
+
+/// Whether what stands behind a prefix is no more of its last segment.
+fn is_below(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with('/')
 }
 
 fn first_segment(path: &str) -> &str {

@@ -18,6 +18,7 @@ pub use self::cookies::set_cookies;
 use self::inside::{as_read, climbs, has_scheme, is_dotted, named, resolved, split_path};
 use super::origin::{HostRule, Origin};
 use super::own::Own;
+use super::path::Readings;
 
 /// Turns URLs of an upstream into URLs of the proxy.
 #[derive(Clone)]
@@ -83,13 +84,67 @@ impl Links {
     }
 
     /// Turns `Location`, `Content-Location`, the targets in `Link` and the URL of `Refresh` in an answer to a request for the
-    /// path `asked` at the upstream.
-    pub fn turn_headers(&self, headers: &mut HeaderMap, asked: &str) {
-        let turn = |url: &str| self.turn(url, asked);
+    /// path `asked` at the upstream. `is_anothers` says of a path at the proxy whether it leads to another upstream, where there
+    /// are some.
+    pub fn turn_headers(
+        &self,
+        headers: &mut HeaderMap,
+        asked: &str,
+        is_anothers: Option<&dyn Fn(&str) -> bool>,
+    ) {
+        let turn = |url: &str| {
+            let turned = self.turn(url, asked);
+            let written = turned.as_deref().unwrap_or(url);
+            let past = is_anothers.and_then(|is| self.past_others(written, asked, is));
+            past.or(turned)
+        };
         turn_field(headers, LOCATION, turn);
         turn_field(headers, CONTENT_LOCATION, turn);
         turn_field(headers, LINK, |text| turn_link(text, turn));
         turn_field(headers, REFRESH, |text| refresh::turn(text, turn));
+    }
+
+    /// The URL at the upstream itself, if `url` leads to a path here that is another's: the upstream's own such path cannot be
+    /// called here.
+    fn past_others(
+        &self,
+        url: &str,
+        asked: &str,
+        is_anothers: &dyn Fn(&str) -> bool,
+    ) -> Option<String> {
+        let read = as_read(url);
+        let whole = match read.starts_with("//") {
+            true => Cow::Owned(format!("http:{read}")),
+            false => read,
+        };
+        let (path, tail) = match named(&whole) {
+            Some((origin, rest)) => {
+                let (path, tail) = split_path(rest);
+                (
+                    self.is_here(origin.as_ref()).then_some(path)?.to_owned(),
+                    tail,
+                )
+            }
+            None if has_scheme(&whole) => return None,
+            None => {
+                let (path, tail) = split_path(&whole);
+                let front = match path.starts_with('/') {
+                    true => String::new(),
+                    false => format!("{}{}/", self.prefix, folder(asked)),
+                };
+                (format!("{front}{path}"), tail)
+            }
+        };
+        let readings = Readings::of(&path);
+        if !readings.any(is_anothers) && !readings.climbs_out() {
+            return None;
+        }
+        let own = path.strip_prefix(&self.prefix)?;
+        Some(format!(
+            "{}{}{own}{tail}",
+            self.upstream.first()?,
+            self.path
+        ))
     }
 
     /// The URL that leads back to the proxy, if `url` names one of the upstream's hosts or the proxy.
@@ -132,16 +187,19 @@ impl Links {
             begins_anew(rest) && (self.prefix.is_empty() || !climbs(split_path(rest).0))
         });
         if let Some(within) = within {
-            let here = Origin::split_url(&self.base);
-            let is_here = here.is_some_and(|(here, _)| {
-                origin.is_some_and(|at| at.host() == here.host() && at.has_port_of(&here))
-            });
-            return (!is_here).then(|| self.here(&self.base, within));
+            return (!self.is_here(origin)).then(|| self.here(&self.base, within));
         }
         match self.below(rest) {
             Some(rest) => Some(self.here(&self.base, &rest)),
             None => self.of_root(rest),
         }
+    }
+
+    /// Whether an origin is the one that links are written with.
+    fn is_here(&self, origin: Option<&Origin>) -> bool {
+        let here = Origin::split_url(&self.base);
+        let both = here.zip(origin);
+        both.is_some_and(|((here, _), at)| at.host() == here.host() && at.has_port_of(&here))
     }
 
     /// A path at the root of the upstream. What leads past `path` there has no place here.
@@ -160,8 +218,7 @@ impl Links {
         if self.prefix.is_empty() || path.is_empty() {
             return None;
         }
-        let folder = asked.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let whole = format!("{folder}/{path}");
+        let whole = format!("{}/{path}", folder(asked));
         let is_plain = asked != "/" && !asked.contains('\\') && !is_dotted(asked);
         if is_plain && !climbs(&whole) {
             return None;
@@ -199,6 +256,11 @@ impl Links {
         let rest = url.strip_prefix(&self.path)?;
         (self.path.is_empty() || begins_anew(rest)).then_some(rest)
     }
+}
+
+/// The path in front of the last segment, without a slash at its end.
+fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// Whether what stands behind a prefix is no more of its last segment.

@@ -140,7 +140,7 @@ fn header_links_are_turned_in_place() {
     for (name, value, expected) in rows {
         let mut headers = HeaderMap::new();
         headers.insert(name, value.parse().unwrap());
-        links("http://p/crm", "/crm").turn_headers(&mut headers, "/v1/x");
+        links("http://p/crm", "/crm").turn_headers(&mut headers, "/v1/x", None);
         assert_eq!(headers[name], expected, "{value}");
     }
 }
@@ -151,7 +151,7 @@ fn every_line_is_turned_and_bytes_that_are_no_text_with_it() {
     headers.append(LINK, HeaderValue::from_static("</a>"));
     headers.append(LINK, HeaderValue::from_bytes(b"</\xff>").unwrap());
     headers.append(LINK, HeaderValue::from_static("</b>"));
-    links("http://p/crm", "/crm").turn_headers(&mut headers, "/v1/x");
+    links("http://p/crm", "/crm").turn_headers(&mut headers, "/v1/x", None);
     let values: Vec<_> = headers
         .get_all(LINK)
         .iter()
@@ -311,4 +311,52 @@ fn what_leads_to_the_proxy_by_any_of_its_names_and_ports_leads_to_the_upstreams_
     ] {
         assert_eq!(links.turn(url, "/y"), None, "{url}");
     }
+}
+
+#[test]
+fn what_leads_to_a_path_of_another_upstream_is_written_with_its_own_host() {
+    let of = |prefix: &str, asked: &str, url: &str| {
+        let base = format!("http://localhost:7717{prefix}");
+        let mut headers = HeaderMap::from_iter([(LOCATION, url.parse().unwrap())]);
+        let is_anothers = |path: &str| {
+            let below = |of| path.strip_prefix(of).is_some_and(begins_anew);
+            below("/b") || below("/a/b")
+        };
+        links(&base, prefix).turn_headers(&mut headers, asked, Some(&is_anothers));
+        String::from_utf8_lossy(headers[LOCATION].as_bytes()).into_owned()
+    };
+    let away = "https://acme.my.salesforce.com";
+    let rows = [
+        // A fallback's links.
+        ("", "/x", "/b/wipe?c#d", format!("{away}/b/wipe?c#d")),
+        ("", "/x", "b", format!("{away}/b")),
+        ("", "/x/y", "../b/wipe", format!("{away}/x/../b/wipe")),
+        ("", "/x", "/%62/wipe", format!("{away}/%62/wipe")),
+        ("", "/x", "/x/..//b/wipe", format!("{away}/x/..//b/wipe")),
+        ("", "/x", "/x\\..\\b", format!("{away}/x/../b")),
+        ("", "/x", "//localhost:7717/b", format!("{away}/b")),
+        ("", "/x", "http://localhost:7717/b", format!("{away}/b")),
+        ("", "/x", &format!("{away}/b"), format!("{away}/b")),
+        ("", "/x", "/../b", format!("{away}/../b")),
+        ("", "/x", "/bc", "/bc".to_owned()),
+        ("", "/x", "?b", "?b".to_owned()),
+        ("", "/x", "/x/b?/../b", "/x/b?/../b".to_owned()),
+        (
+            "",
+            "/x",
+            "https://evil.example/b",
+            "https://evil.example/b".to_owned(),
+        ),
+        ("", "/x", "mailto:/b", "mailto:/b".to_owned()),
+        // One in whose place another's is.
+        ("/a", "/x", "/b/wipe", format!("{away}/b/wipe")),
+        ("/a", "/x", "b", format!("{away}/b")),
+        ("/a", "/x", "/../a/b", "/a/a/b".to_owned()),
+        ("/a", "/x", "/x/b", "/a/x/b".to_owned()),
+    ];
+    for (prefix, asked, url, expected) in rows {
+        assert_eq!(of(prefix, asked, url), expected, "{prefix} {asked} {url}");
+    }
+    let long = format!("/{}/../b", "%20".repeat(2000));
+    assert_eq!(of("", "/x", &long), format!("{away}{long}"));
 }

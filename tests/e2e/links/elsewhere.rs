@@ -112,3 +112,24 @@ async fn no_reference_of_an_answer_leads_to_another_upstream() {
         assert_eq!(answer.header("refresh"), Some(refresh.as_str()), "{to}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_default_says_of_paths_that_are_anothers_is_written_with_its_own_host() {
+    let (api, other) = (redirecting().await, Scripted::constant("other").await);
+    let other = other.upstream().replace("upstream.api", "upstream.b");
+    let text = format!("[server]\ndefault = \"api\"\n{}{other}", api.upstream());
+    let proxy = TestProxy::start(&text);
+    for (to, expected) in [
+        ("/b/wipe", format!("http://{}/b/wipe", api.addr)),
+        (
+            "http://localhost/b/wipe",
+            format!("http://{}/b/wipe", api.addr),
+        ),
+        ("../b/wipe", format!("http://{}/v1/../b/wipe", api.addr)),
+        ("/c", "/c".to_owned()),
+        ("http://HOST/c", "http://localhost/c".to_owned()),
+    ] {
+        let answer = proxy.get_with("/v1/x", &format!("X-To: {to}\r\n")).await;
+        assert_eq!(answer.header("location"), Some(&*expected), "{to}");
+    }
+}
