@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime;
-use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::StartError;
 use super::accounts::Member;
+use super::apart;
 use super::reload::{ReloadError, Running};
 use crate::admin::{
     self, Changed, Check, Controls, ReloadFuture, RenewError, Scope, UpstreamStatus,
@@ -111,10 +111,11 @@ fn reload(running: &Arc<Running>, control: &runtime::Handle) -> ReloadFuture {
         let _place = place;
         running.reload()
     };
-    // A task of its own: it panics where no thread can be started.
-    let reload = control.spawn(async { spawn_blocking(reload).await });
+    let Ok(reload) = apart(control, reload) else {
+        return Box::pin(async { Err(admin::ReloadError::Failed(NO_THREAD.to_owned())) });
+    };
     Box::pin(async move {
-        match reload.await.and_then(|reloaded| reloaded) {
+        match reload.await {
             Ok(Ok(reloaded)) => Ok(admin::Reloaded {
                 changes: reloaded.changes.into_iter().map(changed).collect(),
                 at_next_start: reloaded.at_next_start,
@@ -210,5 +211,5 @@ fn failure(why: Unavailable) -> LoginFailure {
 /// Longest wait for a renewal that an operator asked for; shorter than admin's own.
 const RENEW: Duration = Duration::from_secs(40);
 const UNDER_WAY: &str = "a reload is under way, perhaps waiting for a file, and another one waits for its end: ask again then";
-const CUT_SHORT: &str =
-    "the reload was cut short, perhaps because no thread can be started: see the log";
+const NO_THREAD: &str = "no thread can be started to reload with: the configuration was not read";
+const CUT_SHORT: &str = "the reload was cut short: see the log";

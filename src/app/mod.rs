@@ -27,8 +27,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 
 use tokio::runtime::{self, Runtime};
-use tokio::sync::Notify;
-use tokio::task::spawn_blocking;
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use self::accounts::Accounts;
@@ -151,17 +150,23 @@ impl App {
     pub fn reload_when(&self, told: Arc<Notify>) {
         let Some(control) = &self.control else { return };
         let (running, control) = (Arc::downgrade(&self.running), control.handle().clone());
-        let tasks = control.clone();
+        let threads = control.clone();
         control.spawn(async move {
             loop {
                 told.notified().await;
                 let Some(running) = running.upgrade() else {
                     return;
                 };
-                // What comes of it is logged and counted. A task of its own: it panics where no thread can be started.
-                let reload = async move { spawn_blocking(move || running.reload()).await };
-                if tasks.spawn(reload).await.is_err() {
-                    tracing::error!("no thread to reload with: the configuration was not read");
+                // What comes of it is logged and counted.
+                match apart(&threads, move || running.reload()) {
+                    Ok(reload) => {
+                        if reload.await.is_err() {
+                            tracing::error!("the reload was cut short");
+                        }
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "no thread to reload with: the configuration was not read");
+                    }
                 }
             }
         });
@@ -175,6 +180,22 @@ impl Drop for App {
             control.shutdown_background();
         }
     }
+}
+
+/// Does what may block on a thread of its own, if one can be started: the runtime would keep the work until it has a thread, whatever
+/// was said of it meanwhile. What is received is an error if the work panics.
+fn apart<T: Send + 'static>(
+    control: &runtime::Handle,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<oneshot::Receiver<T>> {
+    let (done, result) = oneshot::channel();
+    let control = control.clone();
+    let thread = std::thread::Builder::new().name("apart".to_owned());
+    thread.spawn(move || {
+        let _entered = control.enter();
+        let _ = done.send(work());
+    })?;
+    Ok(result)
 }
 
 /// Opens the store where its work is done; waits for it.

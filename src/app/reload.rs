@@ -19,7 +19,7 @@ use super::listeners::{GRACE, Listeners, Next};
 use super::looking;
 use super::served::{Served, Waiting};
 use super::worker::{Desk, Shared};
-use super::{StartError, access_log, change};
+use super::{StartError, access_log, apart, change};
 use crate::clock::Clock;
 use crate::config::{Change, Config};
 use crate::server::Floor;
@@ -214,11 +214,12 @@ impl Running {
         let (running, control) = (Arc::downgrade(self), self.control.clone());
         self.control.spawn(async move {
             tokio::time::sleep(GRACE).await;
-            control.spawn_blocking(move || {
+            let close = move || {
                 if let Some(running) = running.upgrade() {
                     running.turn().listeners.close(Instant::now());
                 }
-            });
+            };
+            at_last(&control, close).await;
         });
     }
 
@@ -264,9 +265,7 @@ impl Running {
         self.control.spawn(async move {
             tokio::select! {
                 () = given_up.cancelled() => {}
-                () = logged_in(&newcomer) => {
-                    control.spawn_blocking(move || take_over(&running, &newcomer));
-                }
+                () = logged_in(&newcomer) => at_last(&control, move || take_over(&running, &newcomer)).await,
             }
         });
         Waiting {
@@ -283,6 +282,13 @@ impl Running {
             desk.publish(&turn.shared, &served);
         }
         *self.served.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(served);
+    }
+}
+
+/// Does on a thread of its own what must be done as soon as one can be started.
+async fn at_last(control: &runtime::Handle, work: impl Fn() + Clone + Send + 'static) {
+    while apart(control, work.clone()).is_err() {
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
