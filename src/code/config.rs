@@ -21,7 +21,8 @@ codes! {
         "The file does not exist, may not be read, or is not UTF-8. Without --config, proxy.toml in the current folder is read. `upauth init` writes one to \
          begin with."
     UNKNOWN_KEY "UA-0103" "the key does not exist"
-        "Unknown keys are errors, because a misspelled key would otherwise be ignored in silence. proxy.toml, as shipped, names every key."
+        "Unknown keys are errors, because a misspelled key would otherwise be ignored in silence. proxy.toml, as shipped, names every key. \
+         The line is quoted without the value: nobody knows whether that is a secret."
     NOT_IN_THIS_VERSION "UA-0104" "this is not in this version"
         "The key, value, provider or grant is planned, but this version does not do it yet. A key is accepted only when what it does \
          is built, so that nothing you rely on is ignored in silence. Remove it, or use a version that has it."

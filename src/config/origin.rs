@@ -144,7 +144,8 @@ fn parse(key: &str, text: &Text, reading: &mut Reading<'_>) -> Option<Origin> {
         _ => Origin::split_url(&text.text),
     };
     let help = match (why, split) {
-        _ if text.hidden => format!("it must be like {EXAMPLE}"),
+        // An origin has neither user nor query; but a variable may hold anything.
+        _ if !text.plain => format!("it must be like {EXAMPLE}"),
         (OriginError::Path, Some((origin, _))) if key == "login_url" => {
             format!("write {key} = \"{origin}\"; the provider knows its token path")
         }

@@ -1,21 +1,4 @@
-//! Which keys hold secrets, which say where a value comes from, and what a name is.
-
-use crate::config::nearest::distance;
-
-/// Whether the values of this key are hidden: the secrets, what looks like them, and header fields that carry one.
-pub(super) fn is_secret_key(word: &str) -> bool {
-    let word = word.to_ascii_lowercase().replace('-', "_");
-    let token = word.contains("token") && word != "token" && !word.starts_with("token_");
-    token
-        || HOLDERS.contains(&word.as_str())
-        || PARTS.iter().any(|part| word.contains(part))
-        || KEYS.iter().any(|key| distance(&word, key) <= 2)
-        || distance(&word, "key") <= 1
-}
-
-pub(super) fn is_reference_key(word: &str) -> bool {
-    matches!(word, "env" | "file")
-}
+//! What the name of an environment variable is, and what a reference to one.
 
 /// Exactly one `${NAME}`.
 pub(super) fn is_reference(content: &str) -> bool {
@@ -43,37 +26,6 @@ fn is_random(word: &str) -> bool {
     (mixed || hex) && word.len() >= LONGEST_WORD
 }
 
-/// Keys whose values hold secrets among other things: parameters, header fields (`value` is that of `header`), a program's arguments.
-const HOLDERS: &[&str] = &[
-    "command",
-    "request",
-    "token_headers",
-    "set_headers",
-    "value",
-];
-
-const KEYS: &[&str] = &[
-    "client_id",
-    "client_secret",
-    "password",
-    "security_token",
-    "refresh_token",
-    "private_key",
-];
-
-const PARTS: &[&str] = &[
-    "secret",
-    // Of a caller's key; some write the key itself there.
-    "sha256",
-    "passw",
-    "pwd",
-    "authorization",
-    "cookie",
-    "api_key",
-    "apikey",
-    "private_key",
-    "sfdc_session",
-];
 /// Of words in names, those with capitals, small letters and digits are shorter.
 const LONGEST_WORD: usize = 16;
 

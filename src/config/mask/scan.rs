@@ -1,306 +1,328 @@
-//! [`Scan`]: finds the secrets in the bare text of a configuration.
+//! [`Scan`]: what of the bare text of a configuration must not be shown.
 
 use std::ops::Range;
 
-use super::lines;
-use super::names::{is_name, is_reference, is_reference_key, is_secret_key};
+use super::private::private;
+use super::schema::Place;
+use super::{Hidden, STARS};
 
-/// Walks over the bytes of a text. Every byte it stops at is ASCII, so every range is on character boundaries.
-#[derive(Clone, Copy)]
+/// Reads a text as TOML, with more patience than TOML has: what is not understood is hidden with the rest of its line, and
+/// until the next header nothing is taken for what it seems to be.
+///
+/// Every byte it stops at is ASCII, so every range is on character boundaries.
 pub(super) struct Scan<'a> {
     text: &'a str,
+    at: usize,
+    hidden: Vec<Hidden>,
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { text }
+    /// What must not be shown, in the order of the text.
+    pub(super) fn hidden(text: &'a str) -> Vec<Hidden> {
+        let hidden = Vec::new();
+        let at = 0;
+        let mut scan = Self { text, at, hidden };
+        let mut place = Place::TOP;
+        loop {
+            scan.skip();
+            place = match scan.byte() {
+                None => return scan.hidden,
+                Some(b'[') => scan.header(),
+                Some(_) => scan.entry(place),
+            };
+        }
     }
 
-    /// What must not be shown, in no order.
-    pub(super) fn secrets(self) -> Vec<Range<usize>> {
-        let mut hidden = Vec::new();
-        let mut at = 0;
-        while let Some(word) = self.next_word(at) {
-            at = word.end;
-            match self.slice(word.clone()) {
-                "env" => self.hide_no_name(word.end, &mut hidden),
-                "keys" => self.hide_bare_keys(word.end, &mut hidden),
-                key if is_secret_key(key) => at = self.hide_value_of(&word, &mut hidden),
-                _ => {}
-            }
+    /// `[section]`; gives the place of what stands below.
+    fn header(&mut self) -> Place {
+        let start = self.at;
+        while self.eat(b'[') {}
+        // Most likely a list below the key that it belongs to.
+        let is_list = matches!(self.byte(), Some(b'"' | b'\''));
+        let place = self.keys(Place::TOP).filter(|_| !is_list);
+        let closed = self.eat(b']');
+        while self.eat(b']') {}
+        if place.is_none() {
+            self.at = start;
         }
-        self.hide_in_urls(&mut hidden);
-        hidden
+        let whole = self.rest() && closed;
+        place.filter(|_| whole).unwrap_or(Place::Unknown)
     }
 
-    /// Hides the value that follows the key at `word`; gives the place to go on from.
-    fn hide_value_of(self, word: &Range<usize>, hidden: &mut Vec<Range<usize>>) -> usize {
-        let mut at = self.skip_quote(word.end);
-        while self.byte(self.skip_blanks(at)) == Some(b'.') {
-            let dot = self.skip_blanks(at);
-            let next = self.skip_quote(self.skip_blanks(dot + 1));
-            let end = self.end_of_word(next);
-            if is_reference_key(self.slice(next..end)) {
-                // What stands there is looked at next.
-                return next;
-            }
-            at = self.skip_quote(end);
-            if at <= dot + 1 {
-                break;
-            }
+    /// A line of a section, and those that its value goes on over; gives the place of what stands below.
+    fn entry(&mut self, place: Place) -> Place {
+        let start = self.at;
+        let sound = self.pair(place, 0);
+        if !sound && self.at > start && self.is_at_line() {
+            // A value that is not closed: here may be a header.
+            return Place::Unknown;
         }
-        let value = self.skip_blanks(at);
-        let line_start = self.text.get(..word.start).unwrap_or_default();
-        let line_start = line_start.rsplit('\n').next().unwrap_or_default().trim();
-        match self.byte(value) {
-            Some(b']') if line_start.starts_with('[') => {
-                self.hide_within(value..self.next_header(value), hidden)
-            }
-            Some(b'=' | b':') => {
-                let end = self.hide_value(self.skip_blanks(value + 1), hidden);
-                // Keys of other secrets may be among them, so the scan goes on before them.
-                hidden.extend(lines::going_on(self.text, end));
-                end
-            }
-            Some(b'"' | b'\'') if value > word.end => self.hide_value(value, hidden),
-            Some(_) if value > at && line_start.is_empty() => self.hide_value(value, hidden),
-            // The sign that belongs behind the key may stand below it.
-            _ => match lines::next(self.text, at) {
-                Some(below) if matches!(self.byte(below), Some(b'=' | b':')) => {
-                    self.hide_value(self.skip_blanks(below + 1), hidden)
+        while !sound && (self.eat(b'=') || self.eat(b':')) {}
+        match self.rest() && sound {
+            true => place,
+            false => Place::Unknown,
+        }
+    }
+
+    /// `key = value`. Whether it is one: if not, it ends with what may be shown of it.
+    fn pair(&mut self, place: Place, depth: usize) -> bool {
+        let start = self.at;
+        let place = self.keys(place).unwrap_or(Place::Unknown);
+        let sign = self.eat(b'=');
+        // What no value follows, and is no key of the schema, is perhaps a part of a secret.
+        let is_key = place.is_known() || (sign && self.is_at_value());
+        if !is_key {
+            self.at = start;
+        }
+        is_key && sign && self.value(place, depth)
+    }
+
+    /// `a."b".c`, as the place it leads to.
+    fn keys(&mut self, mut place: Place) -> Option<Place> {
+        loop {
+            let (key, end) = match self.byte()? {
+                b'"' | b'\'' => {
+                    let text = self.string();
+                    (Some(text.content).filter(|_| text.whole)?, text.end)
                 }
-                _ => at,
-            },
-        }
-    }
-
-    fn hide_value(self, at: usize, hidden: &mut Vec<Range<usize>>) -> usize {
-        match self.byte(at) {
-            Some(b'"' | b'\'') => {
-                let (content, end) = self.string(at);
-                if !is_reference(self.slice(content.clone())) {
-                    hidden.push(content);
-                }
-                // A secret with a quotation mark in it goes on behind what looks like its end.
-                let rest = self.skip_blanks(end)..self.end_of_line(end);
-                match self.byte(rest.start) {
-                    None | Some(b',' | b'}' | b']' | b'#' | b'\r' | b'\n') => end,
-                    Some(_) => {
-                        let end = rest.end;
-                        hidden.push(rest);
-                        end
-                    }
-                }
-            }
-            Some(b'{' | b'[') => self.hide_within(at..self.end_of_brackets(at), hidden),
-            _ => {
-                let end = self.end_of_line(at);
-                hidden.push(at..end);
-                end
-            }
-        }
-    }
-
-    /// Hides what follows `env` and is not the name of a variable.
-    fn hide_no_name(self, at: usize, hidden: &mut Vec<Range<usize>>) {
-        let equals = self.skip_blanks(self.skip_quote(at));
-        let value = self.skip_blanks(equals + 1);
-        if self.byte(equals) == Some(b'=') && matches!(self.byte(value), Some(b'"' | b'\'')) {
-            let (content, _) = self.string(value);
-            if !is_name(self.slice(content.clone())) {
-                hidden.push(content);
-            }
-        }
-    }
-
-    /// Hides everything within `range` but keys, punctuation, and strings that say where a value comes from.
-    fn hide_within(self, range: Range<usize>, hidden: &mut Vec<Range<usize>>) -> usize {
-        let mut at = range.start;
-        while at < range.end {
-            match self.byte(at) {
-                Some(b'"' | b'\'') => {
-                    let (content, end) = self.string(at);
-                    let shown = match self.reference_key(range.start..at) {
-                        Some("env") => is_name(self.slice(content.clone())),
-                        place => place.is_some(),
-                    };
-                    if !shown {
-                        hidden.push(content);
-                    }
-                    at = end;
-                }
-                Some(
-                    b' ' | b'\t' | b'\r' | b'\n' | b',' | b'=' | b'.' | b'{' | b'}' | b'[' | b']',
-                ) => at += 1,
                 _ => {
-                    let rest = self.slice(at..range.end);
-                    let length = rest.find([
-                        ' ', '\t', '\r', '\n', ',', '=', '.', '{', '}', '[', ']', '"', '\'',
-                    ]);
-                    let end = length.map_or(range.end, |length| at + length);
-                    let key = self.slice(at..end).bytes().all(is_word)
-                        && matches!(self.byte(self.skip_blanks(end)), Some(b'=' | b'.'));
-                    if !key {
-                        hidden.push(at..end);
-                    }
-                    at = end;
+                    let end = self.end_of(is_word);
+                    (Some(self.at..end).filter(|key| !key.is_empty())?, end)
                 }
+            };
+            place = place.below(self.slice(key));
+            self.at = end;
+            self.blanks();
+            if !self.eat(b'.') {
+                return Some(place);
             }
         }
-        at.max(range.end)
     }
 
-    /// Hides callers' keys that stand where the tables of `keys = [{ name, sha256 }]` belong.
-    fn hide_bare_keys(self, at: usize, hidden: &mut Vec<Range<usize>>) {
-        let equals = self.skip_blanks(self.skip_quote(at));
-        if self.byte(equals) != Some(b'=') {
+    /// Whether it is a value: if not, it ends where that is seen.
+    fn value(&mut self, place: Place, depth: usize) -> bool {
+        match self.byte() {
+            Some(b'"' | b'\'') => {
+                let text = self.string();
+                let content = self.slice(text.content.clone());
+                // What escapes stand for is not seen here.
+                let escapes = ["\\u", "\\U", "\\x"];
+                let escapes = escapes.iter().any(|escape| content.contains(escape));
+                self.at = text.end;
+                self.blanks();
+                // A string of several lines, or one that something follows, may have swallowed other keys.
+                let plain = text.whole && !escapes && self.is_at_end();
+                self.show(text.content, plain, place);
+                text.closed
+            }
+            Some(b'[') if depth < DEEPEST => {
+                let value = |scan: &mut Self| scan.value(place, depth + 1);
+                self.list(b']', value)
+            }
+            Some(b'{') if depth < DEEPEST => {
+                let pair = |scan: &mut Self| scan.pair(place, depth + 1);
+                self.list(b'}', pair)
+            }
+            _ => {
+                let bare = self.at..self.end_of(is_bare);
+                let plain = self.slice(bare.clone()).bytes().all(is_plain);
+                self.show(bare.clone(), plain, place);
+                self.at = bare.end;
+                !bare.is_empty()
+            }
+        }
+    }
+
+    /// What stands in brackets, with a comma after each but the last; TOML has the lines of tables in one.
+    fn list(&mut self, close: u8, mut element: impl FnMut(&mut Self) -> bool) -> bool {
+        self.at += 1;
+        loop {
+            self.skip();
+            if self.eat(close) {
+                return true;
+            }
+            if !element(self) {
+                return false;
+            }
+            self.skip();
+            if self.eat(close) {
+                return true;
+            }
+            if !self.eat(b',') {
+                return false;
+            }
+        }
+    }
+
+    /// Hides what must be of a value.
+    fn show(&mut self, content: Range<usize>, plain: bool, place: Place) {
+        let text = self.slice(content.clone());
+        if !(plain && place.shows(text)) {
+            self.hide(content);
             return;
         }
-        let value = self.skip_blanks(equals + 1);
-        if self.byte(value) != Some(b'[') {
-            self.hide_value(value, hidden);
-            return;
+        for part in private(text) {
+            self.hide(content.start + part.start..content.start + part.end);
         }
-        let end = self.end_of_brackets(value);
-        let mut at = value + 1;
-        while at < end {
-            match self.byte(at) {
-                Some(b'{') => at = self.end_of_brackets(at),
-                Some(b'"' | b'\'') => at = self.hide_value(at, hidden),
-                _ => at += 1,
+    }
+
+    /// Hides each line of `range`, so that those after it keep their numbers.
+    fn hide(&mut self, range: Range<usize>) {
+        let mut start = range.start;
+        for line in self.slice(range).split('\n') {
+            let blank = line.len() - line.trim_start().len();
+            let shown = start + blank..start + blank + line.trim().len();
+            start += line.len() + 1;
+            match self.hidden.last_mut() {
+                Some(last) if last.range.end == shown.start && last.shown == STARS => {
+                    last.range.end = shown.end;
+                }
+                _ if shown.is_empty() => {}
+                _ => self.hidden.push(Hidden {
+                    range: shown,
+                    shown: STARS,
+                }),
             }
         }
     }
 
-    /// `env` or `file`, if what ends with `before` is `env =` or `file =`.
-    fn reference_key(self, before: Range<usize>) -> Option<&'a str> {
-        let before = self.slice(before).trim_end();
-        let key = before.strip_suffix('=').unwrap_or_default().trim_end();
-        let mut words = key.rsplit(|c: char| !c.is_ascii_alphanumeric());
-        words.next().filter(|word| is_reference_key(word))
-    }
-
-    /// User names, passwords, queries and fragments in URLs: `://user:password@`, and what was probably meant to be that; `?key=...`.
-    /// The name of a user (`me@example.com`) stays.
-    pub(super) fn hide_in_urls(self, hidden: &mut Vec<Range<usize>>) {
-        for (at, slashes) in self.text.match_indices("://") {
-            let url = self.slice(at + slashes.len()..self.text.len());
-            let url = url
-                .split(['"', '\'', '`', '\n', ' '])
-                .next()
-                .unwrap_or_default();
-            if let Some((before, query)) = url.split_once(['?', '#']) {
-                let start = at + slashes.len() + before.len() + 1;
-                hidden.push(start..start + query.len());
+    /// Hides what is left of the line; whether there is nothing left.
+    fn rest(&mut self) -> bool {
+        self.blanks();
+        let end = self.end_of(|byte| byte != b'\n');
+        match self.byte() {
+            None | Some(b'\n') => true,
+            Some(b'#') => {
+                self.skip();
+                true
             }
-        }
-        for (end, _) in self.text.match_indices('@') {
-            let before = self.slice(0..end);
-            let start = before
-                .rfind(['"', '\'', '\n', ' ', ','])
-                .map_or(0, |at| at + 1);
-            let before = self.slice(start..end);
-            match before.find("//") {
-                Some(slashes) => hidden.push(start + slashes + 2..end),
-                None if before.contains(':') => hidden.push(start..end),
-                None => {}
+            Some(_) => {
+                self.hide(self.at..end);
+                self.at = end;
+                false
             }
         }
     }
 
-    /// The content of the string that begins at `at`, and where the string ends. One that is not closed ends with its
-    /// line, or with the text if it may have several lines.
-    fn string(self, at: usize) -> (Range<usize>, usize) {
-        let rest = self.slice(at..self.text.len());
-        for quotes in ["\"\"\"", "'''"] {
-            if rest.starts_with(quotes) {
-                let start = at + 3;
-                let length = self.slice(start..self.text.len()).find(quotes);
-                let end = length.map_or(self.text.len(), |length| start + length);
-                return (start..end, (end + 3).min(self.text.len()));
+    /// Goes on to what is neither blank nor comment. Comments say nothing of a problem, and may hold a former value.
+    fn skip(&mut self) {
+        loop {
+            self.at = self.end_of(|byte| byte.is_ascii_whitespace());
+            if self.byte() != Some(b'#') {
+                return;
             }
+            let before = self.slice(0..self.at).trim_end_matches([' ', '\t']);
+            let range = before.len()..self.end_of(|byte| byte != b'\n');
+            self.at = range.end;
+            self.hidden.push(Hidden { range, shown: "" });
         }
-        let quote = self.byte(at);
-        let mut end = at + 1;
-        while let Some(byte) = self.byte(end) {
+    }
+
+    /// The string that begins here. One that is not closed ends with its line, or with the text if it may have several lines.
+    fn string(&self) -> Text {
+        let rest = self.slice(self.at..self.text.len());
+        let mut quotes = ["\"\"\"", "'''", "\""].into_iter();
+        let quote = quotes.find(|quote| rest.starts_with(quote)).unwrap_or("'");
+        let bytes = self.text.as_bytes();
+        let start = self.at + quote.len();
+        let (mut end, mut lines, mut closed) = (start, false, false);
+        while let Some(byte) = bytes.get(end).filter(|_| !closed) {
+            closed = self.slice(end..self.text.len()).starts_with(quote);
+            lines |= *byte == b'\n';
+            let escaped = bytes.get(end + 1).is_some_and(|byte| *byte != b'\n');
             match byte {
-                b'\n' => return (at + 1..end, end),
-                b'\\' if quote == Some(b'"') && self.byte(end + 1) != Some(b'\n') => end += 2,
-                byte if Some(byte) == quote => return (at + 1..end, end + 1),
+                _ if closed => {}
+                b'\n' if quote.len() == 1 => break,
+                b'\\' if escaped && quote.starts_with('"') => end += 2,
                 _ => end += 1,
             }
         }
-        (at + 1..self.text.len(), self.text.len())
+        Text {
+            content: start..end,
+            end: if closed { end + quote.len() } else { end },
+            closed,
+            whole: closed && !lines,
+        }
     }
 
-    fn end_of_brackets(self, at: usize) -> usize {
-        let limit = self.next_header(at);
-        let mut depth = 0_usize;
-        let mut at = at;
-        while at < limit {
-            match self.byte(at) {
-                Some(b'"' | b'\'') => at = self.string(at).1,
-                Some(byte) => {
-                    at += 1;
-                    match byte {
-                        b'{' | b'[' => depth += 1,
-                        b'}' | b']' => depth = depth.saturating_sub(1),
-                        _ => continue,
-                    }
-                    if depth == 0 {
-                        return at;
-                    }
-                }
-                None => break,
+    /// Whether a value may end here.
+    fn is_at_end(&self) -> bool {
+        matches!(self.byte(), None | Some(b',' | b']' | b'}' | b'#' | b'\n'))
+    }
+
+    fn is_at_value(&self) -> bool {
+        match self.byte() {
+            Some(b'"' | b'\'' | b'[' | b'{') => true,
+            Some(b'0'..=b'9' | b'+' | b'-' | b'.') => {
+                let number = |b: u8| b.is_ascii_digit() || b"+-._:TZ".contains(&b);
+                self.slice(self.at..self.end_of(is_bare))
+                    .bytes()
+                    .all(number)
             }
+            _ => ["true", "false"].contains(&self.slice(self.at..self.end_of(is_bare))),
         }
-        limit
     }
 
-    fn next_header(self, at: usize) -> usize {
-        let rest = self.slice(at..self.text.len());
-        rest.find("\n[").map_or(self.text.len(), |found| at + found)
+    /// Whether only blanks stand before this in its line.
+    fn is_at_line(&self) -> bool {
+        let mut before = self.slice(0..self.at).bytes().rev();
+        before
+            .find(|byte| !is_blank(*byte))
+            .is_none_or(|byte| byte == b'\n')
     }
 
-    fn end_of_line(self, at: usize) -> usize {
-        let rest = self.slice(at..self.text.len());
-        rest.find('\n').map_or(self.text.len(), |found| at + found)
+    fn eat(&mut self, byte: u8) -> bool {
+        let is_next = self.byte() == Some(byte);
+        self.at += usize::from(is_next);
+        self.blanks();
+        is_next
     }
 
-    fn next_word(self, mut at: usize) -> Option<Range<usize>> {
-        while !is_word(self.byte(at)?) {
-            at += 1;
-        }
-        Some(at..self.end_of_word(at))
+    fn blanks(&mut self) {
+        self.at = self.end_of(is_blank);
     }
 
-    fn end_of_word(self, mut at: usize) -> usize {
-        while self.byte(at).is_some_and(is_word) {
-            at += 1;
-        }
-        at
+    fn end_of(&self, is_of: fn(u8) -> bool) -> usize {
+        let rest = self.slice(self.at..self.text.len());
+        let length = rest.bytes().position(|byte| !is_of(byte));
+        self.at + length.unwrap_or(rest.len())
     }
 
-    fn skip_quote(self, at: usize) -> usize {
-        at + usize::from(matches!(self.byte(at), Some(b'"' | b'\'')))
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
     }
 
-    fn skip_blanks(self, mut at: usize) -> usize {
-        while matches!(self.byte(at), Some(b' ' | b'\t')) {
-            at += 1;
-        }
-        at
-    }
-
-    fn byte(self, at: usize) -> Option<u8> {
-        self.text.as_bytes().get(at).copied()
-    }
-
-    pub(super) fn slice(self, range: Range<usize>) -> &'a str {
+    fn slice(&self, range: Range<usize>) -> &'a str {
         self.text.get(range).unwrap_or_default()
     }
 }
 
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+/// A string, with quotation marks around its content.
+struct Text {
+    content: Range<usize>,
+    end: usize,
+    closed: bool,
+    /// Closed in its line.
+    whole: bool,
 }
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r')
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+/// Whether what stands in no quotation marks may go on with it.
+fn is_bare(byte: u8) -> bool {
+    !byte.is_ascii_whitespace() && !matches!(byte, b',' | b']' | b'}' | b'#')
+}
+
+/// Whether it is of numbers, truths and dates, or of text that lacks its quotation marks.
+fn is_plain(byte: u8) -> bool {
+    is_word(byte) || matches!(byte, b'.' | b':' | b'/' | b'+')
+}
+
+/// Brackets within brackets.
+const DEEPEST: usize = 64;

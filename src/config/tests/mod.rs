@@ -7,6 +7,7 @@ mod files;
 mod grants;
 mod http2;
 mod listeners;
+mod misspelled;
 mod mistakes;
 mod oauth2;
 mod render;

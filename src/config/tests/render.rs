@@ -23,7 +23,7 @@ fn problems_are_drawn_under_their_lines_and_counted() {
 error[UA-0103]: unknown key `lisen` in [server]
  --> proxy.toml:5:1
   |
-5 | lisen = "localhost:1"
+5 | lisen = "********"
   | ^^^^^ no key with this name
   |
   = help: did you mean `listen`?
@@ -54,7 +54,7 @@ fn a_problem_of_the_whole_file_points_at_its_beginning() {
     let expected = "error[UA-0129]: there is no upstream
  --> proxy.toml:1:1
   |
-1 | # nothing
+1 |
   | ^
   |
   = help: add [upstream.NAME] with provider, login_url, client_id and client_secret
@@ -119,6 +119,17 @@ fn no_problem_shows_a_secret() {
         "[upstream.crm]\nprovider = \"zuora\"\nlogin_url = \"me:hunter2@z.example\"\n",
         "[outbound]\nproxy = \"me:hunter2@p.example\"\n",
         "[server]\ntls = { cert = { file = \"c\" }, key = \"hunter2\" }\n",
+        "[outbound]\nproxy = { url = \"http://u:pa,hunter2@p:3128\" }\n",
+        "[outbound]\nproxy = { url = \"http://p:3128\", username = \"u\", pass = \"hunter2\" }\n",
+        "[outbound]\nproxy = \"http://u:hunter2 word@p:3128\"\n",
+        "[outbound]\nproxy = \"http://u:hunter2`w@p:3128\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nlogin_url = \"https://me:p'hunter2@z.example\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nlogin_url = \"https://me:hunter2\\u0040z.example\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\npass = \"hunter2\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nset_header = { X-Functions-Key = \"hunter2\" }\n",
+        "[upstream.crm]\nprovider = \"zuora\"\ncomand = [\"curl\", \"-u\", \"me:hunter2\"]\n",
+        "[upstream.crm]\nprovider = \"none\" # password = \"hunter2\"\n",
+        "[access]\norigins = [\n  \"x y\", # hunter2\n  2 ]\n",
     ];
     for text in rows {
         let problems = parse(text).unwrap_err();

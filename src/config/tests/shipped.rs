@@ -1,5 +1,6 @@
 //! The shipped `proxy.toml`: what `demo` runs, every key, and the defaults as they are.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::parse;
@@ -57,6 +58,26 @@ fn examples(header: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// The file with its examples.
+fn whole() -> String {
+    // Examples are indented where they would take `crm` from its place, or need what the emulator does not have.
+    let text = format!("{}\n{}", uncommented(), examples("[upstream.crm-jwt]"));
+    // Some examples need the store that is not the default.
+    text.replace("\nkind = \"memory\"", "\nkind = \"file\"")
+}
+
+fn reading(text: &str) -> Reading<'static> {
+    let mut reading = Reading::new(Files::of("proxy.toml", text, Path::new("")), &demo);
+    read(&mut reading).unwrap();
+    assert!(reading.problems.is_empty(), "{:?}", reading.problems);
+    reading
+}
+
+/// `section.key` of every key and section there is, `NAME` for a name; the keys of tables in braces stand below the table's own key.
+pub(super) fn keys() -> BTreeSet<String> {
+    reading(&whole()).asked
+}
+
 #[test]
 fn the_shipped_file_is_what_demo_runs() {
     let checked = load(SHIPPED);
@@ -95,13 +116,8 @@ fn every_documented_default_is_the_default() {
 
 #[test]
 fn every_accepted_key_is_documented_where_it_belongs() {
-    // Examples are indented where they would take `crm` from its place, or need what the emulator does not have.
-    let text = format!("{}\n{}", uncommented(), examples("[upstream.crm-jwt]"));
-    // Some examples need the store that is not the default.
-    let text = text.replace("\nkind = \"memory\"", "\nkind = \"file\"");
-    let mut reading = Reading::new(Files::of("proxy.toml", &text, Path::new("")), &demo);
-    read(&mut reading).unwrap();
-    assert!(reading.problems.is_empty(), "{:?}", reading.problems);
+    let text = whole();
+    let reading = reading(&text);
     let known = [
         // Under every upstream, but documented for all of them in [outbound].
         "upstream.NAME.ca",
