@@ -1,5 +1,5 @@
 //! `answer`: whatever a token endpoint answers, or a program prints: a token goes to allowed hosts only, and no failure
-//! shows one, nor what was sent for it.
+//! shows one, nor what was sent for it. Wherever an answer breaks off, the next refresh token is a text that stands in it whole.
 //!
 //! An input is a line with the name of an upstream, a status and a content type, then the body. Where [`CANARY`] stands
 //! in the token, this is looked for in what is told.
@@ -48,6 +48,9 @@ pub fn check(data: &[u8]) {
         known.conceals(&format!("{failure:?} {failure}"));
     }
     known.holds(&got, body);
+    for quarters in 1..=4 {
+        known.follows(status, &body[..body.len() * quarters / 4]);
+    }
     if let Ok(text) = str::from_utf8(body) {
         let got = printed::read(&known.provider, text, WALL);
         let refused = matches!(got, Err(LoginFailure::Refused { .. }));
@@ -110,6 +113,32 @@ impl Known {
         }
     }
 
+    /// The successor in JSON is one of its texts, and none that was sent.
+    fn follows(&self, status: StatusCode, body: &[u8]) {
+        let kind = HeaderValue::from_static("application/json");
+        let answer = Answer {
+            status,
+            headers: &HeaderMap::from_iter([(CONTENT_TYPE, kind)]),
+            body,
+            wall: WALL,
+        };
+        let Some(next) = answer::successor(&self.provider, &self.secrets, &answer) else {
+            return;
+        };
+        let next = next.expose();
+        assert!(status.is_success() && next != PRESENTED);
+        assert!(!next.is_empty() && !next.contains(char::REPLACEMENT_CHARACTER));
+        // Zeros may be what is wide in its letters.
+        let narrow = |bytes: &[u8]| -> Vec<u8> {
+            let bytes = bytes.iter().copied();
+            bytes.filter(|byte| *byte != 0).collect()
+        };
+        let (text, body) = (narrow(format!("\"{next}\"").as_bytes()), narrow(body));
+        let is_escaped = body.contains(&b'\\');
+        let stands_there = body.windows(text.len()).any(|part| part == text);
+        assert!(is_escaped || stands_there, "{next}");
+    }
+
     /// The token in a body of JSON, or of what is read as such, whatever is made of it.
     fn token(&self, body: &[u8]) -> Option<String> {
         let json = answer::json::read(body)?;
@@ -126,13 +155,16 @@ fn count(body: &[u8]) -> usize {
 static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
     let config = super::upstreams();
     let known = config.upstreams.iter().map(|upstream| {
-        let provider = Provider::of(upstream);
+        let mut provider = Provider::of(upstream);
+        let next = &mut provider.answer.refresh_token;
+        next.get_or_insert("/refresh_token".into());
         let mut secrets = Secrets::default();
         for (field, source) in provider.login.sources() {
             if let Source::Value(value) = source {
                 secrets.insert(*field, Secret::new(value.expose()));
             }
         }
+        secrets.insert(Field::RefreshToken, Secret::new(PRESENTED));
         Known {
             name: upstream.name.clone(),
             provider,
@@ -142,6 +174,7 @@ static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
     known.collect()
 });
 
+const PRESENTED: &str = "5Aep861-presented";
 const CANARY: &str = "T0KENcanary";
 const WALL: Duration = Duration::from_secs(1_700_000_000);
 const LOGIN_HOST: &str = "login.acme.example";

@@ -18,7 +18,7 @@ use super::base::{Base, TargetField};
 use super::credential::{Credential, Template};
 use super::expiry::{self, Unit};
 use super::failure::{LoginFailure, Strange};
-use super::login::Secrets;
+use super::login::{Field, Secrets};
 use super::refusal::{self, Said};
 use super::told::{self, Told};
 use crate::config::org::OrgId;
@@ -154,15 +154,18 @@ pub fn read(
     })
 }
 
-/// The refresh token to be used next, of an answer that grants no credential that can be used: it is for a strange host, too large, or
-/// in a way that is not understood. The one that was presented may be of no use any more.
-pub fn successor(provider: &Provider, answer: &Answer<'_>) -> Option<Secret> {
+/// The refresh token to be used next, of an answer that grants no credential that can be used: it is for a strange host, too large, not
+/// whole, or in a way that is not understood. The one that was presented may be of no use any more; that one is never it, however often
+/// an answer repeats it.
+pub fn successor(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> Option<Secret> {
     let map = &provider.answer;
     if !answer.status.is_success() {
         return None;
     }
-    let json = document(answer).filter(|json| grants(map, json))?;
-    next(map, &json)
+    let json = document(answer).or_else(|| json::begun(answer.body));
+    let successor = next(map, &json.filter(|json| grants(map, json))?)?;
+    let presented = secrets.get(Field::RefreshToken).map(Secret::expose);
+    (presented != Some(successor.expose())).then_some(successor)
 }
 
 /// Some servers answer 200 with an error; a token beside an error is not used.
@@ -175,8 +178,18 @@ fn next(map: &AnswerMap, json: &Value) -> Option<Secret> {
     let token = json.pointer(map.refresh_token.as_ref()?)?.as_str()?;
     // One that had to be mended is another one.
     let is_whole = !token.contains(char::REPLACEMENT_CHARACTER);
-    let fits = !token.is_empty() && token.len() <= TOKEN_ANSWER_MAX;
-    (is_whole && fits).then(|| Secret::new(token))
+    let fits = token.len() <= TOKEN_ANSWER_MAX;
+    (is_whole && fits && !stands_for_one(token)).then(|| Secret::new(token))
+}
+
+/// Whether a text says that there is no token, or that it is not shown.
+fn stands_for_one(text: &str) -> bool {
+    let word = text.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let mut signs = word.chars();
+    let first = signs.next();
+    let is_one_sign = signs.all(|sign| Some(sign) == first);
+    let is_masked = MASKS.iter().any(|mask| text.contains(mask));
+    is_one_sign || is_masked || WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// The body as JSON; older servers answer with a form, some of them as plain text.
@@ -287,6 +300,11 @@ fn no_token(class: &LoginFailure) -> LoginFailure {
 const TOKEN_ANSWER_MAX: usize = 64 * 1024;
 /// How much of a refused host is shown.
 const HOST_SHOWN: usize = 100;
+
+/// What is put in the place of a secret, or of a part of it.
+const MASKS: [&str; 4] = ["***", "...", "\u{2026}", "\u{2022}"];
+/// The same in words, and none.
+const WORDS: [&str; 6] = ["null", "none", "undefined", "false", "redacted", "hidden"];
 
 #[cfg(test)]
 mod tests;

@@ -115,26 +115,24 @@ impl Endpoint {
         };
         let request = login::request(call, secrets, &moment);
         let request = request.map_err(|why| never(unreadable(&why)))?;
-        let posted = timeout_at(deadline, self.post(request)).await;
-        let (status, headers, body) = posted.unwrap_or_else(|_| {
-            Err(NotExchanged {
-                failure: self.unreachable("no answer in time"),
-                presented: Presented::Perhaps,
-            })
-        })?;
+        let posted = self.post(request, deadline).await?;
         let answer = Answer {
-            status,
-            headers: &headers,
-            body: &body,
+            status: posted.status,
+            headers: &posted.headers,
+            body: &posted.body,
             wall: self.clock.now().wall,
         };
-        match answer::read(&self.provider, secrets, &answer) {
-            Ok(granted) => Ok(exchanged(granted, body, sent)),
+        let read = match posted.broken {
+            Some(failure) => Err(failure),
+            None => answer::read(&self.provider, secrets, &answer),
+        };
+        match read {
+            Ok(granted) => Ok(exchanged(granted, posted.body, sent)),
             Err(failure) => Err(NotExchanged {
                 failure,
-                presented: match answer::successor(&self.provider, &answer) {
+                presented: match answer::successor(&self.provider, secrets, &answer) {
                     Some(successor) => Presented::Replaced(successor),
-                    None if status.is_client_error() => Presented::InVain,
+                    None if posted.status.is_client_error() => Presented::InVain,
                     // A gateway's error, or an answer that cannot be read, may hide one that was good.
                     None => Presented::Perhaps,
                 },

@@ -6,21 +6,33 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use tokio::time::{Instant, timeout_at};
 
+use super::coding::Opened;
 use super::{Endpoint, coding, never};
 use crate::config::{Leg, Proxy};
 use crate::message::origin::Scheme;
+use crate::provider::LoginFailure;
 use crate::provider::login::LoginRequest;
 use crate::provider::refusal::printable;
-use crate::provider::{Answer, LoginFailure, answer};
 use crate::tls::{ClientConfig, NO_TLS, is_no_tls};
 use crate::token::{NotExchanged, Presented};
+
+/// What came of one POST.
+pub(super) struct Posted {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// Why the body is no more than what there was of it.
+    pub(super) broken: Option<LoginFailure>,
+}
 
 impl Endpoint {
     pub(super) async fn post(
         &self,
         request: LoginRequest,
-    ) -> Result<(StatusCode, HeaderMap, Bytes), NotExchanged> {
+        deadline: Instant,
+    ) -> Result<Posted, NotExchanged> {
         let uri = Uri::builder()
             .scheme(request.origin.uri_scheme())
             .authority(request.origin.authority().clone())
@@ -35,52 +47,41 @@ impl Endpoint {
             .and_then(|post| reqwest::Request::try_from(post).ok())
             .ok_or_else(|| never(self.unreachable("its address is not a URL")))?;
         let client = self.client().await.map_err(never)?;
-        let sent = client.execute(post).await;
-        let mut answer = sent.map_err(|error| self.broken(error))?;
-        let head = (answer.status(), answer.headers().clone());
-        let mut body = BytesMut::new();
-        loop {
-            let chunk = match answer.chunk().await {
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => break,
-                Err(error) => return Err(self.broken_off(error, head.0, body.freeze())),
-            };
-            if body.len() + chunk.len() > BODY_MAX {
-                return Err(self.too_large());
-            }
-            body.extend_from_slice(&chunk);
-        }
-        let body = coding::opened(&head.1, body.freeze()).map_err(|_| self.too_large())?;
-        Ok((head.0, head.1, body))
-    }
-
-    /// An answer that breaks off may have done so behind its last brace: its length was wrong, or its end got lost. Its token is not
-    /// taken, but what was presented may be used up, and the successor is there. Only JSON shows that it is whole.
-    fn broken_off(&self, error: reqwest::Error, status: StatusCode, body: Bytes) -> NotExchanged {
-        let not = self.broken(error);
-        let json =
-            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        let opened = coding::opened(&json, body).unwrap_or_default();
-        let answer = Answer {
-            status,
-            headers: &json,
-            body: &opened,
-            wall: self.clock.now().wall,
-        };
-        match answer::successor(&self.provider, &answer) {
-            Some(successor) => NotExchanged {
-                presented: Presented::Replaced(successor),
-                ..not
-            },
-            None => not,
-        }
-    }
-
-    fn too_large(&self) -> NotExchanged {
-        NotExchanged {
-            failure: self.unreachable("its answer is larger than 1 MiB"),
+        let sent = timeout_at(deadline, client.execute(post)).await;
+        let sent = sent.map_err(|_| NotExchanged {
+            failure: self.unreachable(LATE),
             presented: Presented::Perhaps,
+        })?;
+        let mut answer = sent.map_err(|error| self.broken(error))?;
+        let (status, mut headers) = (answer.status(), answer.headers().clone());
+        let mut body = BytesMut::new();
+        let broken = loop {
+            match timeout_at(deadline, answer.chunk()).await {
+                Ok(Ok(Some(chunk))) if body.len() + chunk.len() > BODY_MAX => {
+                    break Some(self.unreachable(TOO_LARGE));
+                }
+                Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),
+                Ok(Ok(None)) => break None,
+                Ok(Err(error)) => break Some(self.broken(error).failure),
+                Err(_) => break Some(self.unreachable(LATE)),
+            }
+        };
+        let (body, why) = match coding::opened(&headers, body.freeze()) {
+            Opened::Whole(body) => (body, None),
+            Opened::Part(body) => (body, Some("its compressed answer is damaged")),
+            Opened::TooLarge(body) => (body, Some(TOO_LARGE)),
+        };
+        let broken = broken.or_else(|| why.map(|why| self.unreachable(why)));
+        if broken.is_some() {
+            // Of a form nobody knows where it was to end.
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
+        Ok(Posted {
+            status,
+            headers,
+            body,
+            broken,
+        })
     }
 
     /// A connection error in short words: the root cause knows the port, the certificate or the name,
@@ -99,7 +100,7 @@ impl Endpoint {
         let root = printable(&root, CAUSE_SHOWN);
         let what = match (error.is_connect(), error.is_timeout()) {
             (true, true) => format!("no connection in time{}", self.by(&root)),
-            (false, true) => "no answer in time".to_owned(),
+            (false, true) => LATE.to_owned(),
             (true, false) => format!("cannot connect{}: {root}", self.by(&root)),
             (false, false) => format!("the connection broke: {root}"),
         };
@@ -175,4 +176,6 @@ fn through(proxy: &Proxy) -> reqwest::Result<reqwest::Proxy> {
 
 /// A token answer is below 4 KiB; a page may be larger, and is not worth more.
 pub(super) const BODY_MAX: usize = 1024 * 1024;
+const LATE: &str = "no answer in time";
+const TOO_LARGE: &str = "its answer is larger than 1 MiB";
 const CAUSE_SHOWN: usize = 160;

@@ -11,7 +11,8 @@
 //! | stays | always; there is no intent |
 //!
 //! If nothing was sent, or the endpoint said no, the record is as it was before: that try used nothing up. A successor is kept even
-//! if the access token beside it cannot be used: its predecessor may be of no use any more.
+//! if the access token beside it cannot be used, or the answer is no more than begun: its predecessor may be of no use any more, and
+//! is tried only if the successor is refused. Where a second use of it revokes what was granted, that was lost with the successor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +58,7 @@ impl<E: Exchange> Inner<E> {
         let lost_before = turn.grant.intent.is_some();
         let before = turn.grant.clone();
         self.intend(&mut turn).await?;
-        match self.present(&lineage, &turn).await {
+        match self.present(&lineage, &mut turn).await {
             Ok(exchanged) => self.save(turn, exchanged).await,
             Err(NotExchanged { failure, presented }) => Err(match presented {
                 Presented::Never | Presented::InVain => {
@@ -166,17 +167,24 @@ impl<E: Exchange> Inner<E> {
         }
     }
 
-    async fn present(&self, lineage: &Lineage, turn: &Turn) -> Result<Exchanged, NotExchanged> {
+    async fn present(&self, lineage: &Lineage, turn: &mut Turn) -> Result<Exchanged, NotExchanged> {
+        let account = self.account();
         let token = turn.grant.refresh_token.as_ref().map(Secret::new);
-        let presented = self.exchange.exchange(token.as_ref()).await;
+        let mut presented = self.exchange.exchange(token.as_ref()).await;
+        if let Some(failure) = refusal(&presented)
+            && let Some(before) = turn.grant.before.take()
+        {
+            tracing::error!(%account, %failure, "the refresh token of an answer that could not be used is refused: the one before it is tried");
+            let token = Secret::new(&before);
+            turn.grant.refresh_token = Some(before);
+            presented = self.exchange.exchange(Some(&token)).await;
+        }
         // A lineage that began without a token can begin again without one.
-        if let Err(NotExchanged { failure, .. }) = &presented
-            && matches!(failure, LoginFailure::Refused { .. })
+        if let Some(failure) = refusal(&presented)
             && lineage.seed.is_none()
             && token.is_some()
             && let Ok(exchanged) = self.exchange.exchange(None).await
         {
-            let account = self.account();
             tracing::error!(%account, %failure, "the refresh token was lost: a new one was begun");
             return Ok(exchanged);
         }
@@ -212,6 +220,14 @@ impl<E: Exchange> Inner<E> {
             ),
         }
     }
+}
+
+/// Why what was presented is refused, if nothing was given in its place.
+fn refusal(presented: &Result<Exchanged, NotExchanged>) -> Option<&LoginFailure> {
+    let not = presented.as_ref().err()?;
+    let is_replaced = matches!(not.presented, Presented::Replaced(_));
+    let is_refused = matches!(not.failure, LoginFailure::Refused { .. });
+    (is_refused && !is_replaced).then_some(&not.failure)
 }
 
 /// What the store says of itself; where others are at it, they will be done.

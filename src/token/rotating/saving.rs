@@ -33,6 +33,7 @@ impl<E: Exchange> Inner<E> {
             refresh_token: given
                 .map(str::to_owned)
                 .or_else(|| turn.grant.refresh_token.clone()),
+            before: None,
             redeemed: turn.grant.redeemed + 1,
             rotated: turn.grant.rotated || given.is_some(),
             intent: None,
@@ -50,7 +51,7 @@ impl<E: Exchange> Inner<E> {
         Ok(redeemed)
     }
 
-    /// Stores a successor that came with a token that cannot be used.
+    /// Stores a successor that came with a token that cannot be used. Its predecessor is known until it has shown that it is good.
     pub(super) async fn save_alone(
         self: Arc<Self>,
         turn: Turn,
@@ -58,6 +59,7 @@ impl<E: Exchange> Inner<E> {
     ) -> Result<(), LoginFailure> {
         let next = Grant {
             refresh_token: Some(successor.expose().to_owned()),
+            before: turn.grant.refresh_token.clone(),
             rotated: true,
             intent: None,
             ..turn.grant.clone()

@@ -23,6 +23,9 @@ pub(in crate::token) struct Token {
 pub(in crate::token) struct Grant {
     /// `None`: there is none yet.
     pub(in crate::token) refresh_token: Option<String>,
+    /// The one before it, while nothing has shown that `refresh_token` is good: it came in an answer that could not be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::token) before: Option<String>,
     /// How often one was redeemed.
     pub(in crate::token) redeemed: u64,
     /// An answer has brought a successor.

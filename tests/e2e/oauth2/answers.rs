@@ -1,11 +1,16 @@
 //! Token answers as they are in the wild.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use upauth::emulator::{Canned, ExpiresIn};
 
 use super::{ANY, ME, SECRET, why};
-use crate::support::{Emulated, together};
+use crate::support::emulated::stored;
+use crate::support::{Emulated, Scripted, TestProxy, together};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_lifetimes_are_read_bounded_or_taken_for_none() {
@@ -190,4 +195,86 @@ async fn a_token_that_wants_a_proof_is_refused_once_and_one_with_fewer_scopes_se
         "the token lacks scope that was asked for: write"
     );
     assert_eq!(at.proxy.status("any").await["state"], "valid");
+}
+
+/// The refresh tokens that are presented to a server whose first answer, with `r1` in it for `r0`, goes through `spoil`, so that what
+/// is sent is more, less or another thing.
+async fn presented_after(spoil: fn(Vec<u8>) -> Vec<u8>) -> Vec<String> {
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let presented = seen.clone();
+    let server = Scripted::start(move |mut connection| {
+        let seen = seen.clone();
+        async move {
+            while let Some(request) = connection.request().await {
+                if request.target != "/token" {
+                    connection.reply("200 OK", "", "ok").await;
+                    continue;
+                }
+                let form = form_urlencoded::parse(&request.body);
+                let mut sent = form.filter(|(name, _)| name == "refresh_token");
+                let count = {
+                    let mut seen = seen.lock().unwrap();
+                    seen.push(sent.next().unwrap().1.into_owned());
+                    seen.len()
+                };
+                let body = format!(
+                    r#"{{"access_token":"t{count}","refresh_token":"r{count}","expires_in":3600,"token_type":"Bearer"}}"#
+                );
+                if count > 1 {
+                    connection.reply("200 OK", "", &body).await;
+                    continue;
+                }
+                connection.write(spoil(body.into_bytes())).await;
+                break;
+            }
+        }
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let addr = server.addr;
+    let upstream = format!(
+        "[upstream.any]\nprovider = \"oauth2\"\ngrant = \"refresh_token\"\ntoken_url = \"http://{addr}/token\"\n\
+         api_url = \"http://{addr}\"\nclient_id = \"id\"\nclient_auth = \"none\"\nrefresh_token = \"r0\"\n"
+    );
+    let proxy = TestProxy::start(&stored(&folder, &upstream));
+    assert_eq!(proxy.get(ME).await.status, 200);
+    proxy.stop().await;
+    presented.lock().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_token_that_can_be_read_of_a_spoilt_answer_is_the_next_one() {
+    fn answer(length: usize, body: &[u8]) -> Vec<u8> {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        [head.as_bytes(), body].concat()
+    }
+    fn gzip(body: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(body).unwrap();
+        encoder.finish().unwrap()
+    }
+    type Spoil = fn(Vec<u8>) -> Vec<u8>;
+    let rows: [(&str, Spoil); 5] = [
+        ("something behind it", |body| {
+            let body = [&body, b"<!-- served by node 3 -->".as_slice()].concat();
+            answer(body.len(), &body)
+        }),
+        ("a length that is too small", |body| {
+            answer(body.len() - 1, &body)
+        }),
+        ("broken off behind the token", |body| {
+            answer(body.len(), &body[..body.len() - 40])
+        }),
+        ("gzip without its trailer", |body| {
+            let body = gzip(&body);
+            answer(body.len() - 8, &body[..body.len() - 8])
+        }),
+        ("broken off in gzip", |body| {
+            let body = gzip(&body);
+            answer(body.len(), &body[..body.len() - 9])
+        }),
+    ];
+    for (spoilt, spoil) in rows {
+        assert_eq!(presented_after(spoil).await, ["r0", "r1"], "{spoilt}");
+    }
 }

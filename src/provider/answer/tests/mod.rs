@@ -4,6 +4,7 @@ mod held;
 mod instances;
 mod kinds;
 mod odd;
+mod successors;
 
 use http::HeaderMap;
 
