@@ -13,7 +13,7 @@ use crate::code;
 use crate::config::policy::Policy;
 use crate::egress::Profile;
 use crate::message::twins::Names;
-use crate::message::{PathRule, Readings, Target, forwarding};
+use crate::message::{PathRule, Readings, Target, method_override};
 use crate::provider::{Denial, LocalCall, Provider, Surface, local};
 use crate::telemetry::UpstreamMetrics;
 use crate::token::{Handle, Issued, Unavailable};
@@ -133,7 +133,7 @@ impl Upstream {
         let rules = policies.flat_map(|policy| policy.deny.iter().chain(&policy.allow));
         let mut rules = rules.chain(narrow.into_iter().flat_map(|narrow| &narrow.deny));
         let limited = methods.clone().next().is_some() || rules.any(PathRule::names_method);
-        if limited && forwarding::method_override(method, target, headers) {
+        if limited && method_override(method, target, headers) {
             return Err(Error::Denied(&code::METHOD_OVERRIDE));
         }
         let listed = |method: &Method| methods.clone().all(|list| list.contains(method));
@@ -183,7 +183,7 @@ pub(super) fn reads_only(
     path: &Readings<'_>,
 ) -> bool {
     let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-    let overridden = forwarding::method_override(&parts.method, target, &parts.headers);
+    let overridden = method_override(&parts.method, target, &parts.headers);
     reads && !overridden && !surface.acts(path)
 }
 

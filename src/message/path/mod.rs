@@ -4,6 +4,7 @@
 //! different ways (RFC 3986 section 6.2 lets them), so a rule looks at all [`Readings`]: a deny applies if any of
 //! them matches, an allow only if all do.
 
+mod letters;
 mod sessions;
 mod transforms;
 
