@@ -21,6 +21,8 @@ pub(super) struct Rejections {
     overruled: u32,
     /// When that last changed.
     overruled_at: Duration,
+    /// The latest login that a rejection caused cured nothing, as far as is known.
+    vain: bool,
 }
 
 impl Rejections {
@@ -35,11 +37,13 @@ impl Rejections {
     /// Whether the rejection of a token that was obtained at `obtained` may cause a login.
     pub(super) fn allow(&mut self, now: Duration, obtained: Duration) -> bool {
         let began = *self.began.get_or_insert(obtained);
-        if now < began + HOUR {
-            return self.logins.iter().filter(|at| **at >= began).count() < FIRST_HOUR;
-        }
-        let lately = |at: &&Duration| **at + HOUR > now;
-        self.logins.iter().filter(lately).count() < LATER_HOURS
+        let logins = self.logins.iter();
+        let allows = match now < began + HOUR {
+            true => logins.filter(|at| **at >= began).count() < FIRST_HOUR,
+            false => logins.filter(|at| **at + HOUR > now).count() < LATER_HOURS,
+        };
+        self.vain |= allows;
+        allows
     }
 
     /// Whether a rejection may cause a login that the budget does not allow: the token had served well, and nobody got a
@@ -57,6 +61,7 @@ impl Rejections {
         if overrules {
             self.overruled += 1;
             self.overruled_at = now;
+            self.vain = true;
         }
         overrules
     }
@@ -68,6 +73,7 @@ impl Rejections {
 
     /// The latest login, made because of a rejection, cured the request that met it: the session had really ended.
     pub(super) fn cured(&mut self, now: Duration) {
+        self.vain = false;
         self.cures.retain(|at| *at + HOUR > now);
         if self.cures.len() < CURES {
             self.cures.push_back(now);
@@ -79,11 +85,20 @@ impl Rejections {
         }
     }
 
-    /// The rejected token had served well, or an operator asks: what was before counts no more.
+    /// The rejected token had served well. What was before counts no more, unless it was in vain: a path that rejects every token
+    /// rejects one that served for long as well.
+    pub(super) fn forgive(&mut self) {
+        if !self.vain {
+            self.forget();
+        }
+    }
+
+    /// An operator asks: what was before counts no more.
     pub(super) fn forget(&mut self) {
         self.logins.clear();
         self.began = None;
         self.overruled = 0;
+        self.vain = false;
     }
 }
 

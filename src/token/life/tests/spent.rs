@@ -129,3 +129,62 @@ fn a_job_with_a_path_that_rejects_costs_a_handful_of_logins_and_then_a_few_an_ho
         assert!(few, "{every} {mixed} {alone}: {logins:?}");
     }
 }
+
+/// So seldom that each token has served for long, and so few at once that no budget is ever used up.
+#[test]
+fn a_few_calls_now_and_then_of_a_path_that_rejects_cost_no_more() {
+    for (every, calls) in [(660, 1), (610, 3), (610, 5), (900, 5), (1800, 5)] {
+        let mut bench = Bench::new();
+        bench.fly();
+        bench.land(1, NO_EXPIRY);
+        let mut logins = vec![1];
+        for second in 0..6 * 3600 {
+            bench.pass(seconds(1));
+            bench.step(Event::Used);
+            bench.prove();
+            if second % every < calls && bench.reject().fly {
+                logins.resize(second as usize / 3600 + 1, 0);
+                *logins.last_mut().unwrap() += 1;
+                bench.land(second + 2, NO_EXPIRY);
+                bench.reject();
+                bench.prove();
+            }
+        }
+        let (first, later) = logins.split_first().unwrap();
+        let few = *first <= 8 && later.iter().all(|count| *count <= 4);
+        assert!(few, "{every} {calls}: {logins:?}");
+    }
+}
+
+/// Beside that the session ends now and then: each end is noticed, and cured.
+#[test]
+fn an_end_is_noticed_beside_a_few_calls_of_a_path_that_rejects() {
+    for (every, calls) in [(660, 1), (610, 5)] {
+        let mut bench = Bench::new();
+        bench.fly();
+        bench.land(1, NO_EXPIRY);
+        for second in 0..12 * 3600_u64 {
+            bench.pass(seconds(1));
+            bench.step(Event::Used);
+            bench.prove();
+            let path = second % every < calls;
+            if path && bench.reject().fly {
+                bench.land(second + 2, NO_EXPIRY);
+                bench.reject();
+                bench.prove();
+            }
+            if second % 5000 == 4000 {
+                let mut down = 0;
+                while !bench.reject().fly {
+                    bench.pass(seconds(1));
+                    down += 1;
+                }
+                assert!(down <= 21, "{every} {calls}: 401 for all for {down} s");
+                bench.land(second + 100_000, NO_EXPIRY);
+                bench.prove();
+                let generation = bench.life.generation;
+                bench.step(Event::Cured { generation });
+            }
+        }
+    }
+}
