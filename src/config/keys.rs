@@ -73,7 +73,7 @@ fn key(mut entry: Section<'_>, upstreams: &[String], reading: &mut Reading<'_>) 
     }
     entry.finish(Leftover::default(), reading);
     if let Some(name) = &name {
-        names::check(&name.text, &name.span, false, reading);
+        names::check(&name.text, &name.quoted(), &name.span, false, reading);
     }
     if let Some(text) = digest.as_ref().filter(|text| text.plain) {
         reading.digests.push(text.span.clone());

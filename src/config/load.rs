@@ -212,7 +212,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     let mut upstreams = Vec::new();
     let before = reading.problems.len();
     for (name, span, mut table) in root.sections("upstream", reading) {
-        names::check(&name, &span, true, reading);
+        names::check(&name, &format!("`{name}`"), &span, true, reading);
         table.inherit(&inherited);
         let upstream = Upstream::read(&name, table, &outbound, reading);
         upstreams.extend(upstream.map(|upstream| (upstream, span)));
@@ -224,7 +224,7 @@ fn sections(mut root: Section<'_>, reading: &mut Reading<'_>) -> Option<Config> 
     let mut routes = Vec::new();
     let from = reading.doors.len();
     for (name, span, table) in root.sections("route", reading) {
-        names::check(&name, &span, false, reading);
+        names::check(&name, &format!("`{name}`"), &span, false, reading);
         let route = Route::read(&name, table, &known, reading);
         routes.extend(route.map(|route| (route, span)));
     }

@@ -12,14 +12,21 @@ pub fn is_name(name: &str) -> bool {
     (1..=40).contains(&name.len()) && name.bytes().all(letter)
 }
 
-/// Checks the NAME of `[upstream.NAME]` or `[route.NAME]`. That of an upstream becomes a path prefix.
-pub(super) fn check(name: &str, span: &Range<usize>, upstream: bool, reading: &mut Reading<'_>) {
+/// Checks the NAME of `[upstream.NAME]` or `[route.NAME]`, or a key's; `quoted` is how a problem may call it. That of an upstream
+/// becomes a path prefix.
+pub(super) fn check(
+    name: &str,
+    quoted: &str,
+    span: &Range<usize>,
+    upstream: bool,
+    reading: &mut Reading<'_>,
+) {
     if !is_name(name) {
         reading
             .problem(
                 &code::BAD_NAME,
                 span.clone(),
-                format!("`{name}` cannot be a name"),
+                format!("{quoted} cannot be a name"),
             )
             .help("1 to 40 lower-case letters, digits and hyphens");
     } else if upstream && is_shadowing(name) {

@@ -177,6 +177,7 @@ fn no_problem_shows_what_a_variable_says() {
         "[upstream.crm]\nprovider = \"zuora\"\ndeny = [\"${SECRET}\"]\n",
         "[upstream.crm]\nprovider = \"zuora\"\nconnect_timeout = \"${SECRET}\"\n",
         "[upstream.crm]\nprovider = \"zuora\"\nhost = \"${SECRET}/x\"\n",
+        "[access]\nkeys = [{ name = \"a ${SECRET}\", sha256 = \"x\" }]\n",
     ] {
         let problems = Config::parse(text, "proxy.toml", Path::new("."), &env).unwrap_err();
         let shown = problems.render(false);
