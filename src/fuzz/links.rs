@@ -4,7 +4,9 @@
 //! An input is `{` or `<` for JSON or XML, then the document, which the byte `1c` cuts into pieces; or `@`, the path that was
 //! asked for, and a reference, line by line.
 
+use http::HeaderValue;
 use http::header::{CONTENT_LOCATION, HeaderMap, LOCATION};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::message::Links;
@@ -79,12 +81,46 @@ fn reference(data: &[u8]) {
         headers.insert(CONTENT_LOCATION, headers[LOCATION].clone());
         links().turn_headers(&mut headers, asked, None);
         assert_eq!(headers[LOCATION], headers[CONTENT_LOCATION]);
-        let text = headers[LOCATION].as_bytes().iter();
-        stays(asked, &text.copied().map(char::from).collect::<String>());
+        stays(asked, &text(&headers[LOCATION]));
+        headers.insert(LOCATION, given.try_into().expect("as before"));
+        fallback().turn_headers(&mut headers, asked, Some(&is_anothers));
+        passes_by(asked, &text(&headers[LOCATION]));
     }
     let turned = str::from_utf8(given).ok();
     if let Some(turned) = turned.and_then(|url| links().turn_absolute(url)) {
         stays(asked, &turned);
+    }
+}
+
+/// A letter for each byte.
+fn text(value: &HeaderValue) -> String {
+    value.as_bytes().iter().copied().map(char::from).collect()
+}
+
+fn is_anothers(path: &str) -> bool {
+    path == "/b" || path.starts_with("/b/")
+}
+
+/// Nothing leads from an upstream that has all paths but those of another to these.
+fn passes_by(asked: &str, given: &str) {
+    for client in (0..32).map(Client::of) {
+        let from = match client.tidies {
+            true => client.without_dots(asked),
+            false => asked.to_owned(),
+        };
+        if is_anothers(&client.without_dots(&from)) {
+            continue;
+        }
+        let Some(mut path) = client.resolve(&from, given) else {
+            continue;
+        };
+        if client.decodes {
+            path = percent_decode_str(&path).decode_utf8_lossy().into_owned();
+        }
+        assert!(
+            !is_anothers(&path),
+            "{given:?} leads from {from} to {path} by {client:?}"
+        );
     }
 }
 
@@ -232,6 +268,13 @@ fn links() -> Links {
         BASE.to_owned(),
         "/billing".to_owned(),
     )
+}
+
+/// Of an upstream without a prefix.
+fn fallback() -> Links {
+    let upstream = vec!["https://rest.zuora.com".parse().unwrap()];
+    let base = "http://localhost:7717".to_owned();
+    Links::new(upstream, String::new(), base, String::new())
 }
 
 fn holds(bytes: &[u8], part: &str) -> bool {

@@ -47,7 +47,10 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("memchr", &["provider", "egress"]),
     // Of the program alone, which is no room.
     ("mimalloc", &["main.rs"]),
-    ("percent_encoding", &["message", "config", "provider"]),
+    (
+        "percent_encoding",
+        &["message", "config", "provider", "fuzz"],
+    ),
     ("prometheus_client", &["telemetry"]),
     ("rcgen", &["tls"]),
     ("reqwest", &["token"]),
