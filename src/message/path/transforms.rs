@@ -36,12 +36,12 @@ pub(super) const TRANSFORMS: [Transform; 15] = [
             segment.split(|byte| *byte == b';').next().unwrap_or(b"")
         })
     },
-    // Others cut off all that is behind (Tomcat 6 and Spring 4 behind `;jsessionid=`).
+    // Others cut off a session of Java's with all that is behind it (Tomcat 6, Spring 4).
     |path| {
-        path.split(|byte| *byte == b';')
-            .next()
-            .unwrap_or(path)
-            .into()
+        let session = b";jsessionid=";
+        let is_session = |part: &[u8]| part.eq_ignore_ascii_case(session);
+        let at = path.windows(session.len()).position(is_session);
+        path.get(..at.unwrap_or(path.len())).unwrap_or(path).into()
     },
     // Browsers, and who reads URLs as they do (WHATWG URL), leave these out.
     |path| {

@@ -75,8 +75,11 @@ fn logins(keys: &OAuth2, rest: &Surface) -> Option<Surface> {
         return None;
     };
     let path = path.without_query().strip_prefix(&address.path)?;
-    // A script is called by whatever stands behind its name, too (RFC 3875 section 4.1.5).
-    let rule = format!("{}/**", path.trim_end_matches('/')).parse().ok()?;
+    // A script (`token.php`) is called by whatever stands behind its name, too (RFC 3875 section 4.1.5).
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let behind = if name.contains('.') { "/**" } else { "" };
+    let front = if path.is_empty() { "/" } else { path };
+    let rule = format!("{front}{behind}").parse().ok()?;
     (*origin == address.origin).then(|| Surface {
         name: "login",
         paths: vec![rule],

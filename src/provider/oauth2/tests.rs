@@ -72,17 +72,28 @@ fn a_client_that_travels_in_basic_does_not_travel_in_the_body_and_a_grant_may_be
 
 #[test]
 fn a_token_endpoint_that_is_a_call_of_the_api_is_a_login() {
-    let login = ("https://a.example", "/v3/oauth/token?x=1");
+    let token = "/v3/oauth/token?x=1";
     let rows = [
         ("https://a.example/v3", "/oauth/token", "login"),
+        ("https://a.example/v3", "/oauth/token/x", "rest"),
         ("https://a.example/v3", "/OAuth%2ftoken", "login"),
         ("https://a.example/v3", "/oauth/tokens", "rest"),
         ("https://a.example", "/v3/oauth/token", "login"),
         ("https://a.example/v4", "/oauth/token", "rest"),
         ("https://b.example/v3", "/oauth/token", "rest"),
     ];
-    for (api_url, path, expected) in rows {
-        let provider = provider(&keys(login, api_url), &[]);
+    let rows = rows.map(|(api_url, path, expected)| (token, api_url, path, expected));
+    // A script has paths of its own behind it; a root is no name.
+    let others = [
+        ("/token.php", "https://a.example", "/token.php/x", "login"),
+        ("/token.php", "https://a.example", "/tokens", "rest"),
+        ("/", "https://a.example", "/", "login"),
+        ("/", "https://a.example", "/x", "rest"),
+        ("/v3", "https://a.example/v3", "/", "login"),
+        ("/v3", "https://a.example/v3", "/x", "rest"),
+    ];
+    for (token, api_url, path, expected) in rows.into_iter().chain(others) {
+        let provider = provider(&keys(("https://a.example", token), api_url), &[]);
         let surface = provider.surface(&Readings::of(path));
         assert_eq!(surface.name, expected, "{api_url} {path}");
         assert_eq!(surface.denied.is_some(), expected == "login");

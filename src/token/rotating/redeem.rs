@@ -172,6 +172,7 @@ impl<E: Exchange> Inner<E> {
         let token = turn.grant.refresh_token.as_ref().map(Secret::new);
         let mut presented = self.exchange.exchange(token.as_ref()).await;
         if let Some(failure) = refusal(&presented)
+            && is_of_token(&presented)
             && let Some(before) = turn.grant.before.take()
         {
             tracing::error!(%account, %failure, "the refresh token of an answer that could not be used is refused: the one before it is tried");
@@ -228,6 +229,22 @@ fn refusal(presented: &Result<Exchanged, NotExchanged>) -> Option<&LoginFailure>
     let is_replaced = matches!(not.presented, Presented::Replaced(_));
     let is_refused = matches!(not.failure, LoginFailure::Refused { .. });
     (is_refused && !is_replaced).then_some(&not.failure)
+}
+
+/// Whether the refusal may be of the refresh token that was presented: not if it was taken, and what came is of no use, nor if something
+/// else is refused.
+fn is_of_token(presented: &Result<Exchanged, NotExchanged>) -> bool {
+    let policy = |failure: &_| {
+        matches!(
+            failure,
+            LoginFailure::Refused {
+                what: Refused::Policy,
+                ..
+            }
+        )
+    };
+    let not = presented.as_ref().err();
+    not.is_some_and(|not| matches!(not.presented, Presented::InVain) && !policy(&not.failure))
 }
 
 /// What the store says of itself; where others are at it, they will be done.

@@ -130,7 +130,7 @@ fn a_denied_path_is_denied_however_it_is_written() {
         "/services/oauth2/token%c2%a0",
         "/services/data/..%e3%80%80/oauth2/token",
         "/services/oauth2/token;jsessionid=1/x",
-        "/services/oauth2/token;/x;y",
+        "/services/oauth2/token%3BJSESSIONID=1/x;y",
         "/services/oauth2/token.",
         "/services/oauth2/token%20",
         "/services/oauth2/token%2e%20.",

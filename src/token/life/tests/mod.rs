@@ -295,22 +295,6 @@ fn a_renewal_that_nobody_rejected_and_that_brings_the_same_token_starts_its_age_
 }
 
 #[test]
-fn a_token_that_served_well_may_be_rejected_as_often_as_its_sessions_end() {
-    let mut bench = Bench::new();
-    bench.fly();
-    bench.land(1, NO_EXPIRY);
-    for number in 2..50 {
-        bench.prove();
-        bench.pass(seconds(900));
-        assert!(bench.reject().fly, "{number}");
-        bench.land(number, NO_EXPIRY);
-        // The request that met the end is answered well.
-        let generation = bench.life.generation;
-        bench.step(Event::Cured { generation });
-    }
-}
-
-#[test]
 fn one_path_that_rejects_what_others_accept_cannot_make_the_account_log_in_for_ever() {
     let mut bench = Bench::new();
     bench.fly();

@@ -130,6 +130,22 @@ fn a_job_with_a_path_that_rejects_costs_a_handful_of_logins_and_then_a_few_an_ho
     }
 }
 
+#[test]
+fn a_token_that_served_well_may_be_rejected_as_often_as_its_sessions_end() {
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, NO_EXPIRY);
+    for number in 2..50 {
+        bench.prove();
+        bench.pass(seconds(900));
+        assert!(bench.reject().fly, "{number}");
+        bench.land(number, NO_EXPIRY);
+        // The request that met the end is answered well.
+        let generation = bench.life.generation;
+        bench.step(Event::Cured { generation });
+    }
+}
+
 /// So seldom that each token has served for long, and so few at once that no budget is ever used up.
 #[test]
 fn a_few_calls_now_and_then_of_a_path_that_rejects_cost_no_more() {

@@ -5,13 +5,14 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::{Instant, sleep};
 
+use super::process::lost;
 use super::{LIFE, Process, Way, World};
 use crate::provider::{LoginFailure, Refused, Rotation};
 use crate::secret::Secret;
 use crate::token::rotating::Rotating;
 use crate::token::script::{number, seconds, token};
 use crate::token::store::{Grant, Kind, Name, Store};
-use crate::token::{Presented, TokenSource};
+use crate::token::{NotExchanged, Presented, TokenSource};
 
 type Source = Rotating<Arc<Process>>;
 
@@ -146,7 +147,7 @@ async fn what_was_provably_not_sent_or_said_no_to_leaves_the_record_as_it_was() 
         let (_process, source) = world.process(0, -1);
         assert_eq!(log_in(&source).await, Ok(1));
         let before = world.grant().await;
-        *world.next.lock().unwrap() = Some(presented);
+        *world.next.lock().unwrap() = Some(lost(presented));
         assert!(log_in(&source).await.is_err());
         assert!(world.grant().await == before);
         assert_eq!(log_in(&source).await, Ok(2));
@@ -158,7 +159,7 @@ async fn a_rotated_token_whose_answer_was_lost_is_tried_once_more_and_then_a_per
     let world = World::new(Way::Strict, 1);
     let (_process, source) = world.process(0, -1);
     assert_eq!(log_in(&source).await, Ok(1));
-    let lose = || *world.next.lock().unwrap() = Some(Presented::Perhaps);
+    let lose = || *world.next.lock().unwrap() = Some(lost(Presented::Perhaps));
     lose();
     let first = log_in(&source).await.unwrap_err();
     assert!(matches!(first, LoginFailure::Transient { .. }), "{first}");
@@ -176,7 +177,7 @@ async fn a_rotated_token_whose_answer_was_lost_is_tried_once_more_and_then_a_per
 #[tokio::test(start_paused = true)]
 async fn a_successor_from_an_answer_that_cannot_be_used_has_its_predecessor_beside_it_until_it_is_good()
  {
-    let read = |next: &str| Some(Presented::Replaced(Secret::new(next)));
+    let read = |next: &str| Some(lost(Presented::Replaced(Secret::new(next))));
     let tokens = async |world: &World| {
         let grant = world.grant().await.unwrap();
         (grant.refresh_token.unwrap(), grant.before)
@@ -191,7 +192,18 @@ async fn a_successor_from_an_answer_that_cannot_be_used_has_its_predecessor_besi
     assert_eq!(tokens(&world).await, expected);
     // What says nothing of it changes nothing.
     for presented in [Presented::Never, Presented::InVain, Presented::Perhaps] {
-        *world.next.lock().unwrap() = Some(presented);
+        *world.next.lock().unwrap() = Some(lost(presented));
+        assert!(log_in(&source).await.is_err());
+        assert_eq!(tokens(&world).await, expected);
+    }
+    // Nor does what was taken, with an access token of no use, or is refused for something else.
+    for (presented, what) in [
+        (Presented::Perhaps, Refused::Client),
+        (Presented::InVain, Refused::Policy),
+    ] {
+        let text = "no".to_owned();
+        let failure = LoginFailure::Refused { what, text };
+        *world.next.lock().unwrap() = Some(NotExchanged { failure, presented });
         assert!(log_in(&source).await.is_err());
         assert_eq!(tokens(&world).await, expected);
     }

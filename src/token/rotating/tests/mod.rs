@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::provider::{Lifetime, Rotation};
 use crate::token::script::{Chance, seconds};
 use crate::token::store::{Grant, Kind, Memory, Name, Store, decode, encode};
-use crate::token::{Keeping, Presented, Unfinished};
+use crate::token::{Keeping, NotExchanged, Unfinished};
 
 /// How the provider goes about refresh tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,7 +49,7 @@ struct World {
     /// Nothing can be read.
     blind: AtomicBool,
     /// What becomes of the next exchange, which does not reach the provider.
-    next: Mutex<Option<Presented>>,
+    next: Mutex<Option<NotExchanged>>,
     /// What somebody without a lease writes during the next exchange.
     meanwhile: Mutex<Option<Grant>>,
     /// How many of the next answers are lost.

@@ -64,18 +64,22 @@ impl Process {
     }
 }
 
+/// An exchange that failed for a while.
+pub(super) fn lost(presented: Presented) -> NotExchanged {
+    NotExchanged {
+        failure: transient(None),
+        presented,
+    }
+}
+
 impl Exchange for Arc<Process> {
     fn exchange<'a>(&'a self, refresh: Option<&'a Secret>) -> ExchangeFuture<'a> {
         Box::pin(async move {
             let world = &self.world;
             world.note("exchange");
             self.step().await;
-            let lost = |presented| NotExchanged {
-                failure: transient(None),
-                presented,
-            };
-            if let Some(presented) = world.next.lock().unwrap().take() {
-                return Err(lost(presented));
+            if let Some(failed) = world.next.lock().unwrap().take() {
+                return Err(failed);
             }
             if world.goes_wrong() {
                 let said = [Presented::Never, Presented::InVain];
