@@ -56,4 +56,4 @@ impl<B: Outgoing> Files<B> {
 }
 
 /// How often who waits looks for a connection that has become idle.
-const LOOK: Duration = Duration::from_millis(10);
+const LOOK: Duration = Duration::from_millis(50);

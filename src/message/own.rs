@@ -37,16 +37,20 @@ impl Own {
         self.hosts.contains(host)
     }
 
-    /// Whether a URL of `origin` leads to the proxy, for a caller who has come to `asked`: what is in front of the proxy may have a port of
-    /// its own. `None`: at whatever port, through a unix socket.
-    pub(super) fn leads_here(&self, origin: &Origin, asked: Option<&Origin>) -> bool {
-        let is_name = self.has(origin.host()) || is_loopback(origin.host());
-        let Some(asked) = asked else {
-            return is_name;
-        };
-        let mut known = self.public.iter().chain([asked]);
-        let is_port =
-            self.ports.contains(&origin.port()) || known.any(|known| known.has_port_of(origin));
-        is_port && (is_name || asked.host() == origin.host())
+    /// Whether a URL of `origin` leads to the proxy, for a caller who has come to `asked`, if that is known: what is in front of the proxy
+    /// may have a port of its own.
+    pub(super) fn leads_here(
+        &self,
+        origin: &Origin,
+        asked: Option<&Origin>,
+        any_port: bool,
+    ) -> bool {
+        let is_asked = asked.is_some_and(|asked| asked.host() == origin.host());
+        let is_name = is_asked || self.has(origin.host()) || is_loopback(origin.host());
+        let mut known = self.public.iter().chain(asked);
+        is_name
+            && (any_port
+                || self.ports.contains(&origin.port())
+                || known.any(|known| known.has_port_of(origin)))
     }
 }

@@ -215,9 +215,9 @@ impl<'a> Place<'a> {
         // Where no URL is known a path leads back as well.
         let base = self.here().unwrap_or_else(|| self.prefix.to_owned());
         let (origins, path) = (vec![upstream.origin.clone()], upstream.path.clone());
-        let asked = self.asked().filter(|_| !self.socket);
-        let asked = asked.and_then(|asked| asked.parse().ok());
-        Links::new(origins, path, base, self.prefix.to_owned()).among(self.own, asked)
+        let asked = self.asked().and_then(|asked| asked.parse().ok());
+        let links = Links::new(origins, path, base, self.prefix.to_owned());
+        links.among(self.own, asked, self.socket)
     }
 }
 

@@ -30,6 +30,7 @@ pub struct Links {
     prefix: String,
     own: Arc<Own>,
     asked: Option<Origin>,
+    any_port: bool,
 }
 
 impl Links {
@@ -45,14 +46,17 @@ impl Links {
             base,
             prefix,
             own: Arc::default(),
+            any_port: false,
         }
     }
 
-    /// The same where the proxy has these names and ports, and the caller came to `asked`: if that is not known, to any port.
-    pub fn among(self, own: &Arc<Own>, asked: Option<Origin>) -> Self {
+    /// The same where the proxy has these names and ports, and the caller came to `asked`, if that is known; `any_port` leads here where
+    /// it came through a unix socket.
+    pub fn among(self, own: &Arc<Own>, asked: Option<Origin>, any_port: bool) -> Self {
         Self {
             own: own.clone(),
             asked,
+            any_port,
             ..self
         }
     }
@@ -136,7 +140,7 @@ impl Links {
             }
         };
         let readings = Readings::of(&path);
-        if !readings.any(is_anothers) && !readings.climbs_out() {
+        if readings.are_all() && !readings.any(is_anothers) {
             return None;
         }
         let own = path.strip_prefix(&self.prefix)?;
@@ -171,7 +175,8 @@ impl Links {
             let rest = self.below(rest)?;
             return Some(self.here(&self.base, &rest));
         }
-        match origin.is_none_or(|origin| self.own.leads_here(origin, self.asked.as_ref())) {
+        let asked = self.asked.as_ref();
+        match origin.is_none_or(|at| self.own.leads_here(at, asked, self.any_port)) {
             true => self.of_proxy(origin, rest),
             false => None,
         }
@@ -268,21 +273,20 @@ fn begins_anew(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with(['/', '?', '#'])
 }
 
-/// RFC 8288 section 3: `<target>; rel="next", ...`. Clients also take for a target what stands between `<` and `>` in quotes, has no `>`
-/// behind it, or no `<` before it at all.
+/// RFC 8288 section 3: `<target>; rel="next", ...`. Clients also take for a target what stands between `<` and `>` in quotes, and an
+/// absolute reference that has no `>` behind it, or no `<` before it at all.
 fn turn_link(text: &str, turn: impl Fn(&str) -> Option<String>) -> Option<String> {
     let mut changed = false;
     let parts = text.split('<').enumerate().map(|(at, part)| {
         let closed = part.find('>').filter(|_| at > 0);
         let end = closed.or_else(|| part.find([';', ',']));
-        let (target, behind) = part
-            .split_at_checked(end.unwrap_or(part.len()))
-            .unwrap_or((part, ""));
+        let target = part.get(..end.unwrap_or(part.len())).unwrap_or(part);
         let url = target.trim_matches([' ', '\t', '"', '\'', '>']);
-        match turn(url).filter(|_| !url.is_empty()) {
-            Some(url) => {
+        let is_one = closed.is_some() || url.starts_with(['/', '.']) || has_scheme(url);
+        match turn(url).filter(|_| is_one && !url.is_empty()) {
+            Some(turned) => {
                 changed = true;
-                Cow::Owned(format!("{url}{behind}"))
+                Cow::Owned(part.replacen(url, &turned, 1))
             }
             None => Cow::Borrowed(part),
         }

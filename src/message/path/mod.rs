@@ -62,6 +62,11 @@ impl<'a> Readings<'a> {
         readings
     }
 
+    /// Whether these are all that there are: not if they are too many.
+    pub fn are_all(&self) -> bool {
+        self.complete
+    }
+
     /// Whether any reading leads out of the folder that the path is put into: it goes up further than it went down.
     pub fn climbs_out(&self) -> bool {
         !self.complete || self.each().any(climbs_out)

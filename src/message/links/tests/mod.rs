@@ -122,6 +122,11 @@ fn header_links_are_turned_in_place() {
         ("link", "</a>, <b, </c>", "</crm/a>, <b, </crm/c>"),
         ("link", "</a>, <b", "</crm/a>, <b"),
         ("link", "garbage", "garbage"),
+        (
+            "link",
+            "<a>; title=\"3 < 4, a < \\\"b\\\"\"",
+            "<a>; title=\"3 < 4, a < \\\"b\\\"\"",
+        ),
         // As Python's requests and others read them.
         (
             "link",
@@ -130,7 +135,7 @@ fn header_links_are_turned_in_place() {
         ),
         ("link", "</../b; rel=next", "</crm/b; rel=next"),
         ("link", "/../b; rel=next", "/crm/b; rel=next"),
-        ("link", "<'/../b'>; rel=next", "</crm/b>; rel=next"),
+        ("link", "<'/../b'>; rel=next", "<'/crm/b'>; rel=next"),
         ("link", "x\" </../b>; rel=next", "x\" </crm/b>; rel=next"),
         ("refresh", "5; url=/a", "5; url=/crm/a"),
         (
