@@ -121,7 +121,7 @@ impl<B: Outgoing> State<B> {
     fn share(&mut self, session: &mut Session) -> bool {
         let count = self.waiting.len();
         while let Some(waiter) = self.waiting.pop_front() {
-            let Some(exchange) = session.room() else {
+            let Some(exchange) = session.room(false) else {
                 self.waiting.push_front(waiter);
                 break;
             };
@@ -161,7 +161,7 @@ impl<B: Outgoing> Place<B> {
         match self.connect(room).await? {
             Made::Http1(line) => Ok(Way::New(line)),
             Made::Http2(mut session) => {
-                let exchange = session.room();
+                let exchange = session.room(false);
                 self.lanes.add(session);
                 exchange.map(Way::Shared).ok_or_else(useless)
             }

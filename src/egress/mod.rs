@@ -128,7 +128,8 @@ impl<B: Outgoing> Client<B> {
     ) -> Result<Response<AnswerBody<B>>, Failure<B>> {
         let now = Instant::now();
         let by = (!silence.is_zero()).then(|| now + silence);
-        let mut connection = match self.pool.checkout(to, now, by).await {
+        let checkout = self.pool.checkout(to, now, by, !body.is_end_stream());
+        let mut connection = match checkout.await {
             Ok(connection) => connection,
             Err(failure) => return Err(failure.at(to.origin).untouched(body)),
         };

@@ -63,18 +63,19 @@ impl<B: Outgoing> Pool<B> {
     }
 
     /// A connection, once there is a place among the requests to this origin (waiting for one until `by`): the newest
-    /// idle one that lives, else a new one.
+    /// idle one that lives, else a new one. `body`: the request has one.
     pub(super) async fn checkout(
         &self,
         to: Destination<'_>,
         now: Instant,
         by: Option<Instant>,
+        body: bool,
     ) -> Result<Connection<B>, Failure<B>> {
         let place = self.place(to);
         let permit = place.permit(by).await?;
         if to.profile.http2 && to.origin.scheme() == Scheme::Https {
             // Boxed for the same reason as below.
-            return Box::pin(checkout_http2(to, place, permit)).await;
+            return Box::pin(checkout_http2(to, body, place, permit)).await;
         }
         if !to.fresh
             && let Some(line) = place.take_fit(now)
@@ -231,12 +232,13 @@ impl<B: Outgoing> Place<B> {
 /// A place on a connection of HTTP/2, or a connection of HTTP/1.1, if that is what the upstream chooses.
 async fn checkout_http2<B: Outgoing>(
     to: Destination<'_>,
+    body: bool,
     place: Arc<Place<B>>,
     permit: OwnedSemaphorePermit,
 ) -> Result<Connection<B>, Failure<B>> {
     // A fresh one is none of those that are there.
     let after = if to.fresh { place.lanes.made() } else { 0 };
-    if let Some(exchange) = place.lanes.place(after) {
+    if let Some(exchange) = place.lanes.place(after, body) {
         return Ok(Connection::shared(exchange, place, permit));
     }
     let limit = to.profile.connect_timeout;
@@ -311,7 +313,10 @@ mod tests {
         let asked = client.send(to(false), &head, Full::default(), LONGEST_QUEUE);
         let (answer, mut first) = tokio::join!(asked, served);
         drop(answer.unwrap());
-        let fresh = client.pool.checkout(to(true), Instant::now(), None).await;
+        let fresh = client
+            .pool
+            .checkout(to(true), Instant::now(), None, false)
+            .await;
         assert!(fresh.is_ok());
         let open = "upauth_upstream_connections{upstream=\"api\"} 1";
         assert!(metrics.encode().contains(open));

@@ -45,24 +45,24 @@ impl Lanes {
         self.http1.store(true, Ordering::Relaxed);
     }
 
-    /// A place on a connection that is there, if it was made `after` so many others.
-    pub(in crate::egress) fn place<B>(&self, after: u64) -> Option<Box<Exchange<B>>> {
+    /// A place on a connection that is there, if it was made `after` so many others, for a request with a `body` or without.
+    pub(in crate::egress) fn place<B>(&self, after: u64, body: bool) -> Option<Box<Exchange<B>>> {
         let mut place = None;
         self.sessions().retain_mut(|(number, session)| {
             if place.is_none() && *number > after {
-                place = session.room();
+                place = session.room(body);
             }
             session.is_open()
         });
         place
     }
 
-    /// The same where no connection could be made: those that are doubted are what there is, and used on.
+    /// The same where no connection could be made: those that are doubted, or stalled, are what there is, and used on.
     pub(in crate::egress) fn place_at_last<B>(&self, after: u64) -> Option<Box<Exchange<B>>> {
         for (_, session) in &*self.sessions() {
             session.trust();
         }
-        self.place(after)
+        self.place(after, false)
     }
 
     /// How many requests the last one took at once.

@@ -58,7 +58,8 @@ impl<B: Outgoing> Exchange<B> {
             Ok(sent) => sent,
             Err(fault) => return Err((fault, body)),
         };
-        self.sending = (length != Some(0)).then(|| Sending::new(stream, body, length));
+        self.sending =
+            (length != Some(0)).then(|| Sending::new(stream, body, length, &self.seat.pulse));
         self.receiving = Receiving::Head {
             answer,
             bodiless: *head.method == http::Method::HEAD,
