@@ -22,6 +22,8 @@ pub(super) struct Pulse {
     seats: AtomicUsize,
     /// It has had one before.
     used: AtomicBool,
+    /// One of them was begun, and nothing is read before it is out.
+    begun: AtomicBool,
     /// No more of them.
     retired: AtomicBool,
     /// No more of them where there is another way.
@@ -50,6 +52,17 @@ impl Pulse {
     /// Whether requests are on it.
     pub(super) fn is_busy(&self) -> bool {
         self.seats.load(Ordering::Relaxed) > 0
+    }
+
+    /// A request is handed to h2. It goes out before more is read: that may be that the upstream takes fewer at once, and then it
+    /// would wait in h2 until that changes, if ever, and could be taken out of it by nobody.
+    pub(super) fn begin(&self) {
+        self.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Those that were begun are out. Whether there were any.
+    pub(super) fn are_out(&self) -> bool {
+        self.begun.swap(false, Ordering::Relaxed)
     }
 
     /// Whether it gets no more requests.
@@ -191,6 +204,11 @@ impl Seat {
             pulse: pulse.clone(),
         })
     }
+
+    /// Whether the upstream allows fewer by now.
+    pub(super) fn is_beyond(&self, most: usize) -> bool {
+        self.pulse.seats.load(Ordering::Relaxed) > most
+    }
 }
 
 impl Drop for Seat {
@@ -228,6 +246,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.pulse.begun.load(Ordering::Relaxed) {
+            // The task comes again at once.
+            return Poll::Pending;
+        }
         if self.pulse.is_full() {
             // The task gathers them before it is polled again.
             cx.waker().wake_by_ref();
