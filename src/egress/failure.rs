@@ -59,6 +59,14 @@ impl<B> Failure<B> {
         }
     }
 
+    /// The same for another request that nothing was sent of.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            timeout: self.timeout,
+            ..Self::new(self.phase, &self.text)
+        }
+    }
+
     /// The host may be one that came with a token, which no configuration names.
     pub(super) fn at(self, origin: &Origin) -> Self {
         Self {

@@ -2,11 +2,12 @@
 //!
 //! [`Client::send`] is the whole seam. A client belongs to one worker; its HTTP/1.1 connections live in the futures and
 //! bodies that use them, never in a task of their own, so dropping a request closes its connection and the caller's
-//! disconnect reaches the upstream. A connection of HTTP/2 is shared by many requests and has a task of its own; dropping a
-//! request resets its stream.
+//! disconnect reaches the upstream. A connection of HTTP/2 is shared by many requests and has a task of its own, as has the
+//! attempt to make one; dropping a request resets its stream.
 
 mod address;
 mod answer;
+mod attempts;
 mod connect;
 mod connection;
 mod exchange;
@@ -127,7 +128,8 @@ impl<B: Outgoing> Client<B> {
     ) -> Result<Response<AnswerBody<B>>, Failure<B>> {
         let now = Instant::now();
         let by = (!silence.is_zero()).then(|| now + silence);
-        let mut connection = match self.pool.checkout(to, now, by).await {
+        let checkout = self.pool.checkout(to, now, by, !body.is_end_stream());
+        let mut connection = match checkout.await {
             Ok(connection) => connection,
             Err(failure) => return Err(failure.at(to.origin).untouched(body)),
         };

@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use super::attempts::{Attempts, Way};
 use super::connection::{Connection, Line, Open};
 use super::failure::{Failure, Phase, chain};
 use super::files::Files;
-use super::http2::{self, Lanes, Session};
+use super::http2::{Lanes, Session};
 use super::names::Names;
-use super::{Destination, Outgoing, connect};
+use super::{Destination, Outgoing, Profile, connect};
 use crate::message::Origin;
 use crate::message::origin::Scheme;
 
@@ -25,16 +26,25 @@ pub(super) struct Pool<B: Outgoing> {
 
 /// The connections of one profile to one origin: they are never shared with others.
 pub(super) struct Place<B: Outgoing> {
+    profile: Profile,
     origin: Origin,
     public_only: bool,
+    names: Names,
+    files: Arc<Files<B>>,
     idle: Mutex<Vec<Box<Line<B>>>>,
-    lanes: Lanes,
+    pub(super) lanes: Lanes,
+    pub(super) attempts: Attempts<B>,
     /// For requests at once.
     permits: Arc<Semaphore>,
     /// For open connections, idle ones among them, whatever is spoken on them: as many as there are permits. After a burst,
     /// the next one finds them.
     room: Arc<Semaphore>,
-    most: usize,
+}
+
+/// A new connection, in the version that the upstream chose.
+pub(super) enum Made<B: Outgoing> {
+    Http1(Box<Line<B>>),
+    Http2(Session),
 }
 
 /// What each open connection has of those that there may be: to its origin, and of all.
@@ -53,18 +63,19 @@ impl<B: Outgoing> Pool<B> {
     }
 
     /// A connection, once there is a place among the requests to this origin (waiting for one until `by`): the newest
-    /// idle one that lives, else a new one.
+    /// idle one that lives, else a new one. `body`: the request has one.
     pub(super) async fn checkout(
         &self,
         to: Destination<'_>,
         now: Instant,
         by: Option<Instant>,
+        body: bool,
     ) -> Result<Connection<B>, Failure<B>> {
         let place = self.place(to);
         let permit = place.permit(by).await?;
         if to.profile.http2 && to.origin.scheme() == Scheme::Https {
             // Boxed for the same reason as below.
-            return Box::pin(self.checkout_http2(to, place, permit)).await;
+            return Box::pin(checkout_http2(to, body, place, permit)).await;
         }
         if !to.fresh
             && let Some(line) = place.take_fit(now)
@@ -73,38 +84,12 @@ impl<B: Outgoing> Pool<B> {
         }
         // Boxed: what it takes to connect would be part of every request.
         let line = Box::pin(async {
-            let room = place.room(to, &self.files).await?;
+            let room = place.room().await?;
             let stream = connect::connect(to, &self.names).await?;
             Ok(Line::new(stream, Open::new(&to.profile.metrics, room)))
         });
         let line = line.await?;
         Ok(Connection::new(line, place, permit))
-    }
-
-    /// A place on a connection of HTTP/2, or a connection of HTTP/1.1, if that is what the upstream chooses.
-    async fn checkout_http2(
-        &self,
-        to: Destination<'_>,
-        place: Arc<Place<B>>,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<Connection<B>, Failure<B>> {
-        // A fresh one is none of those that are there.
-        let after = if to.fresh { place.lanes.made() } else { 0 };
-        if let Some(exchange) = place.lanes.place(after) {
-            return Ok(Connection::shared(exchange, place, permit));
-        }
-        let limit = to.profile.connect_timeout;
-        let way = tokio::time::timeout(limit, place.way(to, after, self)).await;
-        let way = way.unwrap_or_else(|_| Err(connect::late()));
-        let at_last = |failure| match place.lanes.place_at_last(after) {
-            Some(exchange) => Ok(Way::Shared(exchange)),
-            None => Err(failure),
-        };
-        Ok(match way.or_else(at_last)? {
-            Way::Shared(exchange) => Connection::shared(exchange, place, permit),
-            Way::Idle(line) => Connection::reused(line, place, permit),
-            Way::New(line) => Connection::new(line, place, permit),
-        })
     }
 
     /// Closes connections that are idle too long, or that the upstream has closed.
@@ -116,7 +101,8 @@ impl<B: Outgoing> Pool<B> {
                 idle.retain_mut(|line| line.is_fit(now));
                 place.lanes.sweep();
                 // Nobody uses or waits for a place that only the pool knows. Connections that are ending still count.
-                place.room.available_permits() < place.most || Arc::strong_count(place) > 1
+                place.room.available_permits() < place.profile.connections
+                    || Arc::strong_count(place) > 1
             });
             !places.is_empty()
         });
@@ -138,13 +124,16 @@ impl<B: Outgoing> Pool<B> {
             return place.clone();
         }
         let place = Arc::new(Place {
+            profile: to.profile.clone(),
             origin: to.origin.clone(),
             public_only: to.public_only,
+            names: self.names.clone(),
+            files: self.files.clone(),
             idle: Mutex::default(),
             lanes: Lanes::default(),
+            attempts: Attempts::default(),
             permits: Arc::new(Semaphore::new(to.profile.connections)),
             room: Arc::new(Semaphore::new(to.profile.connections)),
-            most: to.profile.connections,
         });
         places.push(place.clone());
         place
@@ -167,9 +156,9 @@ impl<B: Outgoing> Place<B> {
     }
 
     /// The right to open a connection, once there is one.
-    async fn room(&self, to: Destination<'_>, files: &Files<B>) -> Result<Room, Failure<B>> {
-        let room = async { Some((self.own_room().await?, files.take().await?)) };
-        match tokio::time::timeout(to.profile.connect_timeout, room).await {
+    pub(super) async fn room(&self) -> Result<Room, Failure<B>> {
+        let room = async { Some((self.own_room().await?, self.files.take().await?)) };
+        match tokio::time::timeout(self.profile.connect_timeout, room).await {
             Ok(Some(room)) => Ok(room),
             Ok(None) | Err(_) => {
                 let failure = Failure::new(Phase::Queue, "too many connections to upstreams");
@@ -189,6 +178,28 @@ impl<B: Outgoing> Place<B> {
         self.room.clone().acquire_owned().await.ok()
     }
 
+    /// A new connection of an origin that is offered HTTP/2.
+    pub(super) async fn connect(&self, room: Room) -> Result<Made<B>, Failure<B>> {
+        let to = Destination {
+            profile: &self.profile,
+            origin: &self.origin,
+            public_only: self.public_only,
+            fresh: true,
+        };
+        let made = async {
+            let stream = connect::connect(to, &self.names).await?;
+            let open = Open::new(&self.profile.metrics, room);
+            if !connect::chose_http2(&stream) {
+                return Ok(Made::Http1(Line::new(stream, open)));
+            }
+            let session = Session::open(stream, open).await;
+            let session = session.map_err(|fault| Failure::new(Phase::Connect, chain(&fault)))?;
+            Ok(Made::Http2(session))
+        };
+        let made = tokio::time::timeout(self.profile.connect_timeout, made).await;
+        made.unwrap_or_else(|_| Err(connect::late()))
+    }
+
     /// Closes the oldest idle connection, if there is one.
     fn close_idle(&self) -> bool {
         let oldest = {
@@ -199,7 +210,7 @@ impl<B: Outgoing> Place<B> {
     }
 
     /// The newest idle connection that lives.
-    fn take_fit(&self, now: Instant) -> Option<Box<Line<B>>> {
+    pub(super) fn take_fit(&self, now: Instant) -> Option<Box<Line<B>>> {
         loop {
             let mut line = self.take()?;
             if line.is_fit(now) {
@@ -218,53 +229,30 @@ impl<B: Outgoing> Place<B> {
     }
 }
 
-/// How a request gets to an upstream that is offered HTTP/2.
-enum Way<B: Outgoing> {
-    /// On a connection that others share.
-    Shared(Box<http2::Exchange<B>>),
-    /// On one of its own that has served before.
-    Idle(Box<Line<B>>),
-    /// On a new one of its own.
-    New(Box<Line<B>>),
-}
-
-impl<B: Outgoing> Place<B> {
-    async fn way(
-        &self,
-        to: Destination<'_>,
-        after: u64,
-        pool: &Pool<B>,
-    ) -> Result<Way<B>, Failure<B>> {
-        // One makes a connection and the others wait for it, unless the upstream is known to want one for each.
-        let turn = match self.lanes.is_http1() {
-            true => None,
-            false => self.lanes.turn().await,
-        };
-        if let Some(exchange) = self.lanes.place(after) {
-            return Ok(Way::Shared(exchange));
-        }
-        if self.lanes.is_http1() {
-            drop(turn);
-            if !to.fresh
-                && let Some(line) = self.take_fit(Instant::now())
-            {
-                return Ok(Way::Idle(line));
-            }
-        }
-        let room = self.room(to, &pool.files).await?;
-        let stream = connect::connect(to, &pool.names).await?;
-        let open = Open::new(&to.profile.metrics, room);
-        if !connect::chose_http2(&stream) {
-            self.lanes.is_for_http1();
-            return Ok(Way::New(Line::new(stream, open)));
-        }
-        let session = Session::open(stream, open).await;
-        let session = session.map_err(|fault| Failure::new(Phase::Connect, chain(&fault)))?;
-        match self.lanes.add(session) {
-            Some(exchange) => Ok(Way::Shared(exchange)),
-            None => Err(Failure::new(Phase::Connect, "it takes no requests")),
-        }
+/// A place on a connection of HTTP/2, or a connection of HTTP/1.1, if that is what the upstream chooses.
+async fn checkout_http2<B: Outgoing>(
+    to: Destination<'_>,
+    body: bool,
+    place: Arc<Place<B>>,
+    permit: OwnedSemaphorePermit,
+) -> Result<Connection<B>, Failure<B>> {
+    // A fresh one is none of those that are there.
+    let after = if to.fresh { place.lanes.made() } else { 0 };
+    if let Some(exchange) = place.lanes.place(after, body) {
+        return Ok(Connection::shared(exchange, place, permit));
     }
+    let limit = to.profile.connect_timeout;
+    let way = tokio::time::timeout(limit, place.way(to.fresh)).await;
+    let way = way.unwrap_or_else(|_| Err(connect::late()));
+    let at_last = |failure| match place.lanes.place_at_last(after) {
+        Some(exchange) => Ok(Way::Shared(exchange)),
+        None => Err(failure),
+    };
+    Ok(match way.or_else(at_last)? {
+        Way::Shared(exchange) => Connection::shared(exchange, place, permit),
+        Way::Idle(line) => Connection::reused(line, place, permit),
+        Way::New(line) => Connection::new(line, place, permit),
+    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -325,7 +313,10 @@ mod tests {
         let asked = client.send(to(false), &head, Full::default(), LONGEST_QUEUE);
         let (answer, mut first) = tokio::join!(asked, served);
         drop(answer.unwrap());
-        let fresh = client.pool.checkout(to(true), Instant::now(), None).await;
+        let fresh = client
+            .pool
+            .checkout(to(true), Instant::now(), None, false)
+            .await;
         assert!(fresh.is_ok());
         let open = "upauth_upstream_connections{upstream=\"api\"} 1";
         assert!(metrics.encode().contains(open));

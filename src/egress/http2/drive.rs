@@ -75,7 +75,10 @@ impl Future for Driver {
                 return Poll::Ready(());
             }
         }
-        let ended = Pin::new(&mut this.connection).poll(cx);
+        let mut ended = Pin::new(&mut this.connection).poll(cx);
+        if this.pulse.are_out() && ended.is_pending() {
+            ended = Pin::new(&mut this.connection).poll(cx);
+        }
         if this.pulse.is_full() {
             this.pulse.gather();
         }

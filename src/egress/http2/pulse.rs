@@ -5,8 +5,10 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
 use super::frames::Frames;
 use super::incoming::Incoming;
@@ -20,12 +22,16 @@ pub(super) struct Pulse {
     seats: AtomicUsize,
     /// It has had one before.
     used: AtomicBool,
+    /// One of them was begun, and nothing is read before it is out.
+    begun: AtomicBool,
     /// No more of them.
     retired: AtomicBool,
     /// No more of them where there is another way.
     doubted: AtomicBool,
     /// Streams that this side has reset.
     resets: AtomicUsize,
+    /// The bodies of requests that there is no room for.
+    starving: Mutex<Bodies>,
     /// The answers that are coming.
     bodies: Mutex<Vec<Weak<Mutex<Incoming>>>>,
     /// How many small pieces of them came since they were gathered.
@@ -46,6 +52,17 @@ impl Pulse {
     /// Whether requests are on it.
     pub(super) fn is_busy(&self) -> bool {
         self.seats.load(Ordering::Relaxed) > 0
+    }
+
+    /// A request is handed to h2. It goes out before more is read: that may be that the upstream takes fewer at once, and then it
+    /// would wait in h2 until that changes, if ever, and could be taken out of it by nobody.
+    pub(super) fn begin(&self) {
+        self.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Those that were begun are out. Whether there were any.
+    pub(super) fn are_out(&self) -> bool {
+        self.begun.swap(false, Ordering::Relaxed)
     }
 
     /// Whether it gets no more requests.
@@ -81,6 +98,39 @@ impl Pulse {
         }
     }
 
+    /// There is no room for more of a request's body, as long as what this gives is kept.
+    pub(super) fn starve(self: &Arc<Self>) -> Starving {
+        let since = Instant::now();
+        let mut starving = self.starving();
+        starving.count += 1;
+        if starving.count == 1 {
+            starving.moved = Some(since);
+        }
+        Starving {
+            pulse: self.clone(),
+            since,
+        }
+    }
+
+    /// There was room for something of a request's body.
+    pub(super) fn moved(&self) {
+        let mut starving = self.starving();
+        if starving.count > 0 {
+            starving.moved = Some(Instant::now());
+        }
+    }
+
+    /// Whether there is room for nothing of any body: what all of them share may be used up, by one that the upstream does not take.
+    pub(super) fn is_stalled(&self) -> bool {
+        let starving = self.starving();
+        let long = |moved: Instant| moved.elapsed() >= STALLED;
+        starving.count > 0 && starving.moved.is_some_and(long)
+    }
+
+    fn starving(&self) -> MutexGuard<'_, Bodies> {
+        self.starving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The body of an answer comes.
     pub(super) fn receive(&self, body: &Arc<Mutex<Incoming>>) {
         let mut bodies = self.bodies();
@@ -108,6 +158,32 @@ impl Pulse {
     }
 }
 
+#[derive(Default)]
+struct Bodies {
+    count: usize,
+    /// When something of any body last went out, or the first of these began to wait.
+    moved: Option<Instant>,
+}
+
+/// The body of a request that waits for room.
+pub(super) struct Starving {
+    pulse: Arc<Pulse>,
+    since: Instant,
+}
+
+impl Starving {
+    /// Whether it does since as long.
+    pub(super) fn is_for(&self, time: Duration) -> bool {
+        self.since.elapsed() >= time
+    }
+}
+
+impl Drop for Starving {
+    fn drop(&mut self) {
+        self.pulse.starving().count -= 1;
+    }
+}
+
 /// A place for one request among those on a connection.
 pub(super) struct Seat {
     pub(super) pulse: Arc<Pulse>,
@@ -127,6 +203,11 @@ impl Seat {
             reused: pulse.used.swap(true, Ordering::Relaxed),
             pulse: pulse.clone(),
         })
+    }
+
+    /// Whether the upstream allows fewer by now.
+    pub(super) fn is_beyond(&self, most: usize) -> bool {
+        self.pulse.seats.load(Ordering::Relaxed) > most
     }
 }
 
@@ -165,6 +246,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.pulse.begun.load(Ordering::Relaxed) {
+            // The task comes again at once.
+            return Poll::Pending;
+        }
         if self.pulse.is_full() {
             // The task gathers them before it is polled again.
             cx.waker().wake_by_ref();
@@ -218,6 +303,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
 /// What h2 keeps of each costs some hundred bytes, however small it is.
 const MOST_SMALL: usize = 1024;
+
+/// How long there may be no room for any body. Who reads at all makes some far sooner.
+const STALLED: Duration = Duration::from_secs(1);
 
 /// Upstreams that fear rapid resets (CVE-2023-44487) end a connection after some hundred, with all requests that are on it.
 /// Those that are on it now may be reset as well.

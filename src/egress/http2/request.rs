@@ -1,6 +1,7 @@
 //! A request on its way: its head as HTTP/2 has it (RFC 9113 section 8.3.1), its body as it comes and as there is room.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use http::header::{
 };
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri};
-use tokio::time::Instant;
 
+use super::pulse::{Pulse, Starving};
 use crate::egress::Outgoing;
 use crate::egress::exchange::{Fault, Head, WRONG_LENGTH};
 
@@ -78,8 +79,9 @@ pub(super) struct Sending<B> {
     piece: Bytes,
     /// How much is to come, where that was said.
     left: Option<u64>,
-    /// Since when the upstream takes nothing of what is there.
-    starved: Option<Instant>,
+    pulse: Arc<Pulse>,
+    /// The upstream takes nothing of what is there.
+    starved: Option<Starving>,
 }
 
 impl<B> Sending<B> {
@@ -90,17 +92,25 @@ impl<B> Sending<B> {
 
     /// Whether this is so since as long.
     pub(super) fn is_starved_for(&self, time: Duration) -> bool {
-        self.starved.is_some_and(|since| since.elapsed() >= time)
+        self.starved
+            .as_ref()
+            .is_some_and(|starved| starved.is_for(time))
     }
 }
 
 impl<B: Outgoing> Sending<B> {
-    pub(super) fn new(stream: SendStream<Bytes>, body: B, length: Option<u64>) -> Self {
+    pub(super) fn new(
+        stream: SendStream<Bytes>,
+        body: B,
+        length: Option<u64>,
+        pulse: &Arc<Pulse>,
+    ) -> Self {
         Self {
             stream,
             body: Some(body),
             piece: Bytes::new(),
             left: length,
+            pulse: pulse.clone(),
             starved: None,
         }
     }
@@ -124,7 +134,7 @@ impl<B: Outgoing> Sending<B> {
                 room = self.stream.capacity();
                 if room == 0 {
                     let Poll::Ready(more) = self.stream.poll_capacity(cx) else {
-                        self.starved.get_or_insert_with(Instant::now);
+                        self.starved.get_or_insert_with(|| self.pulse.starve());
                         return Poll::Pending;
                     };
                     self.starved = None;
@@ -138,7 +148,10 @@ impl<B: Outgoing> Sending<B> {
                 continue;
             }
             let part = self.piece.split_to(length.min(room));
-            *moved += part.len();
+            if !part.is_empty() {
+                *moved += part.len();
+                self.pulse.moved();
+            }
             let last = over && self.piece.is_empty();
             if self.stream.send_data(part, last).is_err() || last {
                 return Poll::Ready(Ok(()));

@@ -87,9 +87,9 @@ impl Session {
         })
     }
 
-    /// A place for one more request, if there is one now.
-    pub(in crate::egress) fn room<B>(&mut self) -> Option<Box<Exchange<B>>> {
-        if self.pulse.is_doubted() {
+    /// A place for one more request, with a `body` or without, if there is one now.
+    pub(in crate::egress) fn room<B>(&mut self, body: bool) -> Option<Box<Exchange<B>>> {
+        if self.pulse.is_doubted() || body && self.pulse.is_stalled() {
             return None;
         }
         let mut sender = self.sender.clone()?;
@@ -162,7 +162,7 @@ mod tests {
         let open = Open::new(&metrics.upstream("api"), (room(), room()));
         let session = Session::open(Stream::Left(stream.unwrap()), open).await;
         let mut session = session.unwrap();
-        let exchange = session.room::<Full<Bytes>>();
+        let exchange = session.room::<Full<Bytes>>(false);
         let mut exchange = exchange.expect("no room on a new connection");
         let head = Head {
             method: &Method::GET,
@@ -178,7 +178,7 @@ mod tests {
         assert!(matches!(answer, Err(Fault::Io(_))), "{answer:?}");
         assert!(began.elapsed().as_secs() <= 30, "{:?}", began.elapsed());
         assert!(!exchange.is_unsent() && !exchange.is_refused());
-        assert!(session.room::<Full<Bytes>>().is_none() && !session.is_open());
+        assert!(session.room::<Full<Bytes>>(false).is_none() && !session.is_open());
         let closed = "upauth_upstream_connections{upstream=\"api\"} 0";
         assert!(metrics.encode().contains(closed));
     }

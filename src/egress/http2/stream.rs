@@ -48,7 +48,12 @@ impl<B: Outgoing> Exchange<B> {
     /// Begins a request. It goes out with the next turn of the connection's task, its body when the answer is waited for.
     /// `Err` has the untouched body.
     pub(in crate::egress) fn begin(&mut self, head: &Head<'_>, body: B) -> Result<(), (Fault, B)> {
+        if self.seat.is_beyond(self.sender.current_max_send_streams()) {
+            self.refused = true;
+            return Err((Fault::Framing("the upstream takes fewer requests"), body));
+        }
         let length = request::length_of(&body);
+        self.seat.pulse.begin();
         self.written = self.seat.pulse.written();
         let sent = request::head(head, length).and_then(|request| {
             let sent = self.sender.send_request(request, length == Some(0));
@@ -58,7 +63,8 @@ impl<B: Outgoing> Exchange<B> {
             Ok(sent) => sent,
             Err(fault) => return Err((fault, body)),
         };
-        self.sending = (length != Some(0)).then(|| Sending::new(stream, body, length));
+        self.sending =
+            (length != Some(0)).then(|| Sending::new(stream, body, length, &self.seat.pulse));
         self.receiving = Receiving::Head {
             answer,
             bodiless: *head.method == http::Method::HEAD,

@@ -198,3 +198,31 @@ async fn where_no_other_can_be_made_the_connection_that_is_there_serves_on() {
         assert_eq!(api.agreed().len(), 2, "it was tried, once");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_not_taken_holds_up_no_other_body_for_longer_than_a_second() {
+    let mut leaky = Leaky::start().await;
+    let proxy = leaky.proxy("response_timeout = \"20s\"");
+    // More than the upstream has room for on a connection; it reads nothing of it, and it is on the second as well.
+    let mut callers = Vec::new();
+    for number in ["0", "1"] {
+        let mut caller = proxy.caller().await;
+        caller.begin_upload("/api/slow").await;
+        caller.piece(&"x".repeat(WINDOW + 1)).await;
+        callers.push(caller);
+        leaky.comes("/slow").await;
+        // Who comes at once has to wait, and may leave.
+        let mut early = proxy.caller().await;
+        let post = "POST /api/up HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx";
+        early.write(post).await;
+        leaky.comes("/up").await;
+        sleep(Duration::from_millis(1500)).await;
+        drop(early);
+        assert_ne!(proxy.post("/api/up", "x").await.text(), number);
+        assert_eq!(proxy.get("/api/x").await.text(), "0", "others go on");
+    }
+    for _ in 0..3 {
+        assert_eq!(proxy.post("/api/up", "x").await.text(), "2");
+    }
+    assert_eq!(leaky.api.agreed().len(), 3);
+}

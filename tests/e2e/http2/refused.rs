@@ -9,7 +9,7 @@ use tokio::sync::{Barrier, Notify};
 use crate::support::frames::{
     DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS,
 };
-use crate::support::{Caller, Framed};
+use crate::support::{Caller, Framed, TestProxy};
 
 /// Connection, method, body: as each request came.
 type Seen = Arc<Mutex<Vec<(usize, String, Vec<u8>)>>>;
@@ -211,3 +211,50 @@ async fn a_stream_that_is_reset_for_another_reason_is_not_sent_again() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
     assert_eq!(api.agreed().len(), 1, "others are served on it");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_when_the_upstream_takes_no_more_requests_is_answered_there_or_elsewhere() {
+    let stop = Arc::new(Notify::new());
+    let api = Framed::frames(&stop, |mut frames, _, stop| async move {
+        frames.frame(SETTINGS, 0, 0, &[]).await;
+        for count in 0.. {
+            let id = tokio::select! {
+                id = frames.request() => id,
+                () = stop.notified(), if count > 0 => {
+                    // None at once any more.
+                    frames.frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 0]).await;
+                    continue;
+                }
+            };
+            let Some(id) = id else { return };
+            frames.frame(HEADERS, END_HEADERS, id, &[0x88]).await;
+            frames.frame(DATA, END_STREAM, id, b"ok").await;
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream("http2 = true\nresponse_timeout = \"10s\""));
+    let mut callers = Vec::new();
+    for _ in 0..CALLERS {
+        callers.push(proxy.caller().await);
+    }
+    let (ask, is_late) = (
+        "POST /api/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx",
+        8,
+    );
+    for round in 0..20 {
+        let began = tokio::time::Instant::now();
+        for (number, caller) in callers.iter_mut().enumerate() {
+            if number == round * CALLERS / 20 {
+                stop.notify_one();
+            }
+            caller.write(ask).await;
+        }
+        for caller in &mut callers {
+            assert_eq!(caller.answer(false).await.unwrap().status, 200, "{round}");
+        }
+        assert!(began.elapsed().as_secs() < is_late, "{round}");
+    }
+}
+
+/// More than a worker does in one go before it looks at what has come.
+const CALLERS: usize = 90;

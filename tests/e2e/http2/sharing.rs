@@ -148,6 +148,13 @@ async fn an_upstream_that_does_not_choose_http2_is_spoken_to_in_http1() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_upstream_chooses_is_found_out_by_a_connection_that_one_of_those_who_wait_has() {
+    let api = in_http1(&["http/1.1"], 10).await;
+    assert_eq!(at_once(&api.proxy(), 10).await, [200; 10]);
+    assert_eq!(api.agreed().len(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn http2_is_not_offered_unless_it_is_asked_for() {
     let api = in_http1(&["h2", "http/1.1"], 1).await;
     for lines in ["", "http2 = false"] {

@@ -116,6 +116,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
             .stream
             .write_all(&frame(kind, flags, id, payload))
             .await;
+        // TLS keeps what its socket did not take at once, also when the task has had its turn.
+        let _ = self.stream.flush().await;
     }
 }
 
