@@ -23,7 +23,8 @@ pub fn method_override(method: &Method, target: &Target, headers: &HeaderMap) ->
     });
     let query = target.query().unwrap_or_default();
     // Some servers take `;` for `&`.
-    let mut parameters = query.split('&').chain(query.split(['&', ';']));
+    let both = query.contains(';').then(|| query.split(['&', ';']));
+    let mut parameters = query.split('&').chain(both.into_iter().flatten());
     by_header
         || parameters.any(|parameter| {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -37,7 +38,8 @@ pub fn method_override(method: &Method, target: &Target, headers: &HeaderMap) ->
 /// The name of a parameter as lenient servers read it: decoded, perhaps twice, in lower case, without what does not print
 /// around it and an index behind it (`_method[]`); PHP takes dots and blanks in it for `_`.
 fn parameter_name(raw: &str) -> Vec<u8> {
-    let decoded = decoded(raw.as_bytes()).into_iter().map(|byte| match byte {
+    let decoded = decoded(raw.as_bytes());
+    let decoded = decoded.iter().map(|byte| match *byte {
         0..=b' ' | b'+' => b' ',
         other => other.to_ascii_lowercase(),
     });

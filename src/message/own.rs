@@ -45,10 +45,12 @@ impl Own {
         asked: Option<&Origin>,
         any_port: bool,
     ) -> bool {
+        let (local, named) = (is_loopback(origin.host()), self.has(origin.host()));
         let is_asked = asked.is_some_and(|asked| asked.host() == origin.host());
-        let is_name = is_asked || self.has(origin.host()) || is_loopback(origin.host());
-        let mut known = self.public.iter().chain(asked);
-        is_name
+        // What is in front of it has its ports on another machine, or for other names than this machine's own.
+        let public = self.public.iter().filter(|_| !local);
+        let mut known = public.chain(asked);
+        (local || named || is_asked)
             && (any_port
                 || self.ports.contains(&origin.port())
                 || known.any(|known| known.has_port_of(origin)))

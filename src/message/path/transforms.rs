@@ -80,7 +80,10 @@ pub(super) const TRANSFORMS: [Transform; 15] = [
 ];
 
 /// A text as the most lenient decoder reads it.
-pub(in crate::message) fn decoded(text: &[u8]) -> Vec<u8> {
+pub(in crate::message) fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    if text.is_ascii() && !text.contains(&b'%') {
+        return text.into();
+    }
     let steps: [Transform; 5] = [
         |text| percent_decode(text).into(),
         |text| percent_decode(text).into(),
@@ -89,7 +92,7 @@ pub(in crate::message) fn decoded(text: &[u8]) -> Vec<u8> {
         compatible,
     ];
     let read = |text: Vec<u8>, step: Transform| step(&text).into_owned();
-    steps.into_iter().fold(text.to_vec(), read)
+    steps.into_iter().fold(text.to_vec(), read).into()
 }
 
 /// Steps of servers that serve a call under more names than one. An allow does not ask about them: whatever it lists
