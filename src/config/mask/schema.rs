@@ -9,6 +9,8 @@ pub(super) enum Place {
     Known {
         /// Whether text that stands here is shown, and not only a reference.
         shown: bool,
+        /// If it is a single word: a field with its value may be meant (`header = "X-Api-Key: ..."`).
+        word: bool,
         /// The keys that may stand below.
         below: &'static Table,
     },
@@ -32,6 +34,7 @@ impl Place {
     /// The beginning of the file.
     pub(super) const TOP: Self = Self::Known {
         shown: false,
+        word: false,
         below: &TOP,
     };
 
@@ -46,6 +49,7 @@ impl Place {
         match key {
             _ if shown || table.is_some() || SECRETS.contains(&key) => Self::Known {
                 shown,
+                word: key == "header",
                 below: table.map_or(&NOTHING, |(_, table)| table),
             },
             "env" => Self::Variable,
@@ -62,7 +66,10 @@ impl Place {
     /// Whether `text` may be shown here.
     pub(super) fn shows(self, text: &str) -> bool {
         match self {
-            Self::Known { shown, .. } => shown || is_reference(text),
+            Self::Known { shown, word, .. } => {
+                let hides = word && text.contains([':', '=', ' ']);
+                (shown && !hides) || is_reference(text)
+            }
             Self::Variable => is_name(text),
             Self::File => true,
             Self::Unknown => false,

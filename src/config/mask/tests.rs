@@ -111,6 +111,8 @@ fn what_is_known_to_be_harmless_is_shown() {
             "tls = { cert = { file = \"c\" }, key = \"********\" }",
         ),
         ("tls.key.file = \"k\"", "tls.key.file = \"k\""),
+        ("header = \"baerer\"", "header = \"baerer\""),
+        ("header = \"X-Key: x\"", "header = \"********\""),
         (
             "header = [{ name = \"X\", value = \"x\" }]",
             "header = [{ name = \"X\", value = \"********\" }]",
