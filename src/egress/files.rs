@@ -1,5 +1,6 @@
 //! [`Files`]: how many connections to upstreams the whole process may have open, and whose idle one makes way for another.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -15,6 +16,9 @@ use super::pool::Pool;
 pub struct Files<B: Outgoing> {
     places: Arc<Semaphore>,
     pools: Mutex<Vec<Weak<Pool<B>>>>,
+    /// Which of them closes the next one.
+    turn: AtomicUsize,
+    looking: Semaphore,
 }
 
 impl<B: Outgoing> Files<B> {
@@ -23,6 +27,8 @@ impl<B: Outgoing> Files<B> {
         Arc::new(Self {
             places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
             pools: Mutex::default(),
+            turn: AtomicUsize::new(0),
+            looking: Semaphore::new(1),
         })
     }
 
@@ -39,13 +45,29 @@ impl<B: Outgoing> Files<B> {
             return Some(place);
         }
         let mut place = std::pin::pin!(self.places.clone().acquire_owned());
+        self.close_idle();
         loop {
-            // One only: it is free in a moment. If there was none, or another got its place, the next look may find one.
-            let _ = self.pools().iter().any(|pool| pool.close_idle());
-            if let Ok(place) = tokio::time::timeout(LOOK, &mut place).await {
-                return place.ok();
+            tokio::select! {
+                biased;
+                place = &mut place => return place.ok(),
+                // One looks for all who wait.
+                _turn = self.looking.acquire() => {
+                    if let Ok(place) = tokio::time::timeout(LOOK, &mut place).await {
+                        return place.ok();
+                    }
+                    self.close_idle();
+                }
             }
         }
+    }
+
+    /// Closes one that is idle, if there is one, of each worker in turn. It is free in a moment, and if another gets its place, the
+    /// next look may find one.
+    fn close_idle(&self) {
+        let pools = self.pools();
+        let from = self.turn.fetch_add(1, Ordering::Relaxed) % pools.len().max(1);
+        let mut pools = pools.iter().cycle().skip(from).take(pools.len());
+        let _ = pools.any(|pool| pool.close_idle());
     }
 
     /// Those that there are. Not looked at under the lock: whoever is the last to have one drops it with all that it holds.
@@ -55,5 +77,5 @@ impl<B: Outgoing> Files<B> {
     }
 }
 
-/// How often who waits looks for a connection that has become idle.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often it is looked for a connection that has become idle.
+const LOOK: Duration = Duration::from_millis(10);

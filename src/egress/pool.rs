@@ -108,10 +108,13 @@ impl<B: Outgoing> Pool<B> {
         });
     }
 
-    /// Closes one connection that is idle, if there is one.
+    /// Closes one connection that is idle, if there is one: of the place that has most of them.
     pub(super) fn close_idle(&self) -> bool {
         let places = lock(&self.places);
-        places.values().flatten().any(|place| place.close_idle())
+        let idle = |place: &&Arc<Place<B>>| lock(&place.idle).len();
+        let most = places.values().flatten().max_by_key(idle);
+        most.is_some_and(|place| place.close_idle())
+            || places.values().flatten().any(|place| place.close_idle())
     }
 
     fn place(&self, to: Destination<'_>) -> Arc<Place<B>> {
@@ -167,7 +170,7 @@ impl<B: Outgoing> Place<B> {
         }
     }
 
-    /// The same to this origin. Who asks has a permit, and so has each request that a connection is in use for: if all
+    /// The right to one more to this origin. Who asks has a permit, and so has each request that a connection is in use for: if all
     /// that there may be are open, one is idle, or others are at their end. It is closed for this one, and there is room as soon as
     /// its task has noticed.
     async fn own_room(&self) -> Option<OwnedSemaphorePermit> {
