@@ -190,7 +190,7 @@ fn apart<T: Send + 'static>(
 ) -> io::Result<oneshot::Receiver<T>> {
     let (done, result) = oneshot::channel();
     let control = control.clone();
-    let thread = std::thread::Builder::new().name("apart".to_owned());
+    let thread = std::thread::Builder::new().name("reload".to_owned());
     thread.spawn(move || {
         let _entered = control.enter();
         let _ = done.send(work());

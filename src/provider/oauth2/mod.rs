@@ -76,8 +76,9 @@ fn logins(keys: &OAuth2, rest: &Surface) -> Option<Surface> {
     };
     let path = path.without_query().strip_prefix(&address.path)?;
     // A script (`token.php`) is called by whatever stands behind its name, too (RFC 3875 section 4.1.5).
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let behind = if name.contains('.') { "/**" } else { "" };
+    let kind = path.rsplit_once('.').map_or("", |(_, kind)| kind);
+    let is_script = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let behind = if is_script { "/**" } else { "" };
     let front = if path.is_empty() { "/" } else { path };
     let rule = format!("{front}{behind}").parse().ok()?;
     (*origin == address.origin).then(|| Surface {

@@ -87,6 +87,7 @@ fn a_token_endpoint_that_is_a_call_of_the_api_is_a_login() {
     let others = [
         ("/token.php", "https://a.example", "/token.php/x", "login"),
         ("/token.php", "https://a.example", "/tokens", "rest"),
+        ("/v1.0", "https://a.example", "/v1.0/x", "rest"),
         ("/", "https://a.example", "/", "login"),
         ("/", "https://a.example", "/x", "rest"),
         ("/v3", "https://a.example/v3", "/", "login"),

@@ -234,17 +234,16 @@ fn refusal(presented: &Result<Exchanged, NotExchanged>) -> Option<&LoginFailure>
 /// Whether the refusal may be of the refresh token that was presented: not if it was taken, and what came is of no use, nor if something
 /// else is refused.
 fn is_of_token(presented: &Result<Exchanged, NotExchanged>) -> bool {
-    let policy = |failure: &_| {
-        matches!(
-            failure,
-            LoginFailure::Refused {
-                what: Refused::Policy,
+    matches!(
+        presented,
+        Err(NotExchanged {
+            presented: Presented::InVain,
+            failure: LoginFailure::Refused {
+                what: Refused::Password | Refused::Client,
                 ..
-            }
-        )
-    };
-    let not = presented.as_ref().err();
-    not.is_some_and(|not| matches!(not.presented, Presented::InVain) && !policy(&not.failure))
+            },
+        })
+    )
 }
 
 /// What the store says of itself; where others are at it, they will be done.
