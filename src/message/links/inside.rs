@@ -121,15 +121,9 @@ pub(super) fn named(url: &str) -> Option<(Option<Origin>, &str)> {
     let rest = behind.find(['/', '?', '#']).and_then(|at| behind.get(at..));
     let rest = rest.unwrap_or_default();
     let front = url.strip_suffix(rest)?;
-    let read = || {
-        Url::parse(front)
-            .ok()?
-            .origin()
-            .ascii_serialization()
-            .parse()
-            .ok()
-    };
-    Some((front.parse().ok().or_else(read), rest))
+    let read = Url::parse(front).ok();
+    let read = read.and_then(|url| url.origin().ascii_serialization().parse().ok());
+    Some((read, rest))
 }
 
 fn behind_scheme(url: &str) -> Option<&str> {

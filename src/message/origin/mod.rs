@@ -242,18 +242,14 @@ pub fn is_host(host: &str) -> bool {
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
     };
-    let last = host.rsplit('.').next().unwrap_or_default();
-    let (digits, hexadecimal) = match last.strip_prefix("0x") {
-        Some(digits) => (digits, true),
-        None => (last, false),
-    };
-    let last_is_number = digits
-        .bytes()
-        .all(|b| b.is_ascii_digit() || hexadecimal && b.is_ascii_hexdigit());
+    let last_is_number = host
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
     !host.is_empty()
         && host.len() <= 253
         && host.split('.').all(label)
-        // `127.1` and `0x7f` are addresses to some resolvers and names to others.
+        // `127.1` and `0x7f.1` are addresses to some resolvers and names to others.
         && (!last_is_number || host.parse::<std::net::Ipv4Addr>().is_ok())
 }
 
