@@ -55,4 +55,10 @@ impl Own {
                 || self.ports.contains(&origin.port())
                 || known.any(|known| known.has_port_of(origin)))
     }
+
+    /// Whether two origins are one place to callers, whoever ends TLS; not where the proxy itself listens.
+    pub(super) fn is_one(&self, a: &Origin, b: &Origin) -> bool {
+        let listens = self.ports.contains(&a.port()) && self.ports.contains(&b.port());
+        a.host() == b.host() && (a.port() == b.port() || !listens && a.has_port_of(b))
+    }
 }

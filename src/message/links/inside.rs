@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::message::Origin;
@@ -121,10 +122,18 @@ pub(super) fn named(url: &str) -> Option<(Option<Origin>, &str)> {
     let rest = behind.find(['/', '?', '#']).and_then(|at| behind.get(at..));
     let rest = rest.unwrap_or_default();
     let front = url.strip_suffix(rest)?;
-    let read = Url::parse(front).ok();
+    // Some take this letter for what it stands for, others for one of its own.
+    let decoded = percent_decode_str(front).decode_utf8_lossy();
+    let read = match decoded.contains(SHARP_S) {
+        true => Url::parse(&decoded.replace(SHARP_S, "ss")),
+        false => Url::parse(front),
+    };
+    let read = read.ok();
     let read = read.and_then(|url| url.origin().ascii_serialization().parse().ok());
     Some((read, rest))
 }
+
+const SHARP_S: [char; 2] = ['\u{df}', '\u{1e9e}'];
 
 fn behind_scheme(url: &str) -> Option<&str> {
     let (scheme, behind) = url.split_once(':')?;

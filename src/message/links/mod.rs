@@ -7,6 +7,7 @@
 mod cookies;
 mod inside;
 mod refresh;
+mod targets;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -98,14 +99,28 @@ impl Links {
     ) {
         let turn = |url: &str| {
             let turned = self.turn(url, asked);
-            let written = turned.as_deref().unwrap_or(url);
-            let past = is_anothers.and_then(|is| self.past_others(written, asked, is));
-            past.or(turned)
+            let Some(is_anothers) = is_anothers else {
+                return turned;
+            };
+            // Where somebody else is, no client may read another thing than this.
+            let written = as_read(turned.as_deref().unwrap_or(url));
+            let past = self.past_others(&written, asked, is_anothers);
+            past.or_else(|| (written != url).then(|| written.into_owned()))
         };
-        turn_field(headers, LOCATION, turn);
-        turn_field(headers, CONTENT_LOCATION, turn);
-        turn_field(headers, LINK, |text| turn_link(text, turn));
-        turn_field(headers, REFRESH, |text| refresh::turn(text, turn));
+        // No lists (RFC 9110 section 5.3), but some clients put the lines together.
+        for name in [LOCATION, CONTENT_LOCATION, REFRESH] {
+            let first = headers.get(&name).cloned();
+            first.map(|first| headers.insert(name, first));
+        }
+        turn_field(headers, LOCATION, |url| turn(url).map(Some));
+        turn_field(headers, CONTENT_LOCATION, |url| turn(url).map(Some));
+        turn_field(headers, REFRESH, |text| refresh::turn(text, turn).map(Some));
+        let alone = self.prefix.is_empty() && is_anothers.is_none();
+        turn_field(headers, LINK, |text| match targets::turn(text, turn) {
+            Some(Cow::Owned(turned)) => Some(Some(turned)),
+            Some(Cow::Borrowed(_)) => None,
+            None => (!alone).then_some(None),
+        });
     }
 
     /// The URL at the upstream itself, if `url` leads to a path here that is another's: the upstream's own such path cannot be
@@ -116,10 +131,9 @@ impl Links {
         asked: &str,
         is_anothers: &dyn Fn(&str) -> bool,
     ) -> Option<String> {
-        let read = as_read(url);
-        let whole = match read.starts_with("//") {
-            true => Cow::Owned(format!("http:{read}")),
-            false => read,
+        let whole = match url.starts_with("//") {
+            true => Cow::Owned(format!("http:{url}")),
+            false => Cow::Borrowed(url),
         };
         let (path, tail) = match named(&whole) {
             Some((origin, rest)) => {
@@ -204,7 +218,7 @@ impl Links {
     fn is_here(&self, origin: Option<&Origin>) -> bool {
         let here = Origin::split_url(&self.base);
         let both = here.zip(origin);
-        both.is_some_and(|((here, _), at)| at.host() == here.host() && at.has_port_of(&here))
+        both.is_some_and(|((here, _), at)| self.own.is_one(&here, at))
     }
 
     /// A path at the root of the upstream. What leads past `path` there has no place here.
@@ -273,47 +287,37 @@ fn begins_anew(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with(['/', '?', '#'])
 }
 
-/// RFC 8288 section 3: `<target>; rel="next", ...`. Clients also take for a target what stands between `<` and `>` in quotes, and an
-/// absolute reference that has no `>` behind it, or no `<` before it at all.
-fn turn_link(text: &str, turn: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let mut changed = false;
-    let parts = text.split('<').enumerate().map(|(at, part)| {
-        let closed = part.find('>').filter(|_| at > 0);
-        let end = closed.or_else(|| part.find([';', ',']));
-        let target = part.get(..end.unwrap_or(part.len())).unwrap_or(part);
-        let url = target.trim_matches([' ', '\t', '"', '\'', '>']);
-        let is_one = closed.is_some() || url.starts_with(['/', '.']) || has_scheme(url);
-        match turn(url).filter(|_| is_one && !url.is_empty()) {
-            Some(turned) => {
-                changed = true;
-                Cow::Owned(part.replacen(url, &turned, 1))
-            }
-            None => Cow::Borrowed(part),
-        }
-    });
-    let turned = parts.collect::<Vec<_>>().join("<");
-    changed.then_some(turned)
-}
-
-/// Replaces each value of `name` for which `turn` has another; of one that is no text every byte is a letter.
-fn turn_field(headers: &mut HeaderMap, name: HeaderName, turn: impl Fn(&str) -> Option<String>) {
-    if !headers.contains_key(&name) {
-        return;
-    }
-    let Entry::Occupied(mut field) = headers.entry(name) else {
+/// Replaces each value of `name` for which `turn` has another, or takes it off; of one that is no text every byte is a letter.
+fn turn_field(
+    headers: &mut HeaderMap,
+    name: HeaderName,
+    turn: impl Fn(&str) -> Option<Option<String>>,
+) {
+    let Entry::Occupied(field) = headers.entry(&name) else {
         return;
     };
-    for value in field.iter_mut() {
-        let turned = match std::str::from_utf8(value.as_bytes()) {
-            Ok(text) => turn(text).map(String::into_bytes),
-            Err(_) => {
-                let text: String = value.as_bytes().iter().copied().map(char::from).collect();
-                turn(&text).and_then(|text| text.chars().map(|c| u8::try_from(c).ok()).collect())
-            }
-        };
-        if let Some(turned) = turned.and_then(|bytes| HeaderValue::try_from(bytes).ok()) {
-            *value = turned;
+    let turned = |value: &HeaderValue| match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => turn(text).map(|text| text.map(String::into_bytes)),
+        Err(_) => {
+            let text: String = value.as_bytes().iter().copied().map(char::from).collect();
+            let byte = |letter: char| u8::try_from(letter).ok();
+            turn(&text).map(|text| text?.chars().map(byte).collect())
         }
+    };
+    let values: Vec<_> = field
+        .iter()
+        .map(|value| (turned(value), value.clone()))
+        .collect();
+    if values.iter().all(|(turned, _)| turned.is_none()) {
+        return;
+    }
+    field.remove_entry_mult().1.for_each(drop);
+    for (turned, value) in values {
+        let value = match turned {
+            Some(turned) => turned.and_then(|bytes| HeaderValue::try_from(bytes).ok()),
+            None => Some(value),
+        };
+        value.map(|value| headers.append(&name, value));
     }
 }
 

@@ -60,6 +60,26 @@ fn what_leads_to_the_proxy_by_any_of_its_names_and_ports_leads_to_the_upstreams_
 }
 
 #[test]
+fn another_port_that_is_listened_on_is_another_place() {
+    let hosts = ["access.example"].map(str::to_owned);
+    let own = Arc::new(Own::new(hosts, vec![80, 443], None));
+    let of = |base: &str| links(base, "").among(&own, base.parse().ok(), false);
+    let plain = of("http://localhost");
+    assert_eq!(plain.turn("http://localhost/x", "/y"), None);
+    let turned = plain.turn("https://localhost/x", "/y");
+    assert_eq!(turned.as_deref(), Some("http://localhost/x"));
+    // As they are read with another letter.
+    for host in [
+        "acce\u{1e9e}.example",
+        "acce\u{df}.example",
+        "acce%C3%9F.example",
+    ] {
+        let turned = plain.turn(&format!("http://{host}/x"), "/y");
+        assert_eq!(turned.as_deref(), Some("http://localhost/x"), "{host}");
+    }
+}
+
+#[test]
 fn what_leads_to_a_path_of_another_upstream_is_written_with_its_own_host() {
     let of = |prefix: &str, asked: &str, url: &str| {
         let base = format!("http://localhost:7717{prefix}");
@@ -87,6 +107,12 @@ fn what_leads_to_a_path_of_another_upstream_is_written_with_its_own_host() {
         ("", "/x", "../../c", "../../c".to_owned()),
         ("", "/x", "/bc", "/bc".to_owned()),
         ("", "/x", "?b", "?b".to_owned()),
+        (
+            "",
+            "/x",
+            "http://\\/localhost:7717/b",
+            "/.//localhost:7717/b".to_owned(),
+        ),
         ("", "/x", "/x/b?/../b", "/x/b?/../b".to_owned()),
         (
             "",
