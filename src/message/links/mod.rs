@@ -112,11 +112,13 @@ impl Links {
             let first = headers.get(&name).cloned();
             first.map(|first| headers.insert(name, first));
         }
-        turn_field(headers, LOCATION, |url| turn(url).map(Some));
-        turn_field(headers, CONTENT_LOCATION, |url| turn(url).map(Some));
-        turn_field(headers, REFRESH, |text| refresh::turn(text, turn).map(Some));
+        turn_field(headers, &LOCATION, |url| turn(url).map(Some));
+        turn_field(headers, &CONTENT_LOCATION, |url| turn(url).map(Some));
+        turn_field(headers, &REFRESH, |text| {
+            refresh::turn(text, turn).map(Some)
+        });
         let alone = self.prefix.is_empty() && is_anothers.is_none();
-        turn_field(headers, LINK, |text| match targets::turn(text, turn) {
+        turn_field(headers, &LINK, |text| match targets::turn(text, turn) {
             Some(Cow::Owned(turned)) => Some(Some(turned)),
             Some(Cow::Borrowed(_)) => None,
             None => (!alone).then_some(None),
@@ -290,10 +292,10 @@ fn begins_anew(rest: &str) -> bool {
 /// Replaces each value of `name` for which `turn` has another, or takes it off; of one that is no text every byte is a letter.
 fn turn_field(
     headers: &mut HeaderMap,
-    name: HeaderName,
+    name: &HeaderName,
     turn: impl Fn(&str) -> Option<Option<String>>,
 ) {
-    let Entry::Occupied(field) = headers.entry(&name) else {
+    let Entry::Occupied(field) = headers.entry(name) else {
         return;
     };
     let turned = |value: &HeaderValue| match std::str::from_utf8(value.as_bytes()) {
@@ -317,7 +319,7 @@ fn turn_field(
             Some(turned) => turned.and_then(|bytes| HeaderValue::try_from(bytes).ok()),
             None => Some(value),
         };
-        value.map(|value| headers.append(&name, value));
+        value.map(|value| headers.append(name, value));
     }
 }
 
