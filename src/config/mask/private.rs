@@ -25,10 +25,14 @@ pub(super) fn private(text: &str) -> Vec<Range<usize>> {
     if let Some((host, port)) = authority.rsplit_once(':')
         && is_url
         && !authority.ends_with(']')
-        && !port.starts_with("${")
-        && !port.bytes().all(|byte| byte.is_ascii_digit())
     {
-        private.push(at + host.len() + 1..at + authority.len());
+        // A host has no `:` in it, unless it stands in brackets.
+        let is_port = port.starts_with("${") || port.bytes().all(|byte| byte.is_ascii_digit());
+        let from = match host.split_once(':').filter(|_| !host.ends_with(']')) {
+            Some((user, _)) => Some(user.len() + 1),
+            None => (!is_port).then_some(host.len() + 1),
+        };
+        private.extend(from.map(|from| at + from..at + authority.len()));
     }
     if let Some(mark) = rest.find(['?', '#', ';'])
         && (is_url || rest.contains('='))
@@ -71,6 +75,8 @@ mod tests {
             ("u:p@h", "*@h"),
             ("https://u:p%40h", "https://u:*"),
             ("https://u:p", "https://u:*"),
+            ("http://u:p:3128", "http://u:*"),
+            ("http://u:p:q/x", "http://u:*/x"),
             ("https://h/x?key=p", "https://h/x?*"),
             ("https://h/x#p", "https://h/x#*"),
             ("https://h;key=p", "https://h;*"),

@@ -9,7 +9,7 @@ pub(super) enum Place {
     Known {
         /// Whether text that stands here is shown, and not only a reference.
         shown: bool,
-        /// If it is a single word: a field with its value may be meant (`header = "X-Api-Key: ..."`).
+        /// If it is a single word: the name of a field may have its value with it (`header = "X-Api-Key: ..."`).
         word: bool,
         /// The keys that may stand below.
         below: &'static Table,
@@ -49,7 +49,7 @@ impl Place {
         match key {
             _ if shown || table.is_some() || SECRETS.contains(&key) => Self::Known {
                 shown,
-                word: key == "header",
+                word: matches!(key, "header" | "remove_headers" | "name"),
                 below: table.map_or(&NOTHING, |(_, table)| table),
             },
             "env" => Self::Variable,
@@ -67,15 +67,19 @@ impl Place {
     pub(super) fn shows(self, text: &str) -> bool {
         match self {
             Self::Known { shown, word, .. } => {
+                let is_pem = text.contains("-----BEGIN");
                 let hides = word && text.contains([':', '=', ' ']);
-                (shown && !hides) || is_reference(text)
+                (shown && !hides && !is_pem) || is_reference(text)
             }
             Self::Variable => is_name(text),
-            Self::File => true,
+            // What a file holds may stand where its path belongs.
+            Self::File => text.len() <= LONGEST_PATH && !text.contains(['\n', '\\']),
             Self::Unknown => false,
         }
     }
 }
+
+const LONGEST_PATH: usize = 200;
 
 /// Keys that hold secrets or who somebody is: of the text that stands there none is shown, references are.
 const SECRETS: &[&str] = &[

@@ -112,6 +112,19 @@ fn what_is_known_to_be_harmless_is_shown() {
         ),
         ("tls.key.file = \"k\"", "tls.key.file = \"k\""),
         ("header = \"baerer\"", "header = \"baerer\""),
+        (
+            "remove_headers = [\"X-A\", \"X-B: x\"]",
+            "remove_headers = [\"X-A\", \"********\"]",
+        ),
+        (
+            "header = { name = \"X-Key: x\" }",
+            "header = { name = \"********\" }",
+        ),
+        ("ca = \"-----BEGIN x\"", "ca = \"********\""),
+        (
+            "private_key = { file = \"a\\nb\" }",
+            "private_key = { file = \"********\" }",
+        ),
         ("header = \"X-Key: x\"", "header = \"********\""),
         (
             "header = [{ name = \"X\", value = \"x\" }]",
