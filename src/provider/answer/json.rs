@@ -96,8 +96,11 @@ impl<'a> Reader<'a> {
     /// A number, `true`, `false`, `null`, or what was meant to be one.
     fn word(&mut self) -> Value {
         let is_of_word = |c: char| c.is_ascii_alphanumeric() || "+-._:".contains(c);
-        let rest = self.rest.trim_start_matches(is_of_word);
-        let word = self.rest.strip_suffix(rest).unwrap_or_default();
+        let end = self
+            .rest
+            .find(|c| !is_of_word(c))
+            .unwrap_or(self.rest.len());
+        let (word, rest) = self.rest.split_at_checked(end).unwrap_or_default();
         self.rest = rest;
         serde_json::from_str(word).unwrap_or(Value::Null)
     }

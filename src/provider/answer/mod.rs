@@ -168,6 +168,13 @@ pub fn successor(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) ->
     (presented != Some(successor.expose())).then_some(successor)
 }
 
+/// Whether a server that answers 200 with an error says no: with a code, and without a refresh token to be used next.
+pub fn says_no(provider: &Provider, answer: &Answer<'_>) -> bool {
+    let map = &provider.answer;
+    let no = |json: &Value| Said::of(map, json).has_code() && next(map, json).is_none();
+    answer.status.is_success() && document(answer).is_some_and(|json| no(&json))
+}
+
 /// Some servers answer 200 with an error; a token beside an error is not used.
 fn grants(map: &AnswerMap, json: &Value) -> bool {
     let succeeded = map.success.as_ref().is_none_or(|test| test.passes(json));
@@ -304,7 +311,18 @@ const HOST_SHOWN: usize = 100;
 /// What is put in the place of a secret, or of a part of it.
 const MASKS: [&str; 4] = ["***", "...", "\u{2026}", "\u{2022}"];
 /// The same in words, and none.
-const WORDS: [&str; 6] = ["null", "none", "undefined", "false", "redacted", "hidden"];
+const WORDS: [&str; 10] = [
+    "null",
+    "none",
+    "undefined",
+    "false",
+    "redacted",
+    "hidden",
+    "filtered",
+    "masked",
+    "removed",
+    "secret",
+];
 
 #[cfg(test)]
 mod tests;

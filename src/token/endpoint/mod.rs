@@ -133,6 +133,7 @@ impl Endpoint {
                 presented: match answer::successor(&self.provider, secrets, &answer) {
                     Some(successor) => Presented::Replaced(successor),
                     None if posted.status.is_client_error() => Presented::InVain,
+                    None if answer::says_no(&self.provider, &answer) => Presented::InVain,
                     // A gateway's error, or an answer that cannot be read, may hide one that was good.
                     None => Presented::Perhaps,
                 },

@@ -171,8 +171,7 @@ impl<E: Exchange> Inner<E> {
         let account = self.account();
         let token = turn.grant.refresh_token.as_ref().map(Secret::new);
         let mut presented = self.exchange.exchange(token.as_ref()).await;
-        if let Some(failure) = refusal(&presented)
-            && is_of_token(&presented)
+        if let Some(failure) = denial(&presented)
             && let Some(before) = turn.grant.before.take()
         {
             tracing::error!(%account, %failure, "the refresh token of an answer that could not be used is refused: the one before it is tried");
@@ -231,19 +230,16 @@ fn refusal(presented: &Result<Exchanged, NotExchanged>) -> Option<&LoginFailure>
     (is_refused && !is_replaced).then_some(&not.failure)
 }
 
-/// Whether the refusal may be of the refresh token that was presented: not if it was taken, and what came is of no use, nor if something
-/// else is refused.
-fn is_of_token(presented: &Result<Exchanged, NotExchanged>) -> bool {
-    matches!(
-        presented,
-        Err(NotExchanged {
-            presented: Presented::InVain,
-            failure: LoginFailure::Refused {
-                what: Refused::Password | Refused::Client,
-                ..
-            },
-        })
-    )
+/// What the endpoint says no with, if that may be to the refresh token that was presented: not if it was taken, and what came is of no
+/// use, nor if something else is refused or it is asked too often.
+fn denial(presented: &Result<Exchanged, NotExchanged>) -> Option<&LoginFailure> {
+    let not = presented.as_ref().err()?;
+    let is_of_token = match &not.failure {
+        LoginFailure::Refused { what, .. } => *what != Refused::Policy,
+        LoginFailure::Transient { retry_after, .. } => retry_after.is_none(),
+        _ => false,
+    };
+    (is_of_token && matches!(not.presented, Presented::InVain)).then_some(&not.failure)
 }
 
 /// What the store says of itself; where others are at it, they will be done.
