@@ -21,8 +21,8 @@ pub(super) struct Rejections {
     overruled: u32,
     /// When that last changed.
     overruled_at: Duration,
-    /// The latest login that a rejection caused cured nothing, as far as is known.
-    vain: bool,
+    /// When a rejection last caused a login, if that cured nothing, as far as is known.
+    vain: Option<Duration>,
 }
 
 impl Rejections {
@@ -42,7 +42,9 @@ impl Rejections {
             true => logins.filter(|at| **at >= began).count() < FIRST_HOUR,
             false => logins.filter(|at| **at + HOUR > now).count() < LATER_HOURS,
         };
-        self.vain |= allows;
+        if allows {
+            self.vain = Some(now);
+        }
         allows
     }
 
@@ -61,7 +63,7 @@ impl Rejections {
         if overrules {
             self.overruled += 1;
             self.overruled_at = now;
-            self.vain = true;
+            self.vain = Some(now);
         }
         overrules
     }
@@ -73,7 +75,7 @@ impl Rejections {
 
     /// The latest login, made because of a rejection, cured the request that met it: the session had really ended.
     pub(super) fn cured(&mut self, now: Duration) {
-        self.vain = false;
+        self.vain = None;
         self.cures.retain(|at| *at + HOUR > now);
         if self.cures.len() < CURES {
             self.cures.push_back(now);
@@ -85,10 +87,10 @@ impl Rejections {
         }
     }
 
-    /// The rejected token had served well. What was before counts no more, unless it was in vain: a path that rejects every token
-    /// rejects one that served for long as well.
-    pub(super) fn forgive(&mut self) {
-        if !self.vain {
+    /// The rejected token had served well. What was before counts no more, unless it was in vain within an hour: a path that rejects
+    /// every token rejects one that served for long as well.
+    pub(super) fn forgive(&mut self, now: Duration) {
+        if self.vain.is_none_or(|vain| now >= vain + HOUR) {
             self.forget();
         }
     }
@@ -98,7 +100,7 @@ impl Rejections {
         self.logins.clear();
         self.began = None;
         self.overruled = 0;
-        self.vain = false;
+        self.vain = None;
     }
 }
 

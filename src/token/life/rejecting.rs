@@ -71,7 +71,7 @@ impl Life {
             return Rejected::Settling;
         }
         if held.has_served(now) {
-            self.rejections.forgive();
+            self.rejections.forgive(now.mono);
         }
         let since = *held.unanswered.get_or_insert(now.mono);
         // The flight in progress costs nothing more, so joining it needs no budget.
