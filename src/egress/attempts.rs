@@ -6,8 +6,9 @@
 //! requests, and if that is less than a handshake takes, no connection would ever be made again.
 //!
 //! A request is told of the failure of an attempt that began after it came. One that began before may have met what is over by
-//! now: then the request waits for the next, which begins at once for all who wait. So an upstream that is down says so to each
-//! after two attempts at most, and all that an attempt which hung costs is the time until the next.
+//! now: then the request waits for the next, which begins at once for all who wait. Where others are under way beside the one that
+//! failed, it waits for these, until a second one fails. So an upstream that is down says so to each after three attempts at most, and all
+//! that an attempt which hung costs is the time until the next.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -18,6 +19,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Outgoing;
+use super::connect::late;
 use super::connection::Line;
 use super::failure::{Failure, Phase};
 use super::http2::{Exchange, Session};
@@ -38,6 +40,8 @@ struct State<B: Outgoing> {
 struct Waiter<B: Outgoing> {
     /// How many had been begun when it came.
     came: u64,
+    /// How many of those that were begun since have failed.
+    failed: u8,
     tell: oneshot::Sender<Told<B>>,
 }
 
@@ -80,7 +84,11 @@ impl<B: Outgoing> State<B> {
     fn come(&mut self, tell: oneshot::Sender<Told<B>>) {
         self.forget();
         let came = self.begun;
-        self.waiting.push_back(Waiter { came, tell });
+        self.waiting.push_back(Waiter {
+            came,
+            failed: 0,
+            tell,
+        });
     }
 
     /// Forgets those who have left.
@@ -132,12 +140,11 @@ impl<B: Outgoing> State<B> {
 
     /// This one failed.
     fn fail(&mut self, number: u64, failure: &Failure<B>) {
-        // Others may do better, and have to tell if they do not.
-        if self.hopeful() > 0 {
-            return;
-        }
-        for waiter in std::mem::take(&mut self.waiting) {
-            match waiter.came < number {
+        // Others may do better, be they slow; but there may always be others.
+        let alone = self.under_way.is_empty();
+        for mut waiter in std::mem::take(&mut self.waiting) {
+            waiter.failed += u8::from(waiter.came < number);
+            match waiter.failed >= MOST_FAILED || alone && waiter.failed > 0 {
                 true => drop(waiter.tell.send(Err(failure.again()))),
                 false => self.waiting.push_back(waiter),
             }
@@ -148,10 +155,12 @@ impl<B: Outgoing> State<B> {
 impl<B: Outgoing> Place<B> {
     /// A way for a request that found no room on the connections that there are; to a `fresh` one, none that has served.
     pub(super) async fn way(self: &Arc<Self>, fresh: bool) -> Result<Way<B>, Failure<B>> {
-        if !self.lanes.is_http1()
-            && let Some(way) = self.attempted().await?
-        {
-            return Ok(way);
+        if !self.lanes.is_http1() {
+            let limit = self.profile.connect_timeout;
+            let told = tokio::time::timeout(limit, self.attempted()).await;
+            if let Some(way) = told.unwrap_or_else(|_| Err(late()))? {
+                return Ok(way);
+            }
         }
         // Each has its own: what one waits for is of no use to others.
         if !fresh && let Some(line) = self.take_fit(Instant::now()) {
@@ -237,7 +246,13 @@ impl<B: Outgoing> Drop for Attempt<B> {
                     let _ = waiter.tell.send(Ok(None));
                 }
             }
-            Some(Err(failure)) => all.fail(number, &failure),
+            Some(Err(failure)) => {
+                all.fail(number, &failure);
+                // The next who comes begins another beside them.
+                if !all.under_way.is_empty() {
+                    return;
+                }
+            }
             // Nothing is begun where nothing is run any more.
             None => return all.waiting.clear(),
         }
@@ -252,3 +267,5 @@ fn useless<B>() -> Failure<B> {
 
 /// One that takes longer may hang, for its own reasons: who comes then has another begun beside it.
 const SLOW: Duration = Duration::from_secs(1);
+/// So many failures are told to a request although another attempt is under way.
+const MOST_FAILED: u8 = 2;

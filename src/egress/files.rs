@@ -16,6 +16,7 @@ use super::pool::Pool;
 pub struct Files<B: Outgoing> {
     places: Arc<Semaphore>,
     pools: Mutex<Vec<Weak<Pool<B>>>>,
+    waiting: AtomicUsize,
     /// Which of them closes the next one.
     turn: AtomicUsize,
     looking: Semaphore,
@@ -27,6 +28,7 @@ impl<B: Outgoing> Files<B> {
         Arc::new(Self {
             places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
             pools: Mutex::default(),
+            waiting: AtomicUsize::new(0),
             turn: AtomicUsize::new(0),
             looking: Semaphore::new(1),
         })
@@ -44,6 +46,7 @@ impl<B: Outgoing> Files<B> {
         if let Ok(place) = self.places.clone().try_acquire_owned() {
             return Some(place);
         }
+        let _waiting = Waiting::new(&self.waiting);
         let mut place = std::pin::pin!(self.places.clone().acquire_owned());
         self.close_idle();
         loop {
@@ -61,6 +64,11 @@ impl<B: Outgoing> Files<B> {
         }
     }
 
+    /// Whether somebody waits for one: then none is kept for who comes later.
+    pub(super) fn are_wanted(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
     /// Closes one that is idle, if there is one, of each worker in turn. It is free in a moment, and if another gets its place, the
     /// next look may find one.
     fn close_idle(&self) {
@@ -74,6 +82,22 @@ impl<B: Outgoing> Files<B> {
     fn pools(&self) -> Vec<Arc<Pool<B>>> {
         let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+/// One who waits.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Pool<B: Outgoing> {
 
 /// The connections of one profile to one origin: they are never shared with others.
 pub(super) struct Place<B: Outgoing> {
-    profile: Profile,
+    pub(super) profile: Profile,
     origin: Origin,
     public_only: bool,
     names: Names,
@@ -226,9 +226,11 @@ impl<B: Outgoing> Place<B> {
         lock(&self.idle).pop()
     }
 
-    /// Keeps a connection for the next request.
+    /// Keeps a connection for the next request, unless others wait for what it is of the open files.
     pub(super) fn keep(&self, line: Box<Line<B>>) {
-        lock(&self.idle).push(line);
+        if !self.files.are_wanted() {
+            lock(&self.idle).push(line);
+        }
     }
 }
 
@@ -244,9 +246,7 @@ async fn checkout_http2<B: Outgoing>(
     if let Some(exchange) = place.lanes.place(after, body) {
         return Ok(Connection::shared(exchange, place, permit));
     }
-    let limit = to.profile.connect_timeout;
-    let way = tokio::time::timeout(limit, place.way(to.fresh)).await;
-    let way = way.unwrap_or_else(|_| Err(connect::late()));
+    let way = place.way(to.fresh).await;
     let at_last = |failure| match place.lanes.place_at_last(after) {
         Some(exchange) => Ok(Way::Shared(exchange)),
         None => Err(failure),

@@ -30,8 +30,8 @@ pub(super) struct Pulse {
     doubted: AtomicBool,
     /// Streams that this side has reset.
     resets: AtomicUsize,
-    /// The bodies of requests that there is no room for.
-    starving: Mutex<Bodies>,
+    /// Since when bodies of requests wait for room.
+    starving: Mutex<Vec<Instant>>,
     /// The answers that are coming.
     bodies: Mutex<Vec<Weak<Mutex<Incoming>>>>,
     /// How many small pieces of them came since they were gathered.
@@ -101,33 +101,21 @@ impl Pulse {
     /// There is no room for more of a request's body, as long as what this gives is kept.
     pub(super) fn starve(self: &Arc<Self>) -> Starving {
         let since = Instant::now();
-        let mut starving = self.starving();
-        starving.count += 1;
-        if starving.count == 1 {
-            starving.moved = Some(since);
-        }
+        self.starving().push(since);
         Starving {
             pulse: self.clone(),
             since,
         }
     }
 
-    /// There was room for something of a request's body.
-    pub(super) fn moved(&self) {
-        let mut starving = self.starving();
-        if starving.count > 0 {
-            starving.moved = Some(Instant::now());
-        }
-    }
-
-    /// Whether there is room for nothing of any body: what all of them share may be used up, by one that the upstream does not take.
+    /// Whether a body has waited for room for long: what all of them share may be used up, by one that the upstream does not take or by
+    /// many that it takes slowly, and who comes next stands behind them all.
     pub(super) fn is_stalled(&self) -> bool {
         let starving = self.starving();
-        let long = |moved: Instant| moved.elapsed() >= STALLED;
-        starving.count > 0 && starving.moved.is_some_and(long)
+        starving.iter().any(|since| since.elapsed() >= STALLED)
     }
 
-    fn starving(&self) -> MutexGuard<'_, Bodies> {
+    fn starving(&self) -> MutexGuard<'_, Vec<Instant>> {
         self.starving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -158,13 +146,6 @@ impl Pulse {
     }
 }
 
-#[derive(Default)]
-struct Bodies {
-    count: usize,
-    /// When something of any body last went out, or the first of these began to wait.
-    moved: Option<Instant>,
-}
-
 /// The body of a request that waits for room.
 pub(super) struct Starving {
     pulse: Arc<Pulse>,
@@ -180,7 +161,10 @@ impl Starving {
 
 impl Drop for Starving {
     fn drop(&mut self) {
-        self.pulse.starving().count -= 1;
+        let mut starving = self.pulse.starving();
+        if let Some(at) = starving.iter().position(|since| *since == self.since) {
+            starving.swap_remove(at);
+        }
     }
 }
 
@@ -304,7 +288,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 /// What h2 keeps of each costs some hundred bytes, however small it is.
 const MOST_SMALL: usize = 1024;
 
-/// How long there may be no room for any body. Who reads at all makes some far sooner.
+/// How long a body may wait for room before others go elsewhere. Who reads makes some far sooner.
 const STALLED: Duration = Duration::from_secs(1);
 
 /// Upstreams that fear rapid resets (CVE-2023-44487) end a connection after some hundred, with all requests that are on it.

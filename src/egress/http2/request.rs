@@ -148,10 +148,7 @@ impl<B: Outgoing> Sending<B> {
                 continue;
             }
             let part = self.piece.split_to(length.min(room));
-            if !part.is_empty() {
-                *moved += part.len();
-                self.pulse.moved();
-            }
+            *moved += part.len();
             let last = over && self.piece.is_empty();
             if self.stream.send_data(part, last).is_err() || last {
                 return Poll::Ready(Ok(()));
