@@ -116,3 +116,28 @@ async fn all_who_wait_for_a_connection_are_told_that_it_could_not_be_made() {
     assert!((1..=3).contains(&made), "{made}");
     assert!(slowest < 5_000, "{slowest} ms");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_that_fail_beside_others_are_told_and_do_not_follow_one_another_without_end() {
+    // It takes one request at a time, and is gone after the first.
+    let api = Framed::frames(&(), |mut frames, number, ()| async move {
+        if number > 0 {
+            return sleep(Duration::from_millis(5)).await;
+        }
+        frames.frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 1]).await;
+        let id = frames.request().await.unwrap();
+        frames.frame(HEADERS, END_HEADERS, id, &[0x88]).await;
+        frames.frame(DATA, END_STREAM, id, b"ok").await;
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream("http2 = true\nconnect_timeout = \"30s\""));
+    assert_eq!(proxy.get("/api/x").await.text(), "ok");
+    api.ended(1).await;
+    let (addr, began) = (proxy.addr(), Instant::now());
+    let ask = |_| async move { Caller::connect(addr).await.get("/api/x").await.status };
+    assert_eq!(together(30, ask).await, [502; 30]);
+    let (took, made) = (began.elapsed(), api.agreed().len());
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    // Three for each who waits, at most.
+    assert!(made <= 100, "{made}");
+}

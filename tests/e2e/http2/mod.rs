@@ -10,4 +10,5 @@ mod forwarding;
 mod pieces;
 mod refused;
 mod sharing;
+mod slow;
 mod streaming;

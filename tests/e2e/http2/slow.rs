@@ -1,0 +1,52 @@
+//! Uploads that an upstream takes slowly, each in its turn: what comes with a body must not stand behind them all.
+
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+use tokio_rustls::server::TlsStream;
+
+use crate::support::frames::{
+    DATA, END_HEADERS, END_STREAM, Frames, HEADERS, SETTINGS, WINDOW_UPDATE,
+};
+use crate::support::{Framed, TestProxy};
+
+/// Has room for a little more of all bodies twice a second, and answers what has the body `x`.
+async fn serve(mut frames: Frames<TlsStream<TcpStream>>) {
+    // SETTINGS_INITIAL_WINDOW_SIZE: a stream has room for all.
+    frames.frame(SETTINGS, 0, 0, &[0, 4, 0, 0x10, 0, 0]).await;
+    loop {
+        tokio::select! {
+            () = sleep(Duration::from_millis(500)) => {
+                frames.frame(WINDOW_UPDATE, 0, 0, &1000_u32.to_be_bytes()).await;
+            }
+            frame = frames.next() => match frame {
+                None => return,
+                Some((DATA, id, data)) if data == b"x" => {
+                    frames.frame(HEADERS, END_HEADERS, id, &[0x88]).await;
+                    frames.frame(DATA, END_STREAM, id, b"ok").await;
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_are_taken_slowly_hold_up_no_other_body_for_long() {
+    let api = Framed::frames(&(), |frames, _, ()| serve(frames)).await;
+    let proxy = TestProxy::start(&api.upstream("http2 = true"));
+    let mut uploads = Vec::new();
+    for _ in 0..20 {
+        let mut upload = proxy.caller().await;
+        upload.begin_upload("/api/upload").await;
+        upload.piece(&"y".repeat(10_000)).await;
+        uploads.push(upload);
+    }
+    sleep(Duration::from_millis(2500)).await;
+    let began = Instant::now();
+    assert_eq!(proxy.post("/api/x", "x").await.text(), "ok");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(api.agreed().len(), 2);
+}
