@@ -122,15 +122,17 @@ pub(super) fn named(url: &str) -> Option<(Option<Origin>, &str)> {
     let rest = behind.find(['/', '?', '#']).and_then(|at| behind.get(at..));
     let rest = rest.unwrap_or_default();
     let front = url.strip_suffix(rest)?;
-    // Some take this letter for what it stands for, others for one of its own.
-    let decoded = percent_decode_str(front).decode_utf8_lossy();
-    let read = match decoded.contains(SHARP_S) {
-        true => Url::parse(&decoded.replace(SHARP_S, "ss")),
-        false => Url::parse(front),
-    };
-    let read = read.ok();
+    let read = Url::parse(front).ok();
     let read = read.and_then(|url| url.origin().ascii_serialization().parse().ok());
     Some((read, rest))
+}
+
+/// A URL with the letter in its host that some take for one of its own, and others for what it stands for.
+pub(super) fn folded(url: &str) -> Option<String> {
+    let (_, rest) = named(url)?;
+    let front = percent_decode_str(url.strip_suffix(rest)?).decode_utf8_lossy();
+    let has_it = front.contains(SHARP_S);
+    has_it.then(|| format!("{}{rest}", front.replace(SHARP_S, "ss")))
 }
 
 const SHARP_S: [char; 2] = ['\u{df}', '\u{1e9e}'];

@@ -16,7 +16,7 @@ use http::HeaderValue;
 use http::header::{CONTENT_LOCATION, Entry, HeaderMap, HeaderName, LINK, LOCATION, REFRESH};
 
 pub use self::cookies::set_cookies;
-use self::inside::{as_read, climbs, has_scheme, is_dotted, named, resolved, split_path};
+use self::inside::{as_read, climbs, folded, has_scheme, is_dotted, named, resolved, split_path};
 use super::origin::{HostRule, Origin};
 use super::own::Own;
 use super::path::Readings;
@@ -117,11 +117,13 @@ impl Links {
         turn_field(headers, &REFRESH, |text| {
             refresh::turn(text, turn).map(Some)
         });
-        let alone = self.prefix.is_empty() && is_anothers.is_none();
-        turn_field(headers, &LINK, |text| match targets::turn(text, turn) {
-            Some(Cow::Owned(turned)) => Some(Some(turned)),
-            Some(Cow::Borrowed(_)) => None,
-            None => (!alone).then_some(None),
+        let share = !self.prefix.is_empty() || is_anothers.is_some();
+        turn_field(headers, &LINK, |text| {
+            match targets::turn(text, share, turn) {
+                Some(Cow::Owned(turned)) => Some(Some(turned).filter(|turned| !turned.is_empty())),
+                Some(Cow::Borrowed(_)) => None,
+                None => share.then_some(None),
+            }
         });
     }
 
@@ -185,6 +187,11 @@ impl Links {
     }
 
     fn of_origin(&self, url: &str) -> Option<String> {
+        let folded = || self.of_read(&folded(url)?);
+        self.of_read(url).or_else(folded)
+    }
+
+    fn of_read(&self, url: &str) -> Option<String> {
         let (origin, rest) = named(url)?;
         let origin = origin.as_ref();
         if origin.is_some_and(|origin| self.is_upstreams(origin)) {
@@ -302,8 +309,7 @@ fn turn_field(
         Ok(text) => turn(text).map(|text| text.map(String::into_bytes)),
         Err(_) => {
             let text: String = value.as_bytes().iter().copied().map(char::from).collect();
-            let byte = |letter: char| u8::try_from(letter).ok();
-            turn(&text).map(|text| text?.chars().map(byte).collect())
+            turn(&text).map(|text| text.map(|text| text.chars().flat_map(bytes).collect()))
         }
     };
     let values: Vec<_> = field
@@ -320,6 +326,14 @@ fn turn_field(
             None => Some(value),
         };
         value.map(|value| headers.append(name, value));
+    }
+}
+
+/// What stands for one byte, or is a letter of the path that was asked for.
+fn bytes(letter: char) -> Vec<u8> {
+    match u8::try_from(letter) {
+        Ok(byte) => vec![byte],
+        Err(_) => letter.to_string().into_bytes(),
     }
 }
 

@@ -5,35 +5,48 @@
 
 use std::borrow::Cow;
 
-/// The field with what `turn` has for its targets, and without parameters that may be taken for one. `None`: it is not understood.
-pub(super) fn turn(text: &str, turn: impl Fn(&str) -> Option<String>) -> Option<Cow<'_, str>> {
-    let mut written: Vec<Cow<'_, str>> = Vec::new();
+/// The field with what `turn` has for its targets; where others `share` the host, without links that are none and parameters that may be
+/// taken for one. `None`: it is not understood.
+pub(super) fn turn(
+    text: &str,
+    share: bool,
+    turn: impl Fn(&str) -> Option<String>,
+) -> Option<Cow<'_, str>> {
+    let mut written: Vec<String> = Vec::new();
     let mut changed = false;
     for link in parts(text, ',')? {
         let link = link.trim_matches(BLANKS);
         if link.is_empty() {
             continue;
         }
-        let (target, behind) = link.strip_prefix('<')?.split_once('>')?;
-        // Some take marks around a target for quotation marks.
-        if target.contains(['<', '"', ' ', '\t']) || target.starts_with('\'') {
-            return None;
-        }
-        let mut parameters = parts(behind, ';')?.into_iter();
-        if !parameters.next()?.trim_matches(BLANKS).is_empty() {
-            return None;
-        }
-        let (kept, left): (Vec<_>, Vec<_>) = parameters.partition(|one| !one.contains(['<', '>']));
-        let turned = turn(target);
-        changed |= turned.is_some() || !left.is_empty();
-        let target = turned.as_deref().unwrap_or(target);
+        let Some((target, parameters)) = split(link) else {
+            changed |= share;
+            written.extend((!share).then(|| link.to_owned()));
+            continue;
+        };
+        let is_plain = |one: &&str| !share || !one.contains(['<', '>']);
+        let kept: Vec<_> = parameters.iter().copied().filter(is_plain).collect();
+        changed |= kept.len() < parameters.len();
+        let target = target.replace(BLANKS, "%20");
+        let turned = turn(&target);
+        changed |= turned.is_some();
+        let target = turned.unwrap_or(target);
         let kept: String = kept.iter().flat_map(|one| [";", one]).collect();
-        written.push(format!("<{target}>{kept}").into());
+        written.push(format!("<{target}>{kept}"));
     }
     Some(match changed {
         true => written.join(", ").into(),
         false => text.into(),
     })
+}
+
+/// The target of a link, and its parameters. Some take marks around a target for quotation marks.
+fn split(link: &str) -> Option<(&str, Vec<&str>)> {
+    let (target, behind) = link.strip_prefix('<')?.split_once('>')?;
+    let mut parameters = parts(behind, ';')?.into_iter();
+    let is_closed = parameters.next()?.trim_matches(BLANKS).is_empty();
+    let is_target = !target.contains(['<', '"']) && !target.starts_with('\'');
+    (is_closed && is_target).then(|| (target, parameters.collect()))
 }
 
 /// The parts between `mark`s that stand in no quotation marks (RFC 9110 section 5.6.4), nor between `<` and `>`. `None`: one of these does
@@ -85,22 +98,27 @@ mod tests {
                 "</a>; t=\"x, </../b>; rel=next\"; rel=up",
                 Some("<[/a]>; rel=up"),
             ),
+            ("</a b>", Some("<[/a%20b]>")),
+            // No links.
+            ("/a; rel=next", Some("")),
+            ("</a>, /b; rel=next, </c>", Some("<[/a]>, <[/c]>")),
+            ("</<x/../../b>; rel=\"next\"", Some("")),
+            ("</a>/../../b; rel=next", Some("")),
+            ("</a> </b>", Some("")),
+            ("<'/../b'>", Some("")),
+            ("garbage", Some("")),
             // Not understood.
-            ("/a; rel=next", None),
             ("</a; rel=next", None),
             ("</a>; t=\"x, </../b>; rel=next", None),
-            ("</<x/../../b>; rel=\"next\"", None),
-            ("</a>/../../b; rel=next", None),
-            ("</a> </b>", None),
-            ("</a b>", None),
-            ("<'/../b'>", None),
-            ("garbage", None),
         ];
         for (text, expected) in rows {
-            let got = super::turn(text, |url| Some(format!("[{url}]")));
+            let got = super::turn(text, true, |url| Some(format!("[{url}]")));
             assert_eq!(got.as_deref(), expected, "{text}");
         }
         let same = " </a> ;rel=next,, ";
-        assert_eq!(super::turn(same, |_| None).as_deref(), Some(same));
+        assert_eq!(super::turn(same, true, |_| None).as_deref(), Some(same));
+        for alone in ["</a>; title=\"3 > 2\"", "garbage"] {
+            assert_eq!(super::turn(alone, false, |_| None).as_deref(), Some(alone));
+        }
     }
 }

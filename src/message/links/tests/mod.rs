@@ -161,6 +161,15 @@ fn every_line_is_turned_and_bytes_that_are_no_text_with_it() {
 }
 
 #[test]
+fn a_reference_that_is_no_text_is_turned_beside_a_path_of_other_letters() {
+    let mut headers = HeaderMap::new();
+    headers.append(LOCATION, HeaderValue::from_bytes(b"y\xff").unwrap());
+    links("http://p/crm", "/crm").turn_headers(&mut headers, "/\u{478}\\z/x", None);
+    let expected = ["/crm/\u{478}/z/y".as_bytes(), b"\xff"].concat();
+    assert_eq!(headers[LOCATION].as_bytes(), expected);
+}
+
+#[test]
 fn what_stands_in_front_of_every_path_of_the_upstream_is_taken_off() {
     let of = |prefix: &str| {
         let upstream = vec!["https://api.example.com".parse().unwrap()];
