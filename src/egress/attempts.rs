@@ -248,8 +248,9 @@ impl<B: Outgoing> Drop for Attempt<B> {
             }
             Some(Err(failure)) => {
                 all.fail(number, &failure);
-                // The next who comes begins another beside them.
-                if !all.under_way.is_empty() {
+                // Who has seen one fail waits for the others, or for who comes and begins another.
+                let all_have = all.waiting.iter().all(|waiter| waiter.failed > 0);
+                if all_have && !all.under_way.is_empty() {
                     return;
                 }
             }

@@ -137,7 +137,6 @@ impl<B: Outgoing> Sending<B> {
                         self.starved.get_or_insert_with(|| self.pulse.starve());
                         return Poll::Pending;
                     };
-                    self.starved = None;
                     match more {
                         Some(Ok(_)) => continue,
                         // Whether it has an answer nevertheless is seen where that is read.
@@ -147,6 +146,8 @@ impl<B: Outgoing> Sending<B> {
             } else if !over {
                 continue;
             }
+            // There was room, perhaps since it was told that there is: none is waited for while the caller is slow.
+            self.starved = None;
             let part = self.piece.split_to(length.min(room));
             *moved += part.len();
             let last = over && self.piece.is_empty();

@@ -50,3 +50,21 @@ async fn uploads_that_are_taken_slowly_hold_up_no_other_body_for_long() {
     assert!(took < Duration::from_secs(3), "{took:?}");
     assert_eq!(api.agreed().len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_of_slow_callers_share_a_connection() {
+    let api = Framed::frames(&(), |frames, _, ()| serve(frames)).await;
+    let proxy = TestProxy::start(&api.upstream("http2 = true"));
+    let mut uploads = Vec::new();
+    for _ in 0..4 {
+        let mut upload = proxy.caller().await;
+        upload.begin_upload("/api/upload").await;
+        for _ in 0..4 {
+            upload.piece("y").await;
+            sleep(Duration::from_millis(400)).await;
+        }
+        uploads.push(upload);
+    }
+    assert_eq!(proxy.post("/api/x", "x").await.text(), "ok");
+    assert_eq!(api.agreed().len(), 1);
+}
