@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The logins of one account, as far as they decide whether a rejection may cause another.
 ///
 /// Invariant: an upstream that rejects every token costs at most [`FIRST_HOUR`] logins in the hour that begins
-/// with the login it rejected first, and at most [`LATER_HOURS`] in any hour after it.
+/// with the login it rejected first, and at most [`LATER_HOURS`] in any hour after it; anew if that was an hour ago.
 /// Invariant: logins that cured what they were for cost nothing, up to [`CURES`] in any hour.
 /// Invariant: beyond that it is overruled a few times, and then once an hour.
 #[derive(Debug, Default)]

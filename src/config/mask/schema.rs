@@ -65,11 +65,12 @@ impl Place {
 
     /// Whether `text` may be shown here.
     pub(super) fn shows(self, text: &str) -> bool {
+        let is_pem = text.contains("-----BEGIN");
         match self {
+            _ if is_pem => false,
             Self::Known { shown, word, .. } => {
-                let is_pem = text.contains("-----BEGIN");
                 let hides = word && text.contains([':', '=', ' ']);
-                (shown && !hides && !is_pem) || is_reference(text)
+                (shown && !hides) || is_reference(text)
             }
             Self::Variable => is_name(text),
             // What a file holds may stand where its path belongs.

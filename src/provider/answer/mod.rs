@@ -168,10 +168,13 @@ pub fn successor(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) ->
     (presented != Some(successor.expose())).then_some(successor)
 }
 
-/// Whether a server that answers 200 with an error says no: with a code, and without a refresh token to be used next.
+/// Whether a server that answers 200 with an error says no: with a code, and without a token.
 pub fn says_no(provider: &Provider, answer: &Answer<'_>) -> bool {
     let map = &provider.answer;
-    let no = |json: &Value| Said::of(map, json).has_code() && next(map, json).is_none();
+    let no = |json: &Value| {
+        let granted = json.pointer(&map.token).is_some() || next(map, json).is_some();
+        Said::of(map, json).has_code() && !granted
+    };
     answer.status.is_success() && document(answer).is_some_and(|json| no(&json))
 }
 

@@ -230,16 +230,12 @@ fn refusal(presented: &Result<Exchanged, NotExchanged>) -> Option<&LoginFailure>
     (is_refused && !is_replaced).then_some(&not.failure)
 }
 
-/// What the endpoint says no with, if that may be to the refresh token that was presented: not if it was taken, and what came is of no
-/// use, nor if something else is refused or it is asked too often.
+/// What the endpoint denies the refresh token with that was presented: not if it was taken, and what came is of no use, nor if it cannot
+/// say now.
 fn denial(presented: &Result<Exchanged, NotExchanged>) -> Option<&LoginFailure> {
-    let not = presented.as_ref().err()?;
-    let is_of_token = match &not.failure {
-        LoginFailure::Refused { what, .. } => *what != Refused::Policy,
-        LoginFailure::Transient { retry_after, .. } => retry_after.is_none(),
-        _ => false,
-    };
-    (is_of_token && matches!(not.presented, Presented::InVain)).then_some(&not.failure)
+    let failure = refusal(presented)?;
+    let is_denied = |not: &NotExchanged| matches!(not.presented, Presented::InVain);
+    presented.as_ref().is_err_and(is_denied).then_some(failure)
 }
 
 /// What the store says of itself; where others are at it, they will be done.
