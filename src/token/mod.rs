@@ -188,6 +188,8 @@ pub enum Presented {
     Never,
     /// It has, and said no.
     InVain,
+    /// It has, and said that it is none, or none any more.
+    Denied,
     /// Nobody knows what became of it.
     Perhaps,
     /// It has taken it and given this refresh token in its place, with an access token that cannot be used.

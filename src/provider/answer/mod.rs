@@ -168,14 +168,15 @@ pub fn successor(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) ->
     (presented != Some(successor.expose())).then_some(successor)
 }
 
-/// Whether a server that answers 200 with an error says no: with a code, and without a token.
-pub fn says_no(provider: &Provider, answer: &Answer<'_>) -> bool {
+/// Whether an answer denies the refresh token that was presented, be it with 200: by its code, and without a token.
+pub fn denies_token(provider: &Provider, answer: &Answer<'_>) -> bool {
     let map = &provider.answer;
-    let no = |json: &Value| {
+    let denies = |json: &Value| {
         let granted = json.pointer(&map.token).is_some() || next(map, json).is_some();
-        Said::of(map, json).has_code() && !granted
+        DENIALS.contains(&Said::of(map, json).code()) && !granted
     };
-    answer.status.is_success() && document(answer).is_some_and(|json| no(&json))
+    let says = answer.status.is_success() || answer.status.is_client_error();
+    says && document(answer).is_some_and(|json| denies(&json))
 }
 
 /// Some servers answer 200 with an error; a token beside an error is not used.
@@ -311,6 +312,14 @@ const TOKEN_ANSWER_MAX: usize = 64 * 1024;
 /// How much of a refused host is shown.
 const HOST_SHOWN: usize = 100;
 
+/// What is said of a refresh token: RFC 6749 section 5.2, and what some servers have for it.
+const DENIALS: [&str; 5] = [
+    "invalid_grant",
+    "invalid_token",
+    "expired_token",
+    "bad_refresh_token",
+    "invalid_refresh_token",
+];
 /// What is put in the place of a secret, or of a part of it.
 const MASKS: [&str; 4] = ["***", "...", "\u{2026}", "\u{2022}"];
 /// The same in words, and none.

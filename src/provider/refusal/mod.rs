@@ -117,6 +117,11 @@ impl Said {
         is_error(&self.code)
     }
 
+    /// Its code.
+    pub(super) fn code(&self) -> &str {
+        &self.code
+    }
+
     /// Whether no code is said, not even one that there is no error.
     pub(super) fn is_silent(&self) -> bool {
         self.code.is_empty()

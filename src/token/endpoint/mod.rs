@@ -132,8 +132,8 @@ impl Endpoint {
                 failure,
                 presented: match answer::successor(&self.provider, secrets, &answer) {
                     Some(successor) => Presented::Replaced(successor),
+                    None if answer::denies_token(&self.provider, &answer) => Presented::Denied,
                     None if posted.status.is_client_error() => Presented::InVain,
-                    None if answer::says_no(&self.provider, &answer) => Presented::InVain,
                     // A gateway's error, or an answer that cannot be read, may hide one that was good.
                     None => Presented::Perhaps,
                 },

@@ -61,7 +61,7 @@ impl<E: Exchange> Inner<E> {
         match self.present(&lineage, &mut turn).await {
             Ok(exchanged) => self.save(turn, exchanged).await,
             Err(NotExchanged { failure, presented }) => Err(match presented {
-                Presented::Never | Presented::InVain => {
+                Presented::Never | Presented::InVain | Presented::Denied => {
                     self.take_back(&mut turn, before).await;
                     failure
                 }
@@ -230,12 +230,17 @@ fn refusal(presented: &Result<Exchanged, NotExchanged>) -> Option<&LoginFailure>
     (is_refused && !is_replaced).then_some(&not.failure)
 }
 
-/// What the endpoint denies the refresh token with that was presented: not if it was taken, and what came is of no use, nor if it cannot
-/// say now.
+/// What the endpoint denies the refresh token with that was presented, and not the account that it is of.
 fn denial(presented: &Result<Exchanged, NotExchanged>) -> Option<&LoginFailure> {
-    let failure = refusal(presented)?;
-    let is_denied = |not: &NotExchanged| matches!(not.presented, Presented::InVain);
-    presented.as_ref().is_err_and(is_denied).then_some(failure)
+    let not = presented.as_ref().err()?;
+    let is_barred = matches!(
+        &not.failure,
+        LoginFailure::Refused {
+            what: Refused::Policy,
+            ..
+        }
+    );
+    (matches!(not.presented, Presented::Denied) && !is_barred).then_some(&not.failure)
 }
 
 /// What the store says of itself; where others are at it, they will be done.

@@ -196,15 +196,18 @@ async fn a_successor_from_an_answer_that_cannot_be_used_has_its_predecessor_besi
         assert!(log_in(&source).await.is_err());
         assert_eq!(tokens(&world).await, expected);
     }
-    // Nor does what was taken, with an access token of no use.
-    let failure = LoginFailure::Refused {
-        what: Refused::Policy,
-        text: "no".to_owned(),
-    };
-    let presented = Presented::Perhaps;
-    *world.next.lock().unwrap() = Some(NotExchanged { failure, presented });
-    assert!(log_in(&source).await.is_err());
-    assert_eq!(tokens(&world).await, expected);
+    // Nor does what was taken, with an access token of no use, nor what is refused for something else.
+    for (presented, what) in [
+        (Presented::Perhaps, Refused::Policy),
+        (Presented::InVain, Refused::Client),
+        (Presented::Denied, Refused::Policy),
+    ] {
+        let text = "no".to_owned();
+        let failure = LoginFailure::Refused { what, text };
+        *world.next.lock().unwrap() = Some(NotExchanged { failure, presented });
+        assert!(log_in(&source).await.is_err());
+        assert_eq!(tokens(&world).await, expected);
+    }
     assert_eq!(log_in(&source).await, Ok(2));
     assert_eq!(tokens(&world).await, ("r2".to_owned(), None));
     // What was read is the successor: its predecessor is not presented, which would end everything.

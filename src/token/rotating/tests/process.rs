@@ -115,7 +115,7 @@ impl Exchange for Arc<Process> {
             let Some((number, successor)) = redeemed else {
                 return Err(NotExchanged {
                     failure: refused(Refused::Client),
-                    presented: Presented::InVain,
+                    presented: Presented::Denied,
                 });
             };
             Ok(Exchanged {
