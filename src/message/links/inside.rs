@@ -5,16 +5,15 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
-use url::Url;
-
-use crate::message::Origin;
+use super::hosts::behind_scheme;
 
 /// A reference as browsers read it, which is what other clients then read too: without blanks around it, tabs and ends of
 /// lines, with `/` for `\`; and one that has a scheme or slashes for a host but names none, which others take for a path of
 /// the host that they asked, as such a path.
 pub(super) fn as_read(url: &str) -> Cow<'_, str> {
-    let trimmed = url.trim_matches(|letter: char| letter <= ' ');
+    // Some trim other blanks than browsers do.
+    let is_blank = |letter: char| letter <= ' ' || letter.is_whitespace() || letter == '\u{feff}';
+    let trimmed = url.trim_matches(is_blank);
     if has_scheme(trimmed) && behind_scheme(trimmed).is_none() {
         return url.into();
     }
@@ -114,35 +113,6 @@ fn dots(segment: &str) -> usize {
     }
 }
 
-/// Whom an absolute URL names, and what stands behind it. Clients take numbers for the addresses that they may stand for, and wide or
-/// encoded letters for those that they look like (WHATWG URL, "host parsing"). `Some(None)`: most find nobody there, or who
-/// has no name that servers have, so that nothing is known of what the others find.
-pub(super) fn named(url: &str) -> Option<(Option<Origin>, &str)> {
-    let behind = behind_scheme(url)?.strip_prefix("//")?;
-    let rest = behind.find(['/', '?', '#']).and_then(|at| behind.get(at..));
-    let rest = rest.unwrap_or_default();
-    let front = url.strip_suffix(rest)?;
-    let read = Url::parse(front).ok();
-    let read = read.and_then(|url| url.origin().ascii_serialization().parse().ok());
-    Some((read, rest))
-}
-
-/// A URL with the letter in its host that some take for one of its own, and others for what it stands for.
-pub(super) fn folded(url: &str) -> Option<String> {
-    let (_, rest) = named(url)?;
-    let front = percent_decode_str(url.strip_suffix(rest)?).decode_utf8_lossy();
-    let has_it = front.contains(SHARP_S);
-    has_it.then(|| format!("{}{rest}", front.replace(SHARP_S, "ss")))
-}
-
-const SHARP_S: [char; 2] = ['\u{df}', '\u{1e9e}'];
-
-fn behind_scheme(url: &str) -> Option<&str> {
-    let (scheme, behind) = url.split_once(':')?;
-    let ours = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
-    ours.then_some(behind)
-}
-
 #[cfg(test)]
 mod tests {
     use crate::message::Links;
@@ -222,6 +192,11 @@ mod tests {
         ("\\b", "/crm/b"),
         ("/.\t./b", "/crm/b"),
         (" /b", "/crm/b"),
+        ("\u{a0}/b", "/crm/b"),
+        (
+            "\u{feff}//localhost:7717/b\u{2003}",
+            "http://localhost:7717/crm/b",
+        ),
         ("/.. ", "/crm/"),
         ("http:/b", "/crm/b"),
         ("HTTPS:b", "./b"),

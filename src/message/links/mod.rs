@@ -5,6 +5,7 @@
 //! upstream, nothing leads from its place into theirs: what would climb out of it ends at its root, as it does at the upstream itself.
 
 mod cookies;
+mod hosts;
 mod inside;
 mod refresh;
 mod targets;
@@ -16,7 +17,8 @@ use http::HeaderValue;
 use http::header::{CONTENT_LOCATION, Entry, HeaderMap, HeaderName, LINK, LOCATION, REFRESH};
 
 pub use self::cookies::set_cookies;
-use self::inside::{as_read, climbs, folded, has_scheme, is_dotted, named, resolved, split_path};
+use self::hosts::{folded, named};
+use self::inside::{as_read, climbs, has_scheme, is_dotted, resolved, split_path};
 use super::origin::{HostRule, Origin};
 use super::own::Own;
 use super::path::Readings;

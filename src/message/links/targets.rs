@@ -30,7 +30,12 @@ pub(super) fn turn(
         let target = target.replace(BLANKS, "%20");
         let turned = turn(&target);
         changed |= turned.is_some();
-        let target = turned.unwrap_or(target);
+        let mut target = turned.unwrap_or(target);
+        // Some cut a field at every comma.
+        if share && target.split(',').skip(1).any(|part| turn(part).is_some()) {
+            target = target.replace(',', "%2C").replace(';', "%3B");
+            changed = true;
+        }
         let kept: String = kept.iter().flat_map(|one| [";", one]).collect();
         written.push(format!("<{target}>{kept}"));
     }
@@ -112,11 +117,23 @@ mod tests {
             ("</a>; t=\"x, </../b>; rel=next", None),
         ];
         for (text, expected) in rows {
-            let got = super::turn(text, true, |url| Some(format!("[{url}]")));
+            let got = super::turn(text, true, |url| {
+                (!url.contains(']')).then(|| format!("[{url}]"))
+            });
             assert_eq!(got.as_deref(), expected, "{text}");
         }
         let same = " </a> ;rel=next,, ";
         assert_eq!(super::turn(same, true, |_| None).as_deref(), Some(same));
+        // Read in parts it would be others.
+        let rows = [
+            ("</a?b=1,2;c>", "</a?b=1,2;c>"),
+            ("</a;b,/../c>", "</a%3Bb%2C/../c>"),
+        ];
+        for (text, expected) in rows {
+            let turn = |url: &str| url.starts_with("/..").then(|| "/c".to_owned());
+            let got = super::turn(text, true, turn);
+            assert_eq!(got.as_deref(), Some(expected), "{text}");
+        }
         for alone in ["</a>; title=\"3 > 2\"", "garbage"] {
             assert_eq!(super::turn(alone, false, |_| None).as_deref(), Some(alone));
         }

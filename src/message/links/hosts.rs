@@ -1,0 +1,35 @@
+//! Whom an absolute URL names, to the clients that read it.
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::message::Origin;
+
+/// Whom an absolute URL names, and what stands behind it. Clients take numbers for the addresses that they may stand for, and wide or
+/// encoded letters for those that they look like (WHATWG URL, "host parsing"). `Some(None)`: most find nobody there, or who
+/// has no name that servers have, so that nothing is known of what the others find.
+pub(super) fn named(url: &str) -> Option<(Option<Origin>, &str)> {
+    let behind = behind_scheme(url)?.strip_prefix("//")?;
+    let rest = behind.find(['/', '?', '#']).and_then(|at| behind.get(at..));
+    let rest = rest.unwrap_or_default();
+    let front = url.strip_suffix(rest)?;
+    let read = Url::parse(front).ok();
+    let read = read.and_then(|url| url.origin().ascii_serialization().parse().ok());
+    Some((read, rest))
+}
+
+/// A URL with the letter in its host that some take for one of its own, and others for what it stands for.
+pub(super) fn folded(url: &str) -> Option<String> {
+    let (_, rest) = named(url)?;
+    let front = percent_decode_str(url.strip_suffix(rest)?).decode_utf8_lossy();
+    let has_it = front.contains(SHARP_S);
+    has_it.then(|| format!("{}{rest}", front.replace(SHARP_S, "ss")))
+}
+
+const SHARP_S: [char; 2] = ['\u{df}', '\u{1e9e}'];
+
+pub(super) fn behind_scheme(url: &str) -> Option<&str> {
+    let (scheme, behind) = url.split_once(':')?;
+    let ours = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    ours.then_some(behind)
+}
