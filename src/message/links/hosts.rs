@@ -33,3 +33,17 @@ pub(super) fn behind_scheme(url: &str) -> Option<&str> {
     let ours = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
     ours.then_some(behind)
 }
+
+/// Whether a scheme stands in front (RFC 3986 section 3.1).
+pub(super) fn has_scheme(url: &str) -> bool {
+    let Some((scheme, _)) = url.split_once(':') else {
+        return false;
+    };
+    let known = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '-' | '.');
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.chars().all(known)
+}
+
+/// Whether it has a scheme that is none of ours.
+pub(super) fn is_foreign(url: &str) -> bool {
+    has_scheme(url) && behind_scheme(url).is_none()
+}

@@ -5,16 +5,35 @@
 
 use std::borrow::Cow;
 
-use super::hosts::behind_scheme;
+use super::hosts::{behind_scheme, is_foreign};
 
-/// A reference as browsers read it, which is what other clients then read too: without blanks around it, tabs and ends of
-/// lines, with `/` for `\`; and one that has a scheme or slashes for a host but names none, which others take for a path of
-/// the host that they asked, as such a path.
+/// A reference as all clients read it: as browsers do, without a `url:` before it (Java) and with no `<`, `>` or `"` of its own (Perl
+/// takes them for marks around it).
 pub(super) fn as_read(url: &str) -> Cow<'_, str> {
-    // Some trim other blanks than browsers do.
-    let is_blank = |letter: char| letter <= ' ' || letter.is_whitespace() || letter == '\u{feff}';
+    let mut plain = url.trim_matches(is_blank);
+    while let Some((front, rest)) = plain.split_at_checked(4)
+        && front.eq_ignore_ascii_case("url:")
+    {
+        plain = rest.trim_matches(is_blank);
+    }
+    let is_whole = plain.len() == url.trim_matches(is_blank).len();
+    if is_whole && (!plain.contains(['<', '>', '"']) || is_foreign(plain)) {
+        return as_browsers(url);
+    }
+    let marked = plain.replace('<', "%3C").replace('>', "%3E");
+    as_browsers(&marked.replace('"', "%22")).into_owned().into()
+}
+
+/// Some trim other blanks than browsers do.
+fn is_blank(letter: char) -> bool {
+    letter <= ' ' || letter.is_whitespace() || letter == '\u{feff}'
+}
+
+/// A reference without blanks around it, tabs and ends of lines, with `/` for `\`; and one that has a scheme or slashes for a host but
+/// names none, which others take for a path of the host that they asked, as such a path.
+fn as_browsers(url: &str) -> Cow<'_, str> {
     let trimmed = url.trim_matches(is_blank);
-    if has_scheme(trimmed) && behind_scheme(trimmed).is_none() {
+    if is_foreign(trimmed) {
         return url.into();
     }
     let (front, tail) = split_path(trimmed);
@@ -40,15 +59,6 @@ pub(super) fn as_read(url: &str) -> Cow<'_, str> {
 pub(super) fn split_path(url: &str) -> (&str, &str) {
     url.split_at_checked(url.find(['?', '#']).unwrap_or(url.len()))
         .unwrap_or((url, ""))
-}
-
-/// Whether a scheme stands in front (RFC 3986 section 3.1).
-pub(super) fn has_scheme(url: &str) -> bool {
-    let Some((scheme, _)) = url.split_once(':') else {
-        return false;
-    };
-    let known = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '-' | '.');
-    scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.chars().all(known)
 }
 
 /// Whether dot segments are in a path, so that what is beside it depends on who reads it.
@@ -193,6 +203,13 @@ mod tests {
         ("/.\t./b", "/crm/b"),
         (" /b", "/crm/b"),
         ("\u{a0}/b", "/crm/b"),
+        ("</b/wipe>", "%3C/b/wipe%3E"),
+        ("\"/../../../b\"", "/crm/b%22"),
+        ("<http://localhost:7717/b>", "%3Chttp://localhost:7717/b%3E"),
+        ("url:/b/wipe", "/crm/b/wipe"),
+        ("URL: url:../../../b", "/crm/b"),
+        ("url:http://localhost:7717/b", "http://localhost:7717/crm/b"),
+        ("<url:/b>", "%3Curl:/b%3E"),
         (
             "\u{feff}//localhost:7717/b\u{2003}",
             "http://localhost:7717/crm/b",

@@ -17,8 +17,8 @@ use http::HeaderValue;
 use http::header::{CONTENT_LOCATION, Entry, HeaderMap, HeaderName, LINK, LOCATION, REFRESH};
 
 pub use self::cookies::set_cookies;
-use self::hosts::{folded, named};
-use self::inside::{as_read, climbs, has_scheme, is_dotted, resolved, split_path};
+use self::hosts::{folded, has_scheme, named};
+use self::inside::{as_read, climbs, is_dotted, resolved, split_path};
 use super::origin::{HostRule, Origin};
 use super::own::Own;
 use super::path::Readings;
