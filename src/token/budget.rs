@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Invariant: beyond that it is overruled a few times, and then once an hour.
 #[derive(Debug, Default)]
 pub(super) struct Rejections {
-    /// The latest logins that brought a token, oldest first; never more than [`FIRST_HOUR`].
+    /// The latest logins that brought a token because of a rejection, oldest first, and the one before them; never more than [`FIRST_HOUR`].
     logins: VecDeque<Duration>,
     /// When the token was obtained whose rejection began this.
     began: Option<Duration>,
@@ -26,7 +26,7 @@ pub(super) struct Rejections {
 }
 
 impl Rejections {
-    /// A login brought a token.
+    /// A login that a rejection caused, or joined, brought a token.
     pub(super) fn logged_in(&mut self, now: Duration) {
         if self.logins.len() == FIRST_HOUR {
             self.logins.pop_front();
@@ -36,7 +36,14 @@ impl Rejections {
 
     /// Whether the rejection of a token that was obtained at `obtained` may cause a login.
     pub(super) fn allow(&mut self, now: Duration, obtained: Duration) -> bool {
-        let began = *self.began.get_or_insert(obtained);
+        let began = match self.began {
+            Some(began) => began,
+            None => {
+                self.began = Some(obtained);
+                self.logged_in(obtained);
+                obtained
+            }
+        };
         let logins = self.logins.iter();
         let allows = match now < began + HOUR {
             true => logins.filter(|at| **at >= began).count() < FIRST_HOUR,
@@ -154,7 +161,6 @@ mod tests {
     fn an_upstream_rejecting_every_token_costs_five_logins_then_two_an_hour() {
         let mut budget = Rejections::default();
         let mut logins = vec![Duration::ZERO];
-        budget.logged_in(Duration::ZERO);
         for second in (0..6 * 3600).step_by(7) {
             let now = Duration::from_secs(second);
             if budget.allow(now, *logins.last().unwrap()) {

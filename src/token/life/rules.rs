@@ -117,7 +117,10 @@ impl Life {
                 return;
             }
         };
-        self.rejections.logged_in(now.mono);
+        // Others are renewals, whose number is the provider's business.
+        if for_rejection || joined {
+            self.rejections.logged_in(now.mono);
+        }
         let mut doubted = false;
         if let Holding::Rejected(old) | Holding::LastResort(old) = &self.holding
             && old.issued.credential.same_token(&arrived.credential)

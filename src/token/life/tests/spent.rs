@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Bench, HOUR, NO_EXPIRY};
+use super::{Bench, HOUR, Lifetime, NO_EXPIRY};
 use crate::token::issued::Rejected;
 use crate::token::life::Event;
 use crate::token::script::seconds;
@@ -203,4 +203,34 @@ fn an_end_is_noticed_beside_a_few_calls_of_a_path_that_rejects() {
             }
         }
     }
+}
+
+/// Tokens of twenty minutes, which are renewed more often than the budget of an hour allows logins.
+#[test]
+fn renewals_use_up_nothing_of_what_ends_may_cost() {
+    const SHORT: Lifetime = Lifetime::For(seconds(1200));
+    let mut bench = Bench::new();
+    bench.fly();
+    bench.land(1, SHORT);
+    let mut number = 2;
+    let mut renews = |bench: &mut Bench, hours: u32| {
+        for second in 0..hours * 3600 {
+            let actions = bench.pass(seconds(1));
+            bench.step(Event::Used);
+            if actions.fly || second % 1100 == 1000 && bench.step(Event::Wanted).fly {
+                number += 1;
+                bench.land(number, SHORT);
+            }
+            bench.prove();
+        }
+    };
+    for _ in 0..3 {
+        assert!(bench.reject().fly, "the end is not noticed");
+        bench.land(1000 + u64::from(bench.life.generation), SHORT);
+        bench.prove();
+        let generation = bench.life.generation;
+        bench.step(Event::Cured { generation });
+        renews(&mut bench, 3);
+    }
+    assert!(number > 20, "{number}: nothing was renewed");
 }
