@@ -226,7 +226,7 @@ fn renewals_use_up_nothing_of_what_ends_may_cost() {
     };
     for _ in 0..3 {
         assert!(bench.reject().fly, "the end is not noticed");
-        bench.land(1000 + u64::from(bench.life.generation), SHORT);
+        bench.land(1000 + bench.life.generation, SHORT);
         bench.prove();
         let generation = bench.life.generation;
         bench.step(Event::Cured { generation });
