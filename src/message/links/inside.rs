@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use super::hosts::{behind_scheme, is_foreign};
 
-/// A reference as all clients read it: as browsers do, without a `url:` before it (Java) and with no `<`, `>` or `"` of its own (Perl
-/// takes them for marks around it).
+/// A reference as all clients read it: as browsers do, without a `url:` before it (Java) and with no mark before it that Perl
+/// takes off with the one behind it.
 pub(super) fn as_read(url: &str) -> Cow<'_, str> {
     let mut plain = url.trim_matches(is_blank);
     while let Some((front, rest)) = plain.split_at_checked(4)
@@ -16,12 +16,14 @@ pub(super) fn as_read(url: &str) -> Cow<'_, str> {
     {
         plain = rest.trim_matches(is_blank);
     }
-    let is_whole = plain.len() == url.trim_matches(is_blank).len();
-    if is_whole && (!plain.contains(['<', '>', '"']) || is_foreign(plain)) {
-        return as_browsers(url);
-    }
-    let marked = plain.replace('<', "%3C").replace('>', "%3E");
-    as_browsers(&marked.replace('"', "%22")).into_owned().into()
+    let encoded = match plain.chars().next() {
+        Some('<') => "%3C",
+        Some('"') => "%22",
+        _ if plain.len() == url.trim_matches(is_blank).len() => return as_browsers(url),
+        _ => return as_browsers(plain),
+    };
+    let rest = plain.get(1..).unwrap_or_default();
+    as_browsers(&format!("{encoded}{rest}")).into_owned().into()
 }
 
 /// Some trim other blanks than browsers do.
@@ -203,13 +205,13 @@ mod tests {
         ("/.\t./b", "/crm/b"),
         (" /b", "/crm/b"),
         ("\u{a0}/b", "/crm/b"),
-        ("</b/wipe>", "%3C/b/wipe%3E"),
-        ("\"/../../../b\"", "/crm/b%22"),
-        ("<http://localhost:7717/b>", "%3Chttp://localhost:7717/b%3E"),
+        ("</b/wipe>", "%3C/b/wipe>"),
+        ("\"/../../../b\"", "/crm/b\""),
+        ("<http://localhost:7717/b>", "%3Chttp://localhost:7717/b>"),
         ("url:/b/wipe", "/crm/b/wipe"),
         ("URL: url:../../../b", "/crm/b"),
         ("url:http://localhost:7717/b", "http://localhost:7717/crm/b"),
-        ("<url:/b>", "%3Curl:/b%3E"),
+        ("<url:/b>", "%3Curl:/b>"),
         (
             "\u{feff}//localhost:7717/b\u{2003}",
             "http://localhost:7717/crm/b",
