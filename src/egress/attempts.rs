@@ -6,8 +6,8 @@
 //! requests, and if that is less than a handshake takes, no connection would ever be made again.
 //!
 //! A request is told of the failure of an attempt that began after it came. One that began before may have met what is over by
-//! now: then the request waits for the next, which begins at once for all who wait. Where others are under way beside the one that
-//! failed, it waits for these, until a second one fails. So an upstream that is down says so to each after three attempts at most, and all
+//! now: then the request waits for the next, which begins at once for all who have seen none fail. Where others are under way beside the
+//! one that failed, it waits for these, or for what who comes next has begun, until a second one fails. So an upstream that is down says so to each after three attempts at most, and all
 //! that an attempt which hung costs is the time until the next.
 
 use std::collections::VecDeque;

@@ -102,7 +102,7 @@ impl Rejections {
         }
     }
 
-    /// An operator asks: what was before counts no more.
+    /// What was before counts no more; an operator may ask for that.
     pub(super) fn forget(&mut self) {
         self.logins.clear();
         self.began = None;

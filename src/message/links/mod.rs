@@ -111,8 +111,10 @@ impl Links {
         };
         // No lists (RFC 9110 section 5.3), but some clients put the lines together.
         for name in [LOCATION, CONTENT_LOCATION, REFRESH] {
-            let first = headers.get(&name).cloned();
-            first.map(|first| headers.insert(name, first));
+            let mut lines = headers.get_all(&name).iter();
+            if let (Some(first), Some(_)) = (lines.next().cloned(), lines.next()) {
+                headers.insert(name, first);
+            }
         }
         turn_field(headers, &LOCATION, |url| turn(url).map(Some));
         turn_field(headers, &CONTENT_LOCATION, |url| turn(url).map(Some));
