@@ -8,6 +8,7 @@ mod letters;
 mod sessions;
 mod transforms;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -78,6 +79,11 @@ impl<'a> Readings<'a> {
         same.any(|path| holds(&String::from_utf8_lossy(path)))
     }
 
+    /// All of them, as text.
+    pub fn texts(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.each().map(String::from_utf8_lossy)
+    }
+
     /// Applies every transformation to every reading until nothing new comes out. `None`: gave up.
     fn close(&mut self) -> Option<()> {
         let mut at = 0;
@@ -120,6 +126,22 @@ impl<'a> Readings<'a> {
 }
 
 impl PathRule {
+    /// A rule for the call of `path`, and if that is a script (`token.php`), for whatever stands behind its name, too: that is
+    /// called as well (RFC 3875 section 4.1.5). What is special in a rule is none here.
+    pub fn of_call(path: &str) -> Self {
+        let path = path.trim_matches('/');
+        let names = path.split('/').filter(|_| !path.is_empty());
+        let mut segments: Vec<Segment> = names.map(|name| Segment::Literal(name.into())).collect();
+        let (_, kind) = path.rsplit_once('.').unwrap_or_default();
+        if !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            segments.push(Segment::Rest);
+        }
+        Self {
+            method: None,
+            segments,
+        }
+    }
+
     /// Whether the rule is for one method.
     pub fn names_method(&self) -> bool {
         self.method.is_some()

@@ -19,7 +19,7 @@ use crate::config::oauth2::{
     self as config, Dead, Grant, OAuth2, Parameter, Proof, Scalar, Signing, Target,
 };
 use crate::message::twins::Names;
-use crate::message::{HostRules, Locator};
+use crate::message::{HostRules, Locator, PathRule, Readings};
 use crate::secret::Algorithm;
 
 /// The provider of an upstream with any OAuth 2.0 server.
@@ -68,22 +68,21 @@ pub fn provider(keys: &OAuth2, plain_http: &[String]) -> Provider {
     }
 }
 
-/// Where the token endpoint is a call of the API: it mints sessions.
+/// Where the token endpoint is a call of the API: it mints sessions. However the server reads its path, so may a caller write it.
 fn logins(keys: &OAuth2, rest: &Surface) -> Option<Surface> {
     let (origin, path) = &keys.token_url;
     let Target::Api(address) = &keys.target else {
         return None;
     };
-    let path = path.without_query().strip_prefix(&address.path)?;
-    // A script (`token.php`) is called by whatever stands behind its name, too (RFC 3875 section 4.1.5).
-    let kind = path.rsplit_once('.').map_or("", |(_, kind)| kind);
-    let is_script = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let behind = if is_script { "/**" } else { "" };
-    let front = if path.is_empty() { "/" } else { path };
-    let rule = format!("{front}{behind}").parse().ok()?;
-    (*origin == address.origin).then(|| Surface {
+    let below = |path: &str| {
+        let path = path.strip_prefix(&address.path)?;
+        (path.is_empty() || path.starts_with('/')).then(|| PathRule::of_call(path))
+    };
+    let readings = Readings::of(path.without_query());
+    let paths: Vec<PathRule> = readings.texts().filter_map(|path| below(&path)).collect();
+    (*origin == address.origin && !paths.is_empty()).then(|| Surface {
         name: "login",
-        paths: vec![rule],
+        paths,
         denied: Some(Denial::Login),
         ..rest.clone()
     })

@@ -92,6 +92,39 @@ fn a_token_endpoint_that_is_a_call_of_the_api_is_a_login() {
         ("/", "https://a.example", "/x", "rest"),
         ("/v3", "https://a.example/v3", "/", "login"),
         ("/v3", "https://a.example/v3", "/x", "rest"),
+        // However it is written, and however servers read that.
+        ("/a%20b/tok%65n", "https://a.example", "/a b/token", "login"),
+        ("/a%2Fb/token", "https://a.example/a/b", "/token", "login"),
+        ("/a;v=1/token", "https://a.example", "/a/token", "login"),
+        ("/a;v=1/token", "https://a.example", "/a;v=2/token", "login"),
+        ("/a//token/", "https://a.example", "/a/token", "login"),
+        ("/a//token/", "https://a.example", "/a//token", "login"),
+        ("/a/../token", "https://a.example", "/token", "login"),
+        ("/v3/../token", "https://a.example/v3", "/../token", "login"),
+        (
+            "/token.php;x=1",
+            "https://a.example",
+            "/token.php/x",
+            "login",
+        ),
+        (
+            "/token(v='*')",
+            "https://a.example",
+            "/token(v='*')",
+            "login",
+        ),
+        (
+            "/token(v='*')",
+            "https://a.example",
+            "/token(v='1')",
+            "rest",
+        ),
+        (
+            "/v3-old/token",
+            "https://a.example/v3",
+            "-old/token",
+            "rest",
+        ),
     ];
     for (token, api_url, path, expected) in rows.into_iter().chain(others) {
         let provider = provider(&keys(("https://a.example", token), api_url), &[]);
