@@ -9,8 +9,8 @@ pub(super) enum Place {
     Known {
         /// Whether text that stands here is shown, and not only a reference.
         shown: bool,
-        /// If it is a single word: the name of a field may have its value with it (`header = "X-Api-Key: ..."`).
-        word: bool,
+        /// What text that stands here may have with it that nobody may see.
+        beside: Beside,
         /// The keys that may stand below.
         below: &'static Table,
     },
@@ -20,6 +20,15 @@ pub(super) enum Place {
     File,
     /// A key that is spelled wrong, stands in a wrong place, or below such a one; whatever it was meant to be.
     Unknown,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Beside {
+    Nothing,
+    /// The name of a field, its value (`header = "X-Api-Key: ..."`).
+    Value,
+    /// A server without a scheme, who somebody is there (`proxy = "user:password"`).
+    Password,
 }
 
 /// A section, or a table within braces.
@@ -34,7 +43,7 @@ impl Place {
     /// The beginning of the file.
     pub(super) const TOP: Self = Self::Known {
         shown: false,
-        word: false,
+        beside: Beside::Nothing,
         below: &TOP,
     };
 
@@ -49,7 +58,11 @@ impl Place {
         match key {
             _ if shown || table.is_some() || SECRETS.contains(&key) => Self::Known {
                 shown,
-                word: matches!(key, "header" | "remove_headers" | "name"),
+                beside: match key {
+                    "header" | "remove_headers" | "name" => Beside::Value,
+                    "proxy" | "url" => Beside::Password,
+                    _ => Beside::Nothing,
+                },
                 below: table.map_or(&NOTHING, |(_, table)| table),
             },
             "env" => Self::Variable,
@@ -68,8 +81,12 @@ impl Place {
         let is_pem = text.contains("-----BEGIN");
         match self {
             _ if is_pem => false,
-            Self::Known { shown, word, .. } => {
-                let hides = word && text.contains([':', '=', ' ']);
+            Self::Known { shown, beside, .. } => {
+                let hides = match beside {
+                    Beside::Nothing => false,
+                    Beside::Value => text.contains([':', '=', ' ']),
+                    Beside::Password => !text.contains("//") && text.contains(':'),
+                };
                 (shown && !hides) || is_reference(text)
             }
             Self::Variable => is_name(text),

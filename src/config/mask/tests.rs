@@ -203,6 +203,10 @@ fn what_stands_at_or_below_a_key_that_nobody_knows_is_hidden_whatever_it_is() {
         ),
         ("\"pass word\" = \"x\"", "\"pass word\" = \"********\""),
         (
+            "proxy = \"me:hunter2\"\nproxy = \"http://p:1\"\nproxy = \"off\"",
+            "proxy = \"********\"\nproxy = \"http://p:1\"\nproxy = \"off\"",
+        ),
+        (
             "proxy = { url = \"http://p\", pass = \"x\" }",
             "proxy = { url = \"http://p\", pass = \"********\" }",
         ),

@@ -118,6 +118,8 @@ fn no_problem_shows_a_secret() {
         "[upstream.crm]\nprovider = \"oauth2\"\ntoken_url = \"me:hunter2@z.example/t\"\n",
         "[upstream.crm]\nprovider = \"zuora\"\nlogin_url = \"me:hunter2@z.example\"\n",
         "[outbound]\nproxy = \"me:hunter2@p.example\"\n",
+        "[outbound]\nproxy = \"me:hunter2\"\n",
+        "[outbound]\nproxy = { url = \"me:hunter2\" }\n",
         "[server]\ntls = { cert = { file = \"c\" }, key = \"hunter2\" }\n",
         "[outbound]\nproxy = { url = \"http://u:pa,hunter2@p:3128\" }\n",
         "[outbound]\nproxy = { url = \"http://p:3128\", username = \"u\", pass = \"hunter2\" }\n",
