@@ -33,11 +33,13 @@ use self::args::{Arguments, Command, TokenCommand};
 pub use self::exit::Exit;
 use self::output::Output;
 use crate::config::{Checked, Config, Upstream, nearest};
+use crate::secret::memory;
 use crate::telemetry;
 
 /// The whole program: reads the arguments, runs the command.
 pub fn main() -> ExitCode {
     telemetry::panics::tell_places_alone();
+    memory::without_core_dumps();
     let mut out = Output::of_process();
     let exit = match Arguments::try_parse() {
         Ok(arguments) => execute(arguments.command, &mut out),

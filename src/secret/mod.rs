@@ -5,6 +5,7 @@
 
 mod digest;
 pub mod in_time;
+pub mod memory;
 pub mod private;
 mod seal;
 mod signing;

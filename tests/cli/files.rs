@@ -153,3 +153,14 @@ fn as_many_files_are_asked_for_as_connections_need_and_the_system_lets_have() {
         }
     }
 }
+
+#[test]
+fn no_core_dump_is_written_of_what_is_in_memory() {
+    let stage = Stage::new("core");
+    let config = stage.config("${DEMO_CRM_CLIENT_SECRET}", "");
+    let (running, _) = run(&stage, &config, "ulimit -c unlimited");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.0.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max core"));
+    let words: Vec<_> = line.unwrap().split_whitespace().skip(4).take(2).collect();
+    assert_eq!(words, ["0", "0"]);
+}
