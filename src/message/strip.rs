@@ -117,6 +117,7 @@ pub fn answer(headers: &mut HeaderMap, keeps_length: bool) -> Speaks {
             _ if hop_by_hop::covers(name)
                 || is_ours(name)
                 || binds_host(name)
+                || places_anew(name)
                 || steers_proxies(name) =>
             {
                 of_connection |= *name == CONNECTION;
@@ -163,6 +164,12 @@ fn binds_host(name: &HeaderName) -> bool {
             | "secure-session-registration"
             | "sec-session-registration"
     )
+}
+
+/// What some clients follow in the place of `Location` (RFC 1945 section D.2.10: Python), or take for what it stands beside (RFC 2068
+/// section 14.11: Perl). Neither is in use, and nobody turns it.
+fn places_anew(name: &HeaderName) -> bool {
+    matches!(name.as_str(), "uri" | "content-base" | "base")
 }
 
 /// What a proxy in front of this one does as its upstream says, and means its own upstream by that: serve a file or an address
@@ -254,6 +261,9 @@ mod tests {
             "public-key-pins-report-only",
             "use-as-dictionary",
             "secure-session-registration",
+            "uri",
+            "base",
+            "content-base",
             "content-length",
             "content-type",
         ] {
