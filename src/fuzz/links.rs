@@ -4,12 +4,14 @@
 //! An input is `{` or `<` for JSON or XML, then the document, which the byte `1c` cuts into pieces; or `@`, the path that was
 //! asked for, and a reference, line by line.
 
+use std::sync::Arc;
+
 use http::HeaderValue;
 use http::header::{CONTENT_LOCATION, HeaderMap, LOCATION};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::message::Links;
+use crate::message::{Links, Own};
 use crate::proxy::{Format, turned};
 
 /// Panics unless it holds of `data`.
@@ -81,15 +83,48 @@ fn reference(data: &[u8]) {
         headers.insert(CONTENT_LOCATION, headers[LOCATION].clone());
         links().turn_headers(&mut headers, asked, None);
         assert_eq!(headers[LOCATION], headers[CONTENT_LOCATION]);
+        is_whole(&text(&headers[LOCATION]));
         stays(asked, &text(&headers[LOCATION]));
         headers.insert(LOCATION, given.try_into().expect("as before"));
         fallback().turn_headers(&mut headers, asked, Some(&is_anothers));
+        is_whole(&text(&headers[LOCATION]));
         passes_by(asked, &text(&headers[LOCATION]));
     }
     let turned = str::from_utf8(given).ok();
     if let Some(turned) = turned.and_then(|url| links().turn_absolute(url)) {
         stays(asked, &turned);
     }
+}
+
+/// Nothing is left for clients to read in different ways: a path from the root without dots, or a URL with a scheme or a host, in plain
+/// letters.
+fn is_whole(given: &str) {
+    let scheme = given
+        .split_once(':')
+        .map(|(scheme, _)| scheme)
+        .filter(|scheme| {
+            !scheme.contains(|c: char| !c.is_ascii_alphanumeric() && !"+-.".contains(c))
+        });
+    let is_other = scheme.is_some_and(|scheme| {
+        !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https")
+    });
+    let path = given.split(['?', '#']).next().unwrap_or_default();
+    let mut segments = path.split(['/', '\\']);
+    let has_dots = segments.any(|segment| {
+        let segment = segment.replace("%2e", ".").replace("%2E", ".");
+        segment == "." || segment == ".."
+    });
+    let is_path = path.starts_with('/') && !path.starts_with("//");
+    assert!(!has_dots || !(is_path || is_other), "{given:?} has dots");
+    if is_other {
+        return;
+    }
+    assert!(
+        is_path || scheme.is_some() || path.starts_with("//"),
+        "{given:?} is not whole"
+    );
+    let odd = |c: char| !c.is_ascii_graphic() || "\"<>\\`".contains(c);
+    assert!(!path.contains(odd), "{given:?} is no URL");
 }
 
 /// A letter for each byte.
@@ -274,7 +309,9 @@ fn links() -> Links {
 fn fallback() -> Links {
     let upstream = vec!["https://rest.zuora.com".parse().unwrap()];
     let base = "http://localhost:7717".to_owned();
-    Links::new(upstream, String::new(), base, String::new())
+    let own = Arc::new(Own::default().of(true));
+    let links = Links::new(upstream, String::new(), base.clone(), String::new());
+    links.among(&own, base.parse().ok(), false)
 }
 
 fn holds(bytes: &[u8], part: &str) -> bool {

@@ -12,6 +12,7 @@ pub struct Own {
     hosts: HashSet<String>,
     ports: Vec<u16>,
     public: Option<Origin>,
+    several: bool,
 }
 
 impl Own {
@@ -29,7 +30,18 @@ impl Own {
             hosts: hosts.collect(),
             ports,
             public,
+            several: false,
         }
+    }
+
+    /// The same; whether it has `several` upstreams.
+    pub fn of(self, several: bool) -> Self {
+        Self { several, ..self }
+    }
+
+    /// Whether a caller of one upstream may be led to another one.
+    pub(super) fn has_several(&self) -> bool {
+        self.several
     }
 
     /// Whether `host` (a [name](check::name)) is one of these.

@@ -116,7 +116,7 @@ impl Outcome {
                 .others(place.listener, name.as_deref(), upstream);
             let is_anothers = others.as_ref().map(|is| is as &dyn Fn(&str) -> bool);
             let links = place.links(base);
-            links.turn_headers(headers, request.path(), is_anothers);
+            links.turn_headers(headers, request.asked(), is_anothers);
         }
         if speaks.cookies {
             links::set_cookies(headers, cookies, place.prefix, !place.tls);

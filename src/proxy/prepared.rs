@@ -258,9 +258,9 @@ impl Prepared {
         &self.method
     }
 
-    /// The path at the upstream, behind the one that stands in front of every call there.
-    pub(super) fn path(&self) -> &str {
-        self.target.path()
+    /// Path and query at the upstream, behind the path that stands in front of every call there.
+    pub(super) fn asked(&self) -> &str {
+        self.target.as_str()
     }
 
     /// Whether the method only reads (RFC 9110 section 9.2.1), so that sending it again does no harm.

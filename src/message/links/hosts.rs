@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use super::inside::{dots, split_path};
 use crate::message::Origin;
 
 /// Whom an absolute URL names, and what stands behind it. Clients take numbers for the addresses that they may stand for, and wide or
@@ -35,7 +36,7 @@ pub(super) fn behind_scheme(url: &str) -> Option<&str> {
 }
 
 /// Whether a scheme stands in front (RFC 3986 section 3.1).
-pub(super) fn has_scheme(url: &str) -> bool {
+fn has_scheme(url: &str) -> bool {
     let Some((scheme, _)) = url.split_once(':') else {
         return false;
     };
@@ -43,7 +44,18 @@ pub(super) fn has_scheme(url: &str) -> bool {
     scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.chars().all(known)
 }
 
-/// Whether it has a scheme that is none of ours.
+/// Whether it has a scheme that is none of ours, and no dots: a long scheme is none to curl, and one with a dot is none to wget.
 pub(super) fn is_foreign(url: &str) -> bool {
-    has_scheme(url) && behind_scheme(url).is_none()
+    let is_dotted = || {
+        split_path(url)
+            .0
+            .split(['/', '\\'])
+            .any(|part| dots(part) > 0)
+    };
+    has_scheme(url) && behind_scheme(url).is_none() && !is_dotted()
+}
+
+/// Whether a reference, as it was [read](super::inside::as_read), names a host or another scheme.
+pub(super) fn is_whole(read: &str) -> bool {
+    read.starts_with("//") || behind_scheme(read).is_some() || is_foreign(read)
 }

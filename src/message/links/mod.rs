@@ -1,8 +1,8 @@
 //! [`Links`]: what an answer points at, turned so that the caller stays on the proxy.
 //!
-//! URLs of the upstream's own origins are turned; foreign ones (a pre-signed download, say) are left alone, and relative ones if
-//! they stay where they are. Which fields of a body hold URLs is the provider's business. Where others share the host with an
-//! upstream, nothing leads from its place into theirs: what would climb out of it ends at its root, as it does at the upstream itself.
+//! URLs of the upstream's own origins are turned; foreign ones (a pre-signed download, say) are left alone. Which fields of a body hold
+//! URLs is the provider's business. Where there are other upstreams, nothing leads from the place of one into theirs: clients do not
+//! agree on how a reference is read, so that each is read here, and what comes of it is written whole, with nothing left to differ about.
 
 mod cookies;
 mod hosts;
@@ -15,10 +15,11 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use http::header::{CONTENT_LOCATION, Entry, HeaderMap, HeaderName, LINK, LOCATION, REFRESH};
+use percent_encoding::{AsciiSet, percent_encode};
 
 pub use self::cookies::set_cookies;
-use self::hosts::{folded, has_scheme, named};
-use self::inside::{as_read, climbs, is_dotted, resolved, split_path};
+use self::hosts::{folded, is_whole, named};
+use self::inside::{as_read, foreign, resolved, split_path};
 use super::origin::{HostRule, Origin};
 use super::own::Own;
 use super::path::Readings;
@@ -72,22 +73,27 @@ impl Links {
         }
     }
 
-    /// The reference that leads back to the proxy, in an answer to a request for the path `asked` at the upstream; `None` if
-    /// `url` is to be left alone.
+    /// The reference that leads back to the proxy, in an answer to a request for `asked`, a path and perhaps a query, at the upstream;
+    /// `None` if `url` is to be left alone.
     pub fn turn(&self, url: &str, asked: &str) -> Option<String> {
         let read = as_read(url);
-        let turned = match &*read {
-            read if read.starts_with("//") || has_scheme(read) => self.of_whole(read),
-            _ if self.prefix.is_empty() => {
-                let is_path = url.starts_with('/') && !url.starts_with("//");
-                return is_path.then(|| self.of_root(url))?;
+        let is_path = url.starts_with('/') && !url.starts_with("//");
+        let written = match &*read {
+            read if is_whole(read) => {
+                let foreign = || self.is_among_others().then(|| foreign(read));
+                self.of_whole(read).or_else(foreign)
             }
-            read if read.starts_with('/') => self.of_root(read),
-            read => self.beside(read, asked),
+            read if self.is_among_others() => self.of_root(&self.at_root(read, asked)),
+            // Where nobody else is, clients may read what they like.
+            _ if is_path => self.of_root(url),
+            _ => None,
         };
-        // Where nobody else is, clients may read what they like.
-        let differs = !self.prefix.is_empty() && read != url;
-        turned.or_else(|| differs.then(|| read.into_owned()))
+        written.filter(|written| written != url)
+    }
+
+    /// Whether what leads out of this place may lead to another upstream.
+    fn is_among_others(&self) -> bool {
+        !self.prefix.is_empty() || self.own.has_several()
     }
 
     /// Turns `Location`, `Content-Location`, the targets in `Link` and the URL of `Refresh` in an answer to a request for the
@@ -101,13 +107,10 @@ impl Links {
     ) {
         let turn = |url: &str| {
             let turned = self.turn(url, asked);
-            let Some(is_anothers) = is_anothers else {
-                return turned;
-            };
-            // Where somebody else is, no client may read another thing than this.
-            let written = as_read(turned.as_deref().unwrap_or(url));
-            let past = self.past_others(&written, asked, is_anothers);
-            past.or_else(|| (written != url).then(|| written.into_owned()))
+            let past = is_anothers.and_then(|is_anothers| {
+                self.past_others(turned.as_deref().unwrap_or(url), is_anothers)
+            });
+            past.or(turned)
         };
         // No lists (RFC 9110 section 5.3), but some clients put the lines together.
         for name in [LOCATION, CONTENT_LOCATION, REFRESH] {
@@ -121,7 +124,7 @@ impl Links {
         turn_field(headers, &REFRESH, |text| {
             refresh::turn(text, turn).map(Some)
         });
-        let share = !self.prefix.is_empty() || is_anothers.is_some();
+        let share = self.is_among_others();
         turn_field(headers, &LINK, |text| {
             match targets::turn(text, share, turn) {
                 Some(Cow::Owned(turned)) => Some(Some(turned).filter(|turned| !turned.is_empty())),
@@ -131,37 +134,15 @@ impl Links {
         });
     }
 
-    /// The URL at the upstream itself, if `url` leads to a path here that is another's: the upstream's own such path cannot be
-    /// called here.
-    fn past_others(
-        &self,
-        url: &str,
-        asked: &str,
-        is_anothers: &dyn Fn(&str) -> bool,
-    ) -> Option<String> {
-        let whole = match url.starts_with("//") {
-            true => Cow::Owned(format!("http:{url}")),
-            false => Cow::Borrowed(url),
+    /// The URL at the upstream itself, if `url`, as it was written here, leads to a path here that is another's: the upstream's own such
+    /// path cannot be called here.
+    fn past_others(&self, url: &str, is_anothers: &dyn Fn(&str) -> bool) -> Option<String> {
+        let rest = match named(url) {
+            Some((origin, rest)) => self.is_here(origin.as_ref()).then_some(rest)?,
+            None => Some(url).filter(|url| url.starts_with('/') && !url.starts_with("//"))?,
         };
-        let (path, tail) = match named(&whole) {
-            Some((origin, rest)) => {
-                let (path, tail) = split_path(rest);
-                (
-                    self.is_here(origin.as_ref()).then_some(path)?.to_owned(),
-                    tail,
-                )
-            }
-            None if has_scheme(&whole) => return None,
-            None => {
-                let (path, tail) = split_path(&whole);
-                let front = match path.starts_with('/') {
-                    true => String::new(),
-                    false => format!("{}{}/", self.prefix, folder(asked)),
-                };
-                (format!("{front}{path}"), tail)
-            }
-        };
-        let readings = Readings::of(&path);
+        let (path, tail) = split_path(rest);
+        let readings = Readings::of(path);
         if readings.are_all() && !readings.any(is_anothers) {
             return None;
         }
@@ -175,7 +156,8 @@ impl Links {
 
     /// The URL that leads back to the proxy, if `url` names one of the upstream's hosts or the proxy.
     pub fn turn_absolute(&self, url: &str) -> Option<String> {
-        self.of_whole(&as_read(url))
+        let turned = self.of_whole(&as_read(url));
+        turned.filter(|turned| turned != url)
     }
 
     /// RFC 3986 section 4.2: where there is no scheme it is that of the answer, which may be that of any of the origins.
@@ -197,10 +179,9 @@ impl Links {
 
     fn of_read(&self, url: &str) -> Option<String> {
         let (origin, rest) = named(url)?;
-        let origin = origin.as_ref();
+        let (origin, rest) = (origin.as_ref(), &*self.as_written(rest));
         if origin.is_some_and(|origin| self.is_upstreams(origin)) {
-            let rest = self.below(rest)?;
-            return Some(self.here(&self.base, &rest));
+            return Some(self.here(&self.base, self.below(rest)?));
         }
         let asked = self.asked.as_ref();
         match origin.is_none_or(|at| self.own.leads_here(at, asked, self.any_port)) {
@@ -215,15 +196,16 @@ impl Links {
 
     /// A URL that leads to the proxy itself, which the upstream takes for its own name, has from the caller, or knows.
     fn of_proxy(&self, origin: Option<&Origin>, rest: &str) -> Option<String> {
-        let within = rest.strip_prefix(&self.prefix).filter(|rest| {
-            begins_anew(rest) && (self.prefix.is_empty() || !climbs(split_path(rest).0))
-        });
-        if let Some(within) = within {
-            return (!self.is_here(origin)).then(|| self.here(&self.base, within));
-        }
-        match self.below(rest) {
-            Some(rest) => Some(self.here(&self.base, &rest)),
-            None => self.of_root(rest),
+        let within = rest.strip_prefix(&self.prefix);
+        match (within.filter(|rest| begins_anew(rest)), origin) {
+            (Some(_), Some(here)) if self.is_here(origin) => {
+                self.is_among_others().then(|| format!("{here}{rest}"))
+            }
+            (Some(within), _) => Some(self.here(&self.base, within)),
+            (None, _) => match self.below(rest) {
+                Some(rest) => Some(self.here(&self.base, rest)),
+                None => self.of_root(rest),
+            },
         }
     }
 
@@ -236,38 +218,40 @@ impl Links {
 
     /// A path at the root of the upstream. What leads past `path` there has no place here.
     fn of_root(&self, url: &str) -> Option<String> {
-        let turned = match self.below(url) {
-            Some(rest) => self.here(&self.prefix, &rest),
-            None if self.prefix.is_empty() => return None,
-            None => format!("{}{url}", self.upstream.first()?),
-        };
-        (turned != url).then_some(turned)
+        match self.below(url) {
+            Some(rest) => Some(self.here(&self.prefix, rest)),
+            None if !self.is_among_others() => None,
+            None => Some(format!("{}{url}", self.upstream.first()?)),
+        }
     }
 
-    /// A path beside the one that was asked for. The root may have been asked for without its slash, and is a file then.
-    fn beside(&self, url: &str, asked: &str) -> Option<String> {
+    /// The path, from the root of the upstream, that a reference without a host leads to.
+    fn at_root(&self, url: &str, asked: &str) -> String {
         let (path, tail) = split_path(url);
-        if self.prefix.is_empty() || path.is_empty() {
-            return None;
+        let (asked, query) = split_path(asked);
+        let query = query.split('#').next().unwrap_or_default();
+        // RFC 3986 section 5.2.2.
+        let whole = match path {
+            "" if tail.starts_with('?') => format!("{}{asked}{tail}", self.path),
+            "" => format!("{}{asked}{query}{tail}", self.path),
+            path if path.starts_with('/') => url.to_owned(),
+            _ => format!("{}{}/{url}", self.path, folder(asked)),
+        };
+        resolved(&whole)
+    }
+
+    /// What stands behind a host, as it is written.
+    fn as_written<'a>(&self, rest: &'a str) -> Cow<'a, str> {
+        match self.is_among_others() {
+            true => resolved(rest).into(),
+            false => rest.into(),
         }
-        let whole = format!("{}/{path}", folder(asked));
-        let is_plain = asked != "/" && !asked.contains('\\') && !is_dotted(asked);
-        if is_plain && !climbs(&whole) {
-            return None;
-        }
-        self.of_root(&format!("{}{}{tail}", self.path, whole.replace('\\', "/")))
     }
 
     /// What leads from our place to where `url`, from the root of the upstream, leads there. `None`: past `path`.
-    fn below<'a>(&self, url: &'a str) -> Option<Cow<'a, str>> {
-        let rest = self.beyond_path(url);
-        if self.prefix.is_empty() || rest.is_some_and(|rest| !climbs(split_path(rest).0)) {
-            return rest.map(Cow::Borrowed);
-        }
-        let (path, tail) = split_path(url);
-        let resolved = format!("{}{tail}", resolved(path));
-        self.beyond_path(&resolved)
-            .map(|rest| rest.to_owned().into())
+    fn below<'a>(&self, url: &'a str) -> Option<&'a str> {
+        let rest = url.strip_prefix(&self.path)?;
+        (self.path.is_empty() || begins_anew(rest)).then_some(rest)
     }
 
     /// `rest` behind `front`. Where nothing is in front, what begins like an authority would lead to that (RFC 3986
@@ -282,12 +266,6 @@ impl Links {
             front => format!("{front}{rest}"),
         }
     }
-
-    /// `url` without the path that stands in front of every path of the upstream.
-    fn beyond_path<'a>(&self, url: &'a str) -> Option<&'a str> {
-        let rest = url.strip_prefix(&self.path)?;
-        (self.path.is_empty() || begins_anew(rest)).then_some(rest)
-    }
 }
 
 /// The path in front of the last segment, without a slash at its end.
@@ -300,7 +278,7 @@ fn begins_anew(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with(['/', '?', '#'])
 }
 
-/// Replaces each value of `name` for which `turn` has another, or takes it off; of one that is no text every byte is a letter.
+/// Replaces each value of `name` for which `turn` has another, or takes it off. Bytes that are no text are written as clients send them.
 fn turn_field(
     headers: &mut HeaderMap,
     name: &HeaderName,
@@ -310,11 +288,8 @@ fn turn_field(
         return;
     };
     let turned = |value: &HeaderValue| match std::str::from_utf8(value.as_bytes()) {
-        Ok(text) => turn(text).map(|text| text.map(String::into_bytes)),
-        Err(_) => {
-            let text: String = value.as_bytes().iter().copied().map(char::from).collect();
-            turn(&text).map(|text| text.map(|text| text.chars().flat_map(bytes).collect()))
-        }
+        Ok(text) => turn(text),
+        Err(_) => turn(&percent_encode(value.as_bytes(), NON_ASCII).to_string()),
     };
     let values: Vec<_> = field
         .iter()
@@ -326,20 +301,15 @@ fn turn_field(
     field.remove_entry_mult().1.for_each(drop);
     for (turned, value) in values {
         let value = match turned {
-            Some(turned) => turned.and_then(|bytes| HeaderValue::try_from(bytes).ok()),
+            Some(turned) => turned.and_then(|text| HeaderValue::try_from(text).ok()),
             None => Some(value),
         };
         value.map(|value| headers.append(name, value));
     }
 }
 
-/// What stands for one byte, or is a letter of the path that was asked for.
-fn bytes(letter: char) -> Vec<u8> {
-    match u8::try_from(letter) {
-        Ok(byte) => vec![byte],
-        Err(_) => letter.to_string().into_bytes(),
-    }
-}
+/// Letters that are none of ASCII's.
+const NON_ASCII: &AsciiSet = &AsciiSet::EMPTY;
 
 #[cfg(test)]
 mod tests;

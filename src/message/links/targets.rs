@@ -32,7 +32,8 @@ pub(super) fn turn(
         changed |= turned.is_some();
         let mut target = turned.unwrap_or(target);
         // Some cut a field at every comma.
-        if share && target.split(',').skip(1).any(|part| turn(part).is_some()) {
+        let leads = |part: &str| part.contains(['/', ':']) || part.contains("..");
+        if share && target.split(',').skip(1).any(leads) {
             target = target.replace(',', "%2C").replace(';', "%3B");
             changed = true;
         }

@@ -78,6 +78,36 @@ async fn no_name_or_port_of_the_proxy_leads_from_one_upstream_to_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_some_clients_take_for_a_host_is_a_path_of_the_upstreams_own_place() {
+    let (api, other) = (redirecting().await, Scripted::constant("other").await);
+    let other = other.upstream().replace("upstream.api", "upstream.b");
+    let text = format!(
+        "[access]\nhosts = [\"proxy.example\"]\n{}host = \"a.proxy.example\"\n{other}",
+        api.upstream()
+    );
+    let proxy = TestProxy::start(&text);
+    let port = proxy.addr().port();
+    for (to, expected) in [
+        ("http:/HERE/b/wipe", "/HERE/b/wipe"),
+        ("http:///HERE/b/wipe", "/HERE/b/wipe"),
+        (
+            "////HERE/b/wipe",
+            "http://a.proxy.example:PORT//HERE/b/wipe",
+        ),
+        ("<http://HERE/b/wipe>", "/%3Chttp://HERE/b/wipe%3E"),
+    ] {
+        let [to, expected] = [to, expected].map(|text| {
+            let text = text.replace("HERE", &format!("localhost:{port}"));
+            text.replace("PORT", &port.to_string())
+        });
+        let request =
+            format!("GET /x HTTP/1.1\r\nHost: a.proxy.example:{port}\r\nX-To: {to}\r\n\r\n");
+        let answer = proxy.caller().await.ask(request).await;
+        assert_eq!(answer.header("location"), Some(&*expected), "{to}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_reference_of_an_answer_leads_to_another_upstream() {
     let api = redirecting().await;
     let other = Scripted::constant("other").await;
@@ -100,8 +130,16 @@ async fn no_reference_of_an_answer_leads_to_another_upstream() {
         ("/api/v1/x", "/%2e%2e/b/wipe", "/api/b/wipe"),
         ("/api/v1/x", "/./../b/wipe", "/api/b/wipe"),
         ("/api/v1/x", "/..\\b/wipe", "/api/b/wipe"),
-        ("/api/v1/x", "../y?z", "../y?z"),
+        ("/api/v1/x", "../y?z", "/api/y?z"),
+        ("/api/v1/x?q=1", "#z", "/api/v1/x?q=1#z"),
+        ("/api/v1/x", "1:../../../b/wipe", "/api/b/wipe"),
+        (
+            "/api/v1/x",
+            "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddd:../../../b/wipe",
+            "/api/b/wipe",
+        ),
         ("/api", "b/wipe", "/api/b/wipe"),
+        ("/api", "?z", "/api/?z"),
     ] {
         let answer = proxy.get_with(asked, &format!("X-To: {to}\r\n")).await;
         assert_eq!(answer.header("location"), Some(expected), "{to}");
@@ -125,7 +163,7 @@ async fn what_a_default_says_of_paths_that_are_anothers_is_written_with_its_own_
             "http://localhost/b/wipe",
             format!("http://{}/b/wipe", api.addr),
         ),
-        ("../b/wipe", format!("http://{}/v1/../b/wipe", api.addr)),
+        ("../b/wipe", format!("http://{}/b/wipe", api.addr)),
         ("/c", "/c".to_owned()),
         ("http://HOST/c", "http://localhost/c".to_owned()),
     ] {

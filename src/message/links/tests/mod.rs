@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod inside;
 mod others;
 
 fn links(base: &str, prefix: &str) -> Links {
@@ -46,7 +47,7 @@ fn urls_of_the_upstream_lead_back_and_others_do_not() {
         ),
         (
             "http://127.0.0.1:7720//a/..",
-            Some("http://localhost:7717/crm//a/.."),
+            Some("http://localhost:7717/crm//"),
         ),
         (
             "//acme.my.salesforce.com/a",
@@ -70,10 +71,10 @@ fn urls_of_the_upstream_lead_back_and_others_do_not() {
             "https://s3.amazonaws.com/b?X-Amz-Signature=s&u=https://rest.zuora.com/",
             None,
         ),
-        ("services/data", None),
-        ("?page=2", None),
-        ("#x", None),
-        ("", None),
+        ("services/data", Some("/crm/v1/services/data")),
+        ("?page=2", Some("/crm/v1/x?page=2")),
+        ("#x", Some("/crm/v1/x#x")),
+        ("", Some("/crm/v1/x")),
         ("mailto:a@rest.zuora.com", None),
     ];
     for (url, expected) in rows {
@@ -102,7 +103,7 @@ fn header_links_are_turned_in_place() {
             "https://evil.example/a",
         ),
         ("location", "/a", "/crm/a"),
-        ("location", "a", "a"),
+        ("location", "a", "/crm/v1/a"),
         (
             "content-location",
             "https://rest.zuora.com/a",
@@ -154,19 +155,21 @@ fn every_line_is_turned_and_bytes_that_are_no_text_with_it() {
         .iter()
         .map(HeaderValue::as_bytes)
         .collect();
-    assert_eq!(
-        values,
-        [b"</crm/a>".as_slice(), b"</crm/\xff>", b"</crm/b>"]
-    );
+    assert_eq!(values, [b"</crm/a>".as_slice(), b"</crm/%FF>", b"</crm/b>"]);
 }
 
 #[test]
-fn a_reference_that_is_no_text_is_turned_beside_a_path_of_other_letters() {
-    let mut headers = HeaderMap::new();
-    headers.append(LOCATION, HeaderValue::from_bytes(b"y\xff").unwrap());
-    links("http://p/crm", "/crm").turn_headers(&mut headers, "/\u{478}\\z/x", None);
-    let expected = ["/crm/\u{478}/z/y".as_bytes(), b"\xff"].concat();
-    assert_eq!(headers[LOCATION].as_bytes(), expected);
+fn a_reference_that_is_no_text_is_written_as_clients_send_it() {
+    for (given, expected) in [
+        (b"y\xff".as_slice(), "/crm/%D1%B8%5Cz/y%FF"),
+        (b"\xad/b/wipe", "/crm/%D1%B8%5Cz/%AD/b/wipe"),
+        (b".\xff./.\xff./b", "/crm/%D1%B8%5Cz/.%FF./.%FF./b"),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.append(LOCATION, HeaderValue::from_bytes(given).unwrap());
+        links("http://p/crm", "/crm").turn_headers(&mut headers, "/\u{478}\\z/x", None);
+        assert_eq!(headers[LOCATION], expected);
+    }
 }
 
 #[test]

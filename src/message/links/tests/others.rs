@@ -88,7 +88,9 @@ fn what_leads_to_a_path_of_another_upstream_is_written_with_its_own_host() {
             let below = |of| path.strip_prefix(of).is_some_and(begins_anew);
             below("/b") || below("/a/b")
         };
-        links(&base, prefix).turn_headers(&mut headers, asked, Some(&is_anothers));
+        let own = Arc::new(Own::default().of(true));
+        let links = links(&base, prefix).among(&own, base.parse().ok(), false);
+        links.turn_headers(&mut headers, asked, Some(&is_anothers));
         String::from_utf8_lossy(headers[LOCATION].as_bytes()).into_owned()
     };
     let away = "https://acme.my.salesforce.com";
@@ -96,22 +98,22 @@ fn what_leads_to_a_path_of_another_upstream_is_written_with_its_own_host() {
         // A fallback's links.
         ("", "/x", "/b/wipe?c#d", format!("{away}/b/wipe?c#d")),
         ("", "/x", "b", format!("{away}/b")),
-        ("", "/x/y", "../b/wipe", format!("{away}/x/../b/wipe")),
+        ("", "/x/y", "../b/wipe", format!("{away}/b/wipe")),
         ("", "/x", "/%62/wipe", format!("{away}/%62/wipe")),
-        ("", "/x", "/x/..//b/wipe", format!("{away}/x/..//b/wipe")),
-        ("", "/x", "/x\\..\\b", format!("{away}/x/../b")),
+        ("", "/x", "/x/..//b/wipe", format!("{away}//b/wipe")),
+        ("", "/x", "/x\\..\\b", format!("{away}/b")),
         ("", "/x", "//localhost:7717/b", format!("{away}/b")),
         ("", "/x", "http://localhost:7717/b", format!("{away}/b")),
         ("", "/x", &format!("{away}/b"), format!("{away}/b")),
-        ("", "/x", "/../b", format!("{away}/../b")),
-        ("", "/x", "../../c", "../../c".to_owned()),
+        ("", "/x", "/../b", format!("{away}/b")),
+        ("", "/x", "../../c", "/c".to_owned()),
         ("", "/x", "/bc", "/bc".to_owned()),
-        ("", "/x", "?b", "?b".to_owned()),
+        ("", "/x", "?b", "/x?b".to_owned()),
         (
             "",
             "/x",
             "http://\\/localhost:7717/b",
-            "/.//localhost:7717/b".to_owned(),
+            "http://localhost:7717//localhost:7717/b".to_owned(),
         ),
         ("", "/x", "/x/b?/../b", "/x/b?/../b".to_owned()),
         (
@@ -130,6 +132,49 @@ fn what_leads_to_a_path_of_another_upstream_is_written_with_its_own_host() {
     for (prefix, asked, url, expected) in rows {
         assert_eq!(of(prefix, asked, url), expected, "{prefix} {asked} {url}");
     }
-    let long = format!("/{}/../b", "%20".repeat(2000));
+    let long = format!("/{}/b", "%20".repeat(2000));
     assert_eq!(of("", "/x", &long), format!("{away}{long}"));
+}
+
+#[test]
+fn at_a_place_of_its_own_no_reference_is_another_ones_to_some_clients() {
+    let of = |several: bool, field: HeaderName, value: &str| {
+        let own = Own::new([], vec![7717, 7720], None).of(several);
+        let links = links("http://localhost:7720", "").among(&Arc::new(own), None, false);
+        let mut headers = HeaderMap::from_iter([(field.clone(), value.parse().unwrap())]);
+        links.turn_headers(&mut headers, "/x", None);
+        let left = headers.remove(field);
+        left.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let rows = [
+        (
+            LOCATION,
+            "<http://localhost:7717/b>",
+            Some("/%3Chttp://localhost:7717/b%3E"),
+        ),
+        (
+            LOCATION,
+            "\"//localhost:7717/b\"",
+            Some("/%22//localhost:7717/b%22"),
+        ),
+        (LINK, "http://localhost:7717/b; rel=\"next\"", None),
+        (LINK, "<'http://localhost:7717/b'>; rel=\"next\"", None),
+        (LINK, "<http://localhost:7717/b; rel=\"next\"", None),
+        (LOCATION, "/a\\b", Some("/a/b")),
+        (LOCATION, "a b", Some("/a%20b")),
+        (
+            LOCATION,
+            "https://h.example/a?b=<//c>",
+            Some("https://h.example/a?b=<//c>"),
+        ),
+        (LINK, "</a>;rel=next,, ", Some("</a>;rel=next,, ")),
+    ];
+    for (field, value, expected) in rows {
+        assert_eq!(
+            of(true, field.clone(), value).as_deref(),
+            expected,
+            "{value}"
+        );
+        assert_eq!(of(false, field, value).as_deref(), Some(value));
+    }
 }
