@@ -44,12 +44,13 @@ pub(super) fn removed(table: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec
 
 fn field(item: Item<'_>, reading: &mut Reading<'_>) -> Option<(HeaderName, HeaderValue)> {
     let (key, key_span) = (item.key.clone(), item.key_span.clone());
+    let shown = reading.quoted_key(&item);
     let text = item.text(reading);
     let name = match name(&key) {
         Ok(name) => Some(name),
         Err(why) => {
             reading
-                .problem(&code::BAD_HEADER, key_span, format!("`{key}` {why}"))
+                .problem(&code::BAD_HEADER, key_span, format!("{shown} {why}"))
                 .help("set fields of the API only; the proxy writes the credential and the fields of the connection");
             None
         }
@@ -57,7 +58,7 @@ fn field(item: Item<'_>, reading: &mut Reading<'_>) -> Option<(HeaderName, Heade
     let text = text?;
     // Visible text only: a line break would begin another field.
     let Ok(mut value) = HeaderValue::from_str(&text.text) else {
-        let message = format!("the value of `{key}` cannot stand in a header");
+        let message = format!("the value of {shown} cannot stand in a header");
         reading
             .problem(&code::BAD_HEADER, text.span, message)
             .help("visible ASCII characters, spaces and tabs");

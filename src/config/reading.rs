@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use super::exposed::Named;
 use super::files::Files;
+use super::mask::STARS;
 use super::policy::Noted;
 use super::problem::Problem;
+use super::section::Item;
 use super::server::Listen;
 use crate::code::{self, Code};
 use crate::secret::{Algorithm, Source};
@@ -125,6 +127,14 @@ impl<'a> Reading<'a> {
         // Just pushed, so the index is in range.
         #[expect(clippy::indexing_slicing, reason = "the element was pushed just now")]
         &mut self.problems[at]
+    }
+
+    /// What a problem calls the key of `item`: somebody may have written a secret there.
+    pub(super) fn quoted_key(&self, item: &Item<'_>) -> String {
+        match self.files.hides(&item.key_span) {
+            true => format!("`{STARS}`"),
+            false => format!("`{}`", item.key),
+        }
     }
 
     /// Where a listener is written; at the beginning, if it is a default.

@@ -245,7 +245,7 @@ impl<'i> Section<'i> {
     pub(super) fn finish(mut self, leftover: Leftover, reading: &mut Reading<'_>) {
         for item in std::mem::take(&mut self.items) {
             let key = item.key.as_str();
-            let shown = format!("`{key}`");
+            let shown = reading.quoted_key(&item);
             if leftover.later.contains(&key) {
                 reading
                     .not_in_this_version(item.key_span, &shown)

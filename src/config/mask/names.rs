@@ -16,7 +16,8 @@ pub(in crate::config) fn is_name(text: &str) -> bool {
     starts && text.bytes().all(letter) && !text.split('_').any(is_random)
 }
 
-fn is_random(word: &str) -> bool {
+/// Whether a word is more likely of a secret than of a name.
+pub(super) fn is_random(word: &str) -> bool {
     let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
     let mixed =
         has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);

@@ -5,13 +5,17 @@ use std::ops::Range;
 /// `://user:password@`, and what was probably meant to be that; `?key=...`. The name of a user (`me@example.com`) stays.
 pub(super) fn private(text: &str) -> Vec<Range<usize>> {
     let mut private = Vec::new();
-    let (scheme, _) = text.split_once("//").unwrap_or(("-", ""));
-    let is_url = scheme
-        .strip_suffix(':')
-        .unwrap_or(scheme)
-        .bytes()
-        .all(is_of_scheme);
-    let mut at = if is_url { scheme.len() + 2 } else { 0 };
+    let mut ours = ["https:", "http:"].into_iter();
+    let ours = ours.find(|ours| text.starts_with(ours));
+    let scheme = text.split_once("//").map(|(scheme, _)| scheme).or(ours);
+    let scheme = scheme.filter(|text| {
+        let name = text.strip_suffix(':').unwrap_or(text);
+        name.bytes().all(is_of_scheme)
+    });
+    let is_url = scheme.is_some();
+    let behind = scheme.and_then(|scheme| text.strip_prefix(scheme));
+    let behind = behind.map_or(text, |rest| rest.trim_start_matches('/'));
+    let mut at = text.len() - behind.len();
     // A password may have any letter in it, in a URL that nobody has parsed yet.
     if let Some((before, _)) = text.rsplit_once('@') {
         let start = if at <= before.len() { at } else { 0 };
@@ -22,7 +26,10 @@ pub(super) fn private(text: &str) -> Vec<Range<usize>> {
     }
     let rest = text.get(at..).unwrap_or_default();
     let authority = rest.split(['/', '?', '#', ';']).next().unwrap_or_default();
-    if let Some((host, port)) = authority.rsplit_once(':')
+    if is_url && authority.contains('%') {
+        // Of a host no letter is written so.
+        private.push(at..at + authority.len());
+    } else if let Some((host, port)) = authority.rsplit_once(':')
         && is_url
         && !authority.ends_with(']')
     {
@@ -34,7 +41,7 @@ pub(super) fn private(text: &str) -> Vec<Range<usize>> {
         };
         private.extend(from.map(|from| at + from..at + authority.len()));
     }
-    if let Some(mark) = rest.find(['?', '#', ';'])
+    if let Some(mark) = rest.find(['?', '#', ';', '&'])
         && (is_url || rest.contains('='))
     {
         private.push(at + mark + 1..text.len());
@@ -43,7 +50,7 @@ pub(super) fn private(text: &str) -> Vec<Range<usize>> {
 }
 
 fn is_of_scheme(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'.')
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
 }
 
 #[cfg(test)]
@@ -68,12 +75,12 @@ mod tests {
             ("http://u:p,q r'\"`s@h", "http://*@h"),
             ("https://u:p@q/r?s#t@h:1/x?y", "https://*@h:1/x?*"),
             ("https://h/x?u=a@b", "https://*@b"),
-            ("https:/u:p@h", "*@h"),
+            ("https:/u:p@h", "https:/*@h"),
             ("u:p//q@h", "*@h"),
             ("u@h//x", "u@h//x"),
             ("/a/@me//x", "/a/@me//x"),
             ("u:p@h", "*@h"),
-            ("https://u:p%40h", "https://u:*"),
+            ("https://u:p%40h", "https://*"),
             ("https://u:p", "https://u:*"),
             ("http://u:p:3128", "http://u:*"),
             ("http://u:p:q/x", "http://u:*/x"),
@@ -83,6 +90,11 @@ mod tests {
             ("/x?key=p", "/x?*"),
             ("/x;id=p", "/x;*"),
             ("/x;p", "/x;p"),
+            ("http:///u:p", "http:///u:*"),
+            ("http:u:p", "http:u:*"),
+            ("x-https://u:p", "x-https://u:*"),
+            ("https://u%3ap:80/x", "https://*/x"),
+            ("https://h/x&k=p", "https://h/x&*"),
         ];
         for (text, expected) in rows {
             let mut shown = text.to_owned();

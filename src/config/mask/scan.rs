@@ -39,9 +39,13 @@ impl<'a> Scan<'a> {
         while self.eat(b'[') {}
         // Most likely a list below the key that it belongs to.
         let is_list = matches!(self.byte(), Some(b'"' | b'\''));
-        let place = self.keys(Place::TOP).filter(|_| !is_list);
+        let keys = self.keys(Place::TOP).filter(|_| !is_list);
         let closed = self.eat(b']');
         while self.eat(b']') {}
+        let place = keys.map(|(place, odd)| {
+            odd.into_iter().for_each(|key| self.hide(key));
+            place
+        });
         if place.is_none() {
             self.at = start;
         }
@@ -67,18 +71,21 @@ impl<'a> Scan<'a> {
     /// `key = value`. Whether it is one: if not, it ends with what may be shown of it.
     fn pair(&mut self, place: Place, depth: usize) -> bool {
         let start = self.at;
-        let place = self.keys(place).unwrap_or(Place::Unknown);
+        let keys = self.keys(place);
+        let (place, odd) = keys.unwrap_or((Place::Unknown, Vec::new()));
         let sign = self.eat(b'=');
         // What no value follows, and is no key of the schema, is perhaps a part of a secret.
         let is_key = place.is_known() || (sign && self.is_at_value());
-        if !is_key {
-            self.at = start;
+        match is_key {
+            true => odd.into_iter().for_each(|key| self.hide(key)),
+            false => self.at = start,
         }
         is_key && sign && self.value(place, depth)
     }
 
-    /// `a."b".c`, as the place it leads to.
-    fn keys(&mut self, mut place: Place) -> Option<Place> {
+    /// `a."b".c`, as the place it leads to, and what of it may be a secret.
+    fn keys(&mut self, mut place: Place) -> Option<(Place, Vec<Range<usize>>)> {
+        let mut odd = Vec::new();
         loop {
             let (key, end) = match self.byte()? {
                 b'"' | b'\'' => {
@@ -90,11 +97,13 @@ impl<'a> Scan<'a> {
                     (Some(self.at..end).filter(|key| !key.is_empty())?, end)
                 }
             };
-            place = place.below(self.slice(key));
+            let name = self.slice(key.clone());
+            place = place.below(name);
+            odd.extend(Some(key).filter(|_| !place.shows_key(name)));
             self.at = end;
             self.blanks();
             if !self.eat(b'.') {
-                return Some(place);
+                return Some((place, odd));
             }
         }
     }

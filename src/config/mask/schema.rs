@@ -1,6 +1,6 @@
 //! [`Place`]: where in a configuration a value stands, and what of it may be shown there. Nothing may that is not named here.
 
-use super::names::{is_name, is_reference};
+use super::names::{is_name, is_random, is_reference};
 
 /// What the keys that lead to a value say of it.
 #[derive(Clone, Copy)]
@@ -60,7 +60,7 @@ impl Place {
                 shown,
                 beside: match key {
                     "header" | "remove_headers" | "name" => Beside::Value,
-                    "proxy" | "url" => Beside::Password,
+                    "proxy" | "url" | "except" => Beside::Password,
                     _ => Beside::Nothing,
                 },
                 below: table.map_or(&NOTHING, |(_, table)| table),
@@ -76,15 +76,29 @@ impl Place {
         !matches!(self, Self::Unknown)
     }
 
+    /// Whether `key`, which leads here, may be shown: one that is of this schema, or looks like a name. Those of sections are the
+    /// operator's, and shown.
+    pub(super) fn shows_key(self, key: &str) -> bool {
+        let is_section = matches!(self, Self::Known { below, .. } if !below.tables.is_empty() || !below.shown.is_empty());
+        is_section || (key.bytes().all(is_of_name) && !key.split(['_', '-']).any(is_random))
+    }
+
     /// Whether `text` may be shown here.
     pub(super) fn shows(self, text: &str) -> bool {
         let is_pem = text.contains("-----BEGIN");
         match self {
             _ if is_pem => false,
+            Self::Known { .. }
+                if text
+                    .split(|c: char| !c.is_ascii_alphanumeric())
+                    .any(is_random) =>
+            {
+                false
+            }
             Self::Known { shown, beside, .. } => {
                 let hides = match beside {
                     Beside::Nothing => false,
-                    Beside::Value => text.contains([':', '=', ' ']),
+                    Beside::Value => !text.bytes().all(is_of_name),
                     Beside::Password => !text.contains("//") && text.contains(':'),
                 };
                 (shown && !hides) || is_reference(text)
@@ -95,6 +109,11 @@ impl Place {
             Self::Unknown => false,
         }
     }
+}
+
+/// Whether names of header fields, and of keys, are made of it.
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
 const LONGEST_PATH: usize = 200;

@@ -232,9 +232,10 @@ fn field(
     reading: &mut Reading<'_>,
 ) -> Option<(HeaderName, Source)> {
     let (key, key_span) = (item.key.clone(), item.key_span.clone());
+    let shown = reading.quoted_key(&item);
     let source = match item.text_or_reference(reading)? {
         Value::Text(text) if HeaderValue::from_str(&text.text).is_err() => {
-            let message = format!("the value of `{key}` cannot stand in a header");
+            let message = format!("the value of {shown} cannot stand in a header");
             reading
                 .problem(&code::BAD_HEADER, text.span, message)
                 .help("visible ASCII characters, spaces and tabs");
@@ -253,7 +254,7 @@ fn field(
         Err(why) => why,
     };
     reading
-        .problem(&code::BAD_HEADER, key_span, format!("`{key}` {why}"))
+        .problem(&code::BAD_HEADER, key_span, format!("{shown} {why}"))
         .help("set fields that this token endpoint asks for beside its parameters");
     None
 }

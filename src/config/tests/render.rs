@@ -118,8 +118,6 @@ fn no_problem_shows_a_secret() {
         "[upstream.crm]\nprovider = \"oauth2\"\ntoken_url = \"me:hunter2@z.example/t\"\n",
         "[upstream.crm]\nprovider = \"zuora\"\nlogin_url = \"me:hunter2@z.example\"\n",
         "[outbound]\nproxy = \"me:hunter2@p.example\"\n",
-        "[outbound]\nproxy = \"me:hunter2\"\n",
-        "[outbound]\nproxy = { url = \"me:hunter2\" }\n",
         "[server]\ntls = { cert = { file = \"c\" }, key = \"hunter2\" }\n",
         "[outbound]\nproxy = { url = \"http://u:pa,hunter2@p:3128\" }\n",
         "[outbound]\nproxy = { url = \"http://p:3128\", username = \"u\", pass = \"hunter2\" }\n",
@@ -133,15 +131,34 @@ fn no_problem_shows_a_secret() {
         "[upstream.crm]\nprovider = \"none\" # password = \"hunter2\"\n",
         "[access]\norigins = [\n  \"x y\", # hunter2\n  2 ]\n",
     ];
-    for text in rows {
-        let problems = parse(text).unwrap_err();
-        for shown in [
-            problems.render(false),
-            problems.render(true),
-            format!("{problems:?}"),
-        ] {
-            assert!(!shown.contains("hunter2"), "{text}\n{shown}");
-        }
+    rows.into_iter().for_each(hides);
+}
+
+#[test]
+fn no_problem_shows_a_secret_in_the_place_of_a_name_or_a_server() {
+    let rows = [
+        "[outbound]\nproxy = \"me:hunter2\"\n",
+        "[outbound]\nproxy = { url = \"http://p:1\", except = [\"u:hunter2\"] }\n",
+        "[outbound]\nproxy = \"http:///u:hunter2\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nlogin_url = \"http:u:hunter2\"\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nset_headers = { \"X-Key: hunter2\" = \"x\" }\n",
+        "[upstream.crm]\nprovider = \"zuora\"\nremove_headers = [\"X-Key;hunter2\"]\n",
+        "[upstream.crm]\nprovider = \"zuora\"\n\"client_secret=hunter2\" = 1\n",
+        "[access]\nkeys = { \"a:hunter2\" = \"a\" }\n",
+        "[outbound]\nproxy = { url = \"me:hunter2\" }\n",
+        "[upstream.crm]\nprovider = \"oauth2\"\ntoken_headers = { \"X-Key: hunter2\" = \"x\" }\n",
+    ];
+    rows.into_iter().for_each(hides);
+}
+
+fn hides(text: &str) {
+    let problems = parse(text).unwrap_err();
+    for shown in [
+        problems.render(false),
+        problems.render(true),
+        format!("{problems:?}"),
+    ] {
+        assert!(!shown.contains("hunter2"), "{text}\n{shown}");
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::Mask;
 
+mod keys;
+
 /// Rows of `text` and `shown`, below `header`.
 fn check_in(header: &str, rows: &[(&str, &str)]) {
     for (text, shown) in rows {
@@ -201,7 +203,7 @@ fn what_stands_at_or_below_a_key_that_nobody_knows_is_hidden_whatever_it_is() {
             "comand = [\"x\",\n [1, 'y']]",
             "comand = [\"********\",\n [********, '********']]",
         ),
-        ("\"pass word\" = \"x\"", "\"pass word\" = \"********\""),
+        ("\"pass word\" = \"x\"", "\"********\" = \"********\""),
         (
             "proxy = \"me:hunter2\"\nproxy = \"http://p:1\"\nproxy = \"off\"",
             "proxy = \"********\"\nproxy = \"http://p:1\"\nproxy = \"off\"",
