@@ -11,6 +11,7 @@ mod refresh;
 mod targets;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -119,19 +120,29 @@ impl Links {
                 headers.insert(name, first);
             }
         }
-        turn_field(headers, &LOCATION, |url| turn(url).map(Some));
-        turn_field(headers, &CONTENT_LOCATION, |url| turn(url).map(Some));
-        turn_field(headers, &REFRESH, |text| {
-            refresh::turn(text, turn).map(Some)
-        });
         let share = self.is_among_others();
-        turn_field(headers, &LINK, |text| {
+        for name in [LOCATION, CONTENT_LOCATION] {
+            turn_field(headers, &name, share, |url| turn(url).map(Some));
+        }
+        turn_field(headers, &REFRESH, share, |text| {
+            refresh::turn(text, share, turn)
+        });
+        // A short target may become as long as what was asked for.
+        let left = Cell::new(MOST_OF_LINKS);
+        let turn = |url: &str| {
+            left.set(left.get().saturating_sub(asked.len() + url.len()));
+            (left.get() > 0).then(|| turn(url))?
+        };
+        turn_field(headers, &LINK, share, |text| {
             match targets::turn(text, share, turn) {
                 Some(Cow::Owned(turned)) => Some(Some(turned).filter(|turned| !turned.is_empty())),
                 Some(Cow::Borrowed(_)) => None,
                 None => share.then_some(None),
             }
         });
+        if share && left.get() == 0 {
+            headers.remove(LINK);
+        }
     }
 
     /// The URL at the upstream itself, if `url`, as it was written here, leads to a path here that is another's: the upstream's own such
@@ -278,10 +289,12 @@ fn begins_anew(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with(['/', '?', '#'])
 }
 
-/// Replaces each value of `name` for which `turn` has another, or takes it off. Bytes that are no text are written as clients send them.
+/// Replaces each value of `name` for which `turn` has another, or takes it off. Where others `share` the host, bytes that are no text are
+/// written as clients send them.
 fn turn_field(
     headers: &mut HeaderMap,
     name: &HeaderName,
+    share: bool,
     turn: impl Fn(&str) -> Option<Option<String>>,
 ) {
     let Entry::Occupied(field) = headers.entry(name) else {
@@ -289,7 +302,10 @@ fn turn_field(
     };
     let turned = |value: &HeaderValue| match std::str::from_utf8(value.as_bytes()) {
         Ok(text) => turn(text),
-        Err(_) => turn(&percent_encode(value.as_bytes(), NON_ASCII).to_string()),
+        Err(_) => {
+            let text = percent_encode(value.as_bytes(), NON_ASCII).to_string();
+            turn(&text).or_else(|| share.then_some(Some(text)))
+        }
     };
     let values: Vec<_> = field
         .iter()
@@ -307,6 +323,9 @@ fn turn_field(
         value.map(|value| headers.append(name, value));
     }
 }
+
+/// How many bytes the links of an answer may come to: callers take fewer.
+const MOST_OF_LINKS: usize = 256 * 1024;
 
 /// Letters that are none of ASCII's.
 const NON_ASCII: &AsciiSet = &AsciiSet::EMPTY;

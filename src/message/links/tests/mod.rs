@@ -159,11 +159,28 @@ fn every_line_is_turned_and_bytes_that_are_no_text_with_it() {
 }
 
 #[test]
+fn links_that_come_to_too_much_go() {
+    let of = |count: usize, asked: &str| {
+        let mut headers = HeaderMap::new();
+        let link = vec!["<>"; count].join(",");
+        headers.append(LINK, link.parse().unwrap());
+        links("http://p/crm", "/crm").turn_headers(&mut headers, asked, None);
+        headers.get(LINK).map_or(0, HeaderValue::len)
+    };
+    let asked = format!("/{}", "x".repeat(8000));
+    assert_eq!(of(20, &asked), 20 * "</crm>, ".len() - 2 + 20 * asked.len());
+    assert_eq!(of(20_000, &asked), 0);
+    assert!(of(1000, "/v1/x") > 0);
+}
+
+#[test]
 fn a_reference_that_is_no_text_is_written_as_clients_send_it() {
     for (given, expected) in [
         (b"y\xff".as_slice(), "/crm/%D1%B8%5Cz/y%FF"),
         (b"\xad/b/wipe", "/crm/%D1%B8%5Cz/%AD/b/wipe"),
         (b".\xff./.\xff./b", "/crm/%D1%B8%5Cz/.%FF./.%FF./b"),
+        (b"/crm/.\xff./b", "/crm/crm/.%FF./b"),
+        (b"http://p/crm/.\xff./b", "http://p/crm/.%FF./b"),
     ] {
         let mut headers = HeaderMap::new();
         headers.append(LOCATION, HeaderValue::from_bytes(given).unwrap());
