@@ -154,7 +154,7 @@ impl AsyncWrite for Connection {
 }
 
 /// Connections at once: `upauth` and its watchers need a handful. They are among the files that callers leave.
-const CONNECTIONS: usize = 64;
+pub(super) const CONNECTIONS: usize = 64;
 /// After an accept that failed, and between two looks for a place.
 const PAUSE: Duration = Duration::from_secs(1);
 /// From the connection to its first whole head.

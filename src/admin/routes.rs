@@ -1,15 +1,18 @@
 //! What answers at which path.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde::Serialize;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::listener::CONNECTIONS;
 use super::problem::Problem;
 use super::{Controls, RENEW_LIMIT, RenewFuture, Scope, UpstreamStatus};
 use crate::code;
@@ -27,7 +30,8 @@ pub(super) fn router(controls: Controls, scope: Scope) -> Router {
             .route("/api/v1/status", get(status))
             .route("/api/v1/reload", post(reload))
             .route("/api/v1/upstreams/{name}/renew", post(renew))
-            .route("/api/v1/upstreams/{name}/retry", post(retry));
+            .route("/api/v1/upstreams/{name}/retry", post(retry))
+            .layer(Extension(Waiting(Arc::new(Semaphore::new(MOST_WAITING)))));
     }
     router = router
         .fallback(nothing_here)
@@ -127,13 +131,31 @@ async fn status(State(controls): State<Controls>) -> Json<Status> {
     })
 }
 
+/// Places for who waits for a login: others are left, for who watches over the process.
+#[derive(Clone)]
+struct Waiting(Arc<Semaphore>);
+
+impl Waiting {
+    fn place(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        self.0.try_acquire().map_err(|_| {
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                &code::TOKEN_UNAVAILABLE,
+                "as many logins are waited for as this listener has places for: nothing was begun",
+            )
+        })
+    }
+}
+
 /// Logs in anew; answers with how the upstream is then.
 async fn renew(
     State(controls): State<Controls>,
+    Extension(waiting): Extension<Waiting>,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     is_meant(&headers)?;
+    let _place = waiting.place()?;
     let renewal = (controls.renew)(name.clone());
     logged_in(&controls, &name, renewal).await
 }
@@ -141,10 +163,12 @@ async fn renew(
 /// Tries again what was refused or failed; answers with how the upstream is then.
 async fn retry(
     State(controls): State<Controls>,
+    Extension(waiting): Extension<Waiting>,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     is_meant(&headers)?;
+    let _place = waiting.place()?;
     let trial = (controls.retry)(name.clone());
     logged_in(&controls, &name, trial).await
 }
@@ -201,6 +225,9 @@ async fn wrong_method() -> Problem {
         "looking is GET, changing is POST",
     )
 }
+
+/// Half the connections that a listener has.
+const MOST_WAITING: usize = CONNECTIONS / 2;
 
 const INDEX: &str = "\
 upauth: what can be looked at here

@@ -56,6 +56,7 @@ fn controls(draining: Arc<AtomicBool>) -> Controls {
             Box::pin(async move {
                 match name.as_str() {
                     "crm" => Ok(()),
+                    "hangs" => std::future::pending().await,
                     "locked" => Err(LoginFailure::Refused {
                         what: Refused::Password,
                         text: "invalid_grant: user is locked".into(),
@@ -267,6 +268,23 @@ async fn the_front_page_lists_what_there_is() {
     for path in ["/livez", "/readyz", "/metrics", "/api/v1/status", "/renew"] {
         assert!(answer.contains(path), "{path}");
     }
+}
+
+#[tokio::test]
+async fn renewals_that_hang_leave_places_for_who_watches() {
+    let admin = Admin::start(Scope::Full).await;
+    let request = "POST /api/v1/upstreams/hangs/renew HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nX-Upauth-Admin: 1\r\n\r\n";
+    let mut waiting = Vec::new();
+    for _ in 0..32 {
+        let mut stream = TcpStream::connect(admin.addr).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        waiting.push(stream);
+    }
+    while admin.renew("crm", "X-Upauth-Admin: 1\r\n").await.0 != 503 {}
+    assert_eq!(admin.renew("hangs", "X-Upauth-Admin: 1\r\n").await.0, 503);
+    assert_eq!(admin.get("/livez").await.0, 200);
+    drop(waiting);
+    while admin.renew("crm", "X-Upauth-Admin: 1\r\n").await.0 != 200 {}
 }
 
 #[tokio::test]
