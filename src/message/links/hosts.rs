@@ -3,7 +3,6 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::inside::{dots, split_path};
 use crate::message::Origin;
 
 /// Whom an absolute URL names, and what stands behind it. Clients take numbers for the addresses that they may stand for, and wide or
@@ -35,27 +34,28 @@ pub(super) fn behind_scheme(url: &str) -> Option<&str> {
     ours.then_some(behind)
 }
 
-/// Whether a scheme stands in front (RFC 3986 section 3.1).
-fn has_scheme(url: &str) -> bool {
-    let Some((scheme, _)) = url.split_once(':') else {
-        return false;
-    };
+/// The scheme in front (RFC 3986 section 3.1).
+fn scheme(url: &str) -> Option<&str> {
+    let (scheme, _) = url.split_once(':')?;
     let known = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '-' | '.');
-    scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.chars().all(known)
+    let begins = scheme.starts_with(|first: char| first.is_ascii_alphabetic());
+    (begins && scheme.chars().all(known)).then_some(scheme)
 }
 
-/// Whether it has a scheme that is none of ours, and no dots: a long scheme is none to curl, and one with a dot is none to wget.
+/// Whether it has a scheme that is none of ours.
 pub(super) fn is_foreign(url: &str) -> bool {
-    let is_dotted = || {
-        split_path(url)
-            .0
-            .split(['/', '\\'])
-            .any(|part| dots(part) > 0)
-    };
-    has_scheme(url) && behind_scheme(url).is_none() && !is_dotted()
+    scheme(url).is_some() && behind_scheme(url).is_none()
 }
+
+/// Whether it has a scheme that some take for the beginning of a path: curl a long one, wget one with a dot.
+pub(super) fn has_odd_scheme(url: &str) -> bool {
+    scheme(url).is_some_and(|scheme| scheme.len() > LONGEST_SCHEME || scheme.contains('.'))
+}
+
+/// The longest that is in use (`moz-extension`, `ms-settings-...`) is shorter.
+const LONGEST_SCHEME: usize = 32;
 
 /// Whether a reference, as it was [read](super::inside::as_read), names a host or another scheme.
 pub(super) fn is_whole(read: &str) -> bool {
-    read.starts_with("//") || behind_scheme(read).is_some() || is_foreign(read)
+    read.starts_with("//") || scheme(read).is_some()
 }

@@ -104,9 +104,17 @@ const ODD: &AsciiSet = &CONTROLS
     .add(b'`')
     .add(b'\\');
 
+/// Whether dots of a path lead up.
+pub(super) fn leads_up(url: &str) -> bool {
+    split_path(url)
+        .0
+        .split('/')
+        .any(|segment| dots(segment) == 2)
+}
+
 /// Of how many dots a segment is, if of nothing else: one, two, or none. Its parameters go before the dots are looked at (RFC 1808
 /// section 4, as Python still does with the last segment).
-pub(super) fn dots(segment: &str) -> usize {
+fn dots(segment: &str) -> usize {
     let mut rest = segment.split(';').next().unwrap_or_default();
     let mut count = 0;
     while count < 3 && !rest.is_empty() {

@@ -19,8 +19,8 @@ use http::header::{CONTENT_LOCATION, Entry, HeaderMap, HeaderName, LINK, LOCATIO
 use percent_encoding::{AsciiSet, percent_encode};
 
 pub use self::cookies::set_cookies;
-use self::hosts::{folded, is_whole, named};
-use self::inside::{as_read, foreign, resolved, split_path};
+use self::hosts::{folded, has_odd_scheme, is_whole, named};
+use self::inside::{as_read, foreign, leads_up, resolved, split_path};
 use super::origin::{HostRule, Origin};
 use super::own::Own;
 use super::path::Readings;
@@ -79,15 +79,19 @@ impl Links {
     pub fn turn(&self, url: &str, asked: &str) -> Option<String> {
         let read = as_read(url);
         let is_path = url.starts_with('/') && !url.starts_with("//");
+        let is_root = split_path(asked).0 == "/";
+        let is_odd = has_odd_scheme(&read) && (is_root || leads_up(&read));
         let written = match &*read {
-            read if is_whole(read) => {
+            read if is_whole(read) && !(is_odd && self.is_among_others()) => {
                 let foreign = || self.is_among_others().then(|| foreign(read));
                 self.of_whole(read).or_else(foreign)
             }
-            read if self.is_among_others() => self.of_root(&self.at_root(read, asked)),
             // Where nobody else is, clients may read what they like.
-            _ if is_path => self.of_root(url),
-            _ => None,
+            _ if !self.is_among_others() => is_path.then(|| self.of_root(url)).flatten(),
+            // What was asked for itself; its root may have been asked for without its slash, and is a file then.
+            "" if !is_root => Some(String::new()),
+            read if read.starts_with('#') && !is_root => Some(read.to_owned()),
+            read => self.of_root(&self.at_root(read, asked)),
         };
         written.filter(|written| written != url)
     }

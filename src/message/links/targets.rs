@@ -27,12 +27,13 @@ pub(super) fn turn(
         let is_plain = |one: &&str| !share || !one.contains(['<', '>']);
         let kept: Vec<_> = parameters.iter().copied().filter(is_plain).collect();
         changed |= kept.len() < parameters.len();
-        let target = target.replace(BLANKS, "%20");
+        let target = target.trim_matches(BLANKS).replace(BLANKS, "%20");
         let turned = turn(&target);
         changed |= turned.is_some();
         let mut target = turned.unwrap_or(target);
         // Some cut a field at every comma.
-        let leads = |part: &str| part.contains(['/', ':']) || part.contains("..");
+        let leads =
+            |part: &str| part.starts_with('/') || part.contains("..") || part.contains("//");
         if share && target.split(',').skip(1).any(leads) {
             target = target.replace(',', "%2C").replace(';', "%3B");
             changed = true;
@@ -105,6 +106,7 @@ mod tests {
                 Some("<[/a]>; rel=up"),
             ),
             ("</a b>", Some("<[/a%20b]>")),
+            ("< /a >", Some("<[/a]>")),
             // No links.
             ("/a; rel=next", Some("")),
             ("</a>, /b; rel=next, </c>", Some("<[/a]>, <[/c]>")),

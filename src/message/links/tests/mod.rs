@@ -73,8 +73,8 @@ fn urls_of_the_upstream_lead_back_and_others_do_not() {
         ),
         ("services/data", Some("/crm/v1/services/data")),
         ("?page=2", Some("/crm/v1/x?page=2")),
-        ("#x", Some("/crm/v1/x#x")),
-        ("", Some("/crm/v1/x")),
+        ("#x", None),
+        ("", None),
         ("mailto:a@rest.zuora.com", None),
     ];
     for (url, expected) in rows {
@@ -162,13 +162,16 @@ fn every_line_is_turned_and_bytes_that_are_no_text_with_it() {
 fn links_that_come_to_too_much_go() {
     let of = |count: usize, asked: &str| {
         let mut headers = HeaderMap::new();
-        let link = vec!["<>"; count].join(",");
+        let link = vec!["<?>"; count].join(",");
         headers.append(LINK, link.parse().unwrap());
         links("http://p/crm", "/crm").turn_headers(&mut headers, asked, None);
         headers.get(LINK).map_or(0, HeaderValue::len)
     };
     let asked = format!("/{}", "x".repeat(8000));
-    assert_eq!(of(20, &asked), 20 * "</crm>, ".len() - 2 + 20 * asked.len());
+    assert_eq!(
+        of(20, &asked),
+        20 * "</crm?>, ".len() - 2 + 20 * asked.len()
+    );
     assert_eq!(of(20_000, &asked), 0);
     assert!(of(1000, "/v1/x") > 0);
 }
