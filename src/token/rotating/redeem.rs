@@ -230,17 +230,18 @@ fn refusal(presented: &Result<Exchanged, NotExchanged>) -> Option<&LoginFailure>
     (is_refused && !is_replaced).then_some(&not.failure)
 }
 
-/// What the endpoint denies the refresh token with that was presented, and not the account that it is of.
+/// What the endpoint denies the refresh token with that was presented, for good: not the account that it is of, and nothing that passes
+/// by itself. Who presents the one before a token that is good ends both where a second use is watched for.
 fn denial(presented: &Result<Exchanged, NotExchanged>) -> Option<&LoginFailure> {
     let not = presented.as_ref().err()?;
-    let is_barred = matches!(
+    let is_for_good = matches!(
         &not.failure,
         LoginFailure::Refused {
-            what: Refused::Policy,
+            what: Refused::Client,
             ..
         }
     );
-    (matches!(not.presented, Presented::Denied) && !is_barred).then_some(&not.failure)
+    (matches!(not.presented, Presented::Denied) && is_for_good).then_some(&not.failure)
 }
 
 /// What the store says of itself; where others are at it, they will be done.

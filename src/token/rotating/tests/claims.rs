@@ -10,7 +10,7 @@ use super::{LIFE, Process, Way, World};
 use crate::provider::{LoginFailure, Refused, Rotation};
 use crate::secret::Secret;
 use crate::token::rotating::Rotating;
-use crate::token::script::{number, seconds, token};
+use crate::token::script::{number, refused, seconds, token, transient};
 use crate::token::store::{Grant, Kind, Name, Store};
 use crate::token::{NotExchanged, Presented, TokenSource};
 
@@ -196,14 +196,15 @@ async fn a_successor_from_an_answer_that_cannot_be_used_has_its_predecessor_besi
         assert!(log_in(&source).await.is_err());
         assert_eq!(tokens(&world).await, expected);
     }
-    // Nor does what was taken, with an access token of no use, nor what is refused for something else.
-    for (presented, what) in [
-        (Presented::Perhaps, Refused::Policy),
-        (Presented::InVain, Refused::Client),
-        (Presented::Denied, Refused::Policy),
+    // Nor does what was taken, with an access token of no use, nor what is refused for something else, or passes by itself.
+    for (presented, failure) in [
+        (Presented::Perhaps, refused(Refused::Policy)),
+        (Presented::InVain, refused(Refused::Client)),
+        (Presented::Denied, refused(Refused::Policy)),
+        (Presented::Denied, refused(Refused::Password)),
+        (Presented::Denied, transient(None)),
+        (Presented::Denied, transient(Some(seconds(900)))),
     ] {
-        let text = "no".to_owned();
-        let failure = LoginFailure::Refused { what, text };
         *world.next.lock().unwrap() = Some(NotExchanged { failure, presented });
         assert!(log_in(&source).await.is_err());
         assert_eq!(tokens(&world).await, expected);
