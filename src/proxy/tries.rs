@@ -72,10 +72,8 @@ impl Tries {
         let later = self.sends < MOST_SENDS && answer.is_over() && prepared.may_come();
         match verdict {
             Verdict::Alive => {
-                match proves(answer.head.status) {
-                    true if self.renewed => upstream.tokens.cured(issued),
-                    true => upstream.tokens.confirm(issued),
-                    false => {}
+                if proves(answer.head.status) {
+                    upstream.tokens.confirm(issued);
                 }
                 Next::Pass
             }

@@ -1,113 +1,84 @@
 //! How often is often enough: the budget of logins that rejections may cause, and the back-off of failing logins.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The logins of one account, as far as they decide whether a rejection may cause another.
+/// The logins of one account that rejections caused, as far as they decide whether a rejection may cause another.
 ///
-/// Invariant: an upstream that rejects every token costs at most [`FIRST_HOUR`] logins in the hour that begins
-/// with the login it rejected first, and at most [`LATER_HOURS`] in any hour after it; anew if that was an hour ago.
-/// Invariant: logins that cured what they were for cost nothing, up to [`CURES`] in any hour.
-/// Invariant: beyond that it is overruled a few times, and then once an hour.
+/// One rejection does not tell a session's end from a path that rejects what others accept, nor does a good answer after the login: a path
+/// may reject now and then. So each of them costs, and what is bounded is how close they come.
+///
+/// Invariant: beyond the first few they are [`APART`] from each other; where nobody was answered well since the latest, [`FAR_APART`].
+/// Invariant: beyond that it is overruled a few times, and then three times an hour.
 #[derive(Debug, Default)]
 pub(super) struct Rejections {
-    /// The latest logins that brought a token because of a rejection, oldest first, and the one before them; never more than [`FIRST_HOUR`].
-    logins: VecDeque<Duration>,
-    /// When the token was obtained whose rejection began this.
-    began: Option<Duration>,
-    /// The latest logins that cured what they were for, oldest first; never more than [`CURES`].
-    cures: VecDeque<Duration>,
-    /// How often it was overruled since a login last cured what it was for; each hour one is forgiven.
+    /// How many logins rejections caused, each less than an hour after the one before it; no more than matter.
+    caused: usize,
+    /// When the latest of them brought a token.
+    latest: Duration,
+    /// Somebody was answered well since then.
+    served: bool,
+    /// How often it was overruled; one is forgiven each [`FORGIVEN`].
     overruled: u32,
     /// When that last changed.
     overruled_at: Duration,
-    /// When a rejection last caused a login, if that cured nothing, as far as is known.
-    vain: Option<Duration>,
 }
 
 impl Rejections {
-    /// A login that a rejection caused, or joined, brought a token.
+    /// A login that a rejection caused brought a token.
     pub(super) fn logged_in(&mut self, now: Duration) {
-        if self.logins.len() == FIRST_HOUR {
-            self.logins.pop_front();
-        }
-        self.logins.push_back(now);
+        self.caused = (self.lately(now) + 1).min(AT_ONCE + WAITS.len());
+        self.latest = now;
+        self.served = false;
     }
 
-    /// Whether the rejection of a token that was obtained at `obtained` may cause a login.
-    pub(super) fn allow(&mut self, now: Duration, obtained: Duration) -> bool {
-        let began = match self.began {
-            Some(began) => began,
-            None => {
-                self.began = Some(obtained);
-                self.logged_in(obtained);
-                obtained
-            }
-        };
-        let logins = self.logins.iter();
-        let allows = match now < began + HOUR {
-            true => logins.filter(|at| **at >= began).count() < FIRST_HOUR,
-            false => logins.filter(|at| **at + HOUR > now).count() < LATER_HOURS,
-        };
-        if allows {
-            self.vain = Some(now);
-        }
-        allows
+    /// Somebody was answered well.
+    pub(super) fn served(&mut self) {
+        self.served = true;
     }
 
-    /// Whether a rejection may cause a login that the budget does not allow: the token had served well, and nobody got a
-    /// good answer with it since `unanswered`, when it was rejected first. That is how a session's end looks beside a path
-    /// that rejects every token, and has used up the budget.
+    /// Whether a rejection may cause a login.
+    pub(super) fn allow(&self, now: Duration) -> bool {
+        let wait = match self.lately(now).checked_sub(AT_ONCE) {
+            None => return true,
+            Some(_) if !self.served => FAR_APART,
+            Some(more) => WAITS.get(more).copied().unwrap_or(APART),
+        };
+        now >= self.latest + wait
+    }
+
+    /// Whether a rejection may cause a login although it is too early for one: the token had served well, and nobody got a good answer
+    /// with it since `unanswered`, when it was rejected first. That is how a session's end looks beside paths that reject.
     ///
-    /// It takes 5 s the first time, and four times as long each time after it, up to an hour.
+    /// It takes 5 s the first time, and four times as long each time after it.
     pub(super) fn overrule(&mut self, now: Duration, unanswered: Duration) -> bool {
-        while self.overruled > 0 && now >= self.overruled_at + HOUR {
+        while self.overruled > 0 && now >= self.overruled_at + FORGIVEN {
             self.overruled -= 1;
-            self.overruled_at += HOUR;
+            self.overruled_at += FORGIVEN;
         }
         let patience = PATIENCE * 4_u32.saturating_pow(self.overruled.min(6));
-        let overrules = now >= unanswered + patience.min(HOUR);
+        let overrules = now >= unanswered + patience;
         if overrules {
             self.overruled += 1;
             self.overruled_at = now;
-            self.vain = Some(now);
         }
         overrules
     }
 
-    /// Whether what is rejected now may be one caller's own affair, however long it served.
-    pub(super) fn is_overruled(&self) -> bool {
-        self.overruled > 0
-    }
-
-    /// The latest login, made because of a rejection, cured the request that met it: the session had really ended.
-    pub(super) fn cured(&mut self, now: Duration) {
-        self.vain = None;
-        self.cures.retain(|at| *at + HOUR > now);
-        if self.cures.len() < CURES {
-            self.cures.push_back(now);
-            // What overruled the budget was not of it.
-            if self.overruled == 0 {
-                self.logins.pop_back();
-            }
-            self.overruled = 0;
-        }
-    }
-
-    /// The rejected token had served well. What was before counts no more, unless it was in vain within an hour: a path that rejects
-    /// every token rejects one that served for long as well.
-    pub(super) fn forgive(&mut self, now: Duration) {
-        if self.vain.is_none_or(|vain| now >= vain + HOUR) {
-            self.forget();
-        }
+    /// Whether so many logins brought the very token that was rejected that it has to do.
+    pub(super) fn is_in_vain(&self, now: Duration) -> bool {
+        self.lately(now) >= AT_ONCE
     }
 
     /// What was before counts no more; an operator may ask for that.
     pub(super) fn forget(&mut self) {
-        self.logins.clear();
-        self.began = None;
-        self.overruled = 0;
-        self.vain = None;
+        *self = Self::default();
+    }
+
+    fn lately(&self, now: Duration) -> usize {
+        match now < self.latest + HOUR {
+            true => self.caused,
+            false => 0,
+        }
     }
 }
 
@@ -119,15 +90,19 @@ pub(super) fn back_off(failures: u32, retry_after: Option<Duration>, jitter: f64
     spread.max(retry_after.unwrap_or_default().min(HOUR))
 }
 
-/// Logins in the first hour of an upstream that rejects every token.
-pub(super) const FIRST_HOUR: usize = 5;
-/// Logins in each hour after it.
-pub(super) const LATER_HOURS: usize = 2;
-/// Logins in any hour for sessions that really ended, beyond those: far below what providers allow.
-pub(super) const CURES: usize = 100;
-/// How long nobody must have been served well with a token before the budget is overruled the first time.
+/// So many logins that rejections cause need not wait.
+const AT_ONCE: usize = 4;
+/// How long after the latest of them the next may come, and the one after that.
+const WAITS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(60)];
+/// The same beyond those: sessions seldom end that often, and a path that rejects costs ten an hour.
+const APART: Duration = Duration::from_secs(360);
+/// The same while nobody is answered well.
+const FAR_APART: Duration = Duration::from_secs(1800);
+/// How long nobody must have been served well with a token before that is overruled the first time.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The hour of every budget.
+/// How long it takes to forgive that once.
+const FORGIVEN: Duration = Duration::from_secs(1200);
+/// After an hour without it begins anew; and the longest wait that a provider may ask for.
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -155,25 +130,5 @@ mod tests {
         check(7, Some(17), 60);
         check(1, Some(u64::MAX), 3600);
         assert_eq!(back_off(1, None, 0.0), Duration::from_millis(750));
-    }
-
-    #[test]
-    fn an_upstream_rejecting_every_token_costs_five_logins_then_two_an_hour() {
-        let mut budget = Rejections::default();
-        let mut logins = vec![Duration::ZERO];
-        for second in (0..6 * 3600).step_by(7) {
-            let now = Duration::from_secs(second);
-            if budget.allow(now, *logins.last().unwrap()) {
-                budget.logged_in(now);
-                logins.push(now);
-            }
-        }
-        for hour in 0..6 {
-            let count = logins
-                .iter()
-                .filter(|at| at.as_secs() / 3600 == hour)
-                .count();
-            assert_eq!(count, if hour == 0 { 5 } else { 2 }, "hour {hour}");
-        }
     }
 }

@@ -31,8 +31,8 @@ pub enum Rejected {
     /// The credential was minted because of a rejection and has not had a good answer yet: the upstream's answer
     /// passes, and no login follows.
     Settling,
-    /// The budget of logins that rejections may cause is used up: the upstream's answer passes, and the credential
-    /// stays, because it is the only one.
+    /// Rejections have caused too many logins lately: the upstream's answer passes, and the credential stays, because it is
+    /// the only one.
     Exhausted,
     /// No login succeeds, and others were served well with the credential since it was rejected before: the upstream's
     /// answer passes.

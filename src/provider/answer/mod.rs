@@ -172,7 +172,12 @@ pub fn successor(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) ->
 pub fn denies_token(provider: &Provider, answer: &Answer<'_>) -> bool {
     let map = &provider.answer;
     let denies = |json: &Value| {
-        let granted = json.pointer(&map.token).is_some() || next(map, json).is_some();
+        let granted = match json.pointer(&map.token) {
+            Some(Value::String(token)) => !stands_for_one(token),
+            Some(token) => !token.is_null(),
+            None => false,
+        };
+        let granted = granted || next(map, json).is_some();
         DENIALS.contains(&Said::of(map, json).code()) && !granted
     };
     let says = answer.status.is_success() || answer.status.is_client_error();
@@ -215,7 +220,8 @@ pub(super) fn document(answer: &Answer<'_>) -> Option<Value> {
     };
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let is_form = kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-        || (kind.eq_ignore_ascii_case("text/plain") && answer.body.starts_with(b"access_token="));
+        || (kind.eq_ignore_ascii_case("text/plain")
+            && (answer.body.starts_with(b"access_token=") || answer.body.starts_with(b"error=")));
     let fields = form_urlencoded::parse(answer.body);
     let fields = fields.map(|(name, value)| (name.into_owned(), Value::from(value)));
     is_form.then(|| Value::Object(fields.collect()))
@@ -313,7 +319,7 @@ const TOKEN_ANSWER_MAX: usize = 64 * 1024;
 const HOST_SHOWN: usize = 100;
 
 /// What is said of a refresh token: RFC 6749 section 5.2, and what some servers have for it.
-const DENIALS: [&str; 5] = [
+pub(super) const DENIALS: [&str; 5] = [
     "invalid_grant",
     "invalid_token",
     "expired_token",

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use super::Provider;
-use super::answer::{AnswerMap, Success};
+use super::answer::{AnswerMap, DENIALS, Success};
 use super::assertion::Assertion;
 use super::base::{Base, TargetField, TargetName};
 use super::expiry::Unit;
@@ -251,14 +251,22 @@ fn answer_map(keys: &OAuth2, templates: Vec<super::Template>, plain_http: &[Stri
     }
 }
 
-/// `invalid_grant` is about what the grant consists of; a lock-out ends only where there is a password.
+/// `invalid_grant` is about what the grant consists of, as are other words for it where that is a refresh token; a lock-out ends only
+/// where there is a password.
 fn refusals(grant: &Grant) -> Vec<RefusalRule> {
     let what = match grant {
         Grant::Password { .. } => Refused::Password,
         Grant::ClientCredentials => Refused::Policy,
         Grant::RefreshToken { .. } | Grant::JwtBearer { .. } => Refused::Client,
     };
-    let mut rules = vec![RefusalRule::code("invalid_grant", Class::Refused(what))];
+    let codes = match grant {
+        Grant::RefreshToken { .. } => &DENIALS[..],
+        _ => &["invalid_grant"],
+    };
+    let rules = codes
+        .iter()
+        .map(|code| RefusalRule::code(code, Class::Refused(what)));
+    let mut rules: Vec<_> = rules.collect();
     if what == Refused::Password {
         rules.extend(unsaid());
     }

@@ -3,11 +3,13 @@
 use http::{HeaderMap, StatusCode};
 
 use super::*;
+use crate::config::Rotates;
 use crate::config::carrier::Header;
 use crate::config::oauth2::{Client, Fields};
+use crate::config::salesforce::Grant as Salesforce;
 use crate::message::Readings;
 use crate::provider::answer::{self, Answer};
-use crate::provider::tests::{secrets, source, upstream};
+use crate::provider::tests::{granted_by, secrets, source, upstream};
 use crate::provider::{CarrierForm, LoginFailure, login};
 use crate::secret::Secret;
 
@@ -229,6 +231,90 @@ fn where_a_password_is_tried_an_answer_without_a_token_counts_as_a_wrong_one() {
         };
         assert_eq!(class(&provider), *with_password, "{status} {body}");
         assert_eq!(class(&other), *without, "{status} {body}");
+    }
+}
+
+/// Whether this answer denies the refresh token that was presented, so that another one may be.
+fn denies(provider: &Provider, status: u16, body: &str) -> bool {
+    let answer = Answer {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers: &HeaderMap::new(),
+        body: body.as_bytes(),
+        wall: std::time::Duration::ZERO,
+    };
+    let refused = matches!(
+        read(provider, status, body),
+        LoginFailure::Refused {
+            what: Refused::Client,
+            ..
+        }
+    );
+    refused && answer::denies_token(provider, &answer)
+}
+
+#[test]
+fn what_is_said_of_a_refresh_token_denies_it_and_what_is_said_of_something_else_or_for_now_does_not()
+ {
+    let mut keys = keys(("https://a.example", "/token"), "https://b.example");
+    keys.grant = Grant::RefreshToken {
+        refresh_token: source("r"),
+        rotates: Rotates::Auto,
+    };
+    let provider = provider(&keys, &[]);
+    for (codes, some) in [
+        (&DENIALS[..], true),
+        (&["invalid_client", "invalid_scope", "slow_down", ""], false),
+    ] {
+        for code in codes {
+            let body = format!(r#"{{"error":"{code}"}}"#);
+            for status in [200, 400, 401, 403, 404] {
+                assert_eq!(denies(&provider, status, &body), some, "{status} {body}");
+            }
+            for status in [302, 408, 429, 500, 503] {
+                assert!(!denies(&provider, status, &body), "{status} {body}");
+            }
+        }
+    }
+    for (beside, expected) in [
+        (r#""access_token":null,"refresh_token":null"#, true),
+        (r#""access_token":"","refresh_token":"""#, true),
+        (r#""access_token":"null""#, true),
+        (r#""access_token":"t1""#, false),
+        (r#""access_token":{}"#, false),
+        (r#""access_token":"","refresh_token":"r2""#, false),
+    ] {
+        let body = format!(r#"{{"error":"invalid_grant",{beside}}}"#);
+        for status in [200, 400] {
+            assert_eq!(
+                denies(&provider, status, &body),
+                expected,
+                "{status} {body}"
+            );
+        }
+    }
+    assert!(denies(&provider, 400, "error=invalid_grant"));
+    assert!(!denies(&provider, 400, "an error=invalid_grant"));
+    assert!(!denies(&provider, 400, "<html>invalid_grant"));
+}
+
+#[test]
+fn a_refusal_that_salesforce_may_take_back_by_itself_denies_no_refresh_token() {
+    let provider = granted_by(Salesforce::RefreshToken {
+        refresh_token: source("r"),
+        client_secret: None,
+        rotates: Rotates::Auto,
+    });
+    for (description, expected) in [
+        ("expired access/refresh token", true),
+        ("authentication failure", false),
+        ("token request is already being processed", false),
+        ("login rate exceeded", false),
+        ("expired authorization code", false),
+        ("retry your request", false),
+        ("ip restricted", false),
+    ] {
+        let body = format!(r#"{{"error":"invalid_grant","error_description":"{description}"}}"#);
+        assert_eq!(denies(&provider, 400, &body), expected, "{body}");
     }
 }
 

@@ -146,7 +146,7 @@ impl Handle {
         if verdict == Rejected::Exhausted && told.swap(generation, Ordering::Relaxed) != generation
         {
             let account = account.name.load();
-            tracing::warn!(%account, "the upstream refuses new tokens, too: its answers pass, and the next login is put off");
+            tracing::warn!(%account, "the upstream refuses tokens again and again: its answers pass, and the next login is put off");
         }
         verdict
     }
@@ -158,12 +158,6 @@ impl Handle {
         if account.unproven.load(Ordering::Relaxed) == generation {
             account.step(Event::Proven { generation });
         }
-    }
-
-    /// A request that met a dead session got a good answer with this credential, the one that came after it.
-    pub fn cured(&self, issued: &Issued) {
-        let generation = issued.generation;
-        self.account().step(Event::Cured { generation });
     }
 
     /// An operator asks for a new token: forgets refusals, logs in now (or joins the login under way), and says how

@@ -23,11 +23,9 @@ pub(crate) struct Held {
     noted: Now,
     /// A good answer came with it.
     pub(crate) proven: bool,
-    /// It cured the request whose token it replaced.
-    pub(crate) cured: bool,
     /// It was minted because of a rejection: until then its rejections cause no login.
     pub(crate) settles_until: Option<Duration>,
-    /// It was rejected when the budget was used up, and stayed because it is the only one.
+    /// It was rejected when no login might be made for that, and stayed because it is the only one.
     pub(crate) doubted: bool,
     /// When (monotonic) it was rejected first after its last good answer.
     pub(crate) unanswered: Option<Duration>,
@@ -51,7 +49,6 @@ impl Held {
             used: None,
             noted: arrived.sent,
             proven: false,
-            cured: false,
             settles_until: None,
             doubted: false,
             unanswered: None,
@@ -119,11 +116,6 @@ impl Held {
         self.unanswered.map(|_| doubts)
     }
 
-    /// Whether it served well for so long that its rejection is the end of a life, not a sign of trouble.
-    pub(crate) fn has_served(&self, now: Now) -> bool {
-        self.proven && !self.doubted && now.mono.saturating_sub(self.sent.mono) >= SERVED
-    }
-
     /// The same token came again although nobody rejected it: its age starts again, its generation stays.
     pub(crate) fn renewed(&self, credential: Arc<Credential>, mut fresh: Self) -> Self {
         fresh.issued = Issued {
@@ -131,7 +123,6 @@ impl Held {
             generation: self.issued.generation,
         };
         fresh.proven = self.proven;
-        fresh.cured = self.cured;
         fresh.doubted = self.doubted;
         fresh.unanswered = self.unanswered;
         fresh.settles_until = self.settles_until;
@@ -152,4 +143,3 @@ impl Held {
 const NOT_EARLY: Duration = Duration::from_secs(8);
 /// Uses are noted no more often.
 const NOTES: Duration = Duration::from_secs(60);
-const SERVED: Duration = Duration::from_secs(600);

@@ -115,8 +115,6 @@ pub(crate) enum Event {
     Rejected { generation: u64 },
     /// A good answer came with this generation.
     Proven { generation: u64 },
-    /// A request that met a dead session got a good answer with this generation.
-    Cured { generation: u64 },
     /// The flight ended; `jitter` is between 0 and 1.
     FlightEnded { landed: Landed, jitter: f64 },
     /// The store was looked into; `jitter` as above.
@@ -221,7 +219,6 @@ impl Life {
                 actions.verdict = Some(self.reject(now, generation, &mut actions.forget));
             }
             Event::Proven { generation } => self.prove(now, generation),
-            Event::Cured { generation } => self.cure(now, generation),
             Event::FlightEnded { landed, jitter } => {
                 self.land(now, landed, jitter, &mut actions.forget);
             }

@@ -19,19 +19,8 @@ impl Life {
             && held.issued.generation == generation
         {
             held.prove();
+            self.rejections.served();
             self.fall_back_if_failing(now);
-        }
-    }
-
-    pub(super) fn cure(&mut self, now: Now, generation: u64) {
-        self.prove(now, generation);
-        if let Holding::Valid(held) = &mut self.holding
-            && held.issued.generation == generation
-            && held.settles_until.is_some()
-            && !held.cured
-        {
-            held.cured = true;
-            self.rejections.cured(now.mono);
         }
     }
 
@@ -70,14 +59,11 @@ impl Life {
         if held.is_settling(now) {
             return Rejected::Settling;
         }
-        if held.has_served(now) {
-            self.rejections.forgive(now.mono);
-        }
         let since = *held.unanswered.get_or_insert(now.mono);
-        // The flight in progress costs nothing more, so joining it needs no budget.
+        // The flight in progress costs nothing more, so joining it counts for nothing.
         if let Renewing::InFlight { joined, .. } = &mut self.renewing {
             *joined = true;
-        } else if self.rejections.allow(now.mono, held.sent.mono)
+        } else if self.rejections.allow(now.mono)
             || (held.proven && self.rejections.overrule(now.mono, since))
         {
             self.owed = !matches!(self.renewing, Renewing::Refused { .. });

@@ -118,15 +118,15 @@ impl Life {
             }
         };
         // Others are renewals, whose number is the provider's business.
-        if for_rejection || joined {
+        if for_rejection {
             self.rejections.logged_in(now.mono);
         }
         let mut doubted = false;
         if let Holding::Rejected(old) | Holding::LastResort(old) = &self.holding
             && old.issued.credential.same_token(&arrived.credential)
         {
-            if !self.rejections.allow(now.mono, old.sent.mono) {
-                // The provider insists, and no budget withholds the only token.
+            if self.rejections.is_in_vain(now.mono) {
+                // The provider insists, and nothing withholds the only token.
                 doubted = true;
             } else {
                 *forget = Some(arrived.credential);
@@ -143,7 +143,7 @@ impl Life {
         let settles = (for_rejection || joined) && !doubted;
         self.hold(now, arrived, jitter);
         if let Holding::Valid(held) = &mut self.holding {
-            held.doubted |= doubted || self.rejections.is_overruled();
+            held.doubted |= doubted;
             if settles {
                 held.settles_until = Some(now.mono + SETTLES);
             }

@@ -11,8 +11,9 @@
 //! | stays | always; there is no intent |
 //!
 //! If nothing was sent, or the endpoint said no, the record is as it was before: that try used nothing up. A successor is kept even
-//! if the access token beside it cannot be used, or the answer is no more than begun: its predecessor may be of no use any more, and
-//! is tried only if the successor is refused. Where a second use of it revokes what was granted, that was lost with the successor.
+//! if the access token beside it cannot be used, or the answer is no more than begun. Its predecessor is known until the successor has
+//! brought a token, and is tried only if the successor is denied for good: then it was none (a word for one, a part of one), or what was
+//! granted has ended, and a second use of its predecessor can end it no more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -174,7 +175,7 @@ impl<E: Exchange> Inner<E> {
         if let Some(failure) = denial(&presented)
             && let Some(before) = turn.grant.before.take()
         {
-            tracing::error!(%account, %failure, "the refresh token of an answer that could not be used is refused: the one before it is tried");
+            tracing::error!(%account, %failure, "the refresh token is refused, and has brought nothing so far: the one before it is tried");
             let token = Secret::new(&before);
             turn.grant.refresh_token = Some(before);
             presented = self.exchange.exchange(Some(&token)).await;
@@ -230,17 +231,18 @@ fn refusal(presented: &Result<Exchanged, NotExchanged>) -> Option<&LoginFailure>
     (is_refused && !is_replaced).then_some(&not.failure)
 }
 
-/// What the endpoint denies the refresh token with that was presented, and not the account that it is of.
+/// What the endpoint denies the refresh token with that was presented, for good: not the account that it is of, and nothing that passes
+/// by itself. Who presents the one before a token that is good ends both where a second use is watched for.
 fn denial(presented: &Result<Exchanged, NotExchanged>) -> Option<&LoginFailure> {
     let not = presented.as_ref().err()?;
-    let is_barred = matches!(
+    let is_for_good = matches!(
         &not.failure,
         LoginFailure::Refused {
-            what: Refused::Policy,
+            what: Refused::Client,
             ..
         }
     );
-    (matches!(not.presented, Presented::Denied) && !is_barred).then_some(&not.failure)
+    (matches!(not.presented, Presented::Denied) && is_for_good).then_some(&not.failure)
 }
 
 /// What the store says of itself; where others are at it, they will be done.

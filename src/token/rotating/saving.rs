@@ -29,11 +29,10 @@ impl<E: Exchange> Inner<E> {
             );
         }
         let answer = &exchanged.answer;
+        let presented = turn.grant.refresh_token.clone();
         let next = Grant {
-            refresh_token: given
-                .map(str::to_owned)
-                .or_else(|| turn.grant.refresh_token.clone()),
-            before: None,
+            refresh_token: given.map(str::to_owned).or_else(|| presented.clone()),
+            before: presented.filter(|_| given.is_some()),
             redeemed: turn.grant.redeemed + 1,
             rotated: turn.grant.rotated || given.is_some(),
             intent: None,
@@ -51,7 +50,7 @@ impl<E: Exchange> Inner<E> {
         Ok(redeemed)
     }
 
-    /// Stores a successor that came with a token that cannot be used. Its predecessor is known until it has shown that it is good.
+    /// Stores a successor that came with a token that cannot be used.
     pub(super) async fn save_alone(
         self: Arc<Self>,
         turn: Turn,

@@ -1,5 +1,8 @@
 //! Tokens and passwords that are refused: few logins, whoever asks how often.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::LIMITS;
 use crate::support::emulated::{CRM, CRM_USER};
 use crate::support::tls::Folder;
@@ -110,20 +113,51 @@ async fn a_path_that_rejects_what_others_accept_costs_a_handful_of_logins() {
         assert_eq!(caller.get("/api/open").await.status, 200);
         assert_eq!(caller.get("/api/closed").await.status, 401);
     }
-    assert_eq!(api.logins(), 5);
+    // A machine may be so slow that the next is due.
+    assert!((5..=6).contains(&api.logins()), "{}", api.logins());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_that_really_end_are_replaced_as_often_as_they_do() {
+async fn a_path_that_rejects_now_and_then_costs_a_handful_of_logins_although_each_seems_to_help() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let api = Scripted::start(move |mut connection| {
+        let calls = calls.clone();
+        async move {
+            while let Some(seen) = connection.request().await {
+                let odd =
+                    seen.target == "/odd" && calls.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
+                let status = if odd { "401 Unauthorized" } else { "200 OK" };
+                let body = if odd {
+                    r#"{"message":"Authentication error"}"#
+                } else {
+                    "{}"
+                };
+                connection.reply(status, "", body).await;
+            }
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream());
+    let mut caller = proxy.caller().await;
+    for _ in 0..300 {
+        let answer = caller.get("/api/odd").await;
+        assert!(matches!(answer.status, 200 | 401));
+    }
+    // A machine may be so slow that the next is due.
+    assert!((5..=6).contains(&api.logins()), "{}", api.logins());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_really_end_one_after_the_other_are_replaced_at_once() {
     let at = Emulated::start(CRM).await;
     assert_eq!(at.proxy.get(LIMITS).await.status, 200);
-    for _ in 0..20 {
+    for _ in 0..4 {
         at.emulator.end_sessions("all");
         let answer = at.proxy.get(LIMITS).await;
         let replayed = answer.header("x-upauth-replayed");
         assert_eq!((answer.status, replayed), (200, Some("1")));
     }
-    assert_eq!(at.logins(), 21);
+    assert_eq!(at.logins(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,21 +8,20 @@ use tokio::time::{Instant, sleep};
 use super::process::lost;
 use super::{LIFE, Process, Way, World};
 use crate::provider::{LoginFailure, Refused, Rotation};
-use crate::secret::Secret;
 use crate::token::rotating::Rotating;
 use crate::token::script::{number, seconds, token};
 use crate::token::store::{Grant, Kind, Name, Store};
-use crate::token::{NotExchanged, Presented, TokenSource};
+use crate::token::{Presented, TokenSource};
 
-type Source = Rotating<Arc<Process>>;
+pub(super) type Source = Rotating<Arc<Process>>;
 
-async fn log_in(source: &Source) -> Result<u64, LoginFailure> {
+pub(super) async fn log_in(source: &Source) -> Result<u64, LoginFailure> {
     let login = source.login().await;
     login.map(|obtained| number(&obtained.credential))
 }
 
 /// What the record has been found to hold is taken for run out.
-async fn look(source: &Source) -> Option<u64> {
+pub(super) async fn look(source: &Source) -> Option<u64> {
     let found = source.restore().await?;
     Some(number(&found.credential))
 }
@@ -172,53 +171,6 @@ async fn a_rotated_token_whose_answer_was_lost_is_tried_once_more_and_then_a_per
     assert!(text.contains("used up"), "{text}");
     // Nothing had arrived: a word of the operator's, and it goes on.
     assert_eq!(log_in(&source).await, Ok(2));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_successor_from_an_answer_that_cannot_be_used_has_its_predecessor_beside_it_until_it_is_good()
- {
-    let read = |next: &str| Some(lost(Presented::Replaced(Secret::new(next))));
-    let tokens = async |world: &World| {
-        let grant = world.grant().await.unwrap();
-        (grant.refresh_token.unwrap(), grant.before)
-    };
-    let world = World::new(Way::Strict, 1);
-    let (_process, source) = world.process(0, -1);
-    assert_eq!(log_in(&source).await, Ok(1));
-    // What was read is no refresh token: nothing is lost.
-    *world.next.lock().unwrap() = read("odd");
-    assert!(log_in(&source).await.is_err());
-    let expected = ("odd".to_owned(), Some("r1".to_owned()));
-    assert_eq!(tokens(&world).await, expected);
-    // What says nothing of it changes nothing.
-    for presented in [Presented::Never, Presented::InVain, Presented::Perhaps] {
-        *world.next.lock().unwrap() = Some(lost(presented));
-        assert!(log_in(&source).await.is_err());
-        assert_eq!(tokens(&world).await, expected);
-    }
-    // Nor does what was taken, with an access token of no use, nor what is refused for something else.
-    for (presented, what) in [
-        (Presented::Perhaps, Refused::Policy),
-        (Presented::InVain, Refused::Client),
-        (Presented::Denied, Refused::Policy),
-    ] {
-        let text = "no".to_owned();
-        let failure = LoginFailure::Refused { what, text };
-        *world.next.lock().unwrap() = Some(NotExchanged { failure, presented });
-        assert!(log_in(&source).await.is_err());
-        assert_eq!(tokens(&world).await, expected);
-    }
-    assert_eq!(log_in(&source).await, Ok(2));
-    assert_eq!(tokens(&world).await, ("r2".to_owned(), None));
-    // What was read is the successor: its predecessor is not presented, which would end everything.
-    world.provider.lock().unwrap().tokens.extend([
-        ("r2".to_owned(), Some(Instant::now())),
-        ("good".to_owned(), None),
-    ]);
-    *world.next.lock().unwrap() = read("good");
-    assert!(log_in(&source).await.is_err());
-    assert_eq!(log_in(&source).await, Ok(3));
-    assert_eq!(tokens(&world).await, ("r3".to_owned(), None));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 
 mod claims;
 mod crashes;
+mod predecessors;
 mod process;
 
 use std::collections::{HashMap, HashSet};
@@ -54,6 +55,8 @@ struct World {
     meanwhile: Mutex<Option<Grant>>,
     /// How many of the next answers are lost.
     lose: Mutex<u64>,
+    /// What stands in the place of the next refresh token, for once.
+    word: Mutex<Option<&'static str>>,
     /// What happened, in order.
     trace: Mutex<Vec<String>>,
 }
@@ -95,6 +98,7 @@ impl World {
             next: Mutex::default(),
             meanwhile: Mutex::default(),
             lose: Mutex::default(),
+            word: Mutex::default(),
             trace: Mutex::default(),
         })
     }

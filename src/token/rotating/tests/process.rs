@@ -118,13 +118,14 @@ impl Exchange for Arc<Process> {
                     presented: Presented::Denied,
                 });
             };
+            let word = world.word.lock().unwrap().take();
             Ok(Exchanged {
                 credential: token(number, LIFE),
                 answer: Answered {
                     body: Bytes::from(number.to_string()),
                     sent,
                 },
-                successor: successor.map(Secret::new),
+                successor: word.map(str::to_owned).or(successor).map(Secret::new),
             })
         })
     }
