@@ -274,8 +274,8 @@ fn refusals(grant: &Grant) -> Vec<RefusalRule> {
 }
 
 /// Where a password is tried, an answer that is neither a token nor a known error counts as a wrong password: servers
-/// with words of their own say so with a number, in plain text, or by `"ok": false`, and each further try counts towards
-/// a lock-out.
+/// with words of their own say so with a number, in plain text, by `"ok": false`, with a page or by a redirect to one, and each further
+/// try counts towards a lock-out. Not a 404: most likely the token endpoint is not there, or not yet.
 fn unsaid() -> impl Iterator<Item = RefusalRule> {
     let known = [
         ("invalid_client", Class::Refused(Refused::Client)),
@@ -286,8 +286,10 @@ fn unsaid() -> impl Iterator<Item = RefusalRule> {
     ];
     let known = known.map(|(code, class)| RefusalRule::code(code, class));
     let wrong = Class::Refused(Refused::Password);
-    let silent = [400, 401, 403].map(|status| RefusalRule {
+    let silent = [200, 301, 302, 303, 307, 308, 400, 401, 403, 409, 422, 423];
+    let silent = silent.map(|status| RefusalRule {
         code: Some("".into()),
+        pages: true,
         ..RefusalRule::status(status, wrong)
     });
     known

@@ -213,7 +213,14 @@ fn where_a_password_is_tried_an_answer_without_a_token_counts_as_a_wrong_one() {
         (400, r#"{"error":"server_error"}"#, &again(), &again()),
         (404, "", &again(), &again()),
         (429, "", &again(), &again()),
-        (200, "<html>", &again(), &again()),
+        (200, "<html>", &password, &again()),
+        (401, "<html>", &password, &again()),
+        (403, "<error><code>no</code></error>", &password, &again()),
+        (422, r#"{"message":"wrong"}"#, &password, &again()),
+        (423, "locked", &password, &again()),
+        (302, "", &password, &again()),
+        (404, "<html>", &again(), &again()),
+        (503, "<html>", &again(), &again()),
         (503, r#"{"error":"x"}"#, &again(), &again()),
     ];
     let mut keys = keys(("https://a.example", "/token"), "https://b.example");

@@ -222,22 +222,6 @@ fn a_refusal_is_told_without_a_key_of_the_query_or_a_further_parameter() {
     );
 }
 
-#[test]
-fn what_stands_for_a_secret_is_not_searched_for_others() {
-    let rows: &[(&[&str], &str, &str)] = &[
-        (&["s", "s"], "no such client", "no [secret]uch client"),
-        (&["secret", "[secret]"], "a secret", "a [secret]"),
-        (&["abc", "bcde"], "abcdef", "[secret]f"),
-        (&["abab", "ba"], "xababax", "x[secret]x"),
-        (&["é"], "né né", "n[secret] n[secret]"),
-    ];
-    for (hidden, text, expected) in rows {
-        let hidden: Vec<_> = hidden.iter().map(|&secret| secret.to_owned()).collect();
-        let shown = without(&hidden, text).replace(PLACE, HIDDEN);
-        assert_eq!(shown, *expected, "{text}");
-    }
-}
-
 /// Code, description, what becomes of it. Where they come from stands at the rules themselves.
 const SALESFORCE: &[(&str, &str, &str)] = &[
     ("invalid_grant", "authentication failure", "password"),
