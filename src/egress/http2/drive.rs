@@ -45,7 +45,7 @@ impl Driver {
 
     /// Looks whether the connection lives. `false`: it is to end at once.
     fn tick(&mut self, cx: &mut Context<'_>) -> bool {
-        let step = self.health.tick(self.pulse.read(), self.pulse.is_busy());
+        let step = self.health.tick(Seen::of(&self.pulse));
         match step {
             Step::Wait => {}
             Step::Ping => {
@@ -90,10 +90,30 @@ impl Future for Driver {
     }
 }
 
+/// What a tick sees.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    /// How many bytes have come in all.
+    heard: u64,
+    /// How many requests there were in all.
+    requests: u64,
+    /// Some are on it now.
+    busy: bool,
+}
+
+impl Seen {
+    fn of(pulse: &Pulse) -> Self {
+        Self {
+            heard: pulse.read(),
+            requests: pulse.requests(),
+            busy: pulse.is_busy(),
+        }
+    }
+}
+
 /// How a connection is, tick by tick. All times are ticks.
 struct Health {
-    /// How many bytes had come at the last tick.
-    heard: u64,
+    last: Seen,
     age: u32,
     /// Since a request was on it.
     idle: u32,
@@ -117,7 +137,7 @@ enum Step {
 impl Default for Health {
     fn default() -> Self {
         Self {
-            heard: 0,
+            last: Seen::default(),
             age: 0,
             idle: 0,
             since_ping: BETWEEN_PINGS,
@@ -127,20 +147,22 @@ impl Default for Health {
 }
 
 impl Health {
-    /// So many bytes have come in all; `busy`: requests are on it.
-    fn tick(&mut self, heard: u64, busy: bool) -> Step {
+    fn tick(&mut self, now: Seen) -> Step {
+        let last = std::mem::replace(&mut self.last, now);
+        // Who came and left between two ticks was on it as well.
+        let used = now.busy || now.requests != last.requests;
+        let silent = now.heard == last.heard;
         self.age += 1;
         self.since_ping = self.since_ping.saturating_add(1);
-        self.idle = if busy { 0 } else { self.idle + 1 };
-        let silent = heard == self.heard && busy;
-        self.heard = heard;
+        self.idle = if used { 0 } else { self.idle + 1 };
+        // Only what comes answers a ping, whoever is on the connection meanwhile.
         self.asked &= silent;
         let dead = self.asked && self.since_ping >= PATIENCE;
         if dead || self.idle >= LONGEST_IDLE + LINGER {
             Step::End
         } else if self.idle >= LONGEST_IDLE || self.age == LONGEST_LIFE {
             Step::Retire
-        } else if silent && !self.asked && self.since_ping >= BETWEEN_PINGS {
+        } else if used && silent && !self.asked && self.since_ping >= BETWEEN_PINGS {
             self.asked = true;
             self.since_ping = 0;
             Step::Ping
@@ -167,18 +189,23 @@ mod tests {
     use super::*;
 
     /// What follows each of these ticks.
-    fn steps(ticks: impl IntoIterator<Item = (u64, bool)>) -> Vec<Step> {
+    fn steps(ticks: impl IntoIterator<Item = Seen>) -> Vec<Step> {
         let mut health = Health::default();
-        let ticks = ticks.into_iter();
-        ticks
-            .map(|(heard, busy)| health.tick(heard, busy))
-            .collect()
+        ticks.into_iter().map(|seen| health.tick(seen)).collect()
+    }
+
+    fn seen(heard: u64, requests: u64, busy: bool) -> Seen {
+        Seen {
+            heard,
+            requests,
+            busy,
+        }
     }
 
     #[test]
     fn a_connection_on_which_nothing_comes_is_asked_and_then_given_up() {
         use Step::{End, Ping, Wait};
-        let busy = |heard: &[u64]| steps(heard.iter().map(|heard| (*heard, true)));
+        let busy = |heard: &[u64]| steps(heard.iter().map(|heard| seen(*heard, 1, true)));
         // It has said something at first.
         assert_eq!(busy(&[9, 9, 9, 9]), [Wait, Ping, Wait, End]);
         // What comes late is an answer as well, and so is what nobody asked for.
@@ -190,13 +217,31 @@ mod tests {
     }
 
     #[test]
+    fn callers_who_come_now_and_then_and_leave_soon_keep_no_dead_connection() {
+        use Step::{End, Ping, Wait};
+        // One is on it at a tick, or none is and a second has been.
+        for busy in [true, false] {
+            let ticks = [(1, false), (2, busy), (2, false), (2, false)];
+            let ticks = ticks.map(|(requests, busy)| seen(9, requests, busy));
+            assert_eq!(steps(ticks), [Wait, Ping, Wait, End], "{busy}");
+        }
+    }
+
+    #[test]
     fn a_connection_that_nobody_needs_is_let_go_and_one_that_is_old_gets_no_more_requests() {
         use Step::{End, Retire, Wait};
-        let idle = steps([(9, false); 8]);
+        let idle = steps([seen(9, 0, false); 8]);
         let expected = [Wait, Wait, Wait, Wait, Wait, Retire, Retire, End];
         assert_eq!(idle, expected);
-        let mut now_and_then = steps((1..=LONGEST_LIFE + 1).map(|at| (u64::from(at), at % 5 == 0)));
-        assert_eq!(now_and_then.split_off(719), [Retire, Wait]);
-        assert!(now_and_then.iter().all(|step| *step == Wait));
+        // Requests now and then, long ones or such as no tick sees.
+        for busy in [true, false] {
+            let now_and_then = (1..=LONGEST_LIFE + 1).map(|at| {
+                let requests = if busy { 1 } else { at / 5 };
+                seen(u64::from(at), u64::from(requests), busy && at % 5 == 0)
+            });
+            let mut now_and_then = steps(now_and_then);
+            assert_eq!(now_and_then.split_off(719), [Retire, Wait]);
+            assert!(now_and_then.iter().all(|step| *step == Wait), "{busy}");
+        }
     }
 }

@@ -20,8 +20,8 @@ pub(super) struct Pulse {
     written: AtomicU64,
     /// Requests that are on it.
     seats: AtomicUsize,
-    /// It has had one before.
-    used: AtomicBool,
+    /// Those that it ever had.
+    requests: AtomicU64,
     /// One of them was begun, and nothing is read before it is out.
     begun: AtomicBool,
     /// No more of them.
@@ -52,6 +52,11 @@ impl Pulse {
     /// Whether requests are on it.
     pub(super) fn is_busy(&self) -> bool {
         self.seats.load(Ordering::Relaxed) > 0
+    }
+
+    /// How many requests it has had.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     /// A request is handed to h2. It goes out before more is read: that may be that the upstream takes fewer at once, and then it
@@ -184,7 +189,7 @@ impl Seat {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         taken.ok()?;
         Some(Self {
-            reused: pulse.used.swap(true, Ordering::Relaxed),
+            reused: pulse.requests.fetch_add(1, Ordering::Relaxed) > 0,
             pulse: pulse.clone(),
         })
     }
