@@ -11,7 +11,8 @@ use h2::client::Connection;
 use h2::{Ping, PingPong};
 use tokio::time::{Interval, MissedTickBehavior};
 
-use super::pulse::{Pulse, Watched};
+use super::pulse::Pulse;
+use super::watched::Watched;
 use crate::egress::connect::Stream;
 use crate::egress::connection::Open;
 
@@ -55,6 +56,7 @@ impl Driver {
                     let _ = pings.send_ping(Ping::opaque());
                 }
             }
+            Step::Doubt => self.pulse.doubt(),
             // Without requests it ends once the pool has forgotten it.
             Step::Retire => self.pulse.retire(),
             Step::End => return false,
@@ -79,6 +81,7 @@ impl Future for Driver {
         if this.pulse.are_out() && ended.is_pending() {
             ended = Pin::new(&mut this.connection).poll(cx);
         }
+        this.pulse.end_turn();
         if this.pulse.is_full() {
             this.pulse.gather();
         }
@@ -95,6 +98,10 @@ impl Future for Driver {
 struct Seen {
     /// How many bytes have come in all.
     heard: u64,
+    /// The socket has had no room for all that there is to write, for a second at least.
+    blocked: bool,
+    /// How often it had some again.
+    freed: u64,
     /// How many requests there were in all.
     requests: u64,
     /// Some are on it now.
@@ -105,6 +112,8 @@ impl Seen {
     fn of(pulse: &Pulse) -> Self {
         Self {
             heard: pulse.read(),
+            blocked: pulse.is_blocked(),
+            freed: pulse.freed(),
             requests: pulse.requests(),
             busy: pulse.is_busy(),
         }
@@ -120,6 +129,10 @@ struct Health {
     since_ping: u32,
     /// A ping was sent, and nothing has come since.
     asked: bool,
+    /// Since nothing moves although it should.
+    waits: u32,
+    /// Since its socket was seen blocked.
+    since_blocked: u32,
 }
 
 /// What follows a tick.
@@ -128,6 +141,8 @@ enum Step {
     Wait,
     /// Ask whether it lives.
     Ping,
+    /// Others where there is another way.
+    Doubt,
     /// No more requests.
     Retire,
     /// It is of no use.
@@ -142,6 +157,8 @@ impl Default for Health {
             idle: 0,
             since_ping: BETWEEN_PINGS,
             asked: false,
+            waits: 0,
+            since_blocked: LONG_PATIENCE,
         }
     }
 }
@@ -152,17 +169,32 @@ impl Health {
         // Who came and left between two ticks was on it as well.
         let used = now.busy || now.requests != last.requests;
         let silent = now.heard == last.heard;
+        // What a socket that was full has room for again, the other side has taken. What it buffers before says nothing.
+        let freed = now.freed != last.freed;
+        let still = silent && !freed;
         self.age += 1;
         self.since_ping = self.since_ping.saturating_add(1);
         self.idle = if used { 0 } else { self.idle + 1 };
         // Only what comes answers a ping, whoever is on the connection meanwhile.
         self.asked &= silent;
-        let dead = self.asked && self.since_ping >= PATIENCE;
+        let waits = still && (self.asked || now.blocked);
+        self.waits = if waits { self.waits + 1 } else { 0 };
+        // The answer to a ping stands behind all that a slow way holds, and that may be much.
+        let since_blocked = self.since_blocked.saturating_add(1);
+        self.since_blocked = if now.blocked { 0 } else { since_blocked };
+        let patience = match self.since_blocked < LONG_PATIENCE {
+            true => LONG_PATIENCE,
+            false => PATIENCE,
+        };
+        let dead = self.waits >= patience;
+        let asks = used && still && !now.blocked && !self.asked;
         if dead || self.idle >= LONGEST_IDLE + LINGER {
             Step::End
         } else if self.idle >= LONGEST_IDLE || self.age == LONGEST_LIFE {
             Step::Retire
-        } else if used && silent && !self.asked && self.since_ping >= BETWEEN_PINGS {
+        } else if self.waits == PATIENCE {
+            Step::Doubt
+        } else if asks && self.since_ping >= BETWEEN_PINGS {
             self.asked = true;
             self.since_ping = 0;
             Step::Ping
@@ -183,6 +215,9 @@ const LONGEST_LIFE: u32 = 720;
 const BETWEEN_PINGS: u32 = 3;
 /// How long the answer to a ping may take.
 const PATIENCE: u32 = 2;
+/// The same behind what a slow way holds, for as long as it may hold that, and how long it may take nothing at all. Others have
+/// another connection by then.
+const LONG_PATIENCE: u32 = 24;
 
 #[cfg(test)]
 mod tests {
@@ -199,6 +234,7 @@ mod tests {
             heard,
             requests,
             busy,
+            ..Seen::default()
         }
     }
 
@@ -225,6 +261,37 @@ mod tests {
             let ticks = ticks.map(|(requests, busy)| seen(9, requests, busy));
             assert_eq!(steps(ticks), [Wait, Ping, Wait, End], "{busy}");
         }
+    }
+
+    #[test]
+    fn a_connection_that_takes_what_is_sent_is_not_given_up_though_nothing_comes() {
+        use Step::{Doubt, End, Ping, Wait};
+        // The socket is full at each of these ticks or not, and has had room again so often.
+        let upload = |ticks: &[(bool, u64)]| {
+            let ticks = ticks.iter().map(|(blocked, freed)| Seen {
+                blocked: *blocked,
+                freed: *freed,
+                ..seen(9, 1, true)
+            });
+            steps(ticks)
+        };
+        // It takes some, in steps far apart, and is asked only when all is in the sockets, where a ping stands behind it.
+        let taken = |tick: u64| (true, tick / 2);
+        let rest = [(false, 9); 26];
+        let slow: Vec<_> = (0..20).map(taken).chain(rest).collect();
+        let steps = upload(&slow);
+        let (uploading, rest) = steps.split_at(20);
+        assert_eq!(uploading, [Wait; 20]);
+        assert_eq!(rest[..3], [Ping, Wait, Doubt]);
+        assert_eq!(rest[3..23], [Wait; 20]);
+        assert_eq!(rest[23], End);
+        // What takes nothing any more is dead, but may have been slow.
+        let full = upload(&[(true, 1); 26]);
+        assert_eq!(full[..4], [Wait, Wait, Doubt, Wait]);
+        assert_eq!(full[24], End);
+        // Nor does it live by what the socket takes before it is full.
+        let filled = upload(&[(false, 0), (false, 0), (false, 0), (false, 0)]);
+        assert_eq!(filled, [Wait, Ping, Wait, End]);
     }
 
     #[test]
