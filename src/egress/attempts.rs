@@ -129,7 +129,7 @@ impl<B: Outgoing> State<B> {
     fn share(&mut self, session: &mut Session) -> bool {
         let count = self.waiting.len();
         while let Some(waiter) = self.waiting.pop_front() {
-            let Some(exchange) = session.room(false) else {
+            let Some(exchange) = session.room() else {
                 self.waiting.push_front(waiter);
                 break;
             };
@@ -170,7 +170,7 @@ impl<B: Outgoing> Place<B> {
         match self.connect(room).await? {
             Made::Http1(line) => Ok(Way::New(line)),
             Made::Http2(mut session) => {
-                let exchange = session.room(false);
+                let exchange = session.room();
                 self.lanes.add(session);
                 exchange.map(Way::Shared).ok_or_else(useless)
             }

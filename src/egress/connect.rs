@@ -34,6 +34,21 @@ pub(super) fn chose_http2(stream: &Stream) -> bool {
     }
 }
 
+/// Has little wait unsent in the socket: whatever is written next stands behind it, of which other requests know nothing.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn keep_unsent_short(stream: &Stream) {
+    let tcp = match stream {
+        Either::Left(tcp) => tcp,
+        Either::Right(tls) => tls.get_ref().0,
+    };
+    // Without it all goes on, later.
+    let _ = socket2::SockRef::from(tcp).set_tcp_notsent_lowat(MOST_UNSENT);
+}
+
+/// There is no way to say so here.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn keep_unsent_short(_: &Stream) {}
+
 /// Connects within the profile's time.
 pub(super) async fn connect<B>(to: Destination<'_>, names: &Names) -> Result<Stream, Failure<B>> {
     let limit = to.profile.connect_timeout;
@@ -172,6 +187,9 @@ impl Service<Name> for Resolver {
 }
 
 const NOT_PUBLIC: &str = "the name resolves to an address that is not public";
+/// Enough for a fast way, and less than what a body has waiting here.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MOST_UNSENT: u32 = 128 * 1024;
 const KEEPALIVE: Duration = Duration::from_secs(60);
 /// Addresses of either family that are tried: the more, the less time each has to answer from afar.
 const MOST_TRIED: usize = 4;

@@ -103,3 +103,68 @@ impl Drop for Waiting<'_> {
 
 /// How often it is looked for a connection that has become idle.
 const LOOK: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http_body_util::Full;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::egress::connect::Stream;
+    use crate::egress::connection::Open;
+    use crate::egress::http2::Session;
+    use crate::egress::{Destination, Profile};
+    use crate::message::Origin;
+    use crate::telemetry::Metrics;
+    use crate::tls::Trust;
+
+    /// A frame of settings, empty.
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+    #[tokio::test]
+    async fn who_waits_for_a_file_has_that_of_a_connection_of_http2_before_who_comes_next() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (busy, other) = (format!("https://{addr}"), format!("http://{addr}"));
+        let [busy, other] = [busy, other].map(|origin| origin.parse::<Origin>().unwrap());
+        let metrics = Metrics::new();
+        let profile = Profile {
+            id: 0,
+            tls: Trust::new(&[]),
+            proxy: None,
+            connect_timeout: Duration::from_secs(60),
+            connections: 9,
+            http2: true,
+            metrics: metrics.upstream("api"),
+        };
+        let to = |origin| Destination {
+            profile: &profile,
+            origin,
+            public_only: false,
+            fresh: false,
+        };
+        let files = Files::<Full<Bytes>>::new(1);
+        let pool = Pool::new(&files);
+        let place = pool.place(to(&busy));
+        let open = Open::new(&profile.metrics, place.room().await.ok().unwrap());
+        let stream = TcpStream::connect(addr).await.unwrap();
+        let (mut upstream, _) = listener.accept().await.unwrap();
+        upstream.write_all(&SETTINGS).await.unwrap();
+        let session = Session::open(Stream::Left(stream), open).await;
+        place.lanes.add(session.ok().unwrap());
+        let request = place.lanes.place::<Full<Bytes>>(0, false);
+        let now = Instant::now();
+        let mut waits = Box::pin(pool.checkout(to(&other), now, None, false));
+        let early = tokio::time::timeout(Duration::from_millis(50), &mut waits).await;
+        assert!(early.is_err() && files.are_wanted());
+        drop(request);
+        tokio::select! {
+            biased;
+            _ = pool.checkout(to(&busy), now, None, false) => panic!("it was before"),
+            waited = waits => assert!(waited.is_ok()),
+        }
+    }
+}

@@ -117,7 +117,7 @@ impl<B: Outgoing> Pool<B> {
             || places.values().flatten().any(|place| place.close_idle())
     }
 
-    fn place(&self, to: Destination<'_>) -> Arc<Place<B>> {
+    pub(super) fn place(&self, to: Destination<'_>) -> Arc<Place<B>> {
         let mut places = lock(&self.places);
         let places = places.entry(to.profile.id).or_default();
         let same = |place: &&Arc<Place<B>>| {
@@ -243,6 +243,10 @@ async fn checkout_http2<B: Outgoing>(
 ) -> Result<Connection<B>, Failure<B>> {
     // A fresh one is none of those that are there.
     let after = if to.fresh { place.lanes.made() } else { 0 };
+    if place.files.are_wanted() {
+        // As one of HTTP/1.1 is not kept then: who comes next would always be before those who wait.
+        place.lanes.close_idle();
+    }
     if let Some(exchange) = place.lanes.place(after, body) {
         return Ok(Connection::shared(exchange, place, permit));
     }

@@ -10,7 +10,7 @@ use tokio_rustls::server::TlsStream;
 use super::seldom::Seldom;
 use super::stream::{Protocol, Watched, Wire};
 use super::tracked::tracked;
-use super::watch::Entry;
+use super::watch::{self, Entry};
 use super::{AnswerBody, Arrival, Floor, Serve, Stream, http1};
 use crate::tls::{self, ServerConfig};
 
@@ -138,7 +138,8 @@ where
         .max_header_list_size(u32::try_from(floor.limits.header_bytes).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(20)
         .keep_alive_interval(Some(floor.limits.idle_timeout))
-        .keep_alive_timeout(floor.limits.header_timeout)
+        // The answer to a ping stands behind all that the caller, or a slow way to it, has not taken yet.
+        .keep_alive_timeout(watch::longest_stuck(floor.limits.idle_timeout))
         .serve_connection(
             TokioIo::new(stream),
             tracked(service, entry.clone(), ending, floor.limits.header_fields),

@@ -84,7 +84,7 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("smallvec", &["telemetry", "server", "message", "proxy"]),
-    ("socket2", &["server"]),
+    ("socket2", &["server", "egress"]),
     ("tempfile", &["secret"]),
     ("thiserror", EVERYWHERE),
     ("tokio", EVERYWHERE),

@@ -11,7 +11,8 @@ use h2::client::Connection;
 use h2::{Ping, PingPong};
 use tokio::time::{Interval, MissedTickBehavior};
 
-use super::pulse::{Pulse, Watched};
+use super::pulse::Pulse;
+use super::watched::Watched;
 use crate::egress::connect::Stream;
 use crate::egress::connection::Open;
 
@@ -45,7 +46,7 @@ impl Driver {
 
     /// Looks whether the connection lives. `false`: it is to end at once.
     fn tick(&mut self, cx: &mut Context<'_>) -> bool {
-        let step = self.health.tick(self.pulse.read(), self.pulse.is_busy());
+        let step = self.health.tick(Seen::of(&self.pulse));
         match step {
             Step::Wait => {}
             Step::Ping => {
@@ -55,6 +56,7 @@ impl Driver {
                     let _ = pings.send_ping(Ping::opaque());
                 }
             }
+            Step::Doubt => self.pulse.doubt(),
             // Without requests it ends once the pool has forgotten it.
             Step::Retire => self.pulse.retire(),
             Step::End => return false,
@@ -79,6 +81,7 @@ impl Future for Driver {
         if this.pulse.are_out() && ended.is_pending() {
             ended = Pin::new(&mut this.connection).poll(cx);
         }
+        this.pulse.end_turn();
         if this.pulse.is_full() {
             this.pulse.gather();
         }
@@ -90,16 +93,46 @@ impl Future for Driver {
     }
 }
 
+/// What a tick sees.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    /// How many bytes have come in all.
+    heard: u64,
+    /// The socket has had no room for all that there is to write, for a second at least.
+    blocked: bool,
+    /// How often it had some again.
+    freed: u64,
+    /// How many requests there were in all.
+    requests: u64,
+    /// Some are on it now.
+    busy: bool,
+}
+
+impl Seen {
+    fn of(pulse: &Pulse) -> Self {
+        Self {
+            heard: pulse.read(),
+            blocked: pulse.is_blocked(),
+            freed: pulse.freed(),
+            requests: pulse.requests(),
+            busy: pulse.is_busy(),
+        }
+    }
+}
+
 /// How a connection is, tick by tick. All times are ticks.
 struct Health {
-    /// How many bytes had come at the last tick.
-    heard: u64,
+    last: Seen,
     age: u32,
     /// Since a request was on it.
     idle: u32,
     since_ping: u32,
     /// A ping was sent, and nothing has come since.
     asked: bool,
+    /// Since nothing moves although it should.
+    waits: u32,
+    /// Since its socket was seen blocked.
+    since_blocked: u32,
 }
 
 /// What follows a tick.
@@ -108,6 +141,8 @@ enum Step {
     Wait,
     /// Ask whether it lives.
     Ping,
+    /// Others where there is another way.
+    Doubt,
     /// No more requests.
     Retire,
     /// It is of no use.
@@ -117,30 +152,49 @@ enum Step {
 impl Default for Health {
     fn default() -> Self {
         Self {
-            heard: 0,
+            last: Seen::default(),
             age: 0,
             idle: 0,
             since_ping: BETWEEN_PINGS,
             asked: false,
+            waits: 0,
+            since_blocked: LONG_PATIENCE,
         }
     }
 }
 
 impl Health {
-    /// So many bytes have come in all; `busy`: requests are on it.
-    fn tick(&mut self, heard: u64, busy: bool) -> Step {
+    fn tick(&mut self, now: Seen) -> Step {
+        let last = std::mem::replace(&mut self.last, now);
+        // Who came and left between two ticks was on it as well.
+        let used = now.busy || now.requests != last.requests;
+        let silent = now.heard == last.heard;
+        // What a socket that was full has room for again, the other side has taken. What it buffers before says nothing.
+        let freed = now.freed != last.freed;
+        let still = silent && !freed;
         self.age += 1;
         self.since_ping = self.since_ping.saturating_add(1);
-        self.idle = if busy { 0 } else { self.idle + 1 };
-        let silent = heard == self.heard && busy;
-        self.heard = heard;
+        self.idle = if used { 0 } else { self.idle + 1 };
+        // Only what comes answers a ping, whoever is on the connection meanwhile.
         self.asked &= silent;
-        let dead = self.asked && self.since_ping >= PATIENCE;
+        let waits = still && (self.asked || now.blocked);
+        self.waits = if waits { self.waits + 1 } else { 0 };
+        // The answer to a ping stands behind all that a slow way holds, and that may be much.
+        let since_blocked = self.since_blocked.saturating_add(1);
+        self.since_blocked = if now.blocked { 0 } else { since_blocked };
+        let patience = match self.since_blocked < LONG_PATIENCE {
+            true => LONG_PATIENCE,
+            false => PATIENCE,
+        };
+        let dead = self.waits >= patience;
+        let asks = used && still && !now.blocked && !self.asked;
         if dead || self.idle >= LONGEST_IDLE + LINGER {
             Step::End
         } else if self.idle >= LONGEST_IDLE || self.age == LONGEST_LIFE {
             Step::Retire
-        } else if silent && !self.asked && self.since_ping >= BETWEEN_PINGS {
+        } else if self.waits == PATIENCE {
+            Step::Doubt
+        } else if asks && self.since_ping >= BETWEEN_PINGS {
             self.asked = true;
             self.since_ping = 0;
             Step::Ping
@@ -161,24 +215,33 @@ const LONGEST_LIFE: u32 = 720;
 const BETWEEN_PINGS: u32 = 3;
 /// How long the answer to a ping may take.
 const PATIENCE: u32 = 2;
+/// The same behind what a slow way holds, for as long as it may hold that, and how long it may take nothing at all. Others have
+/// another connection by then.
+const LONG_PATIENCE: u32 = 24;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// What follows each of these ticks.
-    fn steps(ticks: impl IntoIterator<Item = (u64, bool)>) -> Vec<Step> {
+    fn steps(ticks: impl IntoIterator<Item = Seen>) -> Vec<Step> {
         let mut health = Health::default();
-        let ticks = ticks.into_iter();
-        ticks
-            .map(|(heard, busy)| health.tick(heard, busy))
-            .collect()
+        ticks.into_iter().map(|seen| health.tick(seen)).collect()
+    }
+
+    fn seen(heard: u64, requests: u64, busy: bool) -> Seen {
+        Seen {
+            heard,
+            requests,
+            busy,
+            ..Seen::default()
+        }
     }
 
     #[test]
     fn a_connection_on_which_nothing_comes_is_asked_and_then_given_up() {
         use Step::{End, Ping, Wait};
-        let busy = |heard: &[u64]| steps(heard.iter().map(|heard| (*heard, true)));
+        let busy = |heard: &[u64]| steps(heard.iter().map(|heard| seen(*heard, 1, true)));
         // It has said something at first.
         assert_eq!(busy(&[9, 9, 9, 9]), [Wait, Ping, Wait, End]);
         // What comes late is an answer as well, and so is what nobody asked for.
@@ -190,13 +253,62 @@ mod tests {
     }
 
     #[test]
+    fn callers_who_come_now_and_then_and_leave_soon_keep_no_dead_connection() {
+        use Step::{End, Ping, Wait};
+        // One is on it at a tick, or none is and a second has been.
+        for busy in [true, false] {
+            let ticks = [(1, false), (2, busy), (2, false), (2, false)];
+            let ticks = ticks.map(|(requests, busy)| seen(9, requests, busy));
+            assert_eq!(steps(ticks), [Wait, Ping, Wait, End], "{busy}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_takes_what_is_sent_is_not_given_up_though_nothing_comes() {
+        use Step::{Doubt, End, Ping, Wait};
+        // The socket is full at each of these ticks or not, and has had room again so often.
+        let upload = |ticks: &[(bool, u64)]| {
+            let ticks = ticks.iter().map(|(blocked, freed)| Seen {
+                blocked: *blocked,
+                freed: *freed,
+                ..seen(9, 1, true)
+            });
+            steps(ticks)
+        };
+        // It takes some, in steps far apart, and is asked only when all is in the sockets, where a ping stands behind it.
+        let taken = |tick: u64| (true, tick / 2);
+        let rest = [(false, 9); 26];
+        let slow: Vec<_> = (0..20).map(taken).chain(rest).collect();
+        let steps = upload(&slow);
+        let (uploading, rest) = steps.split_at(20);
+        assert_eq!(uploading, [Wait; 20]);
+        assert_eq!(rest[..3], [Ping, Wait, Doubt]);
+        assert_eq!(rest[3..23], [Wait; 20]);
+        assert_eq!(rest[23], End);
+        // What takes nothing any more is dead, but may have been slow.
+        let full = upload(&[(true, 1); 26]);
+        assert_eq!(full[..4], [Wait, Wait, Doubt, Wait]);
+        assert_eq!(full[24], End);
+        // Nor does it live by what the socket takes before it is full.
+        let filled = upload(&[(false, 0), (false, 0), (false, 0), (false, 0)]);
+        assert_eq!(filled, [Wait, Ping, Wait, End]);
+    }
+
+    #[test]
     fn a_connection_that_nobody_needs_is_let_go_and_one_that_is_old_gets_no_more_requests() {
         use Step::{End, Retire, Wait};
-        let idle = steps([(9, false); 8]);
+        let idle = steps([seen(9, 0, false); 8]);
         let expected = [Wait, Wait, Wait, Wait, Wait, Retire, Retire, End];
         assert_eq!(idle, expected);
-        let mut now_and_then = steps((1..=LONGEST_LIFE + 1).map(|at| (u64::from(at), at % 5 == 0)));
-        assert_eq!(now_and_then.split_off(719), [Retire, Wait]);
-        assert!(now_and_then.iter().all(|step| *step == Wait));
+        // Requests now and then, long ones or such as no tick sees.
+        for busy in [true, false] {
+            let now_and_then = (1..=LONGEST_LIFE + 1).map(|at| {
+                let requests = if busy { 1 } else { at / 5 };
+                seen(u64::from(at), u64::from(requests), busy && at % 5 == 0)
+            });
+            let mut now_and_then = steps(now_and_then);
+            assert_eq!(now_and_then.split_off(719), [Retire, Wait]);
+            assert!(now_and_then.iter().all(|step| *step == Wait), "{busy}");
+        }
     }
 }

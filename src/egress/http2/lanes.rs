@@ -47,14 +47,7 @@ impl Lanes {
 
     /// A place on a connection that is there, if it was made `after` so many others, for a request with a `body` or without.
     pub(in crate::egress) fn place<B>(&self, after: u64, body: bool) -> Option<Box<Exchange<B>>> {
-        let mut place = None;
-        self.sessions().retain_mut(|(number, session)| {
-            if place.is_none() && *number > after {
-                place = session.room(body);
-            }
-            session.is_open()
-        });
-        place
+        self.place_where(|number, session| number > after && session.is_well(body))
     }
 
     /// The same where no connection could be made: those that are doubted, or stalled, are what there is, and used on.
@@ -62,7 +55,18 @@ impl Lanes {
         for (_, session) in &*self.sessions() {
             session.trust();
         }
-        self.place(after, false)
+        self.place_where(|number, _| number > after)
+    }
+
+    fn place_where<B>(&self, fits: impl Fn(u64, &Session) -> bool) -> Option<Box<Exchange<B>>> {
+        let mut place = None;
+        self.sessions().retain_mut(|(number, session)| {
+            if place.is_none() && fits(*number, session) {
+                place = session.room();
+            }
+            session.is_open()
+        });
+        place
     }
 
     /// How many requests the last one took at once.

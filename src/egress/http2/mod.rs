@@ -16,6 +16,7 @@ mod pulse;
 mod request;
 mod session;
 mod stream;
+mod watched;
 
 pub(super) use self::lanes::Lanes;
 pub(super) use self::session::Session;

@@ -1,16 +1,11 @@
 //! [`Pulse`]: what a connection's task, its requests and the pool know of each other.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use super::frames::Frames;
 use super::incoming::Incoming;
 
 /// One connection as it lives. A worker has one thread: the atomics are for the type system more than for races.
@@ -18,10 +13,16 @@ use super::incoming::Incoming;
 pub(super) struct Pulse {
     read: AtomicU64,
     written: AtomicU64,
+    /// Its socket has no room for what is written.
+    no_room: AtomicBool,
+    /// How often it had some again.
+    freed: AtomicU64,
+    /// Since when that was so at the end of each of the task's turns.
+    blocked: Mutex<Option<Instant>>,
     /// Requests that are on it.
     seats: AtomicUsize,
-    /// It has had one before.
-    used: AtomicBool,
+    /// Those that it ever had.
+    requests: AtomicU64,
     /// One of them was begun, and nothing is read before it is out.
     begun: AtomicBool,
     /// No more of them.
@@ -49,15 +50,65 @@ impl Pulse {
         self.written.load(Ordering::Relaxed)
     }
 
+    /// So many bytes have come, and so many small pieces begin in them.
+    pub(super) fn hear(&self, count: usize, small: usize) {
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
+        self.small.fetch_add(small, Ordering::Relaxed);
+    }
+
+    /// So many bytes have gone out.
+    pub(super) fn write(&self, count: usize) {
+        self.written.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// Its socket has no room for what is written, or some again.
+    pub(super) fn has_room(&self, some: bool) {
+        self.no_room.store(!some, Ordering::Relaxed);
+        self.freed.fetch_add(u64::from(some), Ordering::Relaxed);
+    }
+
+    /// How often its socket had no room and then some: so often the other side's has taken something.
+    pub(super) fn freed(&self) -> u64 {
+        self.freed.load(Ordering::Relaxed)
+    }
+
+    /// The task has written all that there is, or that the socket has room for.
+    pub(super) fn end_turn(&self) {
+        let mut blocked = self.blocked();
+        match self.no_room.load(Ordering::Relaxed) {
+            true => *blocked = blocked.or_else(|| Some(Instant::now())),
+            false => *blocked = None,
+        }
+    }
+
+    /// Whether something has been left each time for long.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked().as_ref().is_some_and(is_long_ago)
+    }
+
+    fn blocked(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.blocked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether requests are on it.
     pub(super) fn is_busy(&self) -> bool {
         self.seats.load(Ordering::Relaxed) > 0
+    }
+
+    /// How many requests it has had.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     /// A request is handed to h2. It goes out before more is read: that may be that the upstream takes fewer at once, and then it
     /// would wait in h2 until that changes, if ever, and could be taken out of it by nobody.
     pub(super) fn begin(&self) {
         self.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether some are begun that are not out.
+    pub(super) fn is_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// Those that were begun are out. Whether there were any.
@@ -108,11 +159,10 @@ impl Pulse {
         }
     }
 
-    /// Whether a body has waited for room for long: what all of them share may be used up, by one that the upstream does not take or by
-    /// many that it takes slowly, and who comes next stands behind them all.
-    pub(super) fn is_stalled(&self) -> bool {
-        let starving = self.starving();
-        starving.iter().any(|since| since.elapsed() >= STALLED)
+    /// Whether who comes next, with a `body` or without, would stand behind others for long. For all, the socket may have no room;
+    /// for bodies, one of them: what they share may be used up, by one that the upstream does not take or by many that it takes slowly.
+    pub(super) fn is_stalled(&self, body: bool) -> bool {
+        self.is_blocked() || body && self.starving().iter().any(is_long_ago)
     }
 
     fn starving(&self) -> MutexGuard<'_, Vec<Instant>> {
@@ -144,6 +194,10 @@ impl Pulse {
     fn bodies(&self) -> MutexGuard<'_, Vec<Weak<Mutex<Incoming>>>> {
         self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_long_ago(since: &Instant) -> bool {
+    since.elapsed() >= STALLED
 }
 
 /// The body of a request that waits for room.
@@ -184,7 +238,7 @@ impl Seat {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         taken.ok()?;
         Some(Self {
-            reused: pulse.used.swap(true, Ordering::Relaxed),
+            reused: pulse.requests.fetch_add(1, Ordering::Relaxed) > 0,
             pulse: pulse.clone(),
         })
     }
@@ -201,94 +255,10 @@ impl Drop for Seat {
     }
 }
 
-/// A stream whose bytes are counted as they pass, and whose frames are seen.
-pub(super) struct Watched<S> {
-    stream: S,
-    pulse: Arc<Pulse>,
-    frames: Frames,
-}
-
-impl<S> Watched<S> {
-    pub(super) fn new(stream: S, pulse: &Arc<Pulse>) -> Self {
-        Self {
-            stream,
-            pulse: pulse.clone(),
-            frames: Frames::default(),
-        }
-    }
-
-    fn wrote(&self, count: usize) {
-        self.pulse
-            .written
-            .fetch_add(count as u64, Ordering::Relaxed);
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.pulse.begun.load(Ordering::Relaxed) {
-            // The task comes again at once.
-            return Poll::Pending;
-        }
-        if self.pulse.is_full() {
-            // The task gathers them before it is polled again.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        let (_, bytes) = buf.filled_mut().split_at_mut(before);
-        self.pulse
-            .read
-            .fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        let small = self.frames.pass(bytes);
-        self.pulse.small.fetch_add(small, Ordering::Relaxed);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let count = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
-        self.wrote(count);
-        Poll::Ready(Ok(count))
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let count = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
-        self.wrote(count);
-        Poll::Ready(Ok(count))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
 /// What h2 keeps of each costs some hundred bytes, however small it is.
 const MOST_SMALL: usize = 1024;
 
-/// How long a body may wait for room before others go elsewhere. Who reads makes some far sooner.
+/// How long there may be no room before others go elsewhere. Who reads makes some far sooner.
 const STALLED: Duration = Duration::from_secs(1);
 
 /// Upstreams that fear rapid resets (CVE-2023-44487) end a connection after some hundred, with all requests that are on it.

@@ -9,9 +9,10 @@ use h2::client::{Builder, SendRequest};
 use tokio::task::AbortHandle;
 
 use super::drive::Driver;
-use super::pulse::{Pulse, Seat, Watched};
+use super::pulse::{Pulse, Seat};
 use super::stream::Exchange;
-use crate::egress::connect::Stream;
+use super::watched::Watched;
+use crate::egress::connect::{Stream, keep_unsent_short};
 use crate::egress::connection::Open;
 use crate::egress::exchange::Fault;
 
@@ -27,6 +28,7 @@ impl Session {
     /// Makes a connection ready, and has it driven. It is ready when the upstream has said how many requests it takes at
     /// once: who began with more would be refused.
     pub(in crate::egress) async fn open(stream: Stream, open: Open) -> Result<Self, Fault> {
+        keep_unsent_short(&stream);
         let pulse = Arc::new(Pulse::default());
         let stream = Watched::new(stream, &pulse);
         let shaken = builder().handshake(stream).await;
@@ -87,11 +89,13 @@ impl Session {
         })
     }
 
-    /// A place for one more request, with a `body` or without, if there is one now.
-    pub(in crate::egress) fn room<B>(&mut self, body: bool) -> Option<Box<Exchange<B>>> {
-        if self.pulse.is_doubted() || body && self.pulse.is_stalled() {
-            return None;
-        }
+    /// Whether a request, with a `body` or without, had better not go elsewhere.
+    pub(in crate::egress) fn is_well(&self, body: bool) -> bool {
+        !self.pulse.is_doubted() && !self.pulse.is_stalled(body)
+    }
+
+    /// A place for one more request, if there is one now.
+    pub(in crate::egress) fn room<B>(&mut self) -> Option<Box<Exchange<B>>> {
         let mut sender = self.sender.clone()?;
         let mut cx = Context::from_waker(Waker::noop());
         // The upstream may have said good-bye, or that it takes nothing any more.
@@ -162,7 +166,7 @@ mod tests {
         let open = Open::new(&metrics.upstream("api"), (room(), room()));
         let session = Session::open(Stream::Left(stream.unwrap()), open).await;
         let mut session = session.unwrap();
-        let exchange = session.room::<Full<Bytes>>(false);
+        let exchange = session.room::<Full<Bytes>>();
         let mut exchange = exchange.expect("no room on a new connection");
         let head = Head {
             method: &Method::GET,
@@ -178,7 +182,7 @@ mod tests {
         assert!(matches!(answer, Err(Fault::Io(_))), "{answer:?}");
         assert!(began.elapsed().as_secs() <= 30, "{:?}", began.elapsed());
         assert!(!exchange.is_unsent() && !exchange.is_refused());
-        assert!(session.room::<Full<Bytes>>(false).is_none() && !session.is_open());
+        assert!(session.room::<Full<Bytes>>().is_none() && !session.is_open());
         let closed = "upauth_upstream_connections{upstream=\"api\"} 0";
         assert!(metrics.encode().contains(closed));
     }

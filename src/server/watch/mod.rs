@@ -152,7 +152,7 @@ impl Watch {
             let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
             entries.retain(|entry| match entry.upgrade() {
                 Some(state) => {
-                    state.look_after_answers(self.idle_timeout.saturating_mul(STUCK), now);
+                    state.look_after_answers(longest_stuck(self.idle_timeout), now);
                     if self.over(&state, now, idle_timeout) {
                         state.cut.cancel();
                     } else if state.may_rest(now) {
@@ -168,7 +168,7 @@ impl Watch {
     fn over(&self, state: &State, now: u64, idle_timeout: Duration) -> bool {
         let over = |since: &Since, limit| since.lasts(now).is_some_and(|time| time > limit);
         // Each is asked, since to be asked is what begins a time.
-        let stuck = over(&state.stuck, self.idle_timeout.saturating_mul(STUCK));
+        let stuck = over(&state.stuck, longest_stuck(self.idle_timeout));
         let head = over(&state.head, self.header_timeout);
         let idle = over(&state.idle, idle_timeout);
         stuck || state.active.load(Ordering::Relaxed) == 0 && (head || idle)
@@ -314,6 +314,11 @@ fn millis(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_millis())
         .unwrap_or(u64::MAX)
         .max(1)
+}
+
+/// How long a caller may take nothing of its answer.
+pub(super) fn longest_stuck(idle_timeout: Duration) -> Duration {
+    idle_timeout.saturating_mul(STUCK)
 }
 
 /// How many idle times a caller may take nothing of its answer. A socket is writable again only when a good part of

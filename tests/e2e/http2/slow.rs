@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::server::TlsStream;
 
 use crate::support::frames::{
@@ -67,4 +67,34 @@ async fn uploads_of_slow_callers_share_a_connection() {
     }
     assert_eq!(proxy.post("/api/x", "x").await.text(), "ok");
     assert_eq!(api.agreed().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_for_which_the_socket_has_no_room_holds_up_nobody_for_long() {
+    let api = Framed::frames(&(), |mut frames, number, ()| async move {
+        // Room for all in HTTP/2: who reads slowly, or a slow way, holds back by TCP alone.
+        let wide = 0x7fff_0000_u32.to_be_bytes();
+        let window = [&[0, 4][..], &wide].concat();
+        frames.frame(SETTINGS, 0, 0, &window).await;
+        frames.frame(WINDOW_UPDATE, 0, 0, &wide).await;
+        while let Some(id) = frames.request().await {
+            if number == 0 {
+                return std::future::pending().await;
+            }
+            frames.frame(HEADERS, END_HEADERS, id, &[0x88]).await;
+            frames.frame(DATA, END_STREAM, id, b"ok").await;
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&api.upstream("http2 = true"));
+    let mut upload = proxy.caller().await;
+    upload.begin_upload("/api/upload").await;
+    let all = "y".repeat(32 * 1024 * 1024);
+    let taken = timeout(Duration::from_millis(2500), upload.piece(&all)).await;
+    assert!(taken.is_err(), "there was room for all of it");
+    for _ in 0..2 {
+        assert_eq!(proxy.get("/api/x").await.text(), "ok");
+        assert_eq!(proxy.post("/api/x", "x").await.text(), "ok");
+    }
+    assert_eq!(api.agreed().len(), 2);
 }

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::slow::{IN_TIME, PREFACE, SETTINGS, closed, never_complete, short_patience};
 use crate::support::caller::PATIENCE;
 use crate::support::frames::{END_STREAM, End, Frames, HEADERS, PING, WINDOW_UPDATE, frame};
 use crate::support::tls::{Ca, Folder, connect};
 use crate::support::{Caller, H2, Scripted, TestProxy};
+
+/// A flag of SETTINGS and PING.
+const ACK: u8 = 1;
 
 /// The fields of a `GET`.
 fn get(path: &[u8]) -> [(&[u8], &[u8]); 4] {
@@ -100,6 +103,40 @@ async fn neither_half_a_head_nor_pings_keep_a_connection_of_http2_that_has_no_re
         };
         timeout(IN_TIME, closed).await.expect("never closed");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_answers_pings_late_is_not_cut_and_one_that_never_does_is_in_the_end() {
+    let api = Scripted::start_with(&(), |mut connection, ()| async move {
+        connection.request().await;
+        connection.write("HTTP/1.1 200 OK\r\n\r\n").await;
+        while connection.caller.stream.write_all(b"x").await.is_ok() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    // A caller may take nothing for four times as long as it may be idle.
+    let limits = "[server.limits]\nheader_timeout = \"100ms\"\nidle_timeout = \"500ms\"\n";
+    let proxy = TestProxy::start(&format!("{limits}{}", api.upstream()));
+    let stays = async |answers: bool| {
+        let mut caller = Frames::connect(proxy.addr()).await;
+        caller.headers(1, &get(b"/api/x"), true).await;
+        let began = Instant::now();
+        let pings = async {
+            while let Some((kind, _, ping)) = caller.next().await {
+                if kind == PING && answers {
+                    sleep(Duration::from_secs(1)).await;
+                    caller.frame(PING, ACK, 0, &ping).await;
+                }
+            }
+        };
+        let _ = timeout(Duration::from_secs(6), pings).await;
+        began.elapsed()
+    };
+    let (late, never) = tokio::join!(stays(true), stays(false));
+    assert!(late >= Duration::from_secs(6), "{late:?}");
+    let bounds = Duration::from_secs(2)..Duration::from_secs(6);
+    assert!(bounds.contains(&never), "{never:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
