@@ -93,7 +93,7 @@ async fn once(
     clock: &Clock,
 ) -> Result<Result<Credential, LoginFailure>, StartError> {
     if provider.rotation == Rotation::None {
-        let exchanged = source.exchange(None).await;
+        let exchanged = source.exchange(&[]).await;
         return Ok(exchanged
             .map(|exchanged| exchanged.credential)
             .map_err(|not| not.failure));

@@ -49,7 +49,7 @@ impl Metered {
 }
 
 impl Exchange for Metered {
-    fn exchange<'a>(&'a self, refresh: Option<&'a Secret>) -> ExchangeFuture<'a> {
+    fn exchange<'a>(&'a self, refresh: &'a [Secret]) -> ExchangeFuture<'a> {
         Box::pin(async move {
             let sent = self.clock.now();
             let login = self.source.exchange(refresh).await;

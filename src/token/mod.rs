@@ -127,9 +127,9 @@ impl From<Credential> for Obtained {
 
 /// What is exchanged with one token endpoint. It remembers nothing.
 pub trait Exchange: Send + Sync + 'static {
-    /// Logs in once; presents `refresh`, if there is one, for the configured refresh token. Ends by itself within the
-    /// token endpoint's deadline.
-    fn exchange<'a>(&'a self, refresh: Option<&'a Secret>) -> ExchangeFuture<'a>;
+    /// Logs in once; presents the first of `refresh`, if there is one, for the configured refresh token. The others are known of the same
+    /// grant, and shown nowhere. Ends by itself within the token endpoint's deadline.
+    fn exchange<'a>(&'a self, refresh: &'a [Secret]) -> ExchangeFuture<'a>;
 
     /// See [`TokenSource::reread`].
     fn reread(&self) {}

@@ -90,11 +90,14 @@ impl Endpoint {
         made.await
     }
 
-    async fn exchange_once(&self, refresh: Option<&Secret>) -> Result<Exchanged, NotExchanged> {
+    async fn exchange_once(&self, refresh: &[Secret]) -> Result<Exchanged, NotExchanged> {
         let deadline = Instant::now() + self.timeout;
         let mut secrets = self.read_secrets(deadline).await.map_err(never)?;
-        if let Some(refresh) = refresh {
-            secrets.insert(Field::RefreshToken, refresh.clone());
+        if let Some((presented, others)) = refresh.split_first() {
+            secrets.insert(Field::RefreshToken, presented.clone());
+            for other in others {
+                secrets.also(Field::RefreshToken, other.clone());
+            }
         }
         match &self.provider.login {
             Login::Call(call) => self.call(call, &secrets, deadline).await,
@@ -257,7 +260,7 @@ fn unreadable(why: &impl ToString) -> LoginFailure {
 }
 
 impl Exchange for Endpoint {
-    fn exchange<'a>(&'a self, refresh: Option<&'a Secret>) -> ExchangeFuture<'a> {
+    fn exchange<'a>(&'a self, refresh: &'a [Secret]) -> ExchangeFuture<'a> {
         Box::pin(self.exchange_once(refresh))
     }
 

@@ -104,7 +104,7 @@ pub(super) fn reread(
 impl<E: Exchange> TokenSource for Kept<E> {
     fn login(&self) -> LoginFuture<'_> {
         Box::pin(async {
-            let exchanged = self.exchange.exchange(None).await;
+            let exchanged = self.exchange.exchange(&[]).await;
             let exchanged = exchanged.map_err(|not| not.failure)?;
             if let Some(writer) = &self.writer {
                 let print = self.print(&exchanged.credential);

@@ -11,9 +11,9 @@
 //! | stays | always; there is no intent |
 //!
 //! If nothing was sent, or the endpoint said no, the record is as it was before: that try used nothing up. A successor is kept even
-//! if the access token beside it cannot be used, or the answer is no more than begun. Its predecessor is known until the successor has
-//! brought a token, and is tried only if the successor is denied for good: then it was none (a word for one, a part of one), or what was
-//! granted has ended, and a second use of its predecessor can end it no more.
+//! if the access token beside it cannot be used, or the answer is no more than begun, or if it looks like a word for one. Of these the
+//! predecessor is known until they have brought a token, and is tried only if they are denied for good. Not of others: a good one that is
+//! denied by mistake (a lock, a replica that lags) would end with all of its family where a second use is watched for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -170,21 +170,24 @@ impl<E: Exchange> Inner<E> {
 
     async fn present(&self, lineage: &Lineage, turn: &mut Turn) -> Result<Exchanged, NotExchanged> {
         let account = self.account();
-        let token = turn.grant.refresh_token.as_ref().map(Secret::new);
-        let mut presented = self.exchange.exchange(token.as_ref()).await;
+        let before = turn.grant.before.as_ref();
+        let known = turn.grant.refresh_token.iter().chain(before);
+        let mut known: Vec<_> = known.map(Secret::new).collect();
+        known.extend(lineage.seed.clone().filter(|_| !known.is_empty()));
+        let mut presented = self.exchange.exchange(&known).await;
         if let Some(failure) = denial(&presented)
             && let Some(before) = turn.grant.before.take()
         {
             tracing::error!(%account, %failure, "the refresh token is refused, and has brought nothing so far: the one before it is tried");
-            let token = Secret::new(&before);
+            known.insert(0, Secret::new(&before));
             turn.grant.refresh_token = Some(before);
-            presented = self.exchange.exchange(Some(&token)).await;
+            presented = self.exchange.exchange(&known).await;
         }
         // A lineage that began without a token can begin again without one.
         if let Some(failure) = refusal(&presented)
             && lineage.seed.is_none()
-            && token.is_some()
-            && let Ok(exchanged) = self.exchange.exchange(None).await
+            && !known.is_empty()
+            && let Ok(exchanged) = self.exchange.exchange(&[]).await
         {
             tracing::error!(%account, %failure, "the refresh token was lost: a new one was begun");
             return Ok(exchanged);

@@ -32,7 +32,7 @@ impl<E: Exchange> Inner<E> {
         let presented = turn.grant.refresh_token.clone();
         let next = Grant {
             refresh_token: given.map(str::to_owned).or_else(|| presented.clone()),
-            before: presented.filter(|_| given.is_some()),
+            before: presented.filter(|_| given.is_some_and(may_be_a_word)),
             redeemed: turn.grant.redeemed + 1,
             rotated: turn.grant.rotated || given.is_some(),
             intent: None,
@@ -152,6 +152,13 @@ impl<E: Exchange> Inner<E> {
     }
 }
 
+/// Whether what an answer has for a refresh token may be a word for one (`N/A`, `unchanged`, `REDACTED_BY_GATEWAY`).
+fn may_be_a_word(token: &str) -> bool {
+    token.len() < SHORTEST || !token.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// Refresh tokens are longer: nobody may guess one (RFC 6749 section 10.10).
+const SHORTEST: usize = 16;
 const CONFLICTS: usize = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);

@@ -23,7 +23,8 @@ pub(in crate::token) struct Token {
 pub(in crate::token) struct Grant {
     /// `None`: there is none yet.
     pub(in crate::token) refresh_token: Option<String>,
-    /// The one that brought it, until `refresh_token` has brought a token itself: what an answer has in its place may be a word for one.
+    /// The one that brought it, while nothing has shown that `refresh_token` is one: it came in an answer that could not be used, or looks
+    /// like a word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::token) before: Option<String>,
     /// How often one was redeemed.

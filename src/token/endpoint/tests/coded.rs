@@ -91,7 +91,7 @@ async fn what_is_opened_is_bounded_and_serves_whole_alone() {
     ];
     for (body, expected) in rows {
         let (url, _served) = serve(vec![coded("gzip", &body)]).await;
-        let not = rotating(&url).exchange(None).await.unwrap_err();
+        let not = rotating(&url).exchange(&[]).await.unwrap_err();
         assert!(matches!(not.presented, Presented::Perhaps));
         let told = not.failure.to_string();
         assert!(told.contains(expected), "{told}");
@@ -110,7 +110,7 @@ fn rotating(url: &str) -> Endpoint {
 /// The successor that the endpoint gives when it answers so; the access token beside it does not serve.
 async fn successor(script: Vec<u8>) -> (Option<String>, String) {
     let (url, _served) = serve(vec![script]).await;
-    let not = rotating(&url).exchange(None).await.unwrap_err();
+    let not = rotating(&url).exchange(&[]).await.unwrap_err();
     let found = match not.presented {
         Presented::Replaced(next) => Some(next.expose().to_owned()),
         _ => None,
@@ -228,7 +228,7 @@ async fn the_successor_is_found_in_an_answer_whose_end_does_not_come() {
     });
     let mut endpoint = rotating(&url);
     endpoint.timeout = Duration::from_millis(300);
-    let not = endpoint.exchange(None).await.unwrap_err();
+    let not = endpoint.exchange(&[]).await.unwrap_err();
     let told = not.failure.to_string();
     assert!(told.contains("no answer in time"), "{told}");
     assert!(matches!(not.presented, Presented::Replaced(next) if next.expose() == "r2"));

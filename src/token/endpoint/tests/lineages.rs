@@ -56,3 +56,17 @@ async fn a_lineage_is_where_earlier_versions_left_it() {
     ];
     assert_eq!(names, expected.map(|(name, at)| (name, at.to_owned())));
 }
+
+#[tokio::test]
+async fn no_refresh_token_of_a_grant_is_told_whichever_is_presented() {
+    let said = r#"{"error":"invalid_grant","message":"0a1b-2c3d is gone, 4e5f-6a7b came, 8c9d-0e1f was first"}"#;
+    let answer = answer_with("400 Bad Request", said);
+    let (url, _served) = serve(vec![answer]).await;
+    let known = ["0a1b-2c3d", "4e5f-6a7b", "8c9d-0e1f"].map(Secret::new);
+    let not = endpoint(&url).exchange(&known).await.unwrap_err();
+    let told = format!("{not:?} {}", not.failure);
+    assert!(told.contains("is gone") && told.contains("came"), "{told}");
+    for secret in known {
+        assert!(!told.contains(secret.expose()), "{told}");
+    }
+}

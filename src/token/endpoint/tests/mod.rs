@@ -94,7 +94,7 @@ fn endpoint(url: &str) -> Endpoint {
 }
 
 async fn log_in(endpoint: &Endpoint) -> Result<Exchanged, LoginFailure> {
-    let exchanged = endpoint.exchange(None).await;
+    let exchanged = endpoint.exchange(&[]).await;
     exchanged.map_err(|not| not.failure)
 }
 
@@ -292,7 +292,7 @@ async fn an_authority_that_cannot_be_read_is_a_secret_that_cannot_and_is_tried_a
     for file in ["no certificate", "cannot read"] {
         for failure in [
             endpoint.secrets().await.unwrap_err(),
-            endpoint.exchange(None).await.unwrap_err().failure,
+            endpoint.exchange(&[]).await.unwrap_err().failure,
         ] {
             let LoginFailure::Secret { text } = failure else {
                 panic!("{failure:?}")
@@ -303,7 +303,7 @@ async fn an_authority_that_cannot_be_read_is_a_secret_that_cannot_and_is_tried_a
     }
     // The authority that a listener makes for itself.
     crate::tls::server(&ListenTls::Auto, &[], Some(&folder)).unwrap();
-    assert!(endpoint.exchange(None).await.is_ok());
+    assert!(endpoint.exchange(&[]).await.is_ok());
     assert_eq!(served.await.unwrap().len(), 1);
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -323,7 +323,7 @@ async fn it_is_known_whether_what_was_presented_may_be_used_up() {
     for (script, expected) in rows {
         let said = String::from_utf8_lossy(&script).into_owned();
         let (url, _served) = serve(vec![script]).await;
-        let not = endpoint(&url).exchange(None).await.unwrap_err();
+        let not = endpoint(&url).exchange(&[]).await.unwrap_err();
         assert_eq!(
             discriminant(&not.presented),
             discriminant(&expected),
@@ -331,14 +331,14 @@ async fn it_is_known_whether_what_was_presented_may_be_used_up() {
         );
     }
     let (_port, url) = nobody();
-    let not = endpoint(&url).exchange(None).await.unwrap_err();
+    let not = endpoint(&url).exchange(&[]).await.unwrap_err();
     assert!(matches!(not.presented, Presented::Never), "nobody listens");
     let unread = endpoint_with(
         &url,
         Source::File("/nowhere".into()),
         Duration::from_secs(5),
     );
-    let not = unread.exchange(None).await.unwrap_err();
+    let not = unread.exchange(&[]).await.unwrap_err();
     assert!(
         matches!(not.presented, Presented::Never),
         "no secret to send"

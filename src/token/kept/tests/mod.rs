@@ -85,7 +85,7 @@ impl Wire {
 }
 
 impl Exchange for Arc<Wire> {
-    fn exchange<'a>(&'a self, _: Option<&'a Secret>) -> ExchangeFuture<'a> {
+    fn exchange<'a>(&'a self, _: &'a [Secret]) -> ExchangeFuture<'a> {
         Box::pin(async {
             let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
             Ok(Exchanged {

@@ -92,3 +92,30 @@ async fn a_word_that_a_good_answer_has_for_a_refresh_token_costs_no_grant() {
     assert_eq!(look(&source).await, Some(7));
     assert_eq!(log_in(&source).await, Ok(8));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_successor_that_looks_like_one_has_none_beside_it() {
+    let world = World::new(Way::Keeps, 1);
+    let (_process, source) = world.process(0, -1);
+    for (number, (word, is_sure)) in [
+        ("5Aep861TSESvWeug_xvFHRBTTbf", true),
+        ("00000000000000000000000000000000", true),
+        ("REDACTED_BY_THE_GATEWAY", false),
+        ("tok-1", false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        *world.word.lock().unwrap() = Some(word);
+        assert_eq!(log_in(&source).await, Ok(2 * number as u64 + 1), "{word}");
+        let (token, before) = tokens(&world).await;
+        assert_eq!((token.as_str(), before.is_none()), (word, is_sure));
+        world
+            .provider
+            .lock()
+            .unwrap()
+            .tokens
+            .insert(word.to_owned(), None);
+        assert_eq!(log_in(&source).await, Ok(2 * number as u64 + 2), "{word}");
+    }
+}

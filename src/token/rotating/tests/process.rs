@@ -73,7 +73,7 @@ pub(super) fn lost(presented: Presented) -> NotExchanged {
 }
 
 impl Exchange for Arc<Process> {
-    fn exchange<'a>(&'a self, refresh: Option<&'a Secret>) -> ExchangeFuture<'a> {
+    fn exchange<'a>(&'a self, refresh: &'a [Secret]) -> ExchangeFuture<'a> {
         Box::pin(async move {
             let world = &self.world;
             world.note("exchange");
@@ -89,7 +89,7 @@ impl Exchange for Arc<Process> {
             if let Some(grant) = meanwhile {
                 world.write(&grant).await;
             }
-            let given = refresh.map(Secret::expose);
+            let given = refresh.first().map(Secret::expose);
             let sent = world.wall();
             let redeemed = {
                 let mut books = world.provider.lock().unwrap();
