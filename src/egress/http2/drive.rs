@@ -102,6 +102,8 @@ struct Seen {
     blocked: bool,
     /// How often it had some again.
     freed: u64,
+    /// A slow way may hold much in front of a ping, though the socket was never full.
+    holds_much: bool,
     /// How many requests there were in all.
     requests: u64,
     /// Some are on it now.
@@ -114,6 +116,7 @@ impl Seen {
             heard: pulse.read(),
             blocked: pulse.is_blocked(),
             freed: pulse.freed(),
+            holds_much: pulse.unanswered() > MUCH,
             requests: pulse.requests(),
             busy: pulse.is_busy(),
         }
@@ -182,7 +185,7 @@ impl Health {
         // The answer to a ping stands behind all that a slow way holds, and that may be much.
         let since_blocked = self.since_blocked.saturating_add(1);
         self.since_blocked = if now.blocked { 0 } else { since_blocked };
-        let patience = match self.since_blocked < LONG_PATIENCE {
+        let patience = match now.holds_much || self.since_blocked < LONG_PATIENCE {
             true => LONG_PATIENCE,
             false => PATIENCE,
         };
@@ -192,7 +195,8 @@ impl Health {
             Step::End
         } else if self.idle >= LONGEST_IDLE || self.age == LONGEST_LIFE {
             Step::Retire
-        } else if self.waits == PATIENCE {
+        } else if self.waits >= PATIENCE {
+            // Each time: it may have been used on because there was no other at that moment.
             Step::Doubt
         } else if asks && self.since_ping >= BETWEEN_PINGS {
             self.asked = true;
@@ -218,6 +222,9 @@ const PATIENCE: u32 = 2;
 /// The same behind what a slow way holds, for as long as it may hold that, and how long it may take nothing at all. Others have
 /// another connection by then.
 const LONG_PATIENCE: u32 = 24;
+
+/// What no slow way takes long for, in bytes.
+const MUCH: u64 = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -283,12 +290,20 @@ mod tests {
         let (uploading, rest) = steps.split_at(20);
         assert_eq!(uploading, [Wait; 20]);
         assert_eq!(rest[..3], [Ping, Wait, Doubt]);
-        assert_eq!(rest[3..23], [Wait; 20]);
+        assert_eq!(rest[3..23], [Doubt; 20]);
         assert_eq!(rest[23], End);
         // What takes nothing any more is dead, but may have been slow.
         let full = upload(&[(true, 1); 26]);
-        assert_eq!(full[..4], [Wait, Wait, Doubt, Wait]);
+        assert_eq!(full[..4], [Wait, Wait, Doubt, Doubt]);
         assert_eq!(full[24], End);
+        // The sockets may hold all of it.
+        let held = Seen {
+            holds_much: true,
+            ..seen(9, 1, true)
+        };
+        let held = self::steps([held; 26]);
+        assert_eq!(held[..4], [Wait, Ping, Wait, Doubt]);
+        assert_eq!((held[24], held[25]), (Doubt, End));
         // Nor does it live by what the socket takes before it is full.
         let filled = upload(&[(false, 0), (false, 0), (false, 0), (false, 0)]);
         assert_eq!(filled, [Wait, Ping, Wait, End]);

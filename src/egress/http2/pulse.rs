@@ -23,6 +23,8 @@ pub(super) struct Pulse {
     seats: AtomicUsize,
     /// Those that it ever had.
     requests: AtomicU64,
+    /// What went out of the bodies of those that are not answered yet.
+    unanswered: AtomicU64,
     /// One of them was begun, and nothing is read before it is out.
     begun: AtomicBool,
     /// No more of them.
@@ -98,6 +100,11 @@ impl Pulse {
     /// How many requests it has had.
     pub(super) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of bodies went out that no answer has come to: a slow way may hold them all.
+    pub(super) fn unanswered(&self) -> u64 {
+        self.unanswered.load(Ordering::Relaxed)
     }
 
     /// A request is handed to h2. It goes out before more is read: that may be that the upstream takes fewer at once, and then it
@@ -227,6 +234,8 @@ pub(super) struct Seat {
     pub(super) pulse: Arc<Pulse>,
     /// The connection has served before.
     pub(super) reused: bool,
+    /// What went out of the request's body, until it is answered.
+    sent: u64,
 }
 
 impl Seat {
@@ -240,7 +249,22 @@ impl Seat {
         Some(Self {
             reused: pulse.requests.fetch_add(1, Ordering::Relaxed) > 0,
             pulse: pulse.clone(),
+            sent: 0,
         })
+    }
+
+    /// So much of the request's body went out.
+    pub(super) fn send(&mut self, count: usize) {
+        self.sent += count as u64;
+        self.pulse
+            .unanswered
+            .fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// The head of the answer has come.
+    pub(super) fn answer(&mut self) {
+        let sent = std::mem::take(&mut self.sent);
+        self.pulse.unanswered.fetch_sub(sent, Ordering::Relaxed);
     }
 
     /// Whether the upstream allows fewer by now.
@@ -251,6 +275,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        self.answer();
         self.pulse.seats.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -98,6 +98,7 @@ impl<B: Outgoing> Exchange<B> {
         }
         let answer = ready!(Pin::new(answer).poll(cx)).map_err(|error| self.fault(error))?;
         let (head, stream) = answer.into_parts();
+        self.seat.answer();
         let (head, left) = answer::take(head)?;
         self.receiving = if stream.is_end_stream() {
             Receiving::Over
@@ -140,9 +141,13 @@ impl<B: Outgoing> Exchange<B> {
 
     /// Sends what there is room for.
     fn send(&mut self, cx: &mut Context<'_>, moved: &mut usize) -> Result<(), Fault> {
-        if let Some(sending) = &mut self.sending
-            && let Poll::Ready(sent) = sending.poll(cx, moved)
-        {
+        let Some(sending) = &mut self.sending else {
+            return Ok(());
+        };
+        let before = *moved;
+        let sent = sending.poll(cx, moved);
+        self.seat.send(*moved - before);
+        if let Poll::Ready(sent) = sent {
             self.sending = None;
             sent?;
         }
