@@ -19,7 +19,7 @@ use http::header::{CONTENT_LOCATION, Entry, HeaderMap, HeaderName, LINK, LOCATIO
 use percent_encoding::{AsciiSet, percent_encode};
 
 pub use self::cookies::set_cookies;
-use self::hosts::{folded, has_odd_scheme, is_whole, named};
+use self::hosts::{folded, has_odd_scheme, is_foreign, is_whole, named};
 use self::inside::{as_read, foreign, leads_up, resolved, split_path};
 use super::origin::{HostRule, Origin};
 use super::own::Own;
@@ -177,14 +177,25 @@ impl Links {
 
     /// RFC 3986 section 4.2: where there is no scheme it is that of the answer, which may be that of any of the origins.
     fn of_whole(&self, url: &str) -> Option<String> {
-        let schemes: &[_] = if url.starts_with("//") {
-            &["https:", "http:"]
-        } else {
-            &[""]
+        if is_foreign(url) {
+            return self.of_foreign(url);
+        }
+        let schemes: &[_] = match url.starts_with("//") {
+            true => &["https:", "http:"],
+            false => &[""],
         };
-        schemes
-            .iter()
-            .find_map(|scheme| self.of_origin(&format!("{scheme}{url}")))
+        let mut whole = schemes.iter().map(|scheme| format!("{scheme}{url}"));
+        whole.find_map(|url| self.of_origin(&url))
+    }
+
+    /// Java takes any scheme for http.
+    fn of_foreign(&self, url: &str) -> Option<String> {
+        let (_, behind) = url.split_once(':')?;
+        let url = format!("http:{behind}");
+        let (origin, _) = named(&url)?;
+        let asked = self.asked.as_ref();
+        let is_here = self.own.leads_here(&origin?, asked, self.any_port);
+        (is_here && self.is_among_others()).then(|| self.of_origin(&url))?
     }
 
     fn of_origin(&self, url: &str) -> Option<String> {

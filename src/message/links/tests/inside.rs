@@ -195,6 +195,7 @@ const ROWS: &[(&str, &str)] = &[
     // A scheme to some, a path to others.
     ("aaaaaaaaaabbbbbbbbbbccccccccccddd:../../../../b", "/crm/b"),
     ("x.y:/../../../../b", "/crm/b"),
+    ("app://localhost:7717/b", "http://localhost:7717/crm/b"),
     ("x.y:/b", "x.y:/b"),
     ("app://./index.html", "app://./index.html"),
     ("ftp://h/a/../b", "ftp://h/a/../b"),
