@@ -25,7 +25,10 @@ pub(super) fn private(text: &str) -> Vec<Range<usize>> {
         at = before.len() + 1;
     }
     let rest = text.get(at..).unwrap_or_default();
-    let authority = rest.split(['/', '?', '#', ';']).next().unwrap_or_default();
+    let authority = rest
+        .split(['/', '?', '#', ';', '&'])
+        .next()
+        .unwrap_or_default();
     if is_url && authority.contains('%') {
         // Of a host no letter is written so.
         private.push(at..at + authority.len());
@@ -95,6 +98,8 @@ mod tests {
             ("x-https://u:p", "x-https://u:*"),
             ("https://u%3ap:80/x", "https://*/x"),
             ("https://h/x&k=p", "https://h/x&*"),
+            ("http://:p&q", "http://:*&*"),
+            ("http://u:p&q/r;s", "http://u:*&*"),
         ];
         for (text, expected) in rows {
             let mut shown = text.to_owned();
