@@ -56,11 +56,16 @@ fn with_password() -> Vec<RefusalRule> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use http::{HeaderMap, StatusCode};
+
     use super::*;
-    use crate::provider::LoginFailure;
+    use crate::provider::answer::{self, Answer};
     use crate::provider::oauth2::provider;
     use crate::provider::oauth2::tests::{keys, read};
-    use crate::provider::tests::source;
+    use crate::provider::tests::{secrets, source};
+    use crate::provider::{LoginFailure, Provider};
 
     fn class(failure: &LoginFailure) -> Class {
         match failure {
@@ -74,6 +79,17 @@ mod tests {
     const PASSWORD: Class = Class::Refused(Refused::Password);
     const CLIENT: Class = Class::Refused(Refused::Client);
     const POLICY: Class = Class::Refused(Refused::Policy);
+
+    /// An upstream with a password, and one without.
+    fn both() -> (Provider, Provider) {
+        let mut keys = keys(("https://a.example", "/token"), "https://b.example");
+        let other = provider(&keys, &[]);
+        keys.grant = Grant::Password {
+            username: source("u"),
+            password: source("p"),
+        };
+        (provider(&keys, &[]), other)
+    }
 
     #[test]
     fn where_a_password_is_tried_an_answer_without_a_token_counts_as_a_wrong_one() {
@@ -110,13 +126,7 @@ mod tests {
             (404, "<html>", AGAIN, AGAIN),
             (503, r#"{"error":"x"}"#, AGAIN, AGAIN),
         ];
-        let mut keys = keys(("https://a.example", "/token"), "https://b.example");
-        let other = provider(&keys, &[]);
-        keys.grant = Grant::Password {
-            username: source("u"),
-            password: source("p"),
-        };
-        let provider = provider(&keys, &[]);
+        let (provider, other) = both();
         for (status, body, with_password, without) in rows {
             let of = |provider| class(&read(provider, status, body));
             assert_eq!(of(&provider), with_password, "{status} {body}");
@@ -130,6 +140,50 @@ mod tests {
             for body in ["", "no", "{}", "<html>"] {
                 let read = read(&provider, status, body);
                 assert_eq!(class(&read), expected, "{status} {body}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_is_too_large_or_broke_off_is_one_unless_a_token_may_have_come_with_it() {
+        let large = |begin: &str| format!("{begin}{}", " ".repeat(70_000));
+        let rows = [
+            (200, large("<html>"), PASSWORD),
+            (200, large("\u{feff}<html>{"), PASSWORD),
+            (200, large(r#"{"error":"wrong""#), PASSWORD),
+            (200, large(r#"{"ok":false"#), PASSWORD),
+            (200, large(r#"{"access_token":"t""#), AGAIN),
+            (200, "<ht".to_owned(), PASSWORD),
+            (200, String::new(), AGAIN),
+            (200, r#"{"access_to"#.to_owned(), AGAIN),
+            (200, r#"{"access_token":"t"#.to_owned(), AGAIN),
+            (200, r#"{"error":"wro"#.to_owned(), PASSWORD),
+            (302, String::new(), PASSWORD),
+            (401, String::new(), PASSWORD),
+            (401, r#"{"err"#.to_owned(), PASSWORD),
+            (404, String::new(), AGAIN),
+            (429, "wait".to_owned(), AGAIN),
+            (503, "<html>".to_owned(), AGAIN),
+        ];
+        let (provider, other) = both();
+        for (status, body, expected) in rows {
+            let headers = &HeaderMap::new();
+            let answer = Answer {
+                status: StatusCode::from_u16(status).unwrap(),
+                headers,
+                body: body.as_bytes(),
+                wall: Duration::ZERO,
+            };
+            let shown = body.trim_end();
+            let of = |provider: &Provider| {
+                let why = LoginFailure::transient("it broke");
+                class(&answer::unread(provider, &secrets(provider), &answer, why))
+            };
+            assert_eq!(of(&provider), expected, "{status} {shown}");
+            assert_eq!(of(&other), AGAIN, "{status} {shown}");
+            if status == 200 && body.len() > 70_000 {
+                let read = read(&provider, status, &body);
+                assert_eq!(class(&read), expected, "{status} {shown}");
             }
         }
     }
