@@ -7,16 +7,16 @@ use std::time::Duration;
 /// One rejection does not tell a session's end from a path that rejects what others accept, nor does a good answer after the login: a path
 /// may reject now and then. So each of them costs, and what is bounded is how close they come.
 ///
-/// Invariant: beyond the first few they are [`APART`] from each other; where nobody was answered well since the latest, [`FAR_APART`].
+/// Invariant: beyond the first few they are [`APART`] from each other; once [`UNSERVED`] of them brought nobody a good answer, [`FAR_APART`].
 /// Invariant: beyond that it is overruled a few times, and then three times an hour.
 #[derive(Debug, Default)]
 pub(super) struct Rejections {
-    /// How many logins rejections caused, each less than an hour after the one before it; no more than matter.
+    /// How many logins rejections caused, each less than an hour after the one before it.
     caused: usize,
     /// When the latest of them brought a token.
     latest: Duration,
-    /// Somebody was answered well since then.
-    served: bool,
+    /// How many of them came since somebody was answered well.
+    unserved: usize,
     /// How often it was overruled; one is forgiven each [`FORGIVEN`].
     overruled: u32,
     /// When that last changed.
@@ -26,21 +26,22 @@ pub(super) struct Rejections {
 impl Rejections {
     /// A login that a rejection caused brought a token.
     pub(super) fn logged_in(&mut self, now: Duration) {
-        self.caused = (self.lately(now) + 1).min(AT_ONCE + WAITS.len());
+        let lately = self.lately(now);
+        self.unserved = self.unserved.min(lately).saturating_add(1);
+        self.caused = lately.saturating_add(1);
         self.latest = now;
-        self.served = false;
     }
 
     /// Somebody was answered well.
     pub(super) fn served(&mut self) {
-        self.served = true;
+        self.unserved = 0;
     }
 
     /// Whether a rejection may cause a login.
     pub(super) fn allow(&self, now: Duration) -> bool {
         let wait = match self.lately(now).checked_sub(AT_ONCE) {
             None => return true,
-            Some(_) if !self.served => FAR_APART,
+            Some(_) if self.unserved >= UNSERVED => FAR_APART,
             Some(more) => WAITS.get(more).copied().unwrap_or(APART),
         };
         now >= self.latest + wait
@@ -96,7 +97,10 @@ const AT_ONCE: usize = 4;
 const WAITS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(60)];
 /// The same beyond those: sessions seldom end that often, and a path that rejects costs ten an hour.
 const APART: Duration = Duration::from_secs(360);
-/// The same while nobody is answered well.
+/// So many that brought nobody a good answer, and it may well be an upstream that takes no token: two have then waited for [`APART`], so
+/// that a fault of ten minutes ends no later than that.
+const UNSERVED: usize = AT_ONCE + WAITS.len() + 2;
+/// From there on.
 const FAR_APART: Duration = Duration::from_secs(1800);
 /// How long nobody must have been served well with a token before that is overruled the first time.
 const PATIENCE: Duration = Duration::from_secs(5);

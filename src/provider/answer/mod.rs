@@ -6,6 +6,7 @@
 mod held;
 pub(crate) mod json;
 mod kind;
+mod unread;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 
+pub use self::unread::unread;
 use super::Provider;
 use super::base::{Base, TargetField};
 use super::credential::{Credential, Template};
@@ -107,9 +109,8 @@ pub fn read(
         return Err(refused());
     }
     if answer.body.len() > TOKEN_ANSWER_MAX {
-        return Err(LoginFailure::transient(
-            "the token endpoint's answer is larger than 64 KiB",
-        ));
+        let why = LoginFailure::transient("the token endpoint's answer is larger than 64 KiB");
+        return Err(unread(provider, secrets, answer, why));
     }
     let json = document(answer).ok_or_else(refused)?;
     let map = &provider.answer;

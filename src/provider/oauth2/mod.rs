@@ -1,18 +1,18 @@
 //! Any OAuth 2.0 server (RFC 6749) as data, as the operator describes it.
 
+mod refusals;
+
 use std::borrow::Cow;
 
 use serde_json::Value as Json;
 
 use super::Provider;
-use super::answer::{AnswerMap, DENIALS, Success};
+use super::answer::{AnswerMap, Success};
 use super::assertion::Assertion;
 use super::base::{Base, TargetField, TargetName};
 use super::expiry::Unit;
-use super::failure::Refused;
 use super::judge::{DeadRule, Sign, Verdict};
 use super::login::{Basic, Call, Encode, Field, JWT_BEARER, Login, Value};
-use super::refusal::{Class, RefusalRule};
 use super::rotation::Rotation;
 use super::surface::{Denial, Surface, carriers};
 use crate::config::oauth2::{
@@ -50,7 +50,7 @@ pub fn provider(keys: &OAuth2, plain_http: &[String]) -> Provider {
         name: "oauth2",
         login: Login::Call(login(keys)),
         answer: answer_map(keys, templates, plain_http),
-        refusals: refusals(&keys.grant),
+        refusals: refusals::of(&keys.grant),
         // It is not known; the server says when it is too much.
         budget: None,
         surfaces: logins(keys, &rest).into_iter().collect(),
@@ -249,53 +249,6 @@ fn answer_map(keys: &OAuth2, templates: Vec<super::Template>, plain_http: &[Stri
         error_code: vec![at(&fields.error)],
         error_text: vec![at(&fields.error_description)],
     }
-}
-
-/// `invalid_grant` is about what the grant consists of, as are other words for it where that is a refresh token; a lock-out ends only
-/// where there is a password.
-fn refusals(grant: &Grant) -> Vec<RefusalRule> {
-    let what = match grant {
-        Grant::Password { .. } => Refused::Password,
-        Grant::ClientCredentials => Refused::Policy,
-        Grant::RefreshToken { .. } | Grant::JwtBearer { .. } => Refused::Client,
-    };
-    let codes = match grant {
-        Grant::RefreshToken { .. } => &DENIALS[..],
-        _ => &["invalid_grant"],
-    };
-    let rules = codes
-        .iter()
-        .map(|code| RefusalRule::code(code, Class::Refused(what)));
-    let mut rules: Vec<_> = rules.collect();
-    if what == Refused::Password {
-        rules.extend(unsaid());
-    }
-    rules
-}
-
-/// Where a password is tried, an answer that is neither a token nor a known error counts as a wrong password: servers
-/// with words of their own say so with a number, in plain text, by `"ok": false`, with a page or by a redirect to one, and each further
-/// try counts towards a lock-out. Not a 404: most likely the token endpoint is not there, or not yet.
-fn unsaid() -> impl Iterator<Item = RefusalRule> {
-    let known = [
-        ("invalid_client", Class::Refused(Refused::Client)),
-        ("unauthorized_client", Class::Refused(Refused::Client)),
-        ("server_error", Class::Again),
-        ("temporarily_unavailable", Class::Again),
-        ("slow_down", Class::Again),
-    ];
-    let known = known.map(|(code, class)| RefusalRule::code(code, class));
-    let wrong = Class::Refused(Refused::Password);
-    let silent = [200, 301, 302, 303, 307, 308, 400, 401, 403, 409, 422, 423];
-    let silent = silent.map(|status| RefusalRule {
-        code: Some("".into()),
-        pages: true,
-        ..RefusalRule::status(status, wrong)
-    });
-    known
-        .into_iter()
-        .chain([RefusalRule::status(200, wrong)])
-        .chain(silent)
 }
 
 /// A 403 with `insufficient_scope` is in no list unless the operator writes it there: another token has the same scope.

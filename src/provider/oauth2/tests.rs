@@ -10,10 +10,10 @@ use crate::config::salesforce::Grant as Salesforce;
 use crate::message::Readings;
 use crate::provider::answer::{self, Answer};
 use crate::provider::tests::{granted_by, secrets, source, upstream};
-use crate::provider::{CarrierForm, LoginFailure, login};
+use crate::provider::{CarrierForm, LoginFailure, Refused, login};
 use crate::secret::Secret;
 
-fn keys(token_url: (&str, &str), api_url: &str) -> OAuth2 {
+pub(super) fn keys(token_url: (&str, &str), api_url: &str) -> OAuth2 {
     let at = |name: &str| format!("/{name}");
     OAuth2 {
         token_url: (token_url.0.parse().unwrap(), token_url.1.to_owned().into()),
@@ -183,64 +183,6 @@ fn upstreams_whose_token_endpoints_differ_in_the_query_share_no_token() {
     assert!(one.0 != other.0 && one.1 != other.1);
 }
 
-#[test]
-fn where_a_password_is_tried_an_answer_without_a_token_counts_as_a_wrong_one() {
-    let refused = |what| LoginFailure::Refused {
-        what,
-        text: String::new(),
-    };
-    let again = || LoginFailure::Transient {
-        text: String::new(),
-        retry_after: None,
-    };
-    let (password, client, policy) = (
-        refused(Refused::Password),
-        refused(Refused::Client),
-        refused(Refused::Policy),
-    );
-    // Status, body, what it is where a password is tried, and elsewhere.
-    let rows = [
-        (200, r#"{"ok":false}"#, &password, &again()),
-        (200, r#"{"error":40001}"#, &password, &again()),
-        (200, r#"{"access_token":""}"#, &password, &again()),
-        (400, "wrong password", &password, &again()),
-        (401, "", &password, &again()),
-        (401, "{}", &password, &client),
-        (403, "no", &password, &again()),
-        (400, r#"{"error":"invalid_scope"}"#, &policy, &policy),
-        (401, r#"{"error":"invalid_client"}"#, &client, &client),
-        (200, r#"{"error":"slow_down"}"#, &again(), &again()),
-        (400, r#"{"error":"server_error"}"#, &again(), &again()),
-        (404, "", &again(), &again()),
-        (429, "", &again(), &again()),
-        (200, "<html>", &password, &again()),
-        (401, "<html>", &password, &again()),
-        (403, "<error><code>no</code></error>", &password, &again()),
-        (422, r#"{"message":"wrong"}"#, &password, &again()),
-        (423, "locked", &password, &again()),
-        (302, "", &password, &again()),
-        (404, "<html>", &again(), &again()),
-        (503, "<html>", &again(), &again()),
-        (503, r#"{"error":"x"}"#, &again(), &again()),
-    ];
-    let mut keys = keys(("https://a.example", "/token"), "https://b.example");
-    let other = provider(&keys, &[]);
-    keys.grant = Grant::Password {
-        username: source("u"),
-        password: source("p"),
-    };
-    let provider = provider(&keys, &[]);
-    for (status, body, with_password, without) in rows {
-        let class = |provider| match read(provider, status, body) {
-            LoginFailure::Refused { what, .. } => refused(what),
-            LoginFailure::Transient { .. } => again(),
-            failure => failure,
-        };
-        assert_eq!(class(&provider), *with_password, "{status} {body}");
-        assert_eq!(class(&other), *without, "{status} {body}");
-    }
-}
-
 /// Whether this answer denies the refresh token that was presented, so that another one may be.
 fn denies(provider: &Provider, status: u16, body: &str) -> bool {
     let answer = Answer {
@@ -269,7 +211,7 @@ fn what_is_said_of_a_refresh_token_denies_it_and_what_is_said_of_something_else_
     };
     let provider = provider(&keys, &[]);
     for (codes, some) in [
-        (&DENIALS[..], true),
+        (&answer::DENIALS[..], true),
         (&["invalid_client", "invalid_scope", "slow_down", ""], false),
     ] {
         for code in codes {
@@ -325,7 +267,7 @@ fn a_refusal_that_salesforce_may_take_back_by_itself_denies_no_refresh_token() {
     }
 }
 
-fn read(provider: &Provider, status: u16, body: &str) -> LoginFailure {
+pub(super) fn read(provider: &Provider, status: u16, body: &str) -> LoginFailure {
     let answer = Answer {
         status: StatusCode::from_u16(status).unwrap(),
         headers: &HeaderMap::new(),

@@ -126,7 +126,7 @@ impl Endpoint {
             wall: self.clock.now().wall,
         };
         let read = match posted.broken {
-            Some(failure) => Err(failure),
+            Some(why) => Err(answer::unread(&self.provider, secrets, &answer, why)),
             None => answer::read(&self.provider, secrets, &answer),
         };
         match read {

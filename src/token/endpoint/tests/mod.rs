@@ -3,6 +3,7 @@
 mod coded;
 mod lineages;
 mod proxies;
+mod unread;
 
 use std::mem::discriminant;
 use std::path::PathBuf;

@@ -122,7 +122,7 @@ fn an_end_beside_such_a_path_is_noticed_within_six_minutes_if_that_path_takes_an
 
 /// Who is answered well with no token at all may be of no use to anybody.
 #[test]
-fn an_upstream_that_takes_no_token_costs_six_logins_and_then_two_an_hour() {
+fn an_upstream_that_takes_no_token_costs_ten_logins_and_then_two_an_hour() {
     let mut bench = Bench::new();
     bench.fly();
     bench.land(1, HOUR);
@@ -134,5 +134,25 @@ fn an_upstream_that_takes_no_token_costs_six_logins_and_then_two_an_hour() {
         }
         bench.pass(seconds(1));
     }
-    assert_eq!(logins, [6, 2, 2, 2]);
+    assert_eq!(logins, [10, 2, 2, 2]);
+}
+
+/// What is made in the meantime is lost, as where sessions are kept in memory.
+#[test]
+fn a_fault_in_which_no_token_is_taken_ends_within_six_minutes_for_who_calls() {
+    for fault in [1, 9, 30, 90, 300, 600] {
+        let mut flapping = Flapping::new(fault);
+        flapping.pass(600);
+        flapping.served();
+        let mut down = 0;
+        loop {
+            let well = if down < fault { 0 } else { 100 };
+            if flapping.rejected(well) && down >= fault {
+                break;
+            }
+            flapping.pass(1);
+            down += 1;
+        }
+        assert!(down - fault <= 360, "{fault} s, and {} s", down - fault);
+    }
 }
