@@ -135,9 +135,11 @@ impl Said {
     }
 }
 
-/// Many servers write their errors' field into every answer: with nothing in it, or 0, where there is none.
+/// Many servers write their errors' field into every answer: with nothing in it, 0, or a word for it, where there is none.
 fn is_error(code: &str) -> bool {
-    !code.trim().is_empty() && code.trim().parse::<f64>() != Ok(0.0)
+    let code = code.trim();
+    let is_none = NONE.iter().any(|word| code.eq_ignore_ascii_case(word));
+    !code.is_empty() && !is_none && code.parse::<f64>() != Ok(0.0)
 }
 
 /// Why `answer` brought no token.
@@ -248,6 +250,7 @@ fn is_overload(status: StatusCode) -> bool {
         || status == StatusCode::REQUEST_TIMEOUT
 }
 
+const NONE: [&str; 5] = ["none", "null", "false", "ok", "success"];
 const TEXT_SHOWN: usize = 200;
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ fn read_odd(body: &[u8]) -> (Option<u64>, bool) {
 }
 
 /// What stands beside the tokens, and the lifetime that is read.
-const ODD: [(&str, u64); 50] = [
+const ODD: [(&str, u64); 52] = [
     (r#""expires_in":60"#, 60),
     // Errors that are none.
     (r#""error":null"#, 0),
@@ -45,6 +45,8 @@ const ODD: [(&str, u64); 50] = [
     (r#""error":false"#, 0),
     (r#""error":[]"#, 0),
     (r#""error":{}"#, 0),
+    (r#""error":"none""#, 0),
+    (r#""error":"Success""#, 0),
     (r#""error":null,"error_description":"""#, 0),
     // Numbers that do not fit.
     (r#""expires_in":1e400"#, 0),
