@@ -25,14 +25,21 @@ pub fn unread(
 
 /// Whether a token stands in what there is of an answer, or may have followed.
 fn may_grant(provider: &Provider, answer: &Answer<'_>) -> bool {
-    let (map, body) = (&provider.answer, answer.body.trim_ascii_start());
+    let map = &provider.answer;
+    let body = answer.body.trim_ascii_start();
+    let body = body.strip_prefix(BOM).unwrap_or(body).trim_ascii_start();
+    let is_small = body.len() <= TOKEN_ANSWER_MAX;
     let begins = match body.first() {
         None => true,
         Some(b'{') => json::begun(body).is_some_and(|json| {
             let has_token = json.pointer(&map.token).is_some_and(Value::is_string);
-            grants(map, &json) && (has_token || body.len() <= TOKEN_ANSWER_MAX)
+            grants(map, &json) && (has_token || is_small)
         }),
-        Some(_) => false,
+        Some(b'<') => false,
+        // A form, perhaps, or what stands in front of an object.
+        Some(_) => is_small,
     };
     answer.status.is_success() && begins
 }
+
+const BOM: &[u8] = b"\xef\xbb\xbf";

@@ -22,7 +22,7 @@ pub(super) fn of(grant: &Grant) -> Vec<RefusalRule> {
 
 /// Where a password is tried, whatever is neither a token nor known to be about something else counts as a wrong one: servers say so
 /// with a code of their own or a number, in plain text, by `"ok": false`, with a page or by a redirect to one, with any status, and
-/// each further try counts towards a lock-out. Not a 404 without a code: most likely the token endpoint is not there, or not yet.
+/// each further try counts towards a lock-out. ServiceNow says `server_error` with a 401; who means it says it with a 5xx. Not a 404 without a code: most likely the token endpoint is not there, or not yet.
 fn with_password() -> Vec<RefusalRule> {
     let (client, policy) = (
         Class::Refused(Refused::Client),
@@ -34,7 +34,6 @@ fn with_password() -> Vec<RefusalRule> {
         ("invalid_request", policy),
         ("invalid_scope", policy),
         ("unsupported_grant_type", policy),
-        ("server_error", Class::Again),
         ("temporarily_unavailable", Class::Again),
         ("slow_down", Class::Again),
     ];
@@ -114,7 +113,9 @@ mod tests {
             (401, r#"{"error":"invalid_client"}"#, CLIENT, CLIENT),
             (400, r#"{"error":"unauthorized_client"}"#, CLIENT, CLIENT),
             (200, r#"{"error":"slow_down"}"#, AGAIN, AGAIN),
-            (400, r#"{"error":"server_error"}"#, AGAIN, AGAIN),
+            (200, r#"{"error":"temporarily_unavailable"}"#, AGAIN, AGAIN),
+            (401, r#"{"error":"server_error"}"#, PASSWORD, AGAIN),
+            (500, r#"{"error":"server_error"}"#, AGAIN, AGAIN),
             (404, "", AGAIN, AGAIN),
             (404, r#"{"message":"no route"}"#, AGAIN, AGAIN),
             (200, "<html>", PASSWORD, AGAIN),
@@ -156,6 +157,10 @@ mod tests {
             (200, "<ht".to_owned(), PASSWORD),
             (200, String::new(), AGAIN),
             (200, r#"{"access_to"#.to_owned(), AGAIN),
+            (200, "\u{feff}{\"access_to".to_owned(), AGAIN),
+            (200, "\u{feff}".to_owned(), AGAIN),
+            (200, "access_token=t&expi".to_owned(), AGAIN),
+            (200, large("access denied"), PASSWORD),
             (200, r#"{"access_token":"t"#.to_owned(), AGAIN),
             (200, r#"{"error":"wro"#.to_owned(), PASSWORD),
             (302, String::new(), PASSWORD),
