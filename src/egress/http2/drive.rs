@@ -104,6 +104,8 @@ struct Seen {
     freed: u64,
     /// A slow way may hold much in front of a ping, though the socket was never full.
     holds_much: bool,
+    /// The same, of bodies that nobody waits for any more.
+    abandoned: bool,
     /// How many requests there were in all.
     requests: u64,
     /// Some are on it now.
@@ -116,7 +118,8 @@ impl Seen {
             heard: pulse.read(),
             blocked: pulse.is_blocked(),
             freed: pulse.freed(),
-            holds_much: pulse.unanswered() > MUCH,
+            holds_much: pulse.holds_much(),
+            abandoned: pulse.was_abandoned(),
             requests: pulse.requests(),
             busy: pulse.is_busy(),
         }
@@ -134,7 +137,7 @@ struct Health {
     asked: bool,
     /// Since nothing moves although it should.
     waits: u32,
-    /// Since its socket was seen blocked.
+    /// Since its socket was seen blocked, or a body was left on its way.
     since_blocked: u32,
 }
 
@@ -184,7 +187,8 @@ impl Health {
         self.waits = if waits { self.waits + 1 } else { 0 };
         // The answer to a ping stands behind all that a slow way holds, and that may be much.
         let since_blocked = self.since_blocked.saturating_add(1);
-        self.since_blocked = if now.blocked { 0 } else { since_blocked };
+        let is_slow = now.blocked || now.abandoned;
+        self.since_blocked = if is_slow { 0 } else { since_blocked };
         let patience = match now.holds_much || self.since_blocked < LONG_PATIENCE {
             true => LONG_PATIENCE,
             false => PATIENCE,
@@ -222,9 +226,6 @@ const PATIENCE: u32 = 2;
 /// The same behind what a slow way holds, for as long as it may hold that, and how long it may take nothing at all. Others have
 /// another connection by then.
 const LONG_PATIENCE: u32 = 24;
-
-/// What no slow way takes long for, in bytes.
-const MUCH: u64 = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -304,6 +305,14 @@ mod tests {
         let held = self::steps([held; 26]);
         assert_eq!(held[..4], [Wait, Ping, Wait, Doubt]);
         assert_eq!((held[24], held[25]), (Doubt, End));
+        // Whoever sent that may have left.
+        let left = Seen {
+            abandoned: true,
+            ..seen(9, 1, true)
+        };
+        let left = self::steps([left].into_iter().chain([seen(9, 1, true); 23]));
+        assert_eq!(left[..4], [Wait, Ping, Wait, Doubt]);
+        assert!(!left.contains(&End));
         // Nor does it live by what the socket takes before it is full.
         let filled = upload(&[(false, 0), (false, 0), (false, 0), (false, 0)]);
         assert_eq!(filled, [Wait, Ping, Wait, End]);

@@ -25,6 +25,8 @@ pub(super) struct Pulse {
     requests: AtomicU64,
     /// What went out of the bodies of those that are not answered yet.
     unanswered: AtomicU64,
+    /// Much of one went out that nobody waits for any more.
+    abandoned: AtomicBool,
     /// One of them was begun, and nothing is read before it is out.
     begun: AtomicBool,
     /// No more of them.
@@ -102,9 +104,14 @@ impl Pulse {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// How many bytes of bodies went out that no answer has come to: a slow way may hold them all.
-    pub(super) fn unanswered(&self) -> u64 {
-        self.unanswered.load(Ordering::Relaxed)
+    /// Whether much of bodies went out that no answer has come to: a slow way may hold it all.
+    pub(super) fn holds_much(&self) -> bool {
+        self.unanswered.load(Ordering::Relaxed) > MUCH
+    }
+
+    /// Whether the same was so of a body since this was asked that nobody waits for any more.
+    pub(super) fn was_abandoned(&self) -> bool {
+        self.abandoned.swap(false, Ordering::Relaxed)
     }
 
     /// A request is handed to h2. It goes out before more is read: that may be that the upstream takes fewer at once, and then it
@@ -261,10 +268,13 @@ impl Seat {
             .fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    /// The head of the answer has come.
-    pub(super) fn answer(&mut self) {
+    /// The head of the answer has come; whether that says that the `whole` body has arrived.
+    pub(super) fn answer(&mut self, whole: bool) {
         let sent = std::mem::take(&mut self.sent);
         self.pulse.unanswered.fetch_sub(sent, Ordering::Relaxed);
+        if sent > MUCH && !whole {
+            self.pulse.abandoned.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Whether the upstream allows fewer by now.
@@ -275,10 +285,13 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.answer();
+        self.answer(false);
         self.pulse.seats.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+/// What no slow way takes long for, in bytes.
+const MUCH: u64 = 16 * 1024;
 
 /// What h2 keeps of each costs some hundred bytes, however small it is.
 const MOST_SMALL: usize = 1024;
