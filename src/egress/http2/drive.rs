@@ -224,8 +224,8 @@ const BETWEEN_PINGS: u32 = 3;
 /// How long the answer to a ping may take.
 const PATIENCE: u32 = 2;
 /// The same behind what a slow way holds, for as long as it may hold that, and how long it may take nothing at all. Others have
-/// another connection by then.
-const LONG_PATIENCE: u32 = 24;
+/// another connection by then; what waits on it and only reads is sent again.
+const LONG_PATIENCE: u32 = 9;
 
 #[cfg(test)]
 mod tests {
@@ -291,12 +291,12 @@ mod tests {
         let (uploading, rest) = steps.split_at(20);
         assert_eq!(uploading, [Wait; 20]);
         assert_eq!(rest[..3], [Ping, Wait, Doubt]);
-        assert_eq!(rest[3..23], [Doubt; 20]);
-        assert_eq!(rest[23], End);
+        assert_eq!(rest[3..8], [Doubt; 5]);
+        assert_eq!(rest[8], End);
         // What takes nothing any more is dead, but may have been slow.
         let full = upload(&[(true, 1); 26]);
         assert_eq!(full[..4], [Wait, Wait, Doubt, Doubt]);
-        assert_eq!(full[24], End);
+        assert_eq!((full[8], full[9]), (Doubt, End));
         // The sockets may hold all of it.
         let held = Seen {
             holds_much: true,
@@ -304,13 +304,13 @@ mod tests {
         };
         let held = self::steps([held; 26]);
         assert_eq!(held[..4], [Wait, Ping, Wait, Doubt]);
-        assert_eq!((held[24], held[25]), (Doubt, End));
+        assert_eq!((held[9], held[10]), (Doubt, End));
         // Whoever sent that may have left.
         let left = Seen {
             abandoned: true,
             ..seen(9, 1, true)
         };
-        let left = self::steps([left].into_iter().chain([seen(9, 1, true); 23]));
+        let left = self::steps([left].into_iter().chain([seen(9, 1, true); 8]));
         assert_eq!(left[..4], [Wait, Ping, Wait, Doubt]);
         assert!(!left.contains(&End));
         // Nor does it live by what the socket takes before it is full.
