@@ -241,8 +241,9 @@ pub(super) struct Seat {
     pub(super) pulse: Arc<Pulse>,
     /// The connection has served before.
     pub(super) reused: bool,
-    /// What went out of the request's body, until it is answered.
+    /// What went out of the request's body before it is answered.
     sent: u64,
+    answered: bool,
 }
 
 impl Seat {
@@ -257,11 +258,16 @@ impl Seat {
             reused: pulse.requests.fetch_add(1, Ordering::Relaxed) > 0,
             pulse: pulse.clone(),
             sent: 0,
+            answered: false,
         })
     }
 
     /// So much of the request's body went out.
     pub(super) fn send(&mut self, count: usize) {
+        // Who answers while more comes may go on so for long: that says nothing of a way.
+        if self.answered {
+            return;
+        }
         self.sent += count as u64;
         self.pulse
             .unanswered
@@ -270,6 +276,7 @@ impl Seat {
 
     /// The head of the answer has come; whether that says that the `whole` body has arrived.
     pub(super) fn answer(&mut self, whole: bool) {
+        self.answered = true;
         let sent = std::mem::take(&mut self.sent);
         self.pulse.unanswered.fetch_sub(sent, Ordering::Relaxed);
         if sent > MUCH && !whole {
