@@ -112,7 +112,7 @@ pub fn read(
         let why = LoginFailure::transient("the token endpoint's answer is larger than 64 KiB");
         return Err(unread(provider, secrets, answer, why));
     }
-    let json = document(answer).ok_or_else(refused)?;
+    let json = document(answer).ok_or_else(|| unread::no_document(provider, secrets, answer))?;
     let map = &provider.answer;
     if !grants(map, &json) {
         return Err(refused());

@@ -26,8 +26,7 @@ pub fn unread(
 /// Whether a token stands in what there is of an answer, or may have followed.
 fn may_grant(provider: &Provider, answer: &Answer<'_>) -> bool {
     let map = &provider.answer;
-    let body = answer.body.trim_ascii_start();
-    let body = body.strip_prefix(BOM).unwrap_or(body).trim_ascii_start();
+    let body = without_bom(answer.body);
     let is_small = body.len() <= TOKEN_ANSWER_MAX;
     let begins = match body.first() {
         None => true,
@@ -40,6 +39,24 @@ fn may_grant(provider: &Provider, answer: &Answer<'_>) -> bool {
         Some(_) => is_small,
     };
     answer.status.is_success() && begins
+}
+
+/// What it means that `answer` holds no fields. One that has no length may end in its middle.
+pub(super) fn no_document(
+    provider: &Provider,
+    secrets: &Secrets,
+    answer: &Answer<'_>,
+) -> LoginFailure {
+    if without_bom(answer.body).starts_with(b"{") {
+        let why = LoginFailure::transient("the token endpoint's answer ends in its middle");
+        return unread(provider, secrets, answer, why);
+    }
+    classify(provider, secrets, answer)
+}
+
+fn without_bom(body: &[u8]) -> &[u8] {
+    let body = body.trim_ascii_start();
+    body.strip_prefix(BOM).unwrap_or(body).trim_ascii_start()
 }
 
 const BOM: &[u8] = b"\xef\xbb\xbf";

@@ -113,6 +113,8 @@ mod tests {
             (401, r#"{"error":"invalid_client"}"#, CLIENT, CLIENT),
             (400, r#"{"error":"unauthorized_client"}"#, CLIENT, CLIENT),
             (200, r#"{"error":"slow_down"}"#, AGAIN, AGAIN),
+            (200, r#"{"token_type":"#, AGAIN, AGAIN),
+            (200, r#"{"error":"no","#, PASSWORD, AGAIN),
             (200, r#"{"error":"temporarily_unavailable"}"#, AGAIN, AGAIN),
             (401, r#"{"error":"server_error"}"#, PASSWORD, AGAIN),
             (500, r#"{"error":"server_error"}"#, AGAIN, AGAIN),

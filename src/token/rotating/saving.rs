@@ -32,7 +32,7 @@ impl<E: Exchange> Inner<E> {
         let presented = turn.grant.refresh_token.clone();
         let next = Grant {
             refresh_token: given.map(str::to_owned).or_else(|| presented.clone()),
-            before: presented.filter(|_| given.is_some_and(may_be_a_word)),
+            before: presented.filter(|was| given.is_some_and(|next| may_be_a_word(next, was))),
             redeemed: turn.grant.redeemed + 1,
             rotated: turn.grant.rotated || given.is_some(),
             intent: None,
@@ -152,9 +152,12 @@ impl<E: Exchange> Inner<E> {
     }
 }
 
-/// Whether what an answer has for a refresh token may be a word for one (`N/A`, `unchanged`, `REDACTED_BY_GATEWAY`).
-fn may_be_a_word(token: &str) -> bool {
-    token.len() < SHORTEST || !token.bytes().any(|byte| byte.is_ascii_digit())
+/// Whether what an answer has for a refresh token may be a word for one (`N/A`, `unchanged`, `REDACTED_BY_GATEWAY`): it is short, or has
+/// no digit, and is not like the one that was presented.
+fn may_be_a_word(token: &str, predecessor: &str) -> bool {
+    let has_digit = |text: &str| text.bytes().any(|byte| byte.is_ascii_digit());
+    let is_odd = token.len() < SHORTEST || (!has_digit(token) && has_digit(predecessor));
+    is_odd && token.len() != predecessor.len()
 }
 
 /// Refresh tokens are longer: nobody may guess one (RFC 6749 section 10.10).
