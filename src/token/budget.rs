@@ -39,9 +39,12 @@ impl Rejections {
 
     /// Whether a rejection may cause a login.
     pub(super) fn allow(&self, now: Duration) -> bool {
-        let wait = match self.lately(now).checked_sub(AT_ONCE) {
+        let lately = self.lately(now);
+        let unserved = self.unserved.min(lately);
+        let beyond = lately.checked_sub(AT_ONCE);
+        let wait = match beyond.max(unserved.checked_sub(IN_VAIN)) {
             None => return true,
-            Some(_) if self.unserved >= UNSERVED => FAR_APART,
+            Some(_) if unserved >= UNSERVED => FAR_APART,
             Some(more) => WAITS.get(more).copied().unwrap_or(APART),
         };
         now >= self.latest + wait
@@ -67,7 +70,7 @@ impl Rejections {
 
     /// Whether so many logins brought the very token that was rejected that it has to do.
     pub(super) fn is_in_vain(&self, now: Duration) -> bool {
-        self.lately(now) >= AT_ONCE
+        self.lately(now) >= IN_VAIN
     }
 
     /// What was before counts no more; an operator may ask for that.
@@ -91,15 +94,17 @@ pub(super) fn back_off(failures: u32, retry_after: Option<Duration>, jitter: f64
     spread.max(retry_after.unwrap_or_default().min(HOUR))
 }
 
-/// So many logins that rejections cause need not wait.
-const AT_ONCE: usize = 4;
+/// So many logins that rejections cause need not wait: who tries out what a session's end does ends many.
+const AT_ONCE: usize = 20;
+/// The same while nobody is answered well.
+const IN_VAIN: usize = 4;
 /// How long after the latest of them the next may come, and the one after that.
 const WAITS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(60)];
 /// The same beyond those: sessions seldom end that often, and a path that rejects costs ten an hour.
 const APART: Duration = Duration::from_secs(360);
 /// So many that brought nobody a good answer, and it may well be an upstream that takes no token: two have then waited for [`APART`], so
 /// that a fault of ten minutes ends no later than that.
-const UNSERVED: usize = AT_ONCE + WAITS.len() + 2;
+const UNSERVED: usize = IN_VAIN + WAITS.len() + 2;
 /// From there on.
 const FAR_APART: Duration = Duration::from_secs(1800);
 /// How long nobody must have been served well with a token before that is overruled the first time.
