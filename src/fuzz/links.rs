@@ -318,7 +318,7 @@ fn links() -> Links {
 fn fallback() -> Links {
     let upstream = vec!["https://rest.zuora.com".parse().unwrap()];
     let base = "http://localhost:7717".to_owned();
-    let own = Arc::new(Own::default().of(true));
+    let own = Arc::new(Own::default().with_several(true));
     let links = Links::new(upstream, String::new(), base.clone(), String::new());
     links.among(&own, base.parse().ok(), false)
 }

@@ -35,7 +35,7 @@ impl Own {
     }
 
     /// The same; whether it has `several` upstreams.
-    pub fn of(self, several: bool) -> Self {
+    pub fn with_several(self, several: bool) -> Self {
         Self { several, ..self }
     }
 

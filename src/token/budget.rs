@@ -7,7 +7,7 @@ use std::time::Duration;
 /// One rejection does not tell a session's end from a path that rejects what others accept, nor does a good answer after the login: a path
 /// may reject now and then. So each of them costs, and what is bounded is how close they come.
 ///
-/// Invariant: beyond the first few they are [`APART`] from each other; once [`UNSERVED`] of them brought nobody a good answer, [`FAR_APART`].
+/// Invariant: beyond the first ([`AT_ONCE`], [`WAITS`]) they are [`APART`] from each other; once [`UNSERVED`] of them brought nobody a good answer, [`FAR_APART`].
 /// Invariant: beyond that it is overruled a few times, and then three times an hour.
 #[derive(Debug, Default)]
 pub(super) struct Rejections {

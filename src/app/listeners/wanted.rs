@@ -53,7 +53,7 @@ pub(in crate::app) fn first(listen: &Listen) -> String {
 /// Which Hosts are served, at which ports, and which pages may call.
 pub(in crate::app) fn guard(config: &Config, ports: Vec<u16>) -> Guard {
     let own = Own::new(names(config), ports, config.server.public_url.clone());
-    let own = own.of(config.upstreams.len() > 1);
+    let own = own.with_several(config.upstreams.len() > 1);
     let guard = Guard::new(own, config.access.origins.clone());
     guard.keyless(config.access.keys.is_none())
 }

@@ -109,7 +109,7 @@ impl Pulse {
         self.unanswered.load(Ordering::Relaxed) > MUCH
     }
 
-    /// Whether the same was so of a body since this was asked that nobody waits for any more.
+    /// Whether, since this was asked last, somebody has left much of a body on its way.
     pub(super) fn was_abandoned(&self) -> bool {
         self.abandoned.swap(false, Ordering::Relaxed)
     }

@@ -89,8 +89,7 @@ impl Links {
             // Where nobody else is, clients may read what they like.
             _ if !self.is_among_others() => is_path.then(|| self.of_root(url)).flatten(),
             // What was asked for itself; its root may have been asked for without its slash, and is a file then.
-            "" if !is_root => Some(String::new()),
-            read if read.starts_with('#') && !is_root => Some(read.to_owned()),
+            read if !is_root && (read.is_empty() || read.starts_with('#')) => Some(read.to_owned()),
             read => self.of_root(&self.at_root(read, asked)),
         };
         written.filter(|written| written != url)
@@ -101,8 +100,8 @@ impl Links {
         !self.prefix.is_empty() || self.own.has_several()
     }
 
-    /// Turns `Location`, `Content-Location`, the targets in `Link` and the URL of `Refresh` in an answer to a request for the
-    /// path `asked` at the upstream. `is_anothers` says of a path at the proxy whether it leads to another upstream, where there
+    /// Turns `Location`, `Content-Location`, the targets in `Link` and the URL of `Refresh` in an answer to a request for
+    /// `asked`, a path and perhaps a query, at the upstream. `is_anothers` says of a path at the proxy whether it leads to another upstream, where there
     /// are some.
     pub fn turn_headers(
         &self,

@@ -6,7 +6,7 @@ use super::*;
 fn what_leads_to_the_proxy_by_any_of_its_names_and_ports_leads_to_the_upstreams_own_place() {
     let hosts = ["proxy.example", "b.proxy.example", "public.example"].map(str::to_owned);
     let public = "https://public.example".parse().ok();
-    let own = Arc::new(Own::new(hosts, vec![7717, 7720], public).of(true));
+    let own = Arc::new(Own::new(hosts, vec![7717, 7720], public).with_several(true));
     let of = |base: &str, prefix: &str, asked: &str| {
         links(base, prefix).among(&own, asked.parse().ok(), asked.is_empty() && base != prefix)
     };
@@ -88,7 +88,7 @@ fn what_leads_to_a_path_of_another_upstream_is_written_with_its_own_host() {
             let below = |of| path.strip_prefix(of).is_some_and(begins_anew);
             below("/b") || below("/a/b")
         };
-        let own = Arc::new(Own::default().of(true));
+        let own = Arc::new(Own::default().with_several(true));
         let links = links(&base, prefix).among(&own, base.parse().ok(), false);
         links.turn_headers(&mut headers, asked, Some(&is_anothers));
         String::from_utf8_lossy(headers[LOCATION].as_bytes()).into_owned()
@@ -139,7 +139,7 @@ fn what_leads_to_a_path_of_another_upstream_is_written_with_its_own_host() {
 #[test]
 fn at_a_place_of_its_own_no_reference_is_another_ones_to_some_clients() {
     let of = |several: bool, field: HeaderName, value: &str| {
-        let own = Own::new([], vec![7717, 7720], None).of(several);
+        let own = Own::new([], vec![7717, 7720], None).with_several(several);
         let links = links("http://localhost:7720", "").among(&Arc::new(own), None, false);
         let mut headers = HeaderMap::from_iter([(field.clone(), value.parse().unwrap())]);
         links.turn_headers(&mut headers, "/x", None);
