@@ -98,8 +98,8 @@ pub(super) const FORWARDING: [&str; 24] = [
     "x-client-cert",
 ];
 
-/// How others of them begin.
-pub(super) const PREFIXES: [&str; 4] = ["x-forwarded-", "sec-fetch-", "x-ssl-", "x-envoy-"];
+/// How others of them begin, in letters alone: `X-Forwarded-`, `Sec-Fetch-`, `X-SSL-`, `X-Envoy-`.
+pub(super) const PREFIXES: [&str; 4] = ["xforwarded", "secfetch", "xssl", "xenvoy"];
 
 #[cfg(test)]
 mod tests {

@@ -45,10 +45,14 @@ impl Names {
         let Some(same) = self.by_count.get(name.count) else {
             return false;
         };
-        same.iter().any(|own| match name.first.get(..name.count) {
-            Some(all) => all == &**own,
-            None => letters(name.name).eq(own.iter().copied()),
-        })
+        // By the first letter, if they have any: nearly every name is none of them.
+        let [first, ..] = name.first;
+        same.iter()
+            .filter(|own| own.first().is_none_or(|letter| *letter == first))
+            .any(|own| match name.first.get(..name.count) {
+                Some(all) => all == &**own,
+                None => letters(name.name).eq(own.iter().copied()),
+            })
     }
 }
 
@@ -65,11 +69,9 @@ impl<'a> Spelled<'a> {
         Self { name, first, count }
     }
 
-    /// Whether it begins with `prefix`.
-    pub(super) fn begins(self, prefix: &str) -> bool {
-        letters(prefix)
-            .enumerate()
-            .all(|(at, letter)| self.first.get(at) == Some(&letter))
+    /// Whether its letters begin with these, which are none but small letters.
+    pub(super) fn begins(self, letters: &str) -> bool {
+        self.first.starts_with(letters.as_bytes())
     }
 }
 
@@ -136,7 +138,7 @@ mod tests {
             ("x-forwarder", false),
         ];
         for (name, expected) in rows {
-            assert_eq!(Spelled::of(name).begins("x-forwarded-"), expected, "{name}");
+            assert_eq!(Spelled::of(name).begins("xforwarded"), expected, "{name}");
         }
     }
 
