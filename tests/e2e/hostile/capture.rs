@@ -79,6 +79,11 @@ impl Taken {
         fields
     }
 
+    /// Whether this is what [`super::PROBE`] asks for, and no byte of another request with it.
+    pub fn is_probe(&self) -> bool {
+        self.method == "GET" && self.target == b"/probe" && self.body.is_empty()
+    }
+
     fn values(&self, name: &str) -> Vec<&[u8]> {
         let named = self.fields.iter().filter(|(own, _)| own == name);
         named.map(|(_, value)| value.as_slice()).collect()
@@ -152,6 +157,10 @@ fn faults(taken: &Taken, addr: SocketAddr) -> Vec<String> {
 
 /// A whole request at the beginning of `bytes`, with its length; `None`: more must come.
 fn parse(bytes: &[u8]) -> Result<Option<(Taken, usize)>, &'static str> {
+    // What is written late, behind an answer, would else be taken for the beginning of the next request.
+    if !METHODS.iter().any(|method| begins(bytes, method)) {
+        return Err("no method that is passed on");
+    }
     let Some(end) = position(bytes, b"\r\n\r\n") else {
         // Whoever took it for the end of a line would have a whole head already.
         let is_bare = |at: usize| at == 0 || bytes[at - 1] != b'\r';
@@ -212,6 +221,14 @@ fn parse(bytes: &[u8]) -> Result<Option<(Taken, usize)>, &'static str> {
     Ok(Some((taken, from + length)))
 }
 
+/// Whether the bytes, of which more may come, begin with this word and a blank.
+fn begins(bytes: &[u8], word: &str) -> bool {
+    let mut word = word.bytes().chain([b' ']);
+    bytes
+        .iter()
+        .all(|byte| word.next().is_none_or(|other| other == *byte))
+}
+
 fn chunks(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, &'static str> {
     let (mut body, mut at) = (Vec::new(), 0);
     loop {
@@ -251,6 +268,8 @@ fn split(head: &[u8]) -> Vec<&[u8]> {
 fn position(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|part| part == what)
 }
+
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
 

@@ -113,7 +113,7 @@ async fn fire(said: usize, rows: Vec<Row>, more: &str) {
     counted(said, count);
     for row in rows {
         let answers = exchange(&proxy, &row).await;
-        if let Err(why) = judge(&row.outcome, &answers, api.take(&row.name)) {
+        if let Err(why) = judge(&row, &answers, api.take(&row.name)) {
             wrong.push(format!("{}: {why}; answered {answers:?}", row.name));
         }
     }
@@ -157,43 +157,52 @@ fn statuses(bytes: &[u8]) -> Vec<u16> {
     heads.filter(|status| *status != 100).collect()
 }
 
-fn judge(outcome: &Outcome, answers: &[u16], mut taken: Vec<Taken>) -> Result<(), String> {
-    let probed = taken.pop_if(|last| last.target == b"/probe").is_some();
-    let ends = matches!(outcome, Closed(_) | Last(_));
-    if ends && (probed || answers.len() > 1) {
-        return Err("the connection goes on".into());
-    }
-    let (status, sent) = match outcome {
+fn judge(row: &Row, answers: &[u16], mut taken: Vec<Taken>) -> Result<(), String> {
+    let probed = taken.pop_if(|last| last.is_probe()).is_some();
+    let (status, sent, goes_on) = match &row.outcome {
         Dropped if answers.is_empty() && taken.is_empty() && !probed => return Ok(()),
         Dropped => return Err(format!("not dropped: {taken:?}")),
-        Refused(status) | Closed(status) => (*status, None),
-        Once(sent) | Last(sent) => (200, Some(sent)),
+        Refused(status) => (*status, None, None),
+        Closed(status) => (*status, None, Some(false)),
+        Once(sent) => (200, Some(sent), Some(true)),
+        Last(sent) => (200, Some(sent), Some(false)),
     };
-    if answers.first() != Some(&status) || answers.len() > 2 {
+    if answers.first() != Some(&status) {
         return Err(format!("not answered with {status}"));
     }
-    let Some(sent) = sent else {
-        return match taken.first() {
-            None => Ok(()),
-            Some(taken) => Err(format!("sent upstream: {taken:?}")),
-        };
-    };
-    let [taken] = taken.as_slice() else {
-        return Err(format!("not one request: {taken:?}"));
-    };
-    if !is_as(taken, sent) {
-        return Err(format!("not as expected: {taken:?}"));
+    let expected: &[u16] = if probed { &[200] } else { &[] };
+    if answers[1..] != *expected {
+        return Err(format!(
+            "the probe was not answered as it arrived: {taken:?}"
+        ));
     }
-    Ok(())
+    if goes_on.is_some_and(|goes_on| goes_on != probed) {
+        return Err(format!("that the connection goes on is {probed}"));
+    }
+    match (sent, taken.as_slice()) {
+        (None, []) => Ok(()),
+        (None, _) => Err(format!("sent upstream: {taken:?}")),
+        (Some(sent), [taken]) if is_as(taken, row.method(), sent) => Ok(()),
+        (Some(_), _) => Err(format!("not the one request that was asked for: {taken:?}")),
+    }
+}
+
+impl Row {
+    /// What is asked with is asked for, whatever stands around it.
+    fn method(&self) -> &[u8] {
+        let line = self.bytes.trim_ascii_start();
+        line.split(|byte| *byte == b' ').next().unwrap()
+    }
 }
 
 /// Whether this arrived upstream of that request.
-fn is_as(taken: &Taken, sent: &Sent) -> bool {
+fn is_as(taken: &Taken, method: &[u8], sent: &Sent) -> bool {
     let own = taken.own_fields();
     let mut own: Vec<(&str, &[u8])> = own.iter().map(|(n, v)| (&**n, &**v)).collect();
     // The order of different fields means nothing (RFC 9110 section 5.3).
     own.sort_by_key(|(name, _)| *name);
-    taken.target == sent.target && taken.body == sent.body && own == sent.fields
+    let is_asked = taken.method.as_bytes() == method && taken.target == sent.target;
+    is_asked && taken.body == sent.body && own == sent.fields
 }
 
 /// Asked on the connection of a row after its answer.

@@ -3,13 +3,24 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::capture::Capture;
+use super::capture::{Capture, Taken};
+use super::{Closed, Dropped, Last, Once, Refused, Sent, body, fields, judge, post, row};
 use crate::support::caller::PATIENCE;
 
 /// Writes what a proxy should not, or should, and tells what the capturing upstream says of it.
 async fn told(api: &Capture, request: &str) -> Vec<String> {
+    told_late(api, request, "").await
+}
+
+/// The same, with more that is written behind the answer.
+async fn told_late(api: &Capture, request: &str, late: &str) -> Vec<String> {
     let mut stream = TcpStream::connect(api.addr).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
+    if !late.is_empty() {
+        let mut begun = [0];
+        stream.read_exact(&mut begun).await.unwrap();
+        stream.write_all(late.as_bytes()).await.unwrap();
+    }
     stream.shutdown().await.unwrap();
     // It has looked at everything once it has closed.
     let mut answer = Vec::new();
@@ -142,6 +153,12 @@ async fn whatever_may_not_leave_the_proxy_is_found_by_the_upstream_of_the_tables
             wrong.push(format!("{name}: {faults:?}"));
         }
     }
+    for late in ["x", "\r\n", "\0", &format!("x{}", get("")), "HEADER"] {
+        let faults = told_late(&api, &get(""), late).await;
+        if !faults.iter().any(|fault| fault.starts_with("no method")) {
+            wrong.push(format!("{late:?}, late: {faults:?}"));
+        }
+    }
     assert!(wrong.is_empty(), "not found:\n{}", wrong.join("\n"));
     let _ = api.take("the planted ones");
     for good in [
@@ -152,4 +169,117 @@ async fn whatever_may_not_leave_the_proxy_is_found_by_the_upstream_of_the_tables
         assert_eq!(told(&api, &good).await, [] as [String; 0]);
         assert_eq!(api.take("a good one").len(), 1);
     }
+}
+
+/// A request that was changed on its way.
+fn but(change: fn(&mut Taken)) -> Taken {
+    let own = |name: &str, value: &[u8]| (name.to_owned(), value.to_vec());
+    let mut taken = Taken {
+        method: "POST".to_owned(),
+        target: b"/x".to_vec(),
+        fields: vec![own("via", b"1.1 us"), own("x-a", b"1")],
+        body: b"ok".to_vec(),
+    };
+    change(&mut taken);
+    taken
+}
+
+/// What is asked last, with this method.
+fn probe(method: &str) -> Taken {
+    Taken {
+        method: method.to_owned(),
+        target: b"/probe".to_vec(),
+        ..Taken::default()
+    }
+}
+
+#[test]
+fn whatever_is_not_the_one_request_that_was_asked_for_is_found_by_the_tables() {
+    let (same, get) = (|| but(|_| {}), || probe("GET"));
+    let sent = || Sent {
+        fields: fields(&[("x-a", b"1")]).fields,
+        ..body("ok")
+    };
+    let found = |outcome, answers: &[u16], taken| {
+        let bytes = post("X-A: 1\r\nContent-Length: 2", "ok");
+        judge(&row("planted", bytes, outcome), answers, taken).is_err()
+    };
+    let ok = [200, 200];
+    for (what, answers, taken) in [
+        (
+            "another method",
+            &ok[..],
+            vec![but(|taken| taken.method = "PUT".to_owned()), get()],
+        ),
+        (
+            "another target",
+            &ok,
+            vec![but(|taken| taken.target.push(b'/')), get()],
+        ),
+        (
+            "another value",
+            &ok,
+            vec![but(|taken| taken.fields[1].1.push(b'1')), get()],
+        ),
+        (
+            "a field less",
+            &ok,
+            vec![but(|taken| taken.fields.truncate(1)), get()],
+        ),
+        (
+            "a field twice",
+            &ok,
+            vec![but(|taken| taken.fields.extend_from_within(1..)), get()],
+        ),
+        (
+            "a longer body",
+            &ok,
+            vec![but(|taken| taken.body.push(b'\n')), get()],
+        ),
+        ("twice", &ok, vec![same(), same(), get()]),
+        ("never", &ok, vec![get()]),
+        (
+            "a byte before the next one",
+            &ok,
+            vec![same(), probe("xGET")],
+        ),
+        ("no next one", &[200], vec![same()]),
+        ("a next one without an answer", &[200], vec![same(), get()]),
+        ("an answer more", &[200, 200, 200], vec![same(), get()]),
+        ("another answer", &[502, 200], vec![same(), get()]),
+        ("a next one that is refused", &[200, 400], vec![same()]),
+    ] {
+        assert!(found(Once(sent()), answers, taken), "{what}");
+    }
+    for (what, outcome, answers, taken) in [
+        (
+            "refused and sent",
+            Refused(400),
+            &[400, 200][..],
+            vec![same(), get()],
+        ),
+        ("refused otherwise", Refused(400), &[403, 200], vec![get()]),
+        (
+            "refused, and it goes on",
+            Closed(400),
+            &[400, 200],
+            vec![get()],
+        ),
+        (
+            "sent, and it goes on",
+            Last(sent()),
+            &ok,
+            vec![same(), get()],
+        ),
+        ("dropped, and answered", Dropped, &[400], vec![]),
+        ("dropped, and sent", Dropped, &[], vec![same()]),
+    ] {
+        assert!(found(outcome, answers, taken), "{what}");
+    }
+    assert!(!found(Once(sent()), &ok, vec![same(), get()]));
+    assert!(!found(Last(sent()), &[200], vec![same()]));
+    assert!(!found(Refused(400), &[400, 200], vec![get()]));
+    assert!(!found(Refused(400), &[400], vec![]));
+    assert!(!found(Closed(400), &[400], vec![]));
+    assert!(!found(Dropped, &[], vec![]));
 }

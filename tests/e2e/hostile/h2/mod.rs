@@ -82,9 +82,12 @@ async fn fire(said: usize, rows: Vec<Row<'_>>) {
         // One more of another caller: whatever the row sent upstream has arrived before it.
         assert_eq!(proxy.get("/api/probe").await.status, 200);
         let mut taken = api.take(row.name);
-        taken.retain(|taken| taken.target != b"/probe");
+        taken.retain(|taken| !taken.is_probe());
         let is_fine = match &row.outcome {
-            Ok(sent) => end == End::Status(200) && taken.len() == 1 && is_as(&taken[0], sent),
+            Ok(sent) => {
+                let is_one = end == End::Status(200) && taken.len() == 1;
+                is_one && is_as(&taken[0], row.head[0], sent)
+            }
             Err(Some(status)) => end == End::Status(*status) && taken.is_empty(),
             Err(None) => end != End::Status(200) && taken.is_empty(),
         };
