@@ -1,21 +1,29 @@
-//! An upstream that reads strictly: whatever is not canonical HTTP/1.1 is a fault, which the next look at it tells.
+//! Upstreams that read strictly: whatever is not canonical HTTP/1.1, or a request over HTTP/2 (`framed.rs`), is a fault, which
+//! the next look at it tells.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
 
-/// The server; dropping it ends it.
+use super::framed;
+use crate::support::Framed;
+
+/// The server, which ends with the test's runtime.
 pub struct Capture {
-    pub addr: SocketAddr,
-    shared: Arc<Mutex<Shared>>,
-    task: JoinHandle<()>,
+    pub speaks: &'static str,
+    /// What it is called: the one Host that may come.
+    pub authority: String,
+    upstream: String,
+    shared: Kept,
+    /// Has the login and the certificate of who speaks HTTP/2.
+    _framed: Option<Framed>,
 }
 
+pub(super) type Kept = Arc<Mutex<Shared>>;
+
 #[derive(Default)]
-struct Shared {
+pub(super) struct Shared {
     requests: Vec<Taken>,
     faults: Vec<String>,
 }
@@ -30,32 +38,57 @@ pub struct Taken {
 }
 
 impl Capture {
+    /// One that speaks HTTP/1.1.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let shared = Arc::new(Mutex::new(Shared::default()));
-        let seen = shared.clone();
-        let task = tokio::task::spawn(async move {
+        let authority = listener.local_addr().unwrap().to_string();
+        let shared = Kept::default();
+        let (seen, own) = (shared.clone(), authority.clone());
+        tokio::task::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::task::spawn(serve(stream, addr, seen.clone()));
+                tokio::task::spawn(serve(stream, own.clone(), seen.clone()));
             }
         });
-        Self { addr, shared, task }
+        let upstream = format!(
+            "[upstream.api]\nprovider = \"zuora\"\nlogin_url = \"http://{authority}\"\nclient_id = \"id\"\nclient_secret = \"secret\"\n"
+        );
+        Self {
+            speaks: "HTTP/1.1",
+            authority,
+            upstream,
+            shared,
+            _framed: None,
+        }
+    }
+
+    /// One that speaks HTTP/2.
+    pub async fn framed() -> Self {
+        let shared = Kept::default();
+        let api = framed::start(&shared).await;
+        Self {
+            speaks: "HTTP/2",
+            authority: format!("localhost:{}", api.port),
+            upstream: api.upstream("http2 = true"),
+            shared,
+            _framed: Some(api),
+        }
+    }
+
+    /// Whatever callers send comes to both in the same way.
+    pub async fn both() -> [Self; 2] {
+        [Self::start().await, Self::framed().await]
     }
 
     /// The `[upstream.api]` that stands for this server.
     pub fn upstream(&self) -> String {
-        format!(
-            "[upstream.api]\nprovider = \"zuora\"\nlogin_url = \"http://{}\"\nclient_id = \"id\"\nclient_secret = \"secret\"\n",
-            self.addr
-        )
+        self.upstream.clone()
     }
 
     /// What came since the last look.
     pub fn take(&self, row: &str) -> Vec<Taken> {
-        let faults = self.faults();
+        let (requests, faults) = self.shared.lock().unwrap().take();
         assert!(faults.is_empty(), "{row}: {faults:?}");
-        std::mem::take(&mut self.shared.lock().unwrap().requests)
+        requests
     }
 
     /// What was wrong with all that came since it was asked for last.
@@ -64,9 +97,21 @@ impl Capture {
     }
 }
 
-impl Drop for Capture {
-    fn drop(&mut self) {
-        self.task.abort();
+impl Shared {
+    /// Keeps a request that came to this authority.
+    pub(super) fn keep(&mut self, taken: Taken, authority: &str) {
+        self.faults.extend(faults(&taken, authority));
+        self.requests.push(taken);
+    }
+
+    /// What came since the last look, and what was wrong with it.
+    pub(super) fn take(&mut self) -> (Vec<Taken>, Vec<String>) {
+        let Self { requests, faults } = std::mem::take(self);
+        (requests, faults)
+    }
+
+    pub(super) fn tell(&mut self, fault: String) {
+        self.faults.push(fault);
     }
 }
 
@@ -90,7 +135,7 @@ impl Taken {
     }
 }
 
-async fn serve(mut stream: TcpStream, addr: SocketAddr, shared: Arc<Mutex<Shared>>) {
+async fn serve(mut stream: TcpStream, authority: String, shared: Kept) {
     let mut buffer = Vec::new();
     loop {
         let taken = match parse(&buffer) {
@@ -98,7 +143,7 @@ async fn serve(mut stream: TcpStream, addr: SocketAddr, shared: Arc<Mutex<Shared
                 if length != buffer.len() {
                     let rest = buffer[length..].escape_ascii().to_string();
                     let fault = format!("left over behind a request: {rest}");
-                    shared.lock().unwrap().faults.push(fault);
+                    shared.lock().unwrap().tell(fault);
                 }
                 taken
             }
@@ -108,16 +153,14 @@ async fn serve(mut stream: TcpStream, addr: SocketAddr, shared: Arc<Mutex<Shared
             },
             Err(fault) => {
                 let told = format!("{fault}: {}", buffer.escape_ascii());
-                return shared.lock().unwrap().faults.push(told);
+                return shared.lock().unwrap().tell(told);
             }
         };
         buffer.clear();
         let body = if taken.target == b"/oauth/token" && taken.values("via").is_empty() {
             r#"{"access_token":"token-1","token_type":"bearer","expires_in":3598}"#
         } else {
-            let mut shared = shared.lock().unwrap();
-            shared.faults.extend(faults(&taken, addr));
-            shared.requests.push(taken);
+            shared.lock().unwrap().keep(taken, &authority);
             "ok"
         };
         let answer = format!(
@@ -131,7 +174,7 @@ async fn serve(mut stream: TcpStream, addr: SocketAddr, shared: Arc<Mutex<Shared
 }
 
 /// What a request that left the proxy may never be.
-fn faults(taken: &Taken, addr: SocketAddr) -> Vec<String> {
+fn faults(taken: &Taken, authority: &str) -> Vec<String> {
     let mut faults = Vec::new();
     let mut expect = |is_so: bool, what: &str| {
         if !is_so {
@@ -139,7 +182,7 @@ fn faults(taken: &Taken, addr: SocketAddr) -> Vec<String> {
         }
     };
     expect(
-        taken.values("host") == [addr.to_string().as_bytes()],
+        taken.values("host") == [authority.as_bytes()],
         "exactly one Host, ours",
     );
     expect(

@@ -239,20 +239,21 @@ async fn http_2_behind_a_request_or_in_a_damaged_preface_is_no_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_that_come_together_end_with_the_first_bad_one() {
     let good = "GET /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let api = Capture::start().await;
-    let proxy = TestProxy::start(&api.upstream());
-    for bad in [
-        "GET /api/x HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
-        "POST /api/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-        "POST /api/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-        "GET /api/x HTTP/1.1\r\nHost: localhost\r\nX: \0\r\n\r\n",
-    ] {
-        let bytes = format!("{}{bad}{}", good.repeat(100), HIDDEN.repeat(3));
-        let answers = exchange(&proxy, &row(bad, bytes, Closed(400))).await;
-        let taken = api.take(bad);
-        assert_eq!((answers.len(), taken.len()), (101, 100), "{bad}");
-        assert_eq!(answers.last(), Some(&400), "{bad}");
-        let plain = |taken| is_as(taken, b"GET", &body(""));
-        assert!(taken.iter().all(plain), "{bad}: {taken:?}");
+    for api in Capture::both().await {
+        let proxy = TestProxy::start(&api.upstream());
+        for bad in [
+            "GET /api/x HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+            "POST /api/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            "POST /api/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+            "GET /api/x HTTP/1.1\r\nHost: localhost\r\nX: \0\r\n\r\n",
+        ] {
+            let bytes = format!("{}{bad}{}", good.repeat(100), HIDDEN.repeat(3));
+            let answers = exchange(&proxy, &row(bad, bytes, Closed(400))).await;
+            let taken = api.take(bad);
+            assert_eq!((answers.len(), taken.len()), (101, 100), "{bad}");
+            assert_eq!(answers.last(), Some(&400), "{bad}");
+            let plain = |taken| is_as(taken, b"GET", &body(""));
+            assert!(taken.iter().all(plain), "{bad}: {taken:?}");
+        }
     }
 }

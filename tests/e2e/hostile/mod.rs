@@ -1,13 +1,14 @@
 //! Hostile callers and hostile upstreams, as tables: bytes in, and what may become of them.
 //!
-//! Every row of a caller is sent over a socket of its own to the real product in front of a [`Capture`], which reads
-//! strictly and tells whatever is not canonical. Nothing here is about load.
+//! Every row of a caller is sent over a socket of its own to the real product in front of a [`Capture`] that speaks HTTP/1.1, and
+//! of one that speaks HTTP/2, which read strictly and tell whatever is not canonical. Nothing here is about load.
 
 #![expect(clippy::too_many_lines, reason = "a table is as long as it is")]
 
 mod answers;
 mod capture;
 mod fields;
+mod framed;
 mod framing;
 mod h2;
 mod heads;
@@ -104,25 +105,21 @@ fn counted(said: usize, rows: usize) {
     eprintln!("{rows} rows");
 }
 
-/// Fires every row at one proxy; tells of all that went wrong at once.
+/// Fires every row at a proxy in front of either upstream; tells of all that went wrong at once.
 async fn fire(said: usize, rows: Vec<Row>, more: &str) {
-    let api = Capture::start().await;
-    let proxy = TestProxy::start(&format!("{}{more}", api.upstream()));
+    counted(said, rows.len());
     let mut wrong = Vec::new();
-    let count = rows.len();
-    counted(said, count);
-    for row in rows {
-        let answers = exchange(&proxy, &row).await;
-        if let Err(why) = judge(&row, &answers, api.take(&row.name)) {
-            wrong.push(format!("{}: {why}; answered {answers:?}", row.name));
+    for api in Capture::both().await {
+        let proxy = TestProxy::start(&format!("{}{more}", api.upstream()));
+        for row in &rows {
+            let answers = exchange(&proxy, row).await;
+            if let Err(why) = judge(row, &answers, api.take(&row.name)) {
+                let (name, over) = (&row.name, api.speaks);
+                wrong.push(format!("{name}, over {over}: {why}; answered {answers:?}"));
+            }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {count} rows:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong.join("\n"));
 }
 
 /// Sends the row and, after the first answer, one plain request more. The statuses of all answers.

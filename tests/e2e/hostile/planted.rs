@@ -14,7 +14,7 @@ async fn told(api: &Capture, request: &str) -> Vec<String> {
 
 /// The same, with more that is written behind the answer.
 async fn told_late(api: &Capture, request: &str, late: &str) -> Vec<String> {
-    let mut stream = TcpStream::connect(api.addr).await.unwrap();
+    let mut stream = TcpStream::connect(&api.authority).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     if !late.is_empty() {
         let mut begun = [0];
@@ -32,8 +32,7 @@ async fn told_late(api: &Capture, request: &str, late: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_may_not_leave_the_proxy_is_found_by_the_upstream_of_the_tables() {
     let api = Capture::start().await;
-    let addr = api.addr;
-    let host = format!("Host: {addr}\r\n");
+    let host = format!("Host: {}\r\n", api.authority);
     let fields = format!("{host}Authorization: Bearer token-1\r\nVia: 1.1 us\r\n");
     let get = |more: &str| format!("GET /x HTTP/1.1\r\n{fields}{more}\r\n");
     let post = |more: &str, rest: &str| format!("POST /x HTTP/1.1\r\n{fields}{more}\r\n\r\n{rest}");

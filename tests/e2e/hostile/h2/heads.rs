@@ -186,43 +186,44 @@ async fn a_head_of_http_2_that_http_1_cannot_say_is_refused() {
 /// Where a frame ends within a field, h2 forgets what was wrong before it in that head, which it has left out by then.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_overlooked_in_a_head_of_several_frames_goes_no_further() {
-    let api = Capture::start().await;
-    let proxy = TestProxy::start(&api.upstream());
-    let wrong: [(&[u8], &[u8]); 9] = [
-        (b":path", b"/api/y"),
-        (b":method", b"POST"),
-        (b":authority", b"evil.example"),
-        (b"connection", b"x-a"),
-        (b"transfer-encoding", b"chunked"),
-        (b"upgrade", b"websocket"),
-        (b"keep-alive", b"timeout=5"),
-        (b"te", b"gzip"),
-        (b"", b"1"),
-    ];
-    for wrong in wrong {
-        let [method, scheme, authority, path] = PLAIN;
-        let block = block(&[
-            (b":method", method),
-            (b":scheme", scheme),
-            (b":authority", authority),
-            (b":path", path),
-            wrong,
-            (b"x-a", b"1"),
-        ]);
-        let (begin, rest) = block.split_at(block.len() - 1);
-        let mut caller = Frames::connect(proxy.addr()).await;
-        caller.frame(HEADERS, END_STREAM, 1, begin).await;
-        caller.frame(CONTINUATION, END_HEADERS, 1, rest).await;
-        let end = caller.end(1).await;
-        assert_eq!(proxy.get("/api/probe").await.status, 200);
-        let mut taken = api.take("A45 several frames");
-        taken.retain(|taken| !taken.is_probe());
-        let is_fine = match end {
-            End::Status(200) => {
-                taken.len() == 1 && is_as(&taken[0], method, &fields(&[("x-a", b"1")]))
-            }
-            _ => taken.is_empty(),
-        };
-        assert!(is_fine, "{wrong:?}: {end:?}, upstream {taken:?}");
+    for api in Capture::both().await {
+        let proxy = TestProxy::start(&api.upstream());
+        let wrong: [(&[u8], &[u8]); 9] = [
+            (b":path", b"/api/y"),
+            (b":method", b"POST"),
+            (b":authority", b"evil.example"),
+            (b"connection", b"x-a"),
+            (b"transfer-encoding", b"chunked"),
+            (b"upgrade", b"websocket"),
+            (b"keep-alive", b"timeout=5"),
+            (b"te", b"gzip"),
+            (b"", b"1"),
+        ];
+        for wrong in wrong {
+            let [method, scheme, authority, path] = PLAIN;
+            let block = block(&[
+                (b":method", method),
+                (b":scheme", scheme),
+                (b":authority", authority),
+                (b":path", path),
+                wrong,
+                (b"x-a", b"1"),
+            ]);
+            let (begin, rest) = block.split_at(block.len() - 1);
+            let mut caller = Frames::connect(proxy.addr()).await;
+            caller.frame(HEADERS, END_STREAM, 1, begin).await;
+            caller.frame(CONTINUATION, END_HEADERS, 1, rest).await;
+            let end = caller.end(1).await;
+            assert_eq!(proxy.get("/api/probe").await.status, 200);
+            let mut taken = api.take("A45 several frames");
+            taken.retain(|taken| !taken.is_probe());
+            let is_fine = match end {
+                End::Status(200) => {
+                    taken.len() == 1 && is_as(&taken[0], method, &fields(&[("x-a", b"1")]))
+                }
+                _ => taken.is_empty(),
+            };
+            assert!(is_fine, "{wrong:?}: {end:?}, upstream {taken:?}");
+        }
     }
 }

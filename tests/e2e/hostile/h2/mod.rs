@@ -1,4 +1,4 @@
-//! Hostile HTTP/2 callers in front of an upstream that speaks HTTP/1.1: the rows A14, A44 to A51, A22 to A27 and C1.
+//! Hostile HTTP/2 callers, in front of upstreams that speak HTTP/1.1 and HTTP/2: the rows A14, A44 to A51, A22 to A27 and C1.
 
 mod bodies;
 mod floods;
@@ -61,47 +61,52 @@ fn sends<'a>(
     }
 }
 
+/// Fires every row at a proxy in front of either upstream; tells of all that went wrong at once.
 async fn fire(said: usize, rows: Vec<Row<'_>>) {
-    let api = Capture::start().await;
-    let proxy = TestProxy::start(&api.upstream());
     counted(said, rows.len());
     let mut wrong = Vec::new();
-    for row in &rows {
+    for api in Capture::both().await {
+        let proxy = TestProxy::start(&api.upstream());
+        for row in &rows {
+            if let Err(why) = row.fire(&api, &proxy).await {
+                wrong.push(format!("{}, over {}: {why}", row.name, api.speaks));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong.join("\n"));
+}
+
+impl Row<'_> {
+    async fn fire(&self, api: &Capture, proxy: &TestProxy) -> Result<(), String> {
         let mut caller = Frames::connect(proxy.addr()).await;
         let names: [&[u8]; 4] = [b":method", b":scheme", b":authority", b":path"];
         let head = names
             .into_iter()
-            .zip(row.head)
+            .zip(self.head)
             .filter(|(_, value)| *value != ABSENT);
-        let head: Vec<_> = head.chain(row.more.iter().copied()).collect();
-        caller.headers(1, &head, row.data.is_none()).await;
-        if let Some(data) = row.data {
+        let head: Vec<_> = head.chain(self.more.iter().copied()).collect();
+        caller.headers(1, &head, self.data.is_none()).await;
+        if let Some(data) = self.data {
             caller.data(1, data, true).await;
         }
         let end = caller.end(1).await;
         // One more of another caller: whatever the row sent upstream has arrived before it.
         assert_eq!(proxy.get("/api/probe").await.status, 200);
-        let mut taken = api.take(row.name);
+        let mut taken = api.take(self.name);
         taken.retain(|taken| !taken.is_probe());
-        let is_fine = match &row.outcome {
+        let is_fine = match &self.outcome {
             Ok(sent) => {
                 let is_one = end == End::Status(200) && taken.len() == 1;
-                is_one && is_as(&taken[0], row.head[0], sent)
+                is_one && is_as(&taken[0], self.head[0], sent)
             }
             Err(Some(status)) => end == End::Status(*status) && taken.is_empty(),
             Err(None) => end != End::Status(200) && taken.is_empty(),
         };
-        if !is_fine {
-            wrong.push(format!("{}: {end:?}, upstream {taken:?}", row.name));
+        match is_fine {
+            true => Ok(()),
+            false => Err(format!("{end:?}, upstream {taken:?}")),
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {} rows:\n{}",
-        wrong.len(),
-        rows.len(),
-        wrong.join("\n")
-    );
 }
 
 /// Leaves a pseudo field out.
