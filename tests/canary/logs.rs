@@ -36,6 +36,8 @@ impl Logs {
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
             .with_ansi(false)
+            // What the proxy says is told from what the servers and callers of the test say in the same words.
+            .with_thread_names(true)
             .with_writer(move || to.clone())
             .finish();
         tracing::subscriber::set_global_default(subscriber).unwrap();
@@ -46,5 +48,13 @@ impl Logs {
 
     pub fn read(&self) -> Vec<u8> {
         self.0.lock().unwrap().clone()
+    }
+}
+
+/// What was not heard would have told nothing.
+pub fn assert_heard(logged: &[u8]) {
+    for target in ["TRACE", "upauth::", " h2::", "LOG rustls", "LOG reqwest"] {
+        let heard = memchr::memmem::find(logged, target.as_bytes()).is_some();
+        assert!(heard, "nothing was heard of {target}");
     }
 }

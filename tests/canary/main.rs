@@ -16,6 +16,7 @@
 mod held;
 mod keyed;
 mod logs;
+mod over_http2;
 mod panics;
 mod run;
 mod stage;
@@ -37,7 +38,8 @@ use self::support::tls::Folder;
 async fn no_secret_of_a_run_full_of_failures_is_told_to_anybody() {
     let (logs, folder) = (Logs::listen(), Folder::new());
     let access_log = folder.path().join("access.log");
-    let (mut run, _tls, held) = stage::begin(&folder, &access_log, Canaries::default()).await;
+    let (mut run, _tls, over_http2, held) =
+        stage::begin(&folder, &access_log, Canaries::default()).await;
     run.ask_all().await;
     let keyed_log = folder.path().join("keyed.log");
     run.keyed(&keyed_log).await;
@@ -73,10 +75,8 @@ async fn no_secret_of_a_run_full_of_failures_is_told_to_anybody() {
     );
 
     let (logged, access) = (logs.read(), std::fs::read(&access_log).unwrap());
-    for target in ["TRACE", "upauth::", " h2::", "LOG rustls", "LOG reqwest"] {
-        let heard = memchr::memmem::find(&logged, target.as_bytes()).is_some();
-        assert!(heard, "nothing was heard of {target}");
-    }
+    logs::assert_heard(&logged);
+    over_http2.assert_used(&canaries, &logged);
     let keyed = std::fs::read(&keyed_log).unwrap();
     assert!(memchr::memmem::find(&keyed, b" key=etl ").is_some());
     assert!(access.iter().filter(|byte| **byte == b'\n').count() > 100);

@@ -20,7 +20,7 @@ pub struct Run {
     pub told: String,
 }
 
-pub const UPSTREAMS: [&str; 20] = [
+pub const UPSTREAMS: [&str; 21] = [
     "any",
     "any-signed",
     "any-refresh",
@@ -36,6 +36,7 @@ pub const UPSTREAMS: [&str; 20] = [
     "dead",
     "secret-file",
     "over-tls",
+    "over-http2",
     "mail",
     "mail-legacy",
     "mail-shut",
@@ -80,6 +81,7 @@ impl Run {
             "/dead/v1/accounts/A1",
             "/secret-file/v1/accounts/A1",
             "/over-tls/v1/x",
+            "/over-http2/v1/x",
             "/mail/asset/v1/content/assets?access_token=x",
             "/mail-legacy/asset/v1/content/assets",
             "/mail-shut/asset/v1/content/assets",
@@ -287,7 +289,11 @@ impl Run {
                 dials.salesforce.next = vec![canned.clone(); 2].into();
                 dials.zuora.next = vec![canned.clone(); 2].into();
             });
-            for path in ["/crm/services/data/v61.0/limits", "/billing/v1/accounts/A1"] {
+            for path in [
+                "/crm/services/data/v61.0/limits",
+                "/billing/v1/accounts/A1",
+                "/over-http2/v1/cut",
+            ] {
                 let mut caller = self.proxy.caller().await;
                 caller
                     .write(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))

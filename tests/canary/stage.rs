@@ -8,6 +8,7 @@ use upauth::emulator::{Emulator, Settings};
 use upauth::telemetry::{AccessLog, Format};
 
 use crate::held::Held;
+use crate::over_http2::OverHttp2;
 use crate::run::Run;
 use crate::support::canary::Canaries;
 use crate::support::tls::{Ca, Folder};
@@ -18,10 +19,11 @@ pub async fn begin(
     folder: &Folder,
     access_log: &Path,
     mut canaries: Canaries,
-) -> (Run, Scripted, Held) {
+) -> (Run, Scripted, OverHttp2, Held) {
     let emulator = Emulator::start(Settings::default()).await.unwrap();
     let (tls, ca) = (Scripted::constant("ok").await, Ca::new());
     let front = ca.front("localhost", tls.addr).await;
+    let over_http2 = OverHttp2::start().await;
     let held = Held::start(&ca, folder, &mut canaries).await;
     let ca = folder.write("ca.pem", &ca.pem);
     let dead = tokio::net::TcpListener::bind("127.0.0.1:0")
@@ -30,7 +32,9 @@ pub async fn begin(
         .local_addr()
         .unwrap();
     let secret_file = folder.write("secret", "canary \"secret\" from/a+file\n");
-    let text = text(front.port(), &ca, &dead.to_string(), &secret_file) + &held.text(&ca);
+    let text = text(front.port(), &ca, &dead.to_string(), &secret_file)
+        + &over_http2.text()
+        + &held.text(&ca);
     for (name, value) in OWN_SECRETS {
         canaries.add(name, value);
     }
@@ -74,7 +78,7 @@ pub async fn begin(
             .unwrap();
         writeln!(run.told, "{problems}{}{problems:?}", problems.render(false)).unwrap();
     }
-    (run, tls, held)
+    (run, tls, over_http2, held)
 }
 
 /// The configuration.
