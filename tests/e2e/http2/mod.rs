@@ -10,5 +10,6 @@ mod forwarding;
 mod pieces;
 mod refused;
 mod sharing;
+mod silent;
 mod slow;
 mod streaming;
