@@ -19,11 +19,11 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Outgoing;
-use super::connect::late;
-use super::connection::Line;
+use super::connect::Offer;
 use super::failure::{Failure, Phase};
-use super::http2::{Exchange, Session};
+use super::http2::Session;
 use super::pool::{Made, Place};
+use super::ways::Way;
 
 /// Those to one origin.
 pub(super) struct Attempts<B: Outgoing>(Mutex<State<B>>);
@@ -52,16 +52,6 @@ struct UnderWay {
     number: u64,
     /// Since when it connects: before, it waits until there may be one more connection.
     since: Option<Instant>,
-}
-
-/// How a request gets to an upstream that is offered HTTP/2.
-pub(super) enum Way<B: Outgoing> {
-    /// On a connection that others share.
-    Shared(Box<Exchange<B>>),
-    /// On one of its own that has served before.
-    Idle(Box<Line<B>>),
-    /// On a new one of its own.
-    New(Box<Line<B>>),
 }
 
 impl<B: Outgoing> Default for Attempts<B> {
@@ -153,31 +143,8 @@ impl<B: Outgoing> State<B> {
 }
 
 impl<B: Outgoing> Place<B> {
-    /// A way for a request that found no room on the connections that there are; to a `fresh` one, none that has served.
-    pub(super) async fn way(self: &Arc<Self>, fresh: bool) -> Result<Way<B>, Failure<B>> {
-        if !self.lanes.is_http1() {
-            let limit = self.profile.connect_timeout;
-            let told = tokio::time::timeout(limit, self.attempted()).await;
-            if let Some(way) = told.unwrap_or_else(|_| Err(late()))? {
-                return Ok(way);
-            }
-        }
-        // Each has its own: what one waits for is of no use to others.
-        if !fresh && let Some(line) = self.take_fit(Instant::now()) {
-            return Ok(Way::Idle(line));
-        }
-        let room = self.room().await?;
-        match self.connect(room).await? {
-            Made::Http1(line) => Ok(Way::New(line)),
-            Made::Http2(mut session) => {
-                let exchange = session.room();
-                self.lanes.add(session);
-                exchange.map(Way::Shared).ok_or_else(useless)
-            }
-        }
-    }
-
-    async fn attempted(self: &Arc<Self>) -> Told<B> {
+    /// A way for a request, as soon as an attempt has made one. `None`: it is to have a connection of its own.
+    pub(super) async fn attempted(self: &Arc<Self>) -> Told<B> {
         let (tell, told) = oneshot::channel();
         self.attempts.lock().come(tell);
         self.begin();
@@ -217,7 +184,7 @@ impl<B: Outgoing> Attempt<B> {
         let made = async {
             let room = place.room().await?;
             place.attempts.lock().connects(number);
-            place.connect(room).await
+            place.connect(room, Offer::Http2).await
         };
         self.made = Some(made.await);
     }
@@ -262,7 +229,7 @@ impl<B: Outgoing> Drop for Attempt<B> {
     }
 }
 
-fn useless<B>() -> Failure<B> {
+pub(super) fn useless<B>() -> Failure<B> {
     Failure::new(Phase::Connect, "it takes no requests")
 }
 

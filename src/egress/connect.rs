@@ -26,11 +26,22 @@ use crate::tls::{ClientConfig, NO_TLS, ServerName, is_no_tls};
 /// A connected stream, plain or TLS.
 pub(super) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
 
-/// Whether the other side chose HTTP/2 in the handshake.
-pub(super) fn chose_http2(stream: &Stream) -> bool {
+/// What the other side is offered to speak (RFC 7301).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// Nothing in particular, which is HTTP/1.1.
+    Nothing,
+    /// HTTP/2, then HTTP/1.1.
+    Http2,
+    /// HTTP/1.1 alone.
+    Http1,
+}
+
+/// What the other side chose of that, if it says so: `h2`, `http/1.1`.
+pub(super) fn chosen(stream: &Stream) -> Option<&[u8]> {
     match stream {
-        Either::Left(_) => false,
-        Either::Right(tls) => tls.get_ref().1.alpn_protocol() == Some(b"h2"),
+        Either::Left(_) => None,
+        Either::Right(tls) => tls.get_ref().1.alpn_protocol(),
     }
 }
 
@@ -50,9 +61,13 @@ pub(super) fn keep_unsent_short(stream: &Stream) {
 pub(super) fn keep_unsent_short(_: &Stream) {}
 
 /// Connects within the profile's time.
-pub(super) async fn connect<B>(to: Destination<'_>, names: &Names) -> Result<Stream, Failure<B>> {
+pub(super) async fn connect<B>(
+    to: Destination<'_>,
+    names: &Names,
+    offer: Offer,
+) -> Result<Stream, Failure<B>> {
     let limit = to.profile.connect_timeout;
-    match tokio::time::timeout(limit, connect_unbounded(to, names)).await {
+    match tokio::time::timeout(limit, connect_unbounded(to, names, offer)).await {
         Ok(connected) => connected,
         Err(_) => Err(late()),
     }
@@ -62,13 +77,18 @@ pub(super) fn late<B>() -> Failure<B> {
     Failure::new(Phase::Connect, "no connection in time").timed_out()
 }
 
-async fn connect_unbounded<B>(to: Destination<'_>, names: &Names) -> Result<Stream, Failure<B>> {
+async fn connect_unbounded<B>(
+    to: Destination<'_>,
+    names: &Names,
+    offer: Offer,
+) -> Result<Stream, Failure<B>> {
     match to.origin.scheme() {
         Scheme::Http => Ok(Either::Left(tcp(to, names).await?)),
         Scheme::Https => {
-            let trusted = match to.profile.http2 {
-                true => to.profile.tls.get_http2().await,
-                false => to.profile.tls.get().await,
+            let trusted = match offer {
+                Offer::Nothing => to.profile.tls.get().await,
+                Offer::Http2 => to.profile.tls.get_http2().await,
+                Offer::Http1 => to.profile.tls.get_http1().await,
             };
             let trusted = trusted.map_err(|error| Failure::new(Phase::Trust, error))?;
             Ok(Either::Right(

@@ -34,6 +34,9 @@ pub(super) struct Line<B> {
     silence: Silence,
     /// Since when it waits for the upstream, or last did: about as long it is idle.
     since: Instant,
+    /// The upstream did not say that it speaks HTTP/1.1, which is all that it was offered, and no answer has shown it yet. Tomcat never
+    /// says so; nor do some that speak HTTP/2 alone.
+    pub(super) guessed: bool,
 }
 
 /// An exchange in the upstream's language.
@@ -84,6 +87,7 @@ impl<B: Outgoing> Line<B> {
             exchange,
             silence: Silence::default(),
             since: Instant::now(),
+            guessed: false,
         })
     }
 
@@ -176,6 +180,10 @@ impl<B: Outgoing> Connection<B> {
             }
         });
         let answer = answer.await;
+        let failed = |failure: &Failure<B>| !failure.timeout && !failure.body;
+        if std::mem::take(&mut line.guessed) && answer.as_ref().is_err_and(failed) {
+            self.place.lanes.are_all();
+        }
         answer.map_err(|failure| Failure {
             unsent: line.exchange.is_unsent(),
             refused: line.exchange.is_refused(),

@@ -116,7 +116,7 @@ mod tests {
     use crate::egress::connect::Stream;
     use crate::egress::connection::Open;
     use crate::egress::http2::Session;
-    use crate::egress::{Destination, Profile};
+    use crate::egress::{Asks, Destination, Profile};
     use crate::message::Origin;
     use crate::telemetry::Metrics;
     use crate::tls::Trust;
@@ -157,13 +157,13 @@ mod tests {
         place.lanes.add(session.ok().unwrap());
         let request = place.lanes.place::<Full<Bytes>>(0, false);
         let now = Instant::now();
-        let mut waits = Box::pin(pool.checkout(to(&other), now, None, false));
+        let mut waits = Box::pin(pool.checkout(to(&other), now, None, Asks::default()));
         let early = tokio::time::timeout(Duration::from_millis(50), &mut waits).await;
         assert!(early.is_err() && files.are_wanted());
         drop(request);
         tokio::select! {
             biased;
-            _ = pool.checkout(to(&busy), now, None, false) => panic!("it was before"),
+            _ = pool.checkout(to(&busy), now, None, Asks::default()) => panic!("it was before"),
             waited = waits => assert!(waited.is_ok()),
         }
     }

@@ -19,6 +19,7 @@ mod pool;
 mod proxy;
 mod silence;
 mod socket;
+mod ways;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub use self::files::Files;
 use self::pool::Pool;
 pub use self::proxy::Proxy;
 pub use self::socket::over_socket;
+use self::ways::Asks;
 use crate::message::Origin;
 use crate::telemetry::UpstreamMetrics;
 use crate::tls::Trust;
@@ -128,7 +130,11 @@ impl<B: Outgoing> Client<B> {
     ) -> Result<Response<AnswerBody<B>>, Failure<B>> {
         let now = Instant::now();
         let by = (!silence.is_zero()).then(|| now + silence);
-        let checkout = self.pool.checkout(to, now, by, !body.is_end_stream());
+        let asks = match to.profile.http2 {
+            true => Asks::of(head, &body),
+            false => Asks::default(),
+        };
+        let checkout = self.pool.checkout(to, now, by, asks);
         let mut connection = match checkout.await {
             Ok(connection) => connection,
             Err(failure) => return Err(failure.at(to.origin).untouched(body)),

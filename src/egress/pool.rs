@@ -7,12 +7,14 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::attempts::{Attempts, Way};
+use super::attempts::Attempts;
+use super::connect::Offer;
 use super::connection::{Connection, Line, Open};
 use super::failure::{Failure, Phase, chain};
 use super::files::Files;
 use super::http2::{Lanes, Session};
 use super::names::Names;
+use super::ways::{self, Asks};
 use super::{Destination, Outgoing, Profile, connect};
 use crate::message::Origin;
 use crate::message::origin::Scheme;
@@ -30,7 +32,7 @@ pub(super) struct Place<B: Outgoing> {
     origin: Origin,
     public_only: bool,
     names: Names,
-    files: Arc<Files<B>>,
+    pub(super) files: Arc<Files<B>>,
     idle: Mutex<Vec<Box<Line<B>>>>,
     pub(super) lanes: Lanes,
     pub(super) attempts: Attempts<B>,
@@ -63,19 +65,19 @@ impl<B: Outgoing> Pool<B> {
     }
 
     /// A connection, once there is a place among the requests to this origin (waiting for one until `by`): the newest
-    /// idle one that lives, else a new one. `body`: the request has one.
+    /// idle one that lives, else a new one.
     pub(super) async fn checkout(
         &self,
         to: Destination<'_>,
         now: Instant,
         by: Option<Instant>,
-        body: bool,
+        asks: Asks,
     ) -> Result<Connection<B>, Failure<B>> {
         let place = self.place(to);
         let permit = place.permit(by).await?;
         if to.profile.http2 && to.origin.scheme() == Scheme::Https {
             // Boxed for the same reason as below.
-            return Box::pin(checkout_http2(to, body, place, permit)).await;
+            return Box::pin(ways::checkout(to, asks, place, permit)).await;
         }
         if !to.fresh
             && let Some(line) = place.take_fit(now)
@@ -85,7 +87,7 @@ impl<B: Outgoing> Pool<B> {
         // Boxed: what it takes to connect would be part of every request.
         let line = Box::pin(async {
             let room = place.room().await?;
-            let stream = connect::connect(to, &self.names).await?;
+            let stream = connect::connect(to, &self.names, Offer::Nothing).await?;
             Ok(Line::new(stream, Open::new(&to.profile.metrics, room)))
         });
         let line = line.await?;
@@ -100,9 +102,11 @@ impl<B: Outgoing> Pool<B> {
                 let mut idle = lock(&place.idle);
                 idle.retain_mut(|line| line.is_fit(now));
                 place.lanes.sweep();
-                // Nobody uses or waits for a place that only the pool knows. Connections that are ending still count.
+                // Nobody uses or waits for a place that only the pool knows. Connections that are ending still count, and what they
+                // ended for is remembered.
                 place.room.available_permits() < place.profile.connections
                     || Arc::strong_count(place) > 1
+                    || place.lanes.are_to_blame()
             });
             !places.is_empty()
         });
@@ -133,7 +137,7 @@ impl<B: Outgoing> Pool<B> {
             names: self.names.clone(),
             files: self.files.clone(),
             idle: Mutex::default(),
-            lanes: Lanes::default(),
+            lanes: Lanes::new(to.origin),
             attempts: Attempts::default(),
             permits: Arc::new(Semaphore::new(to.profile.connections)),
             room: Arc::new(Semaphore::new(to.profile.connections)),
@@ -181,8 +185,8 @@ impl<B: Outgoing> Place<B> {
         self.room.clone().acquire_owned().await.ok()
     }
 
-    /// A new connection of an origin that is offered HTTP/2.
-    pub(super) async fn connect(&self, room: Room) -> Result<Made<B>, Failure<B>> {
+    /// A new connection to an origin that is offered this.
+    pub(super) async fn connect(&self, room: Room, offer: Offer) -> Result<Made<B>, Failure<B>> {
         let to = Destination {
             profile: &self.profile,
             origin: &self.origin,
@@ -190,14 +194,18 @@ impl<B: Outgoing> Place<B> {
             fresh: true,
         };
         let made = async {
-            let stream = connect::connect(to, &self.names).await?;
+            let stream = connect::connect(to, &self.names, offer).await?;
             let open = Open::new(&self.profile.metrics, room);
-            if !connect::chose_http2(&stream) {
-                return Ok(Made::Http1(Line::new(stream, open)));
+            let chosen = connect::chosen(&stream);
+            if chosen == Some(b"h2") {
+                let session = Session::open(stream, open).await;
+                let failure = |fault| Failure::new(Phase::Connect, chain(&fault));
+                return session.map(Made::Http2).map_err(failure);
             }
-            let session = Session::open(stream, open).await;
-            let session = session.map_err(|fault| Failure::new(Phase::Connect, chain(&fault)))?;
-            Ok(Made::Http2(session))
+            let guessed = offer == Offer::Http1 && chosen.is_none();
+            let mut line = Line::new(stream, open);
+            line.guessed = guessed;
+            Ok(Made::Http1(line))
         };
         let made = tokio::time::timeout(self.profile.connect_timeout, made).await;
         made.unwrap_or_else(|_| Err(connect::late()))
@@ -232,34 +240,6 @@ impl<B: Outgoing> Place<B> {
             lock(&self.idle).push(line);
         }
     }
-}
-
-/// A place on a connection of HTTP/2, or a connection of HTTP/1.1, if that is what the upstream chooses.
-async fn checkout_http2<B: Outgoing>(
-    to: Destination<'_>,
-    body: bool,
-    place: Arc<Place<B>>,
-    permit: OwnedSemaphorePermit,
-) -> Result<Connection<B>, Failure<B>> {
-    // A fresh one is none of those that are there.
-    let after = if to.fresh { place.lanes.made() } else { 0 };
-    if place.files.are_wanted() {
-        // As one of HTTP/1.1 is not kept then: who comes next would always be before those who wait.
-        place.lanes.close_idle();
-    }
-    if let Some(exchange) = place.lanes.place(after, body) {
-        return Ok(Connection::shared(exchange, place, permit));
-    }
-    let way = place.way(to.fresh).await;
-    let at_last = |failure| match place.lanes.place_at_last(after) {
-        Some(exchange) => Ok(Way::Shared(exchange)),
-        None => Err(failure),
-    };
-    Ok(match way.or_else(at_last)? {
-        Way::Shared(exchange) => Connection::shared(exchange, place, permit),
-        Way::Idle(line) => Connection::reused(line, place, permit),
-        Way::New(line) => Connection::new(line, place, permit),
-    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -322,7 +302,7 @@ mod tests {
         drop(answer.unwrap());
         let fresh = client
             .pool
-            .checkout(to(true), Instant::now(), None, false)
+            .checkout(to(true), Instant::now(), None, Asks::default())
             .await;
         assert!(fresh.is_ok());
         let open = "upauth_upstream_connections{upstream=\"api\"} 1";

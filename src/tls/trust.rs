@@ -27,15 +27,22 @@ struct Made {
     plain: Arc<ClientConfig>,
     /// HTTP/2 first.
     http2: Arc<ClientConfig>,
+    /// HTTP/1.1 and nothing else.
+    http1: Arc<ClientConfig>,
 }
 
 impl Made {
     fn new(plain: Arc<ClientConfig>) -> Self {
-        let mut http2 = ClientConfig::clone(&plain);
-        http2.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let offering = |protocols: &[&str]| {
+            let mut config = ClientConfig::clone(&plain);
+            let protocols = protocols.iter().map(|name| name.as_bytes().to_vec());
+            config.alpn_protocols = protocols.collect();
+            Arc::new(config)
+        };
         Self {
+            http2: offering(&["h2", "http/1.1"]),
+            http1: offering(&["http/1.1"]),
             plain,
-            http2: Arc::new(http2),
         }
     }
 }
@@ -53,10 +60,10 @@ impl Trust {
 
     /// The configuration for connections; blocks while files are read, until they could be once.
     pub fn make(&self) -> Result<Arc<ClientConfig>, Error> {
-        Ok(self.both()?.plain)
+        Ok(self.all()?.plain)
     }
 
-    fn both(&self) -> Result<Made, Error> {
+    fn all(&self) -> Result<Made, Error> {
         let Inner { made, making, .. } = &*self.0;
         if let Some(made) = made.get() {
             return Ok(made.clone());
@@ -86,20 +93,25 @@ impl Trust {
 
     /// The same without blocking the runtime.
     pub async fn get(&self) -> Result<Arc<ClientConfig>, Error> {
-        Ok(self.both_in_time().await?.plain)
+        Ok(self.all_in_time().await?.plain)
     }
 
     /// The same, and the server is offered HTTP/2, then HTTP/1.1.
     pub async fn get_http2(&self) -> Result<Arc<ClientConfig>, Error> {
-        Ok(self.both_in_time().await?.http2)
+        Ok(self.all_in_time().await?.http2)
     }
 
-    async fn both_in_time(&self) -> Result<Made, Error> {
+    /// The same, and the server is offered HTTP/1.1 alone: one that has HTTP/2 as well says whether it has that.
+    pub async fn get_http1(&self) -> Result<Arc<ClientConfig>, Error> {
+        Ok(self.all_in_time().await?.http1)
+    }
+
+    async fn all_in_time(&self) -> Result<Made, Error> {
         if let Some(made) = self.0.made.get() {
             return Ok(made.clone());
         }
         let trust = self.clone();
-        let made = tokio::task::spawn_blocking(move || trust.both()).await;
+        let made = tokio::task::spawn_blocking(move || trust.all()).await;
         made.unwrap_or_else(|cut| {
             Err(Error::Read {
                 path: self.0.files.first().cloned().unwrap_or_default(),

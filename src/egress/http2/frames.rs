@@ -1,5 +1,6 @@
 //! [`Frames`]: where frames begin among the bytes that come. Small ones cost more memory than what is in them, so they are
 //! counted. For a hundred empty ones h2 would end a connection, with all requests that are on it: they are hidden from it.
+//! A good-bye that names an error is told: what breaks the connection off right behind it, h2 tells in its place.
 
 /// What has come so far.
 #[derive(Default)]
@@ -11,6 +12,9 @@ pub(super) struct Frames {
     rest: usize,
     /// Empty ones since one that was not.
     empty: usize,
+    /// The last one is a good-bye, of which so much has come behind its head.
+    farewell: Option<usize>,
+    blames: bool,
 }
 
 impl Frames {
@@ -19,9 +23,15 @@ impl Frames {
         let mut small = 0;
         while !bytes.is_empty() {
             if self.rest > 0 {
-                let skipped = self.rest.min(bytes.len());
-                self.rest -= skipped;
-                bytes = bytes.split_at_mut(skipped).1;
+                let (skipped, behind) = bytes.split_at_mut(self.rest.min(bytes.len()));
+                self.rest -= skipped.len();
+                if let Some(at) = &mut self.farewell {
+                    let code = skipped.iter().enumerate();
+                    let mut code = code.filter(|(more, _)| CODE.contains(&(*at + more)));
+                    self.blames |= code.any(|(_, byte)| *byte != NO_ERROR);
+                    *at += skipped.len();
+                }
+                bytes = behind;
                 continue;
             }
             let count = (HEAD - self.have).min(bytes.len());
@@ -40,10 +50,16 @@ impl Frames {
         small
     }
 
+    /// Whether a good-bye has come that names an error.
+    pub(super) fn blame(&self) -> bool {
+        self.blames
+    }
+
     /// The head of a frame is whole; the byte of its kind is here, unless it is gone. Whether it is a small piece.
     fn begin(&mut self, here: Option<&mut u8>) -> bool {
         let [a, b, c, kind, flags, ..] = self.head;
         self.rest = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+        self.farewell = (kind == GOAWAY).then_some(0);
         match kind {
             DATA if self.rest == 0 && flags & (END_STREAM | PADDED) == 0 => {
                 self.empty += 1;
@@ -76,6 +92,10 @@ const HEAD: usize = 9;
 const KIND: usize = 3;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const GOAWAY: u8 = 7;
+/// Where its code is, behind the last stream (RFC 9113 section 6.8), and what each byte of it is when it names none.
+const CODE: std::ops::Range<usize> = 4..8;
+const NO_ERROR: u8 = 0;
 /// For experiments: it will never mean anything.
 const UNKNOWN: u8 = 0xff;
 const END_STREAM: u8 = 1;
@@ -144,6 +164,24 @@ mod tests {
                 // A cut behind its kind lets an empty one pass.
                 let cut = (1..HEAD - KIND).any(|behind| (at + behind) % size == 0);
                 assert!(got == hidden || cut && *got == DATA, "{size} {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_good_bye_that_names_an_error_is_told_however_it_is_cut() {
+        let bye = |last: u8, code: u8, said: u8| {
+            let [mut bye, data] = [frame(GOAWAY, 0, 12), frame(DATA, 0, 12)];
+            (bye[12], bye[16], bye[20]) = (last, code, said);
+            [data, bye].concat()
+        };
+        for (last, code, said, expected) in [(9, 0, 9, false), (0, 11, 0, true), (9, 1, 9, true)] {
+            for size in 1..50 {
+                let (mut frames, mut bytes) = (Frames::default(), bye(last, code, said));
+                for part in bytes.chunks_mut(size) {
+                    frames.pass(part);
+                }
+                assert_eq!(frames.blame(), expected, "{last} {code} {said} {size}");
             }
         }
     }

@@ -2,13 +2,19 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::session::{MOST_STREAMS, Session};
 use super::stream::Exchange;
+use crate::message::Origin;
 
 /// The connections to one origin, oldest first: the first that has room gets a request, so that others become idle. Those
 /// that get no more requests are among them until they have ended.
 pub(in crate::egress) struct Lanes {
+    /// For the log.
+    origin: String,
     sessions: Mutex<Vec<(u64, Session)>>,
     /// How many were made.
     made: AtomicU64,
@@ -16,20 +22,25 @@ pub(in crate::egress) struct Lanes {
     size: AtomicUsize,
     /// The upstream chose HTTP/1.1.
     http1: AtomicBool,
+    /// When it last ended one for what was sent on it.
+    blamed: Mutex<Option<Instant>>,
+    /// When it last did not speak HTTP/1.1 although it was offered nothing else.
+    only_http2: Mutex<Option<Instant>>,
 }
 
-impl Default for Lanes {
-    fn default() -> Self {
+impl Lanes {
+    pub(in crate::egress) fn new(origin: &Origin) -> Self {
         Self {
+            origin: format!("{}:{}", origin.host(), origin.port()),
             sessions: Mutex::default(),
             made: AtomicU64::new(0),
             size: AtomicUsize::new(MOST_STREAMS),
             http1: AtomicBool::new(false),
+            blamed: Mutex::default(),
+            only_http2: Mutex::default(),
         }
     }
-}
 
-impl Lanes {
     /// How many connections were made so far.
     pub(in crate::egress) fn made(&self) -> u64 {
         self.made.load(Ordering::Relaxed)
@@ -43,6 +54,23 @@ impl Lanes {
     /// The upstream chose HTTP/1.1.
     pub(in crate::egress) fn is_for_http1(&self) {
         self.http1.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no request had better share a connection with another: the upstream ended one for what was sent on it, and what
+    /// that was, one of those that come may be again.
+    pub(in crate::egress) fn are_to_blame(&self) -> bool {
+        self.sweep();
+        is_since(&self.blamed, WARY)
+    }
+
+    /// Whether the upstream may speak HTTP/1.1 as well.
+    pub(in crate::egress) fn may_be_http1(&self) -> bool {
+        !is_since(&self.only_http2, WITHOUT_HTTP1)
+    }
+
+    /// The upstream does not speak HTTP/1.1 although it was offered nothing else.
+    pub(in crate::egress) fn are_all(&self) {
+        *lock(&self.only_http2) = Some(Instant::now());
     }
 
     /// A place on a connection that is there, if it was made `after` so many others, for a request with a `body` or without.
@@ -59,13 +87,12 @@ impl Lanes {
     }
 
     fn place_where<B>(&self, fits: impl Fn(u64, &Session) -> bool) -> Option<Box<Exchange<B>>> {
-        let mut place = None;
-        self.sessions().retain_mut(|(number, session)| {
-            if place.is_none() && fits(*number, session) {
-                place = session.room();
-            }
-            session.is_open()
-        });
+        let mut sessions = self.sessions();
+        let mut fitting = sessions
+            .iter_mut()
+            .filter(|(number, session)| fits(*number, session));
+        let place = fitting.find_map(|(_, session)| session.room());
+        self.tidy(&mut sessions);
         place
     }
 
@@ -84,13 +111,26 @@ impl Lanes {
 
     /// Lets connections end that get no more requests, and forgets those that have.
     pub(in crate::egress) fn sweep(&self) {
-        self.sessions().retain_mut(|(_, session)| session.is_open());
+        self.tidy(&mut self.sessions());
+    }
+
+    fn tidy(&self, sessions: &mut Vec<(u64, Session)>) {
+        if sessions.iter().any(|(_, session)| session.is_blamed()) {
+            if !is_since(&self.blamed, WARY) {
+                tracing::warn!(
+                    origin = self.origin,
+                    "the upstream ended a connection of HTTP/2 with an error: requests have one of HTTP/1.1 each for an hour"
+                );
+            }
+            *lock(&self.blamed) = Some(Instant::now());
+        }
+        sessions.retain_mut(|(_, session)| session.is_open());
     }
 
     /// Closes one connection without requests, if there is one: one that is ending and may take its time, else the oldest.
     pub(in crate::egress) fn close_idle(&self) -> bool {
         let mut sessions = self.sessions();
-        sessions.retain_mut(|(_, session)| session.is_open());
+        self.tidy(&mut sessions);
         let idle = || sessions.iter().filter(|(_, session)| session.is_idle());
         let ending = idle().find(|(_, session)| session.is_ending());
         let number = ending.or_else(|| idle().next()).map(|(number, _)| *number);
@@ -102,6 +142,19 @@ impl Lanes {
     }
 
     fn sessions(&self) -> MutexGuard<'_, Vec<(u64, Session)>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.sessions)
     }
 }
+
+fn is_since(mutex: &Mutex<Option<Instant>>, time: Duration) -> bool {
+    lock(mutex).is_some_and(|since| since.elapsed() < time)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// So seldom may what a caller sends cost others their requests.
+const WARY: Duration = Duration::from_secs(3600);
+/// To find out costs a connection.
+const WITHOUT_HTTP1: Duration = Duration::from_secs(600);

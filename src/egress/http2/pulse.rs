@@ -25,7 +25,7 @@ pub(super) struct Pulse {
     requests: AtomicU64,
     /// What went out of the bodies of those that are not answered yet.
     unanswered: AtomicU64,
-    /// Much of one went out that nobody waits for any more.
+    /// Much of one went out that is answered by now, or that nobody waits for any more.
     abandoned: AtomicBool,
     /// One of them was begun, and nothing is read before it is out.
     begun: AtomicBool,
@@ -33,6 +33,8 @@ pub(super) struct Pulse {
     retired: AtomicBool,
     /// No more of them where there is another way.
     doubted: AtomicBool,
+    /// The upstream ends it for what was sent on it.
+    blamed: AtomicBool,
     /// Streams that this side has reset.
     resets: AtomicUsize,
     /// Since when bodies of requests wait for room.
@@ -109,7 +111,7 @@ impl Pulse {
         self.unanswered.load(Ordering::Relaxed) > MUCH
     }
 
-    /// Whether, since this was asked last, somebody has left much of a body on its way.
+    /// Whether, since this was asked last, much of a body was answered, or left by who sent it: it may be on its way all the same.
     pub(super) fn was_abandoned(&self) -> bool {
         self.abandoned.swap(false, Ordering::Relaxed)
     }
@@ -155,10 +157,22 @@ impl Pulse {
         self.doubted.store(false, Ordering::Relaxed);
     }
 
-    /// This side resets a stream. Each so many leave the connection, if there can be another.
+    /// The upstream ends it for what was sent on it.
+    pub(super) fn blame(&self) {
+        self.blamed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the upstream ends it for what was sent on it.
+    pub(super) fn is_blamed(&self) -> bool {
+        self.blamed.load(Ordering::Relaxed)
+    }
+
+    /// This side resets a stream. Each so many leave the connection, if there can be another, and so do two of five.
     pub(super) fn reset(&self) {
-        let before = self.resets.fetch_add(1, Ordering::Relaxed);
-        if before % MOST_RESETS == MOST_RESETS - 1 {
+        let resets = self.resets.fetch_add(1, Ordering::Relaxed) as u64 + 1;
+        let requests = self.requests.load(Ordering::Relaxed);
+        let next_is_too_many = RESET * (resets + 1) > REQUEST * requests + FREE;
+        if resets.is_multiple_of(MOST_RESETS) || next_is_too_many {
             self.doubt();
         }
     }
@@ -274,12 +288,12 @@ impl Seat {
             .fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    /// The head of the answer has come; whether that says that the `whole` body has arrived.
-    pub(super) fn answer(&mut self, whole: bool) {
+    /// The head of the answer has come, or nobody waits for it. Neither says that the body has arrived: the upstream may answer before.
+    pub(super) fn answer(&mut self) {
         self.answered = true;
         let sent = std::mem::take(&mut self.sent);
         self.pulse.unanswered.fetch_sub(sent, Ordering::Relaxed);
-        if sent > MUCH && !whole {
+        if sent > MUCH {
             self.pulse.abandoned.store(true, Ordering::Relaxed);
         }
     }
@@ -292,7 +306,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.answer(false);
+        self.answer();
         self.pulse.seats.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -308,4 +322,8 @@ const STALLED: Duration = Duration::from_secs(1);
 
 /// Upstreams that fear rapid resets (CVE-2023-44487) end a connection after some hundred, with all requests that are on it.
 /// Those that are on it now may be reset as well.
-const MOST_RESETS: usize = 64;
+const MOST_RESETS: u64 = 64;
+/// Others weigh them against requests, as Tomcat does: what a reset costs, what a request brings, and what a connection has at first.
+const RESET: u64 = 5;
+const REQUEST: u64 = 2;
+const FREE: u64 = 10;

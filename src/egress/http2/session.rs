@@ -61,6 +61,11 @@ impl Session {
         !self.task.is_finished()
     }
 
+    /// Whether the upstream ends it for what was sent on it.
+    pub(in crate::egress) fn is_blamed(&self) -> bool {
+        self.pulse.is_blamed()
+    }
+
     /// Whether no request is on it.
     pub(in crate::egress) fn is_idle(&self) -> bool {
         !self.pulse.is_busy()

@@ -98,7 +98,7 @@ impl<B: Outgoing> Exchange<B> {
         }
         let answer = ready!(Pin::new(answer).poll(cx)).map_err(|error| self.fault(error))?;
         let (head, stream) = answer.into_parts();
-        self.seat.answer(self.sending.is_none());
+        self.seat.answer();
         let (head, left) = answer::take(head)?;
         self.receiving = if stream.is_end_stream() {
             Receiving::Over

@@ -59,7 +59,8 @@ impl Framed {
         let tell = told.clone();
         tokio::task::spawn(async move {
             let mut connections = JoinSet::new();
-            for number in 0.. {
+            let mut number = 0;
+            loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
                 let Ok(stream) = acceptor.accept(stream).await else {
@@ -69,6 +70,7 @@ impl Framed {
                 let agreed = String::from_utf8_lossy(agreed).into_owned();
                 tell.agreed.lock().unwrap().push(agreed);
                 let (script, ended) = (script(stream, number), tell.ended.clone());
+                number += 1;
                 connections.spawn(async move {
                     script.await;
                     ended.fetch_add(1, Ordering::SeqCst);
@@ -94,7 +96,7 @@ impl Framed {
         F: Future<Output = ()> + Send + 'static,
     {
         let (shared, script) = (shared.clone(), Arc::new(script));
-        Self::accept(&["h2", "http/1.1"], move |stream, number| {
+        Self::accept(&["h2"], move |stream, number| {
             let (shared, script) = (shared.clone(), script.clone());
             async move {
                 if let Some(frames) = Frames::accept(stream).await {
@@ -116,7 +118,7 @@ impl Framed {
         F: Future<Output = ()> + Send + 'static,
     {
         let (shared, script) = (shared.clone(), Arc::new(script));
-        Self::accept(&["h2", "http/1.1"], move |stream, connection| {
+        Self::accept(&["h2"], move |stream, connection| {
             let (shared, script, builder) = (shared.clone(), script.clone(), builder.clone());
             async move {
                 let Ok(mut accepted) = builder.handshake(stream).await else {
