@@ -118,7 +118,7 @@ async fn a_token_that_is_dead_for_all_is_answered_for_by_the_login_that_fails() 
             let answer = proxy.get("/api/x").await;
             assert_eq!((answer.status, answer.code().as_str()), (status, code));
         }
-        // A refused client is not tried again by itself, so that it is not locked.
+        // What is refused is not tried again for ten minutes at least.
         dials.fails(None);
         if status == 502 {
             continue;
