@@ -153,3 +153,33 @@ async fn only_what_is_surely_said_of_a_client_that_was_never_good_is_refused_for
         assert_eq!(status["next_try"].is_string(), name != "wrong", "{status}");
     }
 }
+
+/// As Zoho: ten tokens in ten minutes, and then a refusal in words of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_reads_what_it_may_not_beside_what_it_may_keeps_below_ten_logins_in_ten_minutes()
+ {
+    let api = Scripted::start(|mut connection| async move {
+        while let Some(seen) = connection.request().await {
+            let (status, body) = match seen.target.as_str() {
+                "/books" if connection.number_of("/books") <= 10 => ("200 OK", GRANTED),
+                "/books" => ("200 OK", r#"{"error":"Access Denied"}"#),
+                "/closed" => ("401 Unauthorized", r#"{"code":"OAUTH_SCOPE_MISMATCH"}"#),
+                _ => ("200 OK", "{}"),
+            };
+            connection.reply(status, "", body).await;
+        }
+    })
+    .await;
+    let proxy = TestProxy::start(&(upstream(&api, "books") + STAYS));
+    for _ in 0..30 {
+        assert_eq!(proxy.get("/books/closed").await.status, 401);
+        assert_eq!(proxy.get("/books/open").await.status, 200);
+    }
+    let logins = api
+        .seen()
+        .iter()
+        .filter(|seen| seen.target == "/books")
+        .count();
+    // The first, six at once, and on a slow machine the next.
+    assert!(matches!(logins, 7 | 8), "{logins}");
+}
