@@ -27,7 +27,7 @@ pub(super) fn refused(what: Refused, provider: &Provider) -> &'static str {
             "client id or secret; a package of the other kind, made minutes ago, or not enabled"
         }
         (Refused::Policy, OAuth2(_)) => {
-            "a grant, scope or audience that the client may not have; a parameter that the server wants besides (request)"
+            "a grant, scope or audience that the client may not have; a parameter that the server wants besides (request); at a 401 client id or secret"
         }
         (Refused::Policy, MarketingCloud(_) | MarketingCloudLegacy(_)) => {
             "account_id is no business unit that may use the package; scope; the wrong login host"

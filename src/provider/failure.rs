@@ -9,9 +9,10 @@ use crate::config::salesforce::Environment;
 pub enum Refused {
     /// User, password, or a lock that may end by itself: tried again after 30 min, then hourly.
     Password,
-    /// The client or its secret: not tried again until it changes or an operator asks.
+    /// The client, its secret, key or refresh token, by a code or words that mean it: not tried again until it changes or an operator
+    /// asks, unless it was good before.
     Client,
-    /// Policy or configuration at the provider: as `Client`, but for this account alone.
+    /// Policy or configuration at the provider, or whatever else: tried again after ten minutes, then hourly; for this account alone.
     Policy,
 }
 

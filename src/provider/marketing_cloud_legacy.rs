@@ -7,9 +7,11 @@ use std::time::Duration;
 use super::Provider;
 use super::answer::AnswerMap;
 use super::expiry::Unit;
+use super::failure::Refused;
 use super::local::calls;
 use super::login::{Call, Encode, Field, Login, Value};
 use super::marketing_cloud::{BUDGET, INSTANCE_HOSTS, configured, rest, surfaces};
+use super::refusal::{Class, RefusalRule};
 use super::rotation::Rotation;
 use super::surface::constants;
 use crate::config::marketing_cloud_legacy::MarketingCloudLegacy;
@@ -33,8 +35,8 @@ pub fn provider(keys: &MarketingCloudLegacy) -> Provider {
             error_code: vec![Cow::Borrowed("/errorcode")],
             error_text: vec![Cow::Borrowed("/message")],
         },
-        // A wrong client is a 401 whose code is 0 or 1; the usual reading needs no code.
-        refusals: vec![],
+        // A wrong client is a 401 whose code is 0 or 1.
+        refusals: vec![wrong_client("0"), wrong_client("1")],
         budget: Some(BUDGET),
         surfaces: surfaces(calls::marketing_cloud_legacy()),
         rest: rest(constants(&INSTANCE_HOSTS), keys.soap_url.as_ref()),
@@ -45,6 +47,13 @@ pub fn provider(keys: &MarketingCloudLegacy) -> Provider {
         },
         token_per_target: false,
         environment: None,
+    }
+}
+
+fn wrong_client(code: &'static str) -> RefusalRule {
+    RefusalRule {
+        code: Some(Cow::Borrowed(code)),
+        ..RefusalRule::status(401, Class::Refused(Refused::Client))
     }
 }
 
@@ -97,7 +106,7 @@ const UNUSED: Duration = Duration::from_secs(60 * 60);
 mod tests {
     use super::*;
     use crate::provider::tests::{secrets, source};
-    use crate::provider::{CarrierForm, Lifetime, TargetName, answer, login};
+    use crate::provider::{CarrierForm, Lifetime, LoginFailure, TargetName, answer, login};
 
     fn keys() -> MarketingCloudLegacy {
         MarketingCloudLegacy {
@@ -165,6 +174,30 @@ mod tests {
             assert_eq!(credential.lifetime(), hour);
             let next = granted.refresh_token.as_ref().map(|token| token.expose());
             assert_eq!(next, offline.then_some("1FAKEnew"));
+        }
+    }
+
+    #[test]
+    fn a_wrong_client_is_known_by_its_code() {
+        for (body, expected) in [
+            (r#"{"errorcode":0,"message":"no"}"#, Refused::Client),
+            (
+                r#"{"errorcode":1,"message":"Unauthorized"}"#,
+                Refused::Client,
+            ),
+            (r#"{"message":"Unauthorized"}"#, Refused::Policy),
+        ] {
+            let provider = provider(&keys());
+            let answer = answer::Answer {
+                status: http::StatusCode::UNAUTHORIZED,
+                headers: &http::HeaderMap::new(),
+                body: body.as_bytes(),
+                wall: Duration::ZERO,
+            };
+            let failure = answer::read(&provider, &secrets(&provider), &answer).unwrap_err();
+            let is_expected =
+                matches!(failure, LoginFailure::Refused { what, .. } if what == expected);
+            assert!(is_expected, "{failure}");
         }
     }
 

@@ -94,8 +94,9 @@ pub(super) fn back_off(failures: u32, retry_after: Option<Duration>, jitter: f64
     spread.max(retry_after.unwrap_or_default().min(HOUR))
 }
 
-/// So many logins that rejections cause need not wait: who tries out what a session's end does ends many.
-const AT_ONCE: usize = 20;
+/// So many logins that rejections cause need not wait. With the one before them and those that [`WAITS`] and [`APART`] allow that makes ten in
+/// ten minutes, which is what the strictest of usual providers allow (Zoho; Entra allows 15 in five).
+const AT_ONCE: usize = 6;
 /// The same while nobody is answered well.
 const IN_VAIN: usize = 4;
 /// How long after the latest of them the next may come, and the one after that.

@@ -42,6 +42,9 @@ export async function sessionEnded(provider, calls) {
 
 /** Ends it before the caller goes on: also between two calls of a library. */
 export function endSession(provider) {
+  // Sessions do not end as often as here, and the proxy would think of a path that rejects: an operator tells it that they do.
+  const renewed = spawnSync(process.env.REAL_UPAUTH, ['token', 'renew', process.env.REAL_UPSTREAM], { timeout: 60_000 });
+  if (renewed.status !== 0) throw new Error(`no new token: ${renewed.stderr}`);
   const script = `const answer = await fetch('${control}/end-session/${provider}', { method: 'POST' });
     process.exit((await answer.json()).ended > 0 ? 0 : 1)`;
   const { status } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { timeout: 60_000 });

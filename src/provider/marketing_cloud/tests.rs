@@ -200,8 +200,8 @@ fn refusals_are_told_apart() {
     let what = |what| Some(what);
     let rows = [
         (401, client, what(Refused::Client), None),
-        (401, legacy, what(Refused::Client), None),
-        (401, &legacy.replace('1', "0"), what(Refused::Client), None),
+        (401, legacy, what(Refused::Policy), None),
+        (401, &legacy.replace('1', "0"), what(Refused::Policy), None),
         (
             400,
             r#"{"error":"invalid_scope"}"#,

@@ -3,7 +3,7 @@
 use crate::config::oauth2::Grant;
 use crate::provider::answer::DENIALS;
 use crate::provider::failure::Refused;
-use crate::provider::refusal::{Class, RefusalRule};
+use crate::provider::refusal::{BUSY, Class, RefusalRule};
 
 /// `invalid_grant` is about what the grant consists of, as are other words for it where that is a refresh token; a lock-out ends only
 /// where there is a password.
@@ -22,7 +22,8 @@ pub(super) fn of(grant: &Grant) -> Vec<RefusalRule> {
 
 /// Where a password is tried, whatever is neither a token nor known to be about something else counts as a wrong one: servers say so
 /// with a code of their own or a number, in plain text, by `"ok": false`, with a page or by a redirect to one, with any status, and
-/// each further try counts towards a lock-out. ServiceNow says `server_error` with a 401; who means it says it with a 5xx. Not a 404 without a code: most likely the token endpoint is not there, or not yet.
+/// each further try counts towards a lock-out. ServiceNow says `server_error` with a 401; who means it says it with a 5xx. Not a 404 without a code: most
+/// likely the token endpoint is not there, or not yet.
 fn with_password() -> Vec<RefusalRule> {
     let (client, policy) = (
         Class::Refused(Refused::Client),
@@ -34,9 +35,8 @@ fn with_password() -> Vec<RefusalRule> {
         ("invalid_request", policy),
         ("invalid_scope", policy),
         ("unsupported_grant_type", policy),
-        ("temporarily_unavailable", Class::Again),
-        ("slow_down", Class::Again),
     ];
+    let busy = BUSY.map(|code| (code, Class::Again));
     let nowhere = RefusalRule {
         code: Some("".into()),
         pages: true,
@@ -49,8 +49,9 @@ fn with_password() -> Vec<RefusalRule> {
         pages: true,
         class: Class::Refused(Refused::Password),
     };
+    let known = known.into_iter().chain(busy);
     let known = known.map(|(code, class)| RefusalRule::code(code, class));
-    known.into_iter().chain([nowhere, anything_else]).collect()
+    known.chain([nowhere, anything_else]).collect()
 }
 
 #[cfg(test)]
@@ -100,13 +101,13 @@ mod tests {
             (200, r#"{"access_token":""}"#, PASSWORD, AGAIN),
             (400, "wrong password", PASSWORD, AGAIN),
             (401, "", PASSWORD, AGAIN),
-            (401, "{}", PASSWORD, CLIENT),
+            (401, "{}", PASSWORD, POLICY),
             (403, "no", PASSWORD, AGAIN),
             (400, r#"{"error":"invalid_grant"}"#, PASSWORD, POLICY),
             (400, r#"{"error":"invalid_credentials"}"#, PASSWORD, POLICY),
             (400, r#"{"error":1326}"#, PASSWORD, POLICY),
             (403, r#"{"error":"access_denied"}"#, PASSWORD, POLICY),
-            (404, r#"{"error":"no_such_user"}"#, PASSWORD, POLICY),
+            (404, r#"{"error":"no_such_user"}"#, PASSWORD, AGAIN),
             (302, r#"{"error":"wrong_password"}"#, PASSWORD, AGAIN),
             (400, r#"{"error":"invalid_scope"}"#, POLICY, POLICY),
             (400, r#"{"error":"invalid_request"}"#, POLICY, POLICY),
@@ -144,6 +145,31 @@ mod tests {
                 let read = read(&provider, status, body);
                 assert_eq!(class(&read), expected, "{status} {body}");
             }
+        }
+    }
+
+    #[test]
+    fn the_status_over_again_is_no_code_nor_is_a_text_and_what_is_too_much_refuses_nobody() {
+        let rows = [
+            (404, r#"{"status":404,"error":"Not Found"}"#, AGAIN, AGAIN),
+            (404, r#"{"error":"not_found"}"#, AGAIN, AGAIN),
+            (404, r#"{"error":404}"#, AGAIN, AGAIN),
+            (404, r#"{"error":"Realm does not exist"}"#, PASSWORD, AGAIN),
+            (404, r#"{"error":"X003210: no resource"}"#, PASSWORD, AGAIN),
+            (403, r#"{"error":"Forbidden"}"#, PASSWORD, AGAIN),
+            (405, r#"{"error":"Method Not Allowed"}"#, PASSWORD, AGAIN),
+            (401, r#"{"error":"Unauthorized"}"#, PASSWORD, POLICY),
+            (400, r#"{"error":"Bad Request"}"#, PASSWORD, POLICY),
+            (400, r#"{"error":"Not Found"}"#, PASSWORD, POLICY),
+            (200, r#"{"error":"Access Denied"}"#, PASSWORD, POLICY),
+            (400, r#"{"error":"too_many_requests"}"#, AGAIN, AGAIN),
+            (403, r#"{"error":"rate_limit_exceeded"}"#, AGAIN, AGAIN),
+        ];
+        let (provider, other) = both();
+        for (status, body, with_password, without) in rows {
+            let of = |provider| class(&read(provider, status, body));
+            assert_eq!(of(&provider), with_password, "{status} {body}");
+            assert_eq!(of(&other), without, "{status} {body}");
         }
     }
 

@@ -119,6 +119,16 @@ impl Said {
         }
     }
 
+    /// Its code is none if it is but the status over again, in figures or words: so frameworks and gateways write, for which nobody has
+    /// looked at the login.
+    fn beside(mut self, status: StatusCode) -> Self {
+        let phrase = status.canonical_reason().map(letters);
+        if self.code == status.as_str() || Some(letters(&self.code)) == phrase {
+            self.code.clear();
+        }
+        self
+    }
+
     /// Whether there is an error at all.
     pub(super) fn has_code(&self) -> bool {
         is_error(&self.code)
@@ -148,7 +158,7 @@ pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> 
     let json = answer::document(answer);
     let said = json.as_ref().map(|json| Said::of(&provider.answer, json));
     let (is_overload, is_page) = (is_overload(status), is_page(answer));
-    let said = said.unwrap_or_default();
+    let said = said.unwrap_or_default().beside(status);
     let mut rules = provider.refusals.iter().filter(|_| !is_overload);
     let rule = rules.find(|rule| rule.matches(status, &said, is_page));
     let is_elsewhere = rule.is_none() && (is_overload || is_page);
@@ -164,6 +174,15 @@ pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> 
     };
     let asked = expiry::retry_after(answer.status, answer.headers, json.as_ref(), answer.wall);
     match class {
+        // Who says when to come back refuses nothing for good. A password is another matter: each further try counts.
+        Class::Refused(Refused::Client | Refused::Policy)
+            if asked.is_some() && said.code != "invalid_client" =>
+        {
+            LoginFailure::Transient {
+                text,
+                retry_after: asked,
+            }
+        }
         Class::Refused(what) => LoginFailure::Refused { what, text },
         Class::Again => LoginFailure::Transient {
             text,
@@ -227,21 +246,33 @@ fn granted<'a>(map: &AnswerMap, json: &'a Value) -> Vec<&'a str> {
 
 /// What an error means where the provider has no rule: RFC 6749 section 5.2, read leniently.
 fn usual(status: StatusCode, is_json: bool, said: &Said) -> Class {
-    match said.code.as_str() {
+    // What has a blank or a colon in it is a text: a code is a word.
+    let code = match said.code.contains([' ', ':']) {
+        true => "",
+        false => said.code.as_str(),
+    };
+    match code {
         "invalid_client" | "unauthorized_client" => Class::Refused(Refused::Client),
-        "server_error" | "temporarily_unavailable" | "slow_down" => Class::Again,
+        code if code == "server_error" || BUSY.contains(&code) => Class::Again,
         _ if !is_json || status.is_redirection() => Class::Again,
-        _ if status == StatusCode::UNAUTHORIZED => Class::Refused(Refused::Client),
+        // The token endpoint is not there, or not yet.
+        _ if status == StatusCode::NOT_FOUND => Class::Again,
         // Something in front of the token endpoint, most likely: a route that is being set up, a firewall. It waits longer
         // and longer, and nobody has to have it try again.
-        "" if status.is_client_error() && status != StatusCode::BAD_REQUEST => Class::Again,
+        "" if status.is_client_error() && !matches!(status.as_u16(), 400 | 401) => Class::Again,
         _ if status.is_client_error() => Class::Refused(Refused::Policy),
         // A 200 with an error: one in words is a refusal, a number or nothing may be anything.
-        code if code.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+        _ if said.code.starts_with(|c: char| c.is_ascii_alphabetic()) => {
             Class::Refused(Refused::Policy)
         }
         _ => Class::Again,
     }
+}
+
+/// A phrase without what is written in many ways: `Not Found`, `not_found`, `NotFound`.
+fn letters(phrase: &str) -> String {
+    let letters = phrase.chars().filter(char::is_ascii_alphabetic);
+    letters.map(|c| c.to_ascii_lowercase()).collect()
 }
 
 fn is_overload(status: StatusCode) -> bool {
@@ -250,6 +281,18 @@ fn is_overload(status: StatusCode) -> bool {
         || status == StatusCode::REQUEST_TIMEOUT
 }
 
+/// It is too much, or too early: codes that say nothing of who logs in.
+pub(super) const BUSY: [&str; 9] = [
+    "temporarily_unavailable",
+    "slow_down",
+    "too_many_requests",
+    "rate_limit_exceeded",
+    "rate_limited",
+    "rate_limit",
+    "rate_limit_reached",
+    "rate_exceeded",
+    "throttled",
+];
 const NONE: [&str; 5] = ["none", "null", "false", "ok", "success"];
 const TEXT_SHOWN: usize = 200;
 

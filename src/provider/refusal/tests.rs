@@ -64,7 +64,7 @@ fn zuora_refusals_are_told_apart_without_the_shape_of_oauth() {
         (403, r#"{"code":1,"message":"no"}"#, "policy"),
         (403, "<html>", "again"),
         (429, "", "again"),
-        (404, r#"{"error":"not_found"}"#, "policy"),
+        (404, r#"{"error":"not_found"}"#, "again"),
         (404, r#"{"message":"no Route matched"}"#, "again"),
         (409, "{}", "again"),
         (500, r#"{"message":"x"}"#, "again"),
@@ -117,6 +117,30 @@ fn the_providers_wish_to_be_left_alone_is_kept() {
             panic!("{status} {body}");
         };
         assert_eq!(retry_after.map(|wait| wait.as_secs()), expected, "{body}");
+    }
+}
+
+#[test]
+fn whoever_says_when_to_come_back_refuses_nothing_for_good_but_a_password_and_a_client() {
+    let mut headers = HeaderMap::new();
+    headers.insert("retry-after", HeaderValue::from_static("3"));
+    for (code, expected) in [
+        ("invalid_request", "later"),
+        ("too_many_requests", "later"),
+        ("invalid_client_id", "later"),
+        ("invalid_client", "client"),
+        ("invalid_grant", "password"),
+    ] {
+        let provider = password();
+        let body = format!(r#"{{"error":"{code}"}}"#);
+        let answer = Answer {
+            status: StatusCode::BAD_REQUEST,
+            headers: &headers,
+            body: body.as_bytes(),
+            wall: Duration::ZERO,
+        };
+        let got = classify(&provider, &secrets(&provider), &answer);
+        assert_eq!(what(&got), expected, "{code}");
     }
 }
 

@@ -1,5 +1,5 @@
 //! [`Refusals`]: what token endpoints refused and how often they were asked, remembered over all accounts of a user,
-//! so that nobody gets locked out by us.
+//! so that nobody gets locked out by us, and what passes by itself ends nobody.
 //!
 //! Keys are keyed digests: of (token endpoint, client id, user) and of the secrets; no secret is kept here. A refusal
 //! that is not about the secrets holds for what was asked for: another scope or business unit may be granted.
@@ -22,6 +22,7 @@ use crate::secret::Fingerprint;
 /// before it tries the same.
 /// Invariant: in any hour at most two passwords of a user are refused, over all accounts and secrets. A secret
 /// whose last login was good may try all the same: somebody else's wrong password does not withhold its only token.
+/// Invariant: a refusal holds for ever only if it is of a client, by a code or words that mean that, and the same secrets were not good before.
 /// Invariant: in any hour a user logs in no more often than a hard budget of the provider says.
 #[derive(Clone, Debug)]
 pub struct Refusals(Arc<Inner>);
@@ -202,31 +203,29 @@ impl User {
 
     fn refuse(&mut self, prints: Prints, what: Refused, text: &str, now: Instant) {
         let Prints { secrets, asks, .. } = prints;
-        let text = text.to_owned();
+        let were_good = self.good == Some(secrets);
+        let wait = match (what, self.refusal(prints)) {
+            // They have brought a token: most likely it is a limit that is told so, or a fault.
+            (Refused::Client, _) if !were_good => None,
+            (_, Some(_)) => Some(HOUR),
+            (Refused::Password, None) => Some(FIRST_RETRY),
+            (Refused::Client | Refused::Policy, None) => Some(SOON),
+        };
+        let (text, again) = (text.to_owned(), wait.map(|wait| now + wait));
+        let refusal = (secrets, Refusal { what, text, again });
         if what == Refused::Policy {
-            let again = None;
-            let refusal = Refusal { what, text, again };
-            self.policies.insert(asks, (secrets, refusal));
+            self.policies.insert(asks, refusal);
             return;
         }
-        let first = !self.refused.iter().any(|(of, _)| *of == secrets);
         self.refused.retain(|(of, _)| *of != secrets);
         if self.refused.len() == REMEMBERED {
             self.refused.pop_front();
         }
-        let again = match what {
-            Refused::Password if first => Some(now + FIRST_RETRY),
-            Refused::Password => Some(now + HOUR),
-            Refused::Client | Refused::Policy => None,
-        };
         if what == Refused::Password {
             self.failures.push_back(now);
+            self.good.take_if(|good| *good == secrets);
         }
-        if self.good == Some(secrets) {
-            self.good = None;
-        }
-        self.refused
-            .push_back((secrets, Refusal { what, text, again }));
+        self.refused.push_back(refusal);
     }
 }
 
@@ -277,6 +276,8 @@ impl Ticket {
 const TRIES: usize = 2;
 /// When a refused password is tried for the second time; after that, hourly.
 const FIRST_RETRY: Duration = Duration::from_secs(1800);
+/// When whatever else may pass is tried for the second time; after that, hourly. As long as limits of logins look back at usual providers.
+const SOON: Duration = Duration::from_secs(600);
 /// Refusals remembered per user: one for each of the secrets lately in use.
 const REMEMBERED: usize = 8;
 

@@ -87,6 +87,40 @@ async fn a_refused_client_is_not_tried_again_until_its_secret_changes_or_an_oper
     assert!(allowed(&refusals, one).await);
 }
 
+/// When a login that is refused each time is tried in four hours, in minutes.
+async fn tries_of(refusals: &Refusals, prints: Prints, what: Refused) -> Vec<u64> {
+    let start = Instant::now();
+    let mut tries = Vec::new();
+    while start.elapsed() < 4 * HOUR {
+        if allowed(refusals, prints).await {
+            tries.push(start.elapsed().as_secs() / 60);
+            refused(refusals, prints, what).await;
+        }
+        advance(Duration::from_secs(10)).await;
+    }
+    tries
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_pass_is_tried_after_ten_minutes_then_hourly_and_so_is_a_client_that_was_good_before()
+ {
+    let (refusals, [one, two]) = (Refusals::new(), prints(["one", "two"]));
+    let tries = tries_of(&refusals, one, Refused::Policy).await;
+    assert_eq!(tries, [0, 10, 70, 130, 190]);
+    for what in [Refused::Client, Refused::Policy] {
+        refusals.forget(one.user);
+        let ticket = refusals.admit(one, ANY).await.unwrap();
+        ticket.close(&Ok(()), Instant::now());
+        assert_eq!(
+            tries_of(&refusals, one, what).await,
+            [0, 10, 70, 130, 190],
+            "{what:?}"
+        );
+    }
+    // Others were not.
+    assert_eq!(tries_of(&refusals, two, Refused::Client).await, [0]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_one_account_may_not_ask_for_is_not_refused_to_another_of_the_same_user() {
     let (refusals, [wrong, changed]) = (Refusals::new(), prints(["one", "two"]));

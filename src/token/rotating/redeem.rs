@@ -7,8 +7,11 @@
 //! |---|---|
 //! | once, with grace | yes: within its grace the provider expects that. After it too, but with an alarm |
 //! | unless given, and it never was | yes: it stays |
-//! | unless given, and it was | once, with an alarm; if that is not answered either, a person must act |
+//! | unless given, and it was | yes, with an alarm: if it was used up, its successor is lost and there is nothing more to lose, and if not, all is well |
 //! | stays | always; there is no intent |
+//!
+//! An answer that is lost is a failure like any other: the next login comes after the usual wait, until there is an answer that says
+//! yes or no.
 //!
 //! If nothing was sent, or the endpoint said no, the record is as it was before: that try used nothing up. A successor is kept even
 //! if the access token beside it cannot be used, or the answer is no more than begun, or if it looks like a word for one. Of these the
@@ -56,7 +59,6 @@ impl<E: Exchange> Inner<E> {
         if let Some(found) = self.pick_up(&lineage, &turn.grant) {
             return Ok(found);
         }
-        let lost_before = turn.grant.intent.is_some();
         let before = turn.grant.clone();
         self.intend(&mut turn).await?;
         match self.present(&lineage, &mut turn).await {
@@ -66,7 +68,7 @@ impl<E: Exchange> Inner<E> {
                     self.take_back(&mut turn, before).await;
                     failure
                 }
-                Presented::Perhaps => self.perhaps_used(&turn.grant, lost_before, failure),
+                Presented::Perhaps => self.perhaps_used(&turn.grant, failure),
                 Presented::Replaced(successor) => self
                     .save_alone(turn, &successor)
                     .await
@@ -141,7 +143,7 @@ impl<E: Exchange> Inner<E> {
                 _ => tracing::error!(
                     %account,
                     since = %ago,
-                    "the refresh token may have been used up by a login whose answer was lost: it is tried once more"
+                    "the refresh token may have been used up by a login whose answer was lost: it is tried again"
                 ),
             }
         }
@@ -206,22 +208,20 @@ impl<E: Exchange> Inner<E> {
         }
     }
 
-    fn perhaps_used(
-        &self,
-        grant: &Grant,
-        lost_before: bool,
-        failure: LoginFailure,
-    ) -> LoginFailure {
-        let gone = self.settings.rotation == Rotation::UnlessGiven && grant.rotated;
-        if !(gone && lost_before) {
-            return failure;
-        }
-        LoginFailure::Refused {
-            what: Refused::Client,
-            text: format!(
-                "the refresh token may have been used up by a login whose answer was lost ({failure}): a new one is needed, \
-                 or a word from you to try it once more"
-            ),
+    /// `failure`, which says so too where a second use may end the grant.
+    fn perhaps_used(&self, grant: &Grant, failure: LoginFailure) -> LoginFailure {
+        match failure {
+            LoginFailure::Transient { text, retry_after }
+                if self.settings.rotation == Rotation::UnlessGiven && grant.rotated =>
+            {
+                LoginFailure::Transient {
+                    text: format!(
+                        "{text}; the refresh token may have been used up by this login: it is tried again"
+                    ),
+                    retry_after,
+                }
+            }
+            other => other,
         }
     }
 }

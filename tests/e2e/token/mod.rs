@@ -5,6 +5,8 @@
 mod contradicted;
 /// A token endpoint in trouble.
 mod failing;
+/// What passes by itself.
+mod passing;
 /// Tokens and passwords that are refused.
 mod refused;
 /// Lifetimes and early renewal.

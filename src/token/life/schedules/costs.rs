@@ -57,7 +57,7 @@ fn whatever_the_schedule_a_path_that_rejects_costs_ten_logins_an_hour_and_a_real
             model.prove();
             assert!(model.life.view(model.now).is_some(), "{seed}");
         }
-        model.cost_at_most(32, 11);
+        model.cost_at_most(18, 11);
         let before = model.landed.len();
         while model.landed.len() == before {
             let by = model.chance.below(1000);
@@ -86,7 +86,7 @@ fn whatever_the_schedule_a_path_that_rejects_costs_little_more_when_others_are_s
             let number = model.chance.next();
             model.land_well(number);
         }
-        model.cost_at_most(35, 13);
+        model.cost_at_most(21, 13);
     }
 }
 

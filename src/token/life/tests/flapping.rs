@@ -53,7 +53,7 @@ impl Flapping {
 }
 
 #[test]
-fn three_hundred_calls_at_once_cost_twenty_logins_and_hide_no_end_for_longer_than_seconds() {
+fn three_hundred_calls_at_once_cost_six_logins_and_hide_no_end_for_longer_than_seconds() {
     let mut flapping = Flapping::new(1);
     flapping.pass(1000);
     flapping.served();
@@ -61,12 +61,30 @@ fn three_hundred_calls_at_once_cost_twenty_logins_and_hide_no_end_for_longer_tha
         flapping.rejected(100);
         flapping.served();
     }
-    assert_eq!(flapping.logins[0], 20);
+    assert_eq!(flapping.logins[0], 6);
     // Beside a path that takes any token.
     for wait in [10, 60, 360, 360] {
         flapping.pass(wait);
         flapping.served();
         assert!(flapping.rejected(100), "{wait}");
+    }
+}
+
+/// As usual providers limit them: the first login, and those that paths that reject cause beside good answers.
+#[test]
+fn whatever_is_rejected_no_ten_minutes_see_more_than_ten_logins() {
+    for every in [1, 5, 9, 59] {
+        let mut flapping = Flapping::new(every);
+        let mut at = vec![0];
+        while flapping.bench.now.mono < seconds(4 * 3600) {
+            flapping.pass(every);
+            if flapping.rejected(100) {
+                at.push(flapping.bench.now.mono.as_secs());
+            }
+            flapping.served();
+        }
+        let most = at.windows(11).map(|some| some[10] - some[0]).min();
+        assert!(most.is_some_and(|span| span >= 600), "{every}: {at:?}");
     }
 }
 
@@ -90,7 +108,7 @@ fn a_path_that_rejects_now_and_then_costs_ten_logins_an_hour_and_a_few_more_at_f
                     }
                     let logins = &flapping.logins[..6];
                     let (first, later) = logins.split_first().unwrap();
-                    let few = *first <= 34 && later.iter().all(|count| *count <= 13);
+                    let few = *first <= 20 && later.iter().all(|count| *count <= 13);
                     assert!(few, "{every} {rejects} {well} {others}: {logins:?}");
                 }
             }

@@ -154,23 +154,45 @@ async fn what_was_provably_not_sent_or_said_no_to_leaves_the_record_as_it_was() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotated_token_whose_answer_was_lost_is_tried_once_more_and_then_a_person_must_act() {
+async fn a_rotated_token_whose_answer_may_be_lost_is_tried_again_until_it_is_good_or_refused() {
     let world = World::new(Way::Strict, 1);
-    let (_process, source) = world.process(0, -1);
+    let (_process, mut source) = world.process(0, -1);
     assert_eq!(log_in(&source).await, Ok(1));
-    let lose = || *world.next.lock().unwrap() = Some(lost(Presented::Perhaps));
-    lose();
-    let first = log_in(&source).await.unwrap_err();
-    assert!(matches!(first, LoginFailure::Transient { .. }), "{first}");
-    lose();
-    let second = log_in(&source).await.unwrap_err();
-    let LoginFailure::Refused { what, text } = second else {
-        panic!("{second}");
-    };
-    assert_eq!(what, Refused::Client);
-    assert!(text.contains("used up"), "{text}");
-    // Nothing had arrived: a word of the operator's, and it goes on.
+    // Nothing had arrived; nor does it matter who tries next.
+    for id in 1..9 {
+        *world.next.lock().unwrap() = Some(lost(Presented::Perhaps));
+        let failure = log_in(&source).await.unwrap_err();
+        assert!(
+            matches!(failure, LoginFailure::Transient { .. }),
+            "{failure}"
+        );
+        assert!(failure.to_string().contains("used up"), "{failure}");
+        assert!(world.grant().await.unwrap().intent.is_some());
+        if id % 3 == 0 {
+            source = world.process(id, -1).1;
+            assert_eq!(look(&source).await, Some(1));
+        }
+    }
     assert_eq!(log_in(&source).await, Ok(2));
+    assert!(world.grant().await.unwrap().intent.is_none());
+    // All had, and the answer was lost: that is what is said at once then.
+    *world.lose.lock().unwrap() = 1;
+    let failure = log_in(&source).await.unwrap_err();
+    assert!(
+        matches!(failure, LoginFailure::Transient { .. }),
+        "{failure}"
+    );
+    let refused = log_in(&source).await.unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            LoginFailure::Refused {
+                what: Refused::Client,
+                ..
+            }
+        ),
+        "{refused}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
