@@ -33,6 +33,8 @@ mod hangup;
 /// Answers that cannot be written.
 #[cfg(target_os = "linux")]
 mod lost;
+/// Proxies that the environment names.
+mod proxied;
 /// What ends a start.
 mod starting;
 /// What a signal to stop does to whoever is there.
