@@ -72,8 +72,8 @@ codes! {
     NOT_LOOPBACK "UA-0120" "a listener that others can reach needs an explicit word"
         "Whoever reaches the proxy acts with the upstream's credential. Listen on localhost; or ask callers for keys ([access] keys; \
          `upauth key NAME` makes one) or for certificates (tls with client_ca); or, if something else keeps strangers away (a firewall, a network policy, an authenticating proxy \
-         in front), say so by [access] open = true. The admin listener knows no keys: for probes and metrics alone, use [admin] \
-         health_listen, which may be anywhere."
+         in front), say so by [access] open = true. The admin listener knows no keys, and neither opens it: whoever reaches it can have the proxy \
+         log in anew and reload. Let it be on localhost or a unix socket; for probes and metrics from elsewhere use [admin] health_listen, which may be anywhere."
     SAME_ADDRESS "UA-0121" "two listeners want the same address"
         "Each listener needs a port, or a unix socket, of its own. 0.0.0.0 and [::] cover all addresses of their family."
     BAD_DURATION "UA-0122" "the value is not a usable duration"

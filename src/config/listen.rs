@@ -240,25 +240,21 @@ pub(super) fn behind(tls: &ListenTls, from: usize, reading: &mut Reading<'_>) {
     }
 }
 
-/// What must hold for all listeners: strangers only by an explicit word, and an address for each.
+/// What must hold for all listeners: strangers only by an explicit word, where operators are never, and an address for each.
 pub(super) fn check(access: &Access, reading: &mut Reading<'_>) {
     let mut doors = std::mem::take(&mut reading.doors);
     nobody_listens(&doors, reading);
     // Defaults have no place in the file; they come first, so that the one that was written is the problem.
     doors.sort_by_key(|door| door.span.start);
     for (at, door) in doors.iter().enumerate() {
-        let (may, help) = match door.for_whom {
-            ForWhom::Callers => (access.serves_strangers(), CALLERS),
-            ForWhom::Certified | ForWhom::Anybody => (true, ""),
-            ForWhom::Operators => (access.open, OPERATORS),
+        let (may, message, help) = match door.for_whom {
+            ForWhom::Callers => (access.serves_strangers(), ACT, CALLERS),
+            ForWhom::Certified | ForWhom::Anybody => (true, "", ""),
+            ForWhom::Operators => (false, CHANGE, OPERATORS),
         };
         if !may && !door.listen.is_loopback() {
             reading
-                .problem(
-                    &code::NOT_LOOPBACK,
-                    door.span.clone(),
-                    "others can reach this listener and would act with the upstream's credential",
-                )
+                .problem(&code::NOT_LOOPBACK, door.span.clone(), message)
                 .label("not a loopback address")
                 .help(help);
         }
@@ -297,7 +293,9 @@ fn nobody_listens(doors: &[Door], reading: &mut Reading<'_>) {
 
 const FORMS: &str = "write ADDRESS:PORT with an IP address or localhost, or unix:PATH: \"localhost:7717\", \"0.0.0.0:7717\", \"[::1]:7717\", \"unix:/run/upauth.sock\"";
 const CALLERS: &str = "listen on localhost, or ask callers for [access] keys (`upauth key NAME` makes one) or for certificates (tls with client_ca), or say [access] open = true if something else keeps strangers away";
-const OPERATORS: &str = "no key opens the admin listener: let it listen on localhost, or say [access] open = true if something else keeps strangers away; probes and metrics alone: [admin] health_listen";
+const OPERATORS: &str = "no key opens the admin listener, nor does [access] open: let it listen on localhost or \"unix:PATH\"; probes and metrics from elsewhere: [admin] health_listen";
+const ACT: &str = "others can reach this listener and would act with the upstream's credential";
+const CHANGE: &str = "others can reach this listener and could have it log in anew or reload";
 
 /// What every system takes.
 const LONGEST_PATH: usize = 100;

@@ -55,7 +55,7 @@ pub(super) enum ForWhom {
     Callers,
     /// Callers with a certificate.
     Certified,
-    /// Operators, whom no key tells from others: an explicit word.
+    /// Operators, whom no key tells from others: of this machine alone.
     Operators,
     /// Anybody, for health and metrics alone.
     Anybody,

@@ -12,7 +12,6 @@ pub(super) fn is_public(ip: IpAddr) -> bool {
                 || ip.is_loopback()
                 || ip.is_link_local()
                 || ip.is_multicast()
-                || ip.is_broadcast()
                 || ip.is_documentation()
                 || a == 0
                 || a >= 240
@@ -22,8 +21,11 @@ pub(super) fn is_public(ip: IpAddr) -> bool {
         }
         IpAddr::V6(ip) => {
             let [a, b, ..] = ip.segments();
-            // Only global unicast 2000::/3; within it no Teredo, documentation or 6to4 detours.
-            (a & 0xe000) == 0x2000 && !(a == 0x2001 && (b < 0x200 || b == 0xdb8)) && a != 0x2002
+            // Only global unicast 2000::/3; within it no Teredo, documentation (RFC 3849, RFC 9637) or 6to4 detours.
+            (a & 0xe000) == 0x2000
+                && !(a == 0x2001 && (b < 0x200 || b == 0xdb8))
+                && !(a == 0x3fff && b < 0x1000)
+                && a != 0x2002
         }
     }
 }
@@ -59,6 +61,21 @@ mod tests {
         ];
         for (ip, expected) in rows {
             assert_eq!(is_public(ip.parse().unwrap()), expected, "{ip}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_public_ends_where_the_registries_say() {
+        let others = "0.255.255.255 100.64.0.0 100.127.255.255 192.0.0.255 192.0.2.1 198.18.0.0 198.19.255.255 \
+            198.51.100.1 203.0.113.1 239.255.255.255 240.0.0.0 255.0.0.1 1fff::1 2001::1 2001:1ff::1 2001:db8:ffff::1 \
+            2002::1 3fff::1 3fff:fff::1 4000::1";
+        let public = "1.0.0.0 99.64.0.1 100.63.255.255 100.128.0.0 101.64.0.1 191.0.0.1 192.0.1.0 192.1.0.1 193.0.0.1 \
+            197.18.0.1 198.17.255.255 198.20.0.0 199.18.0.1 223.255.255.255 2000::1 2001:200::1 2001:db7::1 2001:db9::1 \
+            2003::1 2003:db8::1 2600:100::1 3ffe::1 3fff:1000::1";
+        for (ips, expected) in [(others, false), (public, true)] {
+            for ip in ips.split_whitespace() {
+                assert_eq!(is_public(ip.parse().unwrap()), expected, "{ip}");
+            }
         }
     }
 }

@@ -202,6 +202,12 @@ fn status_retry_and_health_tell_how_it_is() {
     stage.config("${NOT_SET}", "nonsense = 1\n");
     assert_eq!(stage.say(&["health"], &config).0, 0);
     assert_eq!(stage.say(&["status"], &config).0, 0);
+    // The same port, by a configuration that has health on every address.
+    let text = std::fs::read_to_string(stage.config(WRONG, "")).unwrap();
+    let own = format!("listen = \"127.0.0.1:{}\"", stage.admin);
+    let everywhere = format!("listen = \"\"\nhealth_listen = \"0.0.0.0:{}\"", stage.admin);
+    std::fs::write(&config, text.replace(&own, &everywhere)).unwrap();
+    assert_eq!(stage.say(&["health"], &config).0, 0);
     stage.config(WRONG, "");
 
     assert_eq!(get(&addr, LIMITS), 502);

@@ -33,6 +33,8 @@ mod hangup;
 /// Answers that cannot be written.
 #[cfg(target_os = "linux")]
 mod lost;
+/// Proxies that the environment names.
+mod proxied;
 /// What ends a start.
 mod starting;
 /// What a signal to stop does to whoever is there.
@@ -278,19 +280,6 @@ fn token_renew_asks_the_running_proxy() {
         (code, err.as_str()),
         (2, "there is no upstream `nobody`; there are: crm\n")
     );
-    // The same proxy, by a configuration that says it listens everywhere.
-    let text = std::fs::read_to_string(&config).unwrap();
-    let (own, everywhere) = (
-        format!("127.0.0.1:{}", stage.admin),
-        format!("0.0.0.0:{}", stage.admin),
-    );
-    std::fs::write(
-        &config,
-        format!("access.open = true\n{}", text.replace(&own, &everywhere)),
-    )
-    .unwrap();
-    let (code, out, err) = stage.say(&["token", "renew", "crm"], &config);
-    assert_eq!(code, 0, "{out}{err}");
 }
 
 #[test]

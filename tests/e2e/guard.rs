@@ -269,7 +269,6 @@ fn a_listener_that_others_can_reach_is_refused_without_a_word() {
         format!("[server]\nlisten = \"0.0.0.0:0\"\n{api}"),
         format!("[server]\nlisten = \"[::]:0\"\n{api}"),
         format!("[server]\nlisten = \"192.168.1.2:7717\"\n{api}"),
-        format!("[admin]\nlisten = \"0.0.0.0:0\"\n{api}"),
         format!("{api}listen = \"0.0.0.0:0\"\n"),
     ] {
         let told = problems(&text).unwrap_or_else(|| panic!("accepted: {text}"));
@@ -282,6 +281,15 @@ fn a_listener_that_others_can_reach_is_refused_without_a_word() {
     }
     let health = format!("[admin]\nhealth_listen = \"0.0.0.0:0\"\n{api}");
     assert_eq!(problems(&health), None, "health may be anywhere");
+    // Nobody shows a credential at the admin listener, and whoever reaches it can have the proxy log in anew.
+    for word in ["", "[access]\nopen = true\n"] {
+        for place in ["0.0.0.0:0", "[::]:0", "192.168.1.2:7718"] {
+            let text = format!("{word}[admin]\nlisten = \"{place}\"\n{api}");
+            let told = problems(&text).unwrap_or_else(|| panic!("accepted: {text}"));
+            let told_of = told.contains("UA-0120") && told.contains("health_listen");
+            assert!(told_of, "{told}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -118,6 +118,40 @@ async fn plain_http_this_machine_and_exceptions_never_see_the_proxy() {
     assert!(outbound.asked().is_empty(), "{:?}", outbound.asked());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_has_expired_is_accepted_on_neither_leg() {
+    let api = Scripted::constant("never").await;
+    let (ca, folder) = (Ca::new(), Folder::new());
+    let pem = folder.write("ca.pem", &ca.pem);
+    let good = ca.front("localhost", api.addr).await.port();
+    let expired = ca.expired_front("localhost", api.addr).await.port();
+    let outbound = format!("[outbound]\nca = {{ file = {pem:?} }}\n");
+    let at = |login: u16, calls: u16| {
+        let login = format!("https://localhost:{login}");
+        let text = api
+            .upstream()
+            .replace(&format!("http://{}", api.addr), &login);
+        let calls = format!("api_url = \"https://localhost:{calls}\"\n");
+        start(
+            &format!("{outbound}{text}{calls}token_wait = \"1s\"\n"),
+            &[],
+        )
+    };
+    assert_eq!(at(good, good).get("/api/x").await.status, 200);
+    let (served, logins) = (api.seen().len(), api.logins());
+    let answer = at(good, expired).get("/api/x").await;
+    assert_eq!((answer.status, answer.code().as_str()), (502, "UA-0401"));
+    let told = answer.header("proxy-status").unwrap();
+    assert!(told.contains("error=tls_protocol_error"), "{told}");
+    assert_eq!(api.logins(), logins + 1);
+    let proxy = at(expired, good);
+    let answer = proxy.get("/api/x").await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "UA-0302"));
+    let why = proxy.status("api").await["why"].to_string();
+    assert!(why.contains("expired"), "{why}");
+    assert_eq!((api.seen().len(), api.logins()), (served, logins + 1));
+}
+
 /// Upstreams `a` and `b` at one API, each with `more`.
 fn two(api: &Scripted, a: &str, b: &str) -> String {
     let one = |name: &str, more: &str| {

@@ -19,14 +19,34 @@ fn every_target_that_there_is_was_fuzzed() {
     let page = page();
     let (_, fuzzing) = page.split_once("## Fuzzing").unwrap();
     let targets = targets();
-    let mut executions = 0;
+    let (mut executions, mut findings) = (0, 0);
     for target in &targets {
-        let row = format!("| `{target}` | ");
-        let row = fuzzing.split_once(&row).map(|(_, rest)| number(rest));
-        executions += row.unwrap_or_else(|| panic!("{target} is not in the table"));
+        let row = cells(fuzzing).find(|row| row[0] == format!("`{target}`"));
+        let row = row.unwrap_or_else(|| panic!("{target} is not in the table"));
+        executions += number(row[1]);
+        findings += number(row[5]);
     }
-    let sum = format!("| 0 of {} | `fuzz/run 600` |", thousands(executions));
+    let sum = format!(
+        "| {findings} of {} | `fuzz/run 600` |",
+        thousands(executions)
+    );
     assert!(page.contains(&sum), "this is right: {sum}");
+}
+
+#[test]
+fn the_largest_memory_under_a_flood_is_that_of_the_table_of_floods() {
+    let page = page();
+    let (_, floods) = page.split_once("### Floods").unwrap();
+    let [mut usual, mut raised] = [0_f64; 2];
+    for row in cells(floods).filter(|row| row[0].starts_with('B')) {
+        let most = match row[0].contains("10,000 at once") {
+            true => &mut raised,
+            false => &mut usual,
+        };
+        *most = most.max(row[7].parse().unwrap());
+    }
+    let figure = format!("| {usual:.0} MiB; {:.2} GiB |", raised / 1024.0);
+    assert!(page.contains(&figure), "this is right: {figure}");
 }
 
 #[test]
@@ -146,6 +166,12 @@ fn hostile_rows() -> usize {
         }
     }
     rows
+}
+
+/// The cells of each row of a table.
+fn cells(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| "));
+    rows.map(|row| row.split('|').map(str::trim).collect())
 }
 
 /// The fuzz targets, by name.

@@ -78,5 +78,30 @@ fn the_origin_of_a_url_is_split_off() {
         (origin.to_string().as_str(), rest),
         ("https://a.example:8443", "/x?y#z")
     );
+    let (origin, rest) = Origin::split_url("http://a/b/c").unwrap();
+    assert_eq!((origin.to_string().as_str(), rest), ("http://a", "/b/c"));
     assert!(Origin::split_url("/relative").is_none());
+}
+
+#[test]
+fn a_host_is_known_as_a_name_an_address_and_this_machine() {
+    let rows = [
+        ("https://acme.example", "acme.example", false, false),
+        ("https://localhost:1", "localhost", false, true),
+        ("https://a.localhost", "a.localhost", false, true),
+        ("https://notlocalhost", "notlocalhost", false, false),
+        ("https://127.9.9.9", "127.9.9.9", true, true),
+        ("https://[::1]:8443", "::1", true, true),
+        ("https://[::ffff:127.0.0.1]", "::ffff:127.0.0.1", true, true),
+        ("https://10.0.0.1", "10.0.0.1", true, false),
+        ("https://[2600::1]", "2600::1", true, false),
+    ];
+    for (text, name, is_address, is_loopback) in rows {
+        let origin: Origin = text.parse().unwrap();
+        assert_eq!(origin.server_name(), name, "{text}");
+        let ip = origin.ip().map(|ip| ip.to_string());
+        assert_eq!(ip, is_address.then(|| name.to_owned()), "{text}");
+        assert_eq!(origin.is_loopback(), is_loopback, "{text}");
+        assert_eq!(format!("{origin:?}"), text, "{text}");
+    }
 }

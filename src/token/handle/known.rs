@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep};
 
 use super::{Handle, Settings};
@@ -126,6 +127,26 @@ async fn a_refusal_whose_next_probe_is_far_ahead_is_told_at_once() {
             sleep(seconds(5)).await;
         }
         assert_eq!(source.count(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_half_an_hour_has_passed_many_callers_at_once_try_a_refused_password_once() {
+    let acts = [Act::Fail(refused(Refused::Password))];
+    let source = Script::new(Duration::from_millis(200), acts);
+    let handle = handle(&source, None);
+    assert!(ask(&handle).await.0.is_err());
+    for (wait, tries) in [(1800, 2), (3600, 3)] {
+        sleep(seconds(wait)).await;
+        let mut callers = JoinSet::new();
+        for _ in 0..500 {
+            let handle = handle.clone();
+            callers.spawn(async move { ask(&handle).await.0 });
+        }
+        for answer in callers.join_all().await {
+            assert!(matches!(answer, Err(Unavailable::Refused { .. })));
+        }
+        assert_eq!(source.count(), tries);
     }
 }
 

@@ -53,6 +53,29 @@ async fn a_refused_password_is_tried_after_half_an_hour_then_hourly() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_many_who_come_when_the_wait_is_over_one_tries_and_the_others_are_told() {
+    let (refusals, [one]) = (Refusals::new(), prints(["one"]));
+    refused(&refusals, one, Refused::Password).await;
+    for wait in [FIRST_RETRY, HOUR, HOUR] {
+        advance(wait).await;
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut callers: Vec<_> = (0..50)
+            .map(|_| Box::pin(refusals.admit(one, ANY)))
+            .collect();
+        let first = callers.remove(0).await.unwrap();
+        for each in &mut callers {
+            assert!(each.as_mut().poll(&mut cx).is_pending(), "two at once");
+        }
+        let (what, text) = (Refused::Password, "no".to_owned());
+        first.close::<()>(&Err(LoginFailure::Refused { what, text }), Instant::now());
+        for caller in callers {
+            let told = caller.await.unwrap_err();
+            assert!(told.again.is_some_and(|at| at == Instant::now() + HOUR));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_password_may_be_tried_at_once_but_only_twice_in_an_hour() {
     let (refusals, [one, two, three]) = (Refusals::new(), prints(["one", "two", "three"]));
     refused(&refusals, one, Refused::Password).await;

@@ -86,8 +86,14 @@ impl Ca {
     }
 
     fn issue_for(&self, names: &[&str]) -> (String, String) {
+        self.issue_until(4096, names)
+    }
+
+    /// The same, good until this year begins.
+    fn issue_until(&self, year: i32, names: &[&str]) -> (String, String) {
         let names = names.iter().map(|name| (*name).to_owned());
-        let params = CertificateParams::new(names.collect::<Vec<_>>()).unwrap();
+        let mut params = CertificateParams::new(names.collect::<Vec<_>>()).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         (certificate.pem(), key.serialize_pem())
@@ -113,22 +119,12 @@ impl Ca {
 
     /// The same for several names.
     pub async fn front_for(&self, names: &[&str], to: SocketAddr) -> SocketAddr {
-        let acceptor = self.acceptor(names, &[]);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        tokio::task::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let acceptor = acceptor.clone();
-                tokio::task::spawn(async move {
-                    let Ok(mut outside) = acceptor.accept(stream).await else {
-                        return;
-                    };
-                    let mut inside = TcpStream::connect(to).await.unwrap();
-                    let _ = tokio::io::copy_bidirectional(&mut outside, &mut inside).await;
-                });
-            }
-        });
-        addr
+        lead(self.acceptor(names, &[]), to).await
+    }
+
+    /// The same with a certificate that was good until a while ago.
+    pub async fn expired_front(&self, name: &str, to: SocketAddr) -> SocketAddr {
+        lead(accepts(self.issue_until(2020, &[name]), &[]), to).await
     }
 
     /// A TLS listener that answers one request with these bytes and hangs up, with TLS's own good-bye or without.
@@ -151,19 +147,42 @@ impl Ca {
 
     /// Who takes TLS connections for these names, and speaks these protocols.
     pub fn acceptor(&self, names: &[&str], alpn: &[&str]) -> TlsAcceptor {
-        let (certificate, key) = self.issue_for(names);
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
-                PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
-            )
-            .unwrap();
-        config.alpn_protocols = protocols(alpn);
-        TlsAcceptor::from(Arc::new(config))
+        accepts(self.issue_for(names), alpn)
     }
+}
+
+/// Takes TLS connections; the bytes within go to `to`.
+async fn lead(acceptor: TlsAcceptor, to: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::task::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::task::spawn(async move {
+                let Ok(mut outside) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let mut inside = TcpStream::connect(to).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut outside, &mut inside).await;
+            });
+        }
+    });
+    addr
+}
+
+/// Who takes TLS connections with this certificate and key, and speaks these protocols.
+fn accepts((certificate, key): (String, String), alpn: &[&str]) -> TlsAcceptor {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
+            PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
+        )
+        .unwrap();
+    config.alpn_protocols = protocols(alpn);
+    TlsAcceptor::from(Arc::new(config))
 }
 
 /// Connects over TLS to `name` at `addr`, trusting `ca` alone. `Err`: what the handshake said.

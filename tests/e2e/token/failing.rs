@@ -108,6 +108,24 @@ async fn a_token_endpoint_that_hangs_costs_callers_their_token_wait_and_no_more(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_ends_after_its_caller_gave_up_serves_the_next_one() {
+    let at = Emulated::start(&format!("{CRM}token_wait = \"300ms\"\n")).await;
+    at.turn(|dials| dials.login.delay_ms = 1500);
+    let answer = at.proxy.get(LIMITS).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "UA-0302"));
+    // Nobody asks meanwhile: another login could only be of the next one.
+    let landed = async {
+        while at.proxy.status("crm").await["state"] != "valid" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(20), landed).await;
+    assert!(in_time.is_ok(), "the login ended with its caller");
+    assert_eq!(at.proxy.get(LIMITS).await.status, 200);
+    assert_eq!(at.logins(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_hangs_is_given_up_and_the_next_one_serves_who_still_waits() {
     let at = Emulated::start(&format!("{CRM}token_timeout = \"300ms\"\n")).await;
     at.turn(|dials| dials.login.delay_ms = 600_000);

@@ -109,12 +109,16 @@ fn all_mistakes_of_all_keys_are_told_at_once() {
 }
 
 #[test]
-fn keys_open_the_listeners_of_callers_alone() {
+fn keys_and_open_are_for_the_listeners_of_callers_alone() {
     let one = keys("[{ name = \"etl\", {A} }]");
     check_all(&[
         (
             &format!("{one}[admin]\nlisten = \"0.0.0.0:7718\"\n"),
             "UA-0120 9:10 no key opens the admin listener",
+        ),
+        (
+            "{CRM}[access]\nopen = true\n[admin]\nlisten = \"0.0.0.0:7718\"\n",
+            "UA-0120 9:10 nor does [access] open",
         ),
         (&format!("{one}open = true\n"), "UA-0152 8:8 remove `open`"),
         (

@@ -120,6 +120,23 @@ fn whatever_else_is_odd_the_token_serves_and_its_successor_is_kept() {
 }
 
 #[test]
+fn of_two_fields_of_one_name_the_last_counts_however_the_answer_is_read() {
+    let two = r#""access_token":"t0","refresh_token":"r1","error":"no","access_token":"t1","refresh_token":"r2","error":null"#;
+    for odd in ["", r#","n":NaN"#] {
+        let body = format!("{{{two}{odd}}}");
+        assert_eq!(read_odd(body.as_bytes()), (Some(0), true), "{body}");
+        // What there is of one that is not whole.
+        let body = format!("{{{two}{odd},\"n");
+        assert_eq!(read_odd(body.as_bytes()), (None, true), "{body}");
+    }
+    let many = format!("{{{}{two}}}", r#""access_token":"t0","#.repeat(2500));
+    assert_eq!(read_odd(many.as_bytes()), (Some(0), true));
+    // The last is no text: none of those before is taken for it.
+    let none = format!(r#"{{{two},"access_token":7,"refresh_token":null}}"#);
+    assert_eq!(read_odd(none.as_bytes()), (None, false));
+}
+
+#[test]
 fn an_access_token_that_cannot_be_used_takes_no_successor_with_it() {
     for token in [
         r#""access_token":17"#,
