@@ -175,9 +175,20 @@ const OVERHEAD: usize = 32;
 mod tests {
     use bytes::Bytes;
     use http::{HeaderMap, HeaderName, HeaderValue, Method};
-    use http_body_util::{Full, StreamBody};
+    use http_body_util::{BodyExt, Full};
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::Semaphore;
 
     use super::*;
+    use crate::egress::connect::Stream;
+    use crate::egress::connection::Open;
+    use crate::egress::pool::Pool;
+    use crate::egress::{Files, Profile};
+    use crate::telemetry::Metrics;
+    use crate::tls::Trust;
+
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
     fn alone(target: &str, field: usize, fields: usize, own: usize) -> bool {
         let value = HeaderValue::try_from("x".repeat(field)).unwrap();
@@ -243,15 +254,65 @@ mod tests {
             fields: &HeaderMap::new(),
             own: &[],
         };
-        let pieces =
-            futures_util::stream::empty::<Result<http_body::Frame<Bytes>, std::io::Error>>();
+        // Of a body that is changed as it comes, the length is unknown.
+        let pieces = Full::new(Bytes::from("x")).map_frame(|frame| frame);
         let rows = [
             (Asks::of(&head, &Full::new(Bytes::from("x"))), true, false),
             (Asks::of(&head, &Full::<Bytes>::default()), false, false),
-            (Asks::of(&head, &StreamBody::new(pieces)), true, true),
+            (Asks::of(&head, &pieces), true, true),
         ];
         for (asks, body, alone) in rows {
             assert_eq!(asks, Asks { body, alone });
+        }
+    }
+
+    #[tokio::test]
+    async fn who_did_not_say_that_it_speaks_http1_and_does_not_is_asked_no_more() {
+        let origin = "https://api.example".parse().unwrap();
+        let profile = Profile {
+            id: 0,
+            tls: Trust::new(&[]),
+            proxy: None,
+            connect_timeout: PATIENCE,
+            connections: 9,
+            http2: true,
+            metrics: Metrics::new().upstream("api"),
+        };
+        let to = Destination {
+            profile: &profile,
+            origin: &origin,
+            public_only: false,
+            fresh: false,
+        };
+        let pool = Pool::<Full<Bytes>>::new(&Files::new(9));
+        let place = pool.place(to);
+        let head = Head {
+            method: &Method::GET,
+            target: "/x",
+            host: "localhost",
+            fields: &HeaderMap::new(),
+            own: &[],
+        };
+        let ok = &b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"[..];
+        // A frame of settings.
+        let settings = &[0, 0, 0, 4, 0, 0, 0, 0, 0][..];
+        for (guessed, answer, may_be) in [
+            (true, ok, true),
+            (false, settings, true),
+            (true, settings, false),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let stream = TcpStream::connect(listener.local_addr().unwrap());
+            let (stream, accepted) = tokio::join!(stream, listener.accept());
+            accepted.unwrap().0.write_all(answer).await.unwrap();
+            let open = Open::new(&profile.metrics, place.room().await.ok().unwrap());
+            let mut line = Line::new(Stream::Left(stream.unwrap()), open);
+            line.guessed = guessed;
+            let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+            let mut connection = Connection::new(line, place.clone(), permit);
+            let answered = connection.send(&head, Full::default(), PATIENCE).await;
+            assert_eq!(answered.is_ok(), answer == ok);
+            assert_eq!(place.lanes.may_be_http1(), may_be, "{guessed}");
         }
     }
 }

@@ -10,6 +10,7 @@
 mod answer;
 mod drive;
 mod frames;
+mod health;
 mod incoming;
 mod lanes;
 mod pulse;

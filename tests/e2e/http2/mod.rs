@@ -1,5 +1,6 @@
 //! Upstreams that speak HTTP/2: requests and answers, connections that are shared, what is refused and what breaks.
 
+mod alone;
 mod attempts;
 #[cfg(target_os = "linux")]
 mod bounded;
