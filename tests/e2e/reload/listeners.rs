@@ -205,7 +205,7 @@ async fn the_admin_listener_may_move_and_widen() {
     let api = Scripted::constant("hello").await;
     let on = |listen: &str, more: &str| {
         format!(
-            "[admin]\nlisten = \"{listen}\"\n{more}[access]\nopen = true\n{}",
+            "[access]\nopen = true\n[admin]\nlisten = \"{listen}\"\n{more}{}",
             api.upstream()
         )
     };
@@ -226,11 +226,19 @@ async fn the_admin_listener_may_move_and_widen() {
     }
     assert!(operator.is_closed(PATIENCE).await);
     let_go(before).await;
+    // Operators' stays on this machine, whoever may call; health may be anywhere.
+    let refused = proxy.reload(&on(&format!("0.0.0.0:{port}"), ""));
+    assert!(refused.unwrap_err().to_string().contains("UA-0120"));
     let mut operator = Caller::connect(after).await;
-    for host in ["0.0.0.0", "localhost", "127.0.0.1"] {
-        proxy.reload(&on(&format!("{host}:{port}"), "")).unwrap();
+    let health = free_port();
+    let at_health: SocketAddr = ([127, 0, 0, 1], health).into();
+    for (host, wide) in [("localhost", "127.0.0.1"), ("127.0.0.1", "0.0.0.0")] {
+        let more = format!("health_listen = \"{wide}:{health}\"\n");
+        proxy.reload(&on(&format!("{host}:{port}"), &more)).unwrap();
         assert_eq!(operator.get("/readyz").await.status, 200, "{host}");
-        let mut another = Caller::connect(after).await;
-        assert_eq!(another.get("/readyz").await.status, 200, "{host}");
+        for addr in [after, at_health] {
+            let mut another = Caller::connect(addr).await;
+            assert_eq!(another.get("/readyz").await.status, 200, "{host} {wide}");
+        }
     }
 }
