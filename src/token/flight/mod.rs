@@ -230,6 +230,9 @@ impl Account {
         let sent = self.clock.now();
         let found = timeout(RESTORE_TIMEOUT, self.source.restore()).await;
         let obtained = found.ok().flatten()?;
+        if let Ok(prints) = self.prints().await {
+            self.refusals.were_good(prints);
+        }
         Some(Arrived {
             credential: Arc::new(obtained.credential),
             sent,

@@ -177,7 +177,11 @@ impl Life {
             held.used = Some(now);
         }
         self.renewing = match &failure {
-            LoginFailure::Refused { .. } => Renewing::Refused { again, failure },
+            LoginFailure::Refused { .. } => Renewing::Refused {
+                // Whatever is told: no login follows the one before at once.
+                again: again.map(|at| at.max(now.mono + back_off(1, None, jitter))),
+                failure,
+            },
             // Each further try would be a login whose token is thrown away.
             LoginFailure::TargetRefused { .. } => Renewing::Refused {
                 again: Some(now.mono + STRANGE_HOST),

@@ -35,12 +35,10 @@ struct Inner {
 #[derive(Debug, Default)]
 struct User {
     turn: Turn,
-    /// The secrets of the last good login.
-    good: Option<Fingerprint>,
-    /// By secrets; the latest few.
-    refused: VecDeque<(Fingerprint, Refusal)>,
-    /// What is not granted, by what was asked for: with which secrets, and why.
-    policies: HashMap<Fingerprint, (Fingerprint, Refusal)>,
+    /// Secrets whose last login was good; the latest.
+    good: VecDeque<Fingerprint>,
+    /// The latest refusals, the newest last.
+    refused: VecDeque<Refusal>,
     /// When a password was refused, within the last hour.
     failures: VecDeque<Instant>,
     /// When logins were sent, within the last hour, as far as a budget counts them.
@@ -68,6 +66,10 @@ pub(super) struct Demand {
 
 #[derive(Clone, Debug)]
 struct Refusal {
+    /// Of these.
+    secrets: Fingerprint,
+    /// For what was asked for. `None`: whatever that is.
+    asks: Option<Fingerprint>,
     what: Refused,
     text: String,
     again: Option<Instant>,
@@ -130,11 +132,19 @@ impl Refusals {
             .is_some_and(|record| record.refusal(prints).is_some())
     }
 
+    /// These secrets have brought a token that is there from before the start.
+    pub(super) fn were_good(&self, prints: Prints) {
+        let mut users = self.0.lock();
+        let record = users.entry(prints.user).or_default();
+        if !record.was_good(prints) {
+            remember(&mut record.good, prints.secrets);
+        }
+    }
+
     /// Forgets what this user was refused: an operator asks for another try.
     pub(super) fn forget(&self, user: Fingerprint) {
         if let Some(record) = self.0.lock().get_mut(&user) {
             record.refused.clear();
-            record.policies.clear();
             record.failures.clear();
         }
     }
@@ -153,11 +163,14 @@ impl Inner {
 }
 
 impl User {
+    /// The newest one of this login.
     fn refusal(&self, prints: Prints) -> Option<&Refusal> {
-        let policy = self.policies.get(&prints.asks).into_iter();
-        let mut all = policy.chain(&self.refused);
-        let found = all.find(|(secrets, _)| *secrets == prints.secrets);
-        found.map(|(_, refusal)| refusal)
+        let mut all = self.refused.iter().rev();
+        all.find(|refusal| refusal.is_of(prints))
+    }
+
+    fn was_good(&self, prints: Prints) -> bool {
+        self.good.contains(&prints.secrets)
     }
 
     /// The refusal that forbids a login with these secrets now.
@@ -167,11 +180,12 @@ impl User {
             return Some(refusal.known());
         }
         self.failures.retain(|at| *at + HOUR > now);
-        if self.failures.len() < TRIES || self.good == Some(prints.secrets) {
+        if self.failures.len() < TRIES || self.was_good(prints) {
             return None;
         }
         let again = self.failures.front().map(|at| *at + HOUR);
-        let (_, latest) = self.refused.back()?;
+        let mut all = self.refused.iter().rev();
+        let latest = all.find(|refusal| refusal.what == Refused::Password)?;
         Some(Known {
             again,
             ..latest.known()
@@ -201,35 +215,58 @@ impl User {
         })
     }
 
-    fn refuse(&mut self, prints: Prints, what: Refused, text: &str, now: Instant) {
-        let Prints { secrets, asks, .. } = prints;
-        let were_good = self.good == Some(secrets);
-        let wait = match (what, self.refusal(prints)) {
+    /// When it may be tried again.
+    fn refuse(
+        &mut self,
+        prints: Prints,
+        what: Refused,
+        text: &str,
+        now: Instant,
+    ) -> Option<Instant> {
+        let wait = match (what, self.refusal(prints).map(|before| before.what)) {
             // They have brought a token: most likely it is a limit that is told so, or a fault.
-            (Refused::Client, _) if !were_good => None,
+            (Refused::Client, _) if !self.was_good(prints) => None,
+            (Refused::Password, before) if before != Some(Refused::Password) => Some(FIRST_RETRY),
             (_, Some(_)) => Some(HOUR),
-            (Refused::Password, None) => Some(FIRST_RETRY),
-            (Refused::Client | Refused::Policy, None) => Some(SOON),
+            (_, None) => Some(SOON),
         };
-        let (text, again) = (text.to_owned(), wait.map(|wait| now + wait));
-        let refusal = (secrets, Refusal { what, text, again });
-        if what == Refused::Policy {
-            self.policies.insert(asks, refusal);
-            return;
-        }
-        self.refused.retain(|(of, _)| *of != secrets);
-        if self.refused.len() == REMEMBERED {
-            self.refused.pop_front();
-        }
         if what == Refused::Password {
             self.failures.push_back(now);
-            self.good.take_if(|good| *good == secrets);
+            self.good.retain(|good| *good != prints.secrets);
         }
-        self.refused.push_back(refusal);
+        let again = wait.map(|wait| now + wait);
+        // Whatever was said before is over.
+        self.refused.retain(|refusal| !refusal.is_of(prints));
+        let refusal = Refusal {
+            secrets: prints.secrets,
+            asks: (what == Refused::Policy).then_some(prints.asks),
+            what,
+            text: text.to_owned(),
+            again,
+        };
+        remember(&mut self.refused, refusal);
+        again
+    }
+
+    fn grant(&mut self, prints: Prints) {
+        self.refused.retain(|refusal| !refusal.is_of(prints));
+        self.good.retain(|good| *good != prints.secrets);
+        remember(&mut self.good, prints.secrets);
     }
 }
 
+fn remember<T>(latest: &mut VecDeque<T>, one: T) {
+    if latest.len() == REMEMBERED {
+        latest.pop_front();
+    }
+    latest.push_back(one);
+}
+
 impl Refusal {
+    fn is_of(&self, prints: Prints) -> bool {
+        self.secrets == prints.secrets && self.asks.is_none_or(|asks| asks == prints.asks)
+    }
+
     fn known(&self) -> Known {
         Known {
             failure: LoginFailure::Refused {
@@ -249,26 +286,18 @@ impl Ticket {
         outcome: &Result<T, LoginFailure>,
         now: Instant,
     ) -> Option<Instant> {
-        let Prints {
-            user,
-            secrets,
-            asks,
-        } = self.prints;
         let mut users = self.inner.lock();
-        let record = users.entry(user).or_default();
+        let record = users.entry(self.prints.user).or_default();
         match outcome {
             Ok(_) => {
-                record.good = Some(secrets);
-                record.policies.remove(&asks);
-                record.refused.retain(|(of, _)| *of != secrets);
+                record.grant(self.prints);
+                None
             }
             Err(LoginFailure::Refused { what, text }) => {
-                record.refuse(self.prints, *what, text, now);
+                record.refuse(self.prints, *what, text, now)
             }
-            Err(_) => {}
+            Err(_) => None,
         }
-        let refusal = record.refusal(self.prints)?;
-        refusal.again
     }
 }
 
@@ -278,8 +307,8 @@ const TRIES: usize = 2;
 const FIRST_RETRY: Duration = Duration::from_secs(1800);
 /// When whatever else may pass is tried for the second time; after that, hourly. As long as limits of logins look back at usual providers.
 const SOON: Duration = Duration::from_secs(600);
-/// Refusals remembered per user: one for each of the secrets lately in use.
-const REMEMBERED: usize = 8;
+/// Refusals, and secrets that were good, that are remembered per user. Upstreams by refresh tokens of one client are all one user's.
+const REMEMBERED: usize = 256;
 
 #[cfg(test)]
 mod tests;

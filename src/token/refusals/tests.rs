@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, advance};
 
-use super::{Demand, FIRST_RETRY, HOUR, Prints, Refusals};
+use super::{Demand, FIRST_RETRY, HOUR, Prints, Refusals, SOON};
 use crate::provider::{Budget, LoginFailure, Refused};
 use crate::secret::Fingerprinter;
 
@@ -142,6 +142,69 @@ async fn what_may_pass_is_tried_after_ten_minutes_then_hourly_and_so_is_a_client
     }
     // Others were not.
     assert_eq!(tries_of(&refusals, two, Refused::Client).await, [0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_refused_after_whatever_else_it_is_not_tried_again_at_once() {
+    const ALL: [Refused; 3] = [Refused::Password, Refused::Client, Refused::Policy];
+    let orders = ALL.into_iter().flat_map(|a| ALL.map(|b| [a, b]));
+    for (order, last) in orders.flat_map(|order| ALL.map(|last| (order, last))) {
+        for was_good in [true, false] {
+            let (refusals, [one]) = (Refusals::new(), prints(["one"]));
+            if was_good {
+                let ticket = refusals.admit(one, ANY).await.unwrap();
+                assert_eq!(ticket.close(&Ok(()), Instant::now()), None);
+            }
+            for what in order.into_iter().chain([last]) {
+                let Ok(ticket) = refusals.admit(one, ANY).await else {
+                    // For good.
+                    break;
+                };
+                let text = "no".to_owned();
+                let told = Err(LoginFailure::Refused { what, text });
+                let again = ticket.close::<()>(&told, Instant::now());
+                let soonest = Instant::now() + SOON;
+                assert!(again.is_none_or(|at| at >= soonest), "{order:?} {last:?}");
+                assert!(!allowed(&refusals, one).await, "{order:?} {last:?}");
+                advance(HOUR).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_many_of_one_user_are_refused_is_remembered_of_each() {
+    let names: Vec<_> = (0..100).map(|number| number.to_string()).collect();
+    let all: [Prints; 100] = prints(std::array::from_fn(|at| names[at].as_str()));
+    for what in [Refused::Policy, Refused::Client] {
+        let refusals = Refusals::new();
+        for one in all {
+            let ticket = refusals.admit(one, ANY).await.unwrap();
+            ticket.close(&Ok(()), Instant::now());
+        }
+        for one in all {
+            refused(&refusals, one, what).await;
+        }
+        for one in all {
+            assert!(!allowed(&refusals, one).await && refusals.knows(one));
+        }
+        advance(SOON).await;
+        for one in all {
+            assert!(allowed(&refusals, one).await, "{what:?}: it was good");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_asked_for_is_no_wrong_password() {
+    let (refusals, [one]) = (Refusals::new(), prints(["one"]));
+    refused(&refusals, one, Refused::Policy).await;
+    advance(SOON).await;
+    refused(&refusals, one, Refused::Password).await;
+    advance(FIRST_RETRY - Duration::from_secs(1)).await;
+    assert!(!allowed(&refusals, one).await);
+    advance(Duration::from_secs(1)).await;
+    assert!(allowed(&refusals, one).await);
 }
 
 #[tokio::test(start_paused = true)]
