@@ -21,7 +21,7 @@ use super::failure::{Failure, Phase, chain};
 use super::names::Names;
 use crate::message::Origin;
 use crate::message::origin::Scheme;
-use crate::tls::{ClientConfig, NO_TLS, ServerName, is_no_tls};
+use crate::tls::{ClientConfig, NO_PROTOCOL, NO_TLS, ServerName, is_no_protocol, is_no_tls};
 
 /// A connected stream, plain or TLS.
 pub(super) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
@@ -164,9 +164,10 @@ async fn tls<B>(
     TlsConnector::from(trusted)
         .connect(name, tcp)
         .await
-        .map_err(|error| match is_no_tls(&error) {
-            true => Failure::new(Phase::Tls, NO_TLS),
-            false => Failure::new(Phase::Tls, chain(&error)),
+        .map_err(|error| match () {
+            () if is_no_tls(&error) => Failure::new(Phase::Tls, NO_TLS),
+            () if is_no_protocol(&error) => Failure::new(Phase::Tls, NO_PROTOCOL),
+            () => Failure::new(Phase::Tls, chain(&error)),
         })
 }
 

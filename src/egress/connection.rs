@@ -180,9 +180,12 @@ impl<B: Outgoing> Connection<B> {
             }
         });
         let answer = answer.await;
-        let failed = |failure: &Failure<B>| !failure.timeout && !failure.body;
-        if std::mem::take(&mut line.guessed) && answer.as_ref().is_err_and(failed) {
-            self.place.lanes.are_all();
+        if std::mem::take(&mut line.guessed) {
+            match &answer {
+                Ok(_) => self.place.lanes.are_not_all(),
+                Err(failure) if failure.timeout || failure.body => {}
+                Err(_) => self.place.lanes.are_all(),
+            }
         }
         answer.map_err(|failure| Failure {
             unsent: line.exchange.is_unsent(),

@@ -203,6 +203,9 @@ impl<B: Outgoing> Place<B> {
                 return session.map(Made::Http2).map_err(failure);
             }
             let guessed = offer == Offer::Http1 && chosen.is_none();
+            if chosen.is_some() {
+                self.lanes.are_not_all();
+            }
             let mut line = Line::new(stream, open);
             line.guessed = guessed;
             Ok(Made::Http1(line))

@@ -14,10 +14,11 @@ use super::attempts::useless;
 use super::connect::{Offer, late};
 use super::connection::{Connection, Line};
 use super::exchange::Head;
-use super::failure::{Failure, Phase};
+use super::failure::Failure;
 use super::http2::Exchange;
 use super::pool::{Made, Place};
 use super::{Destination, Outgoing};
+use crate::tls::NO_PROTOCOL;
 
 /// How a request gets to an upstream that is offered HTTP/2.
 pub(super) enum Way<B: Outgoing> {
@@ -129,8 +130,8 @@ impl<B: Outgoing> Place<B> {
         let room = self.room().await?;
         match self.connect(room, Offer::Http1).await {
             Ok(Made::Http1(line)) => Ok(Some(Way::New(line))),
-            // Who has HTTP/2 alone refuses the handshake, or chooses what it was not offered.
-            Err(failure) if failure.phase != Phase::Tls => Err(failure),
+            // Other faults say nothing of what is spoken.
+            Err(failure) if failure.text != NO_PROTOCOL => Err(failure),
             Ok(Made::Http2(_)) | Err(_) => {
                 self.lanes.are_all();
                 Ok(None)
@@ -284,8 +285,6 @@ mod tests {
             public_only: false,
             fresh: false,
         };
-        let pool = Pool::<Full<Bytes>>::new(&Files::new(9));
-        let place = pool.place(to);
         let head = Head {
             method: &Method::GET,
             target: "/x",
@@ -296,11 +295,18 @@ mod tests {
         let ok = &b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"[..];
         // A frame of settings.
         let settings = &[0, 0, 0, 4, 0, 0, 0, 0, 0][..];
-        for (guessed, answer, may_be) in [
-            (true, ok, true),
-            (false, settings, true),
-            (true, settings, false),
+        let unknown = || Pool::<Full<Bytes>>::new(&Files::new(9)).place(to);
+        let mut place = unknown();
+        for (anew, guessed, answer, may_be) in [
+            (false, false, settings, true),
+            (false, true, settings, false),
+            (true, true, ok, true),
+            // It restarts, or something in front of it does.
+            (false, true, settings, true),
         ] {
+            if anew {
+                place = unknown();
+            }
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let stream = TcpStream::connect(listener.local_addr().unwrap());
             let (stream, accepted) = tokio::join!(stream, listener.accept());

@@ -24,7 +24,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_platform_verifier::Verifier;
 
 pub use self::client::{caller_name, why_refused};
-pub use self::plain::{NO_TLS, is_no_tls};
+pub use self::plain::{NO_PROTOCOL, NO_TLS, is_no_protocol, is_no_tls};
 pub use self::trust::Trust;
 pub use rustls::{ClientConfig, ServerConfig};
 pub use rustls_pki_types::ServerName;

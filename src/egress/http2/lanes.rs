@@ -24,8 +24,10 @@ pub(in crate::egress) struct Lanes {
     http1: AtomicBool,
     /// When it last ended one for what was sent on it.
     blamed: Mutex<Option<Instant>>,
-    /// When it last did not speak HTTP/1.1 although it was offered nothing else.
+    /// When it last did not speak HTTP/1.1 although it was offered nothing else, and never has.
     only_http2: Mutex<Option<Instant>>,
+    /// It has spoken HTTP/1.1.
+    has_http1: AtomicBool,
 }
 
 impl Lanes {
@@ -38,6 +40,7 @@ impl Lanes {
             http1: AtomicBool::new(false),
             blamed: Mutex::default(),
             only_http2: Mutex::default(),
+            has_http1: AtomicBool::new(false),
         }
     }
 
@@ -68,9 +71,18 @@ impl Lanes {
         !is_since(&self.only_http2, WITHOUT_HTTP1)
     }
 
-    /// The upstream does not speak HTTP/1.1 although it was offered nothing else.
+    /// The upstream does not speak HTTP/1.1 although it was offered nothing else. Of one that ever has, this is not believed: it fails, or
+    /// something in front of it does, and what goes on a connection of its own would end those of others.
     pub(in crate::egress) fn are_all(&self) {
-        *lock(&self.only_http2) = Some(Instant::now());
+        if !self.has_http1.load(Ordering::Relaxed) {
+            *lock(&self.only_http2) = Some(Instant::now());
+        }
+    }
+
+    /// The upstream speaks HTTP/1.1 as well.
+    pub(in crate::egress) fn are_not_all(&self) {
+        self.has_http1.store(true, Ordering::Relaxed);
+        *lock(&self.only_http2) = None;
     }
 
     /// A place on a connection that is there, if it was made `after` so many others, for a request with a `body` or without.
@@ -123,6 +135,8 @@ impl Lanes {
                 );
             }
             *lock(&self.blamed) = Some(Instant::now());
+            // To be asked anew: that costs less than another such end.
+            *lock(&self.only_http2) = None;
         }
         sessions.retain_mut(|(_, session)| session.is_open());
     }

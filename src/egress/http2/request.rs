@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use h2::SendStream;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
@@ -77,6 +77,10 @@ pub(super) struct Sending<B> {
     /// `None`: all of it was taken.
     body: Option<B>,
     piece: Bytes,
+    /// Pieces that are too small to go out each for itself.
+    small: BytesMut,
+    /// How much of `piece` was counted when it was taken.
+    counted: usize,
     /// How much is to come, where that was said.
     left: Option<u64>,
     pulse: Arc<Pulse>,
@@ -109,6 +113,8 @@ impl<B: Outgoing> Sending<B> {
             stream,
             body: Some(body),
             piece: Bytes::new(),
+            small: BytesMut::new(),
+            counted: 0,
             left: length,
             pulse: pulse.clone(),
             starved: None,
@@ -124,7 +130,7 @@ impl<B: Outgoing> Sending<B> {
     ) -> Poll<Result<(), Fault>> {
         loop {
             if self.piece.is_empty() && self.body.is_some() {
-                ready!(self.poll_take(cx))?;
+                ready!(self.poll_take(cx, moved))?;
             }
             let over = self.body.is_none();
             let length = self.piece.len();
@@ -149,7 +155,9 @@ impl<B: Outgoing> Sending<B> {
             // There was room, perhaps since it was told that there is: none is waited for while the caller is slow.
             self.starved = None;
             let part = self.piece.split_to(length.min(room));
-            *moved += part.len();
+            let counted = self.counted.min(part.len());
+            self.counted -= counted;
+            *moved += part.len() - counted;
             let last = over && self.piece.is_empty();
             if self.stream.send_data(part, last).is_err() || last {
                 return Poll::Ready(Ok(()));
@@ -157,15 +165,40 @@ impl<B: Outgoing> Sending<B> {
         }
     }
 
-    /// Takes the next piece of the body, or its end.
-    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+    /// Takes the next piece of the body that may go out, or its end.
+    fn poll_take(&mut self, cx: &mut Context<'_>, moved: &mut usize) -> Poll<Result<(), Fault>> {
+        loop {
+            let piece = ready!(self.poll_piece(cx))?;
+            if self.small.is_empty() && !self.is_small(piece.len()) {
+                self.piece = piece;
+                return Poll::Ready(Ok(()));
+            }
+            self.small.extend_from_slice(&piece);
+            // It moves, although nothing goes out yet.
+            *moved += piece.len();
+            self.counted += piece.len();
+            if !self.is_small(self.small.len()) {
+                self.piece = self.small.split().freeze();
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Whether so little is to wait for more: some is sure to come.
+    fn is_small(&self, length: usize) -> bool {
+        length < LEAST && self.left.is_some_and(|left| left > 0)
+    }
+
+    /// The next piece of the body; empty at its end.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Fault>> {
         let Some(body) = &mut self.body else {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(Bytes::new()));
         };
+        let mut piece = Bytes::new();
         match ready!(Pin::new(&mut *body).poll_frame(cx)) {
             Some(Ok(frame)) => {
                 // Trailers are not forwarded.
-                self.piece = frame.into_data().unwrap_or_default();
+                piece = frame.into_data().unwrap_or_default();
                 if body.is_end_stream() {
                     self.body = None;
                 }
@@ -174,7 +207,7 @@ impl<B: Outgoing> Sending<B> {
             None => self.body = None,
         }
         if let Some(left) = &mut self.left {
-            let fits = left.checked_sub(self.piece.len() as u64);
+            let fits = left.checked_sub(piece.len() as u64);
             let fits = fits.filter(|left| *left == 0 || self.body.is_some());
             *left = fits.ok_or_else(|| Fault::Body(WRONG_LENGTH.into()))?;
             if *left == 0 {
@@ -182,9 +215,12 @@ impl<B: Outgoing> Sending<B> {
                 self.body = None;
             }
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(piece))
     }
 }
+
+/// To Tomcat a connection with smaller pieces than this costs more than it brings, and is ended (`overheadDataThreshold`).
+const LEAST: usize = 1024;
 
 #[cfg(test)]
 mod tests {

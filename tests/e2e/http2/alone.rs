@@ -1,10 +1,13 @@
 //! Some servers end a connection, with all requests that are on it, for what one of them is: that has one of HTTP/1.1 of its own.
 
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use crate::support::frames::{DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, SETTINGS};
-use crate::support::{Caller, Framed};
+use crate::support::{Caller, Framed, TestProxy};
 
 /// An upstream that has both, and says in each answer over which it was asked. A connection of HTTP/2 ends with the third request, for
 /// this reason.
@@ -98,4 +101,40 @@ async fn where_http2_is_all_there_is_they_share_it() {
         assert_eq!(caller.answer(false).await.unwrap().text(), "HTTP/2");
     }
     assert_eq!(api.agreed(), ["h2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_pieces_of_a_body_of_known_length_are_gathered() {
+    let sizes = Arc::new(Mutex::new(Vec::new()));
+    let api = Framed::frames(&sizes, |mut frames, _, sizes| async move {
+        frames.frame(SETTINGS, 0, 0, &[]).await;
+        while let Some((kind, id, payload)) = frames.next().await {
+            if kind == DATA {
+                sizes.lock().unwrap().push(payload.len());
+            }
+            if sizes.lock().unwrap().iter().sum::<usize>() == LENGTH {
+                frames
+                    .frame(HEADERS, END_HEADERS | END_STREAM, id, &[0x88])
+                    .await;
+            }
+        }
+    })
+    .await;
+    // It is longer than what is kept to be sent again, and so goes on as it comes.
+    const LENGTH: usize = 4000;
+    let limits = "[server.limits]\nreplay_bytes = \"1KiB\"\n";
+    let proxy = TestProxy::start(&format!("{limits}{}", api.upstream("http2 = true")));
+    let mut caller = proxy.caller().await;
+    let head =
+        format!("POST /api/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: {LENGTH}\r\n\r\n");
+    caller.write(head).await;
+    for _ in 0..LENGTH / 50 {
+        caller.write([b'x'; 50]).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert_eq!(caller.answer(false).await.unwrap().status, 200);
+    let sizes = sizes.lock().unwrap();
+    let (_, all_but_last) = sizes.split_last().unwrap();
+    assert!(all_but_last.len() >= 2, "{sizes:?}");
+    assert!(all_but_last.iter().all(|size| *size >= 1024), "{sizes:?}");
 }
