@@ -182,9 +182,9 @@ impl<B: Outgoing> Connection<B> {
         let answer = answer.await;
         if std::mem::take(&mut line.guessed) {
             match &answer {
-                Ok(_) => self.place.lanes.are_not_all(),
+                Ok(_) => self.place.lanes.speaks_http1(),
                 Err(failure) if failure.timeout || failure.body => {}
-                Err(_) => self.place.lanes.are_all(),
+                Err(_) => self.place.lanes.lacks_http1(),
             }
         }
         answer.map_err(|failure| Failure {

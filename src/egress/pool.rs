@@ -106,7 +106,7 @@ impl<B: Outgoing> Pool<B> {
                 // ended for is remembered.
                 place.room.available_permits() < place.profile.connections
                     || Arc::strong_count(place) > 1
-                    || place.lanes.are_to_blame()
+                    || place.lanes.is_wary()
             });
             !places.is_empty()
         });
@@ -204,7 +204,7 @@ impl<B: Outgoing> Place<B> {
             }
             let guessed = offer == Offer::Http1 && chosen.is_none();
             if chosen.is_some() {
-                self.lanes.are_not_all();
+                self.lanes.speaks_http1();
             }
             let mut line = Line::new(stream, open);
             line.guessed = guessed;

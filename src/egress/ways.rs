@@ -96,7 +96,7 @@ pub(super) async fn checkout<B: Outgoing>(
         // As one of HTTP/1.1 is not kept then: who comes next would always be before those who wait.
         place.lanes.close_idle();
     }
-    let alone = asks.alone || place.lanes.are_to_blame();
+    let alone = asks.alone || place.lanes.is_wary();
     let way = match alone {
         true => place.alone(to.fresh).await?,
         false => None,
@@ -124,7 +124,7 @@ impl<B: Outgoing> Place<B> {
         if !fresh && let Some(line) = self.take_fit(Instant::now()) {
             return Ok(Some(Way::Idle(line)));
         }
-        if self.lanes.is_http1() || !self.lanes.may_be_http1() {
+        if self.lanes.is_http1() || !self.lanes.may_speak_http1() {
             return Ok(None);
         }
         let room = self.room().await?;
@@ -133,7 +133,7 @@ impl<B: Outgoing> Place<B> {
             // Other faults say nothing of what is spoken.
             Err(failure) if failure.text != NO_PROTOCOL => Err(failure),
             Ok(Made::Http2(_)) | Err(_) => {
-                self.lanes.are_all();
+                self.lanes.lacks_http1();
                 Ok(None)
             }
         }
@@ -318,7 +318,7 @@ mod tests {
             let mut connection = Connection::new(line, place.clone(), permit);
             let answered = connection.send(&head, Full::default(), PATIENCE).await;
             assert_eq!(answered.is_ok(), answer == ok);
-            assert_eq!(place.lanes.may_be_http1(), may_be, "{guessed}");
+            assert_eq!(place.lanes.may_speak_http1(), may_be, "{guessed}");
         }
     }
 }

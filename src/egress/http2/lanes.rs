@@ -61,26 +61,26 @@ impl Lanes {
 
     /// Whether no request had better share a connection with another: the upstream ended one for what was sent on it, and what
     /// that was, one of those that come may be again.
-    pub(in crate::egress) fn are_to_blame(&self) -> bool {
+    pub(in crate::egress) fn is_wary(&self) -> bool {
         self.sweep();
         is_since(&self.blamed, WARY)
     }
 
     /// Whether the upstream may speak HTTP/1.1 as well.
-    pub(in crate::egress) fn may_be_http1(&self) -> bool {
+    pub(in crate::egress) fn may_speak_http1(&self) -> bool {
         !is_since(&self.only_http2, WITHOUT_HTTP1)
     }
 
     /// The upstream does not speak HTTP/1.1 although it was offered nothing else. Of one that ever has, this is not believed: it fails, or
     /// something in front of it does, and what goes on a connection of its own would end those of others.
-    pub(in crate::egress) fn are_all(&self) {
+    pub(in crate::egress) fn lacks_http1(&self) {
         if !self.has_http1.load(Ordering::Relaxed) {
             *lock(&self.only_http2) = Some(Instant::now());
         }
     }
 
     /// The upstream speaks HTTP/1.1 as well.
-    pub(in crate::egress) fn are_not_all(&self) {
+    pub(in crate::egress) fn speaks_http1(&self) {
         self.has_http1.store(true, Ordering::Relaxed);
         *lock(&self.only_http2) = None;
     }
