@@ -35,7 +35,7 @@ struct Inner {
 #[derive(Debug, Default)]
 struct User {
     turn: Turn,
-    /// Secrets whose last login was good; the latest.
+    /// Secrets that have brought a token; the latest.
     good: VecDeque<Fingerprint>,
     /// The latest refusals, the newest last.
     refused: VecDeque<Refusal>,
@@ -180,7 +180,8 @@ impl User {
             return Some(refusal.known());
         }
         self.failures.retain(|at| *at + HOUR > now);
-        if self.failures.len() < TRIES || self.was_good(prints) {
+        let is_good = self.was_good(prints) && self.refusal(prints).is_none();
+        if self.failures.len() < TRIES || is_good {
             return None;
         }
         let again = self.failures.front().map(|at| *at + HOUR);
@@ -232,7 +233,6 @@ impl User {
         };
         if what == Refused::Password {
             self.failures.push_back(now);
-            self.good.retain(|good| *good != prints.secrets);
         }
         let again = wait.map(|wait| now + wait);
         // Whatever was said before is over.

@@ -165,6 +165,7 @@ async fn whatever_is_refused_after_whatever_else_it_is_not_tried_again_at_once()
                 let again = ticket.close::<()>(&told, Instant::now());
                 let soonest = Instant::now() + SOON;
                 assert!(again.is_none_or(|at| at >= soonest), "{order:?} {last:?}");
+                assert!(!was_good || again.is_some(), "{order:?} {last:?}: for good");
                 assert!(!allowed(&refusals, one).await, "{order:?} {last:?}");
                 advance(HOUR).await;
             }
