@@ -18,7 +18,7 @@ use super::Provider;
 use super::answer::{self, Answer, AnswerMap};
 use super::expiry;
 use super::failure::{LoginFailure, Refused};
-use super::login::{Login, Secrets};
+use super::login::{Field, Login, Secrets};
 
 /// What an error means at one provider. Everything that is given must match.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,6 +171,13 @@ pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> 
     let (class, text) = match is_elsewhere {
         true => (class, text),
         false => clocks::heed(provider, answer, class, text),
+    };
+    let class = match class {
+        // Nobody is locked out by a login without one, and it is not to hold up others of the same client.
+        Class::Refused(Refused::Password) if secrets.get(Field::Password).is_none() => {
+            Class::Refused(Refused::Policy)
+        }
+        class => class,
     };
     let asked = expiry::retry_after(answer.status, answer.headers, json.as_ref(), answer.wall);
     match class {

@@ -13,6 +13,11 @@ async fn a_refused_password_is_one_although_the_rest_of_the_answer_is_not_there(
         let (url, _served) = serve(vec![script.clone(), script]).await;
         let mut endpoint = endpoint(&url);
         let mut provider = Provider::clone(&endpoint.provider);
+        let Login::Call(call) = &mut provider.login else {
+            unreachable!("it is a call");
+        };
+        let password = Source::Value(Secret::new("a password"));
+        call.sources.push((Field::Password, password));
         for what in [Refused::Client, Refused::Password] {
             provider.refusals = vec![RefusalRule::status(401, Class::Refused(what))];
             endpoint.provider = Arc::new(provider.clone());
