@@ -12,10 +12,12 @@ use http::header::{
 };
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri};
+use tokio::time::Instant;
 
 use super::pulse::{Pulse, Starving};
 use crate::egress::Outgoing;
 use crate::egress::exchange::{Fault, Head, WRONG_LENGTH};
+use crate::egress::silence::Silence;
 
 /// How long a body is, if that is known.
 pub(super) fn length_of<B: Outgoing>(body: &B) -> Option<u64> {
@@ -77,8 +79,10 @@ pub(super) struct Sending<B> {
     /// `None`: all of it was taken.
     body: Option<B>,
     piece: Bytes,
-    /// Pieces that are too small to go out each for itself.
+    /// Pieces that are too small to go out each for itself, and since when the first of them waits for more.
     small: BytesMut,
+    since: Instant,
+    held: Silence,
     /// How much of `piece` was counted when it was taken.
     counted: usize,
     /// How much is to come, where that was said.
@@ -114,6 +118,8 @@ impl<B: Outgoing> Sending<B> {
             body: Some(body),
             piece: Bytes::new(),
             small: BytesMut::new(),
+            since: Instant::now(),
+            held: Silence::default(),
             counted: 0,
             left: length,
             pulse: pulse.clone(),
@@ -130,7 +136,16 @@ impl<B: Outgoing> Sending<B> {
     ) -> Poll<Result<(), Fault>> {
         loop {
             if self.piece.is_empty() && self.body.is_some() {
-                ready!(self.poll_take(cx, moved))?;
+                match self.poll_take(cx, moved) {
+                    Poll::Ready(taken) => taken?,
+                    Poll::Pending => {
+                        if self.small.is_empty() {
+                            return Poll::Pending;
+                        }
+                        ready!(self.held.poll(cx, self.since + LONGEST));
+                        self.piece = self.small.split().freeze();
+                    }
+                }
             }
             let over = self.body.is_none();
             let length = self.piece.len();
@@ -172,6 +187,9 @@ impl<B: Outgoing> Sending<B> {
             if self.small.is_empty() && !self.is_small(piece.len()) {
                 self.piece = piece;
                 return Poll::Ready(Ok(()));
+            }
+            if self.small.is_empty() {
+                self.since = Instant::now();
             }
             self.small.extend_from_slice(&piece);
             // It moves, although nothing goes out yet.
@@ -221,6 +239,8 @@ impl<B: Outgoing> Sending<B> {
 
 /// To Tomcat a connection with smaller pieces than this costs more than it brings, and is ended (`overheadDataThreshold`).
 const LEAST: usize = 1024;
+/// How long they wait for more: the upstream may have something to say to what is there.
+const LONGEST: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
+use crate::support::caller::PATIENCE;
 use crate::support::frames::{DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, SETTINGS};
 use crate::support::{Caller, Framed, TestProxy};
 
@@ -112,7 +114,7 @@ async fn small_pieces_of_a_body_of_known_length_are_gathered() {
             if kind == DATA {
                 sizes.lock().unwrap().push(payload.len());
             }
-            if sizes.lock().unwrap().iter().sum::<usize>() == LENGTH {
+            if sizes.lock().unwrap().iter().sum::<usize>() == LENGTH - 50 {
                 frames
                     .frame(HEADERS, END_HEADERS | END_STREAM, id, &[0x88])
                     .await;
@@ -128,7 +130,16 @@ async fn small_pieces_of_a_body_of_known_length_are_gathered() {
     let head =
         format!("POST /api/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: {LENGTH}\r\n\r\n");
     caller.write(head).await;
-    for _ in 0..LENGTH / 50 {
+    // What is there goes on in the end, though no more comes.
+    caller.write([b'x'; 50]).await;
+    let first = async {
+        while sizes.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, first).await.expect("it is held for ever");
+    assert_eq!(std::mem::take(&mut *sizes.lock().unwrap()), [50]);
+    for _ in 1..LENGTH / 50 {
         caller.write([b'x'; 50]).await;
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
