@@ -152,6 +152,20 @@ impl Login {
         }
     }
 
+    /// Whether a password is sent, by whatever name: `passwd`, `user_pwd`. Each that is wrong may lock its user out.
+    pub fn sends_password(&self) -> bool {
+        let Self::Call(call) = self else {
+            return false;
+        };
+        let parameters = call.parameters.iter().map(|(name, _)| &**name);
+        let headers = call.headers.iter().map(|(name, _)| name.as_str());
+        let mut names = parameters.chain(headers);
+        names.any(|name| {
+            let name = name.to_ascii_lowercase();
+            name.contains("pass") || name.contains("pwd")
+        })
+    }
+
     /// The token endpoint's origin, if one is called.
     pub fn endpoint(&self) -> Option<&Origin> {
         match self {

@@ -46,11 +46,12 @@ pub fn provider(keys: &OAuth2, plain_http: &[String]) -> Provider {
         stamps: vec![],
         links: vec![],
     };
+    let login = Login::Call(login(keys));
     Provider {
         name: "oauth2",
-        login: Login::Call(login(keys)),
+        refusals: refusals::of(&keys.grant, login.sends_password()),
+        login,
         answer: answer_map(keys, templates, plain_http),
-        refusals: refusals::of(&keys.grant),
         // It is not known; the server says when it is too much.
         budget: None,
         surfaces: logins(keys, &rest).into_iter().collect(),

@@ -7,9 +7,11 @@ use crate::provider::refusal::{BUSY, Class, RefusalRule};
 
 /// `invalid_grant` is about what the grant consists of, as are other words for it where that is a refresh token; a lock-out ends only
 /// where there is a password.
-pub(super) fn of(grant: &Grant) -> Vec<RefusalRule> {
+pub(super) fn of(grant: &Grant, sends_password: bool) -> Vec<RefusalRule> {
     let (codes, what) = match grant {
         Grant::Password { .. } => return with_password(),
+        // By a name that the operator gave it.
+        _ if sends_password => return with_password(),
         Grant::ClientCredentials => (&["invalid_grant"][..], Refused::Policy),
         Grant::JwtBearer { .. } => (&["invalid_grant"][..], Refused::Client),
         Grant::RefreshToken { .. } => (&DENIALS[..], Refused::Client),
@@ -61,6 +63,7 @@ mod tests {
     use http::{HeaderMap, StatusCode};
 
     use super::*;
+    use crate::config::oauth2::Parameter;
     use crate::provider::answer::{self, Answer};
     use crate::provider::oauth2::provider;
     use crate::provider::oauth2::tests::{keys, read};
@@ -89,6 +92,24 @@ mod tests {
             password: source("p"),
         };
         (provider(&keys, &[]), other)
+    }
+
+    #[test]
+    fn a_password_is_one_by_whatever_name_it_is_sent() {
+        for (name, is_one) in [
+            ("passwd", true),
+            ("userPassword", true),
+            ("auth/pwd", true),
+            ("api_key", false),
+        ] {
+            let mut keys = keys(("https://a.example", "/token"), "https://b.example");
+            keys.request = vec![(name.to_owned(), Parameter::Secret(source("p")))];
+            let provider = provider(&keys, &[]);
+            for (status, body) in [(401, ""), (422, r#"{"message":"wrong"}"#), (400, "no")] {
+                let class = class(&read(&provider, status, body));
+                assert_eq!(class == PASSWORD, is_one, "{name} {status}");
+            }
+        }
     }
 
     #[test]

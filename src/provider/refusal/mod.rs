@@ -18,7 +18,7 @@ use super::Provider;
 use super::answer::{self, Answer, AnswerMap};
 use super::expiry;
 use super::failure::{LoginFailure, Refused};
-use super::login::{Field, Login, Secrets};
+use super::login::{Login, Secrets};
 
 /// What an error means at one provider. Everything that is given must match.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,7 +174,7 @@ pub fn classify(provider: &Provider, secrets: &Secrets, answer: &Answer<'_>) -> 
     };
     let class = match class {
         // Nobody is locked out by a login without one, and it is not to hold up others of the same client.
-        Class::Refused(Refused::Password) if secrets.get(Field::Password).is_none() => {
+        Class::Refused(Refused::Password) if !provider.login.sends_password() => {
             Class::Refused(Refused::Policy)
         }
         class => class,

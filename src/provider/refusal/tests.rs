@@ -217,21 +217,10 @@ fn of_a_text_that_repeats_a_secret_in_another_spelling_only_the_code_is_told() {
 
 #[test]
 fn no_password_is_refused_to_who_sends_none() {
-    let provider = password();
     let body = r#"{"error":"invalid_grant","error_description":"inactive user"}"#;
-    let answer = Answer {
-        status: StatusCode::BAD_REQUEST,
-        headers: &HeaderMap::new(),
-        body: body.as_bytes(),
-        wall: Duration::ZERO,
-    };
-    let with = secrets(&provider);
-    assert_eq!(what(&classify(&provider, &with, &answer)), "password");
-    let mut without = Secrets::default();
-    for field in [Field::ClientId, Field::RefreshToken] {
-        without.insert(field, Secret::new("AAAA0000"));
+    for (provider, expected) in [(password(), "password"), (salesforce(), "policy")] {
+        assert_eq!(what(&class_of(&provider, 400, body)), expected);
     }
-    assert_eq!(what(&classify(&provider, &without, &answer)), "policy");
 }
 
 #[test]

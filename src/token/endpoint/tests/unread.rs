@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::provider::RefusalRule;
+use crate::provider::login::Value;
 use crate::provider::refusal::Class;
 
 #[tokio::test]
@@ -17,6 +18,8 @@ async fn a_refused_password_is_one_although_the_rest_of_the_answer_is_not_there(
             unreachable!("it is a call");
         };
         let password = Source::Value(Secret::new("a password"));
+        let value = Value::Fields(vec![Field::Password]);
+        call.parameters.insert(0, ("password".into(), value));
         call.sources.push((Field::Password, password));
         for what in [Refused::Client, Refused::Password] {
             provider.refusals = vec![RefusalRule::status(401, Class::Refused(what))];
