@@ -142,7 +142,10 @@ impl<B: Outgoing> Sending<B> {
                         if self.small.is_empty() {
                             return Poll::Pending;
                         }
-                        ready!(self.held.poll(cx, self.since + LONGEST));
+                        // Where it is unknown whether more comes, none is waited for.
+                        if self.left.is_some() {
+                            ready!(self.held.poll(cx, self.since + LONGEST));
+                        }
                         self.piece = self.small.split().freeze();
                     }
                 }
@@ -202,9 +205,9 @@ impl<B: Outgoing> Sending<B> {
         }
     }
 
-    /// Whether so little is to wait for more: some is sure to come.
+    /// Whether so little is to wait for more that comes.
     fn is_small(&self, length: usize) -> bool {
-        length < LEAST && self.left.is_some_and(|left| left > 0)
+        length < LEAST && self.body.is_some()
     }
 
     /// The next piece of the body; empty at its end.

@@ -33,7 +33,10 @@ async fn serve(
             kept.lock().unwrap().tell(format!("over HTTP/2: {error}"));
         }
     };
-    let mut connection = match server::handshake(stream).await {
+    // Whatever comes is looked at: in how small pieces is not the matter here.
+    let mut builder = server::Builder::new();
+    builder.data_frame_budget(usize::MAX);
+    let mut connection = match builder.handshake(stream).await {
         Ok(connection) => connection,
         Err(error) => return fault(error),
     };
