@@ -164,10 +164,14 @@ async fn tls<B>(
     TlsConnector::from(trusted)
         .connect(name, tcp)
         .await
-        .map_err(|error| match () {
-            () if is_no_tls(&error) => Failure::new(Phase::Tls, NO_TLS),
-            () if is_no_protocol(&error) => Failure::new(Phase::Tls, NO_PROTOCOL),
-            () => Failure::new(Phase::Tls, chain(&error)),
+        .map_err(|error| {
+            if is_no_tls(&error) {
+                Failure::new(Phase::Tls, NO_TLS)
+            } else if is_no_protocol(&error) {
+                Failure::new(Phase::Tls, NO_PROTOCOL)
+            } else {
+                Failure::new(Phase::Tls, chain(&error))
+            }
         })
 }
 

@@ -66,7 +66,7 @@ fn is_long(head: &Head<'_>) -> bool {
     longest > LONGEST_FIELD || all > LONGEST_HEAD
 }
 
-/// Whether some server cannot decode a path.
+/// Whether some server cannot decode a target.
 fn is_odd(target: &str) -> bool {
     let mut parts = target.split('%');
     let before = parts.next().unwrap_or_default();

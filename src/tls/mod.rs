@@ -2,8 +2,7 @@
 //!
 //! The crypto provider is named at each builder, so nothing depends on a process-wide default (and a
 //! library that installs another one changes nothing here). Deliberately absent: a switch that turns
-//! verification off, ALPN for the way out (callers clone the configuration and set their own), and
-//! renewal of the leaf certificate while running (it is made at each start and each reload).
+//! verification off, and renewal of the leaf certificate while running (it is made at each start and each reload).
 
 mod client;
 mod own_ca;

@@ -51,7 +51,7 @@ impl Frames {
     }
 
     /// Whether a good-bye has come that names an error.
-    pub(super) fn blame(&self) -> bool {
+    pub(super) fn blames(&self) -> bool {
         self.blames
     }
 
@@ -181,7 +181,7 @@ mod tests {
                 for part in bytes.chunks_mut(size) {
                     frames.pass(part);
                 }
-                assert_eq!(frames.blame(), expected, "{last} {code} {said} {size}");
+                assert_eq!(frames.blames(), expected, "{last} {code} {said} {size}");
             }
         }
     }

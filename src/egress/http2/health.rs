@@ -13,7 +13,7 @@ pub(super) struct Seen {
     freed: u64,
     /// A slow way may hold much in front of a ping, though the socket was never full.
     holds_much: bool,
-    /// The same, of bodies that nobody waits for any more.
+    /// The same, of bodies that are answered by now, or that nobody waits for any more.
     abandoned: bool,
     /// How many requests there were in all.
     requests: u64,

@@ -74,7 +74,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let (_, bytes) = buf.filled_mut().split_at_mut(before);
         let (count, small) = (bytes.len(), self.frames.pass(bytes));
         self.pulse.hear(count, small);
-        if self.frames.blame() {
+        if self.frames.blames() {
             self.pulse.blame();
         }
         Poll::Ready(Ok(()))

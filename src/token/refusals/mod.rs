@@ -135,10 +135,7 @@ impl Refusals {
     /// These secrets have brought a token that is there from before the start.
     pub(super) fn were_good(&self, prints: Prints) {
         let mut users = self.0.lock();
-        let record = users.entry(prints.user).or_default();
-        if !record.was_good(prints) {
-            remember(&mut record.good, prints.secrets);
-        }
+        users.entry(prints.user).or_default().prove(prints);
     }
 
     /// Forgets what this user was refused: an operator asks for another try.
@@ -250,6 +247,11 @@ impl User {
 
     fn grant(&mut self, prints: Prints) {
         self.refused.retain(|refusal| !refusal.is_of(prints));
+        self.prove(prints);
+    }
+
+    /// They have brought a token.
+    fn prove(&mut self, prints: Prints) {
         self.good.retain(|good| *good != prints.secrets);
         remember(&mut self.good, prints.secrets);
     }
